@@ -73,17 +73,17 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(BIN)/.test: requirements.txt requirements-test.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet -r requirements-test.txt
+	$(BIN)/python -m pip install -qq -r requirements-test.txt
 	@touch $@
 
 $(BIN)/.dev: requirements-dev.txt $(BIN)/.test
-	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
+	$(BIN)/python -m pip install -qq -r requirements-dev.txt
 	@touch $@
 
 $(BUILD)/oldest/bin/.test: requirements.txt requirements-test.txt tools/oldest.py | $(BIN)/python
 	$(BIN)/python -m venv $(BUILD)/oldest
 	$(BIN)/python tools/oldest.py requirements.txt > $(BUILD)/oldest/constraints.txt
-	$(BUILD)/oldest/bin/python -m pip install --quiet -r requirements-test.txt -c $(BUILD)/oldest/constraints.txt
+	$(BUILD)/oldest/bin/python -m pip install -qq -r requirements-test.txt -c $(BUILD)/oldest/constraints.txt
 	@touch $@
 
 # Built and installed as a user would get it.
