@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# A checkout, Python 3.11 or newer, git and make are all that these targets need.
+# pip fetches the rest into .venv, by whatever configuration it has.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+BUILD  := .build
+
+# What the collection is made of: a change in any of it builds and installs it anew.
+SOURCES := galaxy.yml README.md $(shell find changelogs docs meta playbooks plugins roles -type f -not -name '*.pyc')
+INSTALLED := $(BUILD)/installed
+MANIFEST  := $(INSTALLED)/ansible_collections/postmaster/exchange/MANIFEST.json
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYTHONDONTWRITEBYTECODE := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo lab test test-full test-oldest peers gates lint types sanity docs changelog clean
+
+help: ## Tell what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(BIN)/.test $(MANIFEST) ## Show the whole job on a lab of three Exchange hosts (about a minute)
+	@$(BIN)/python tools/demo.py --collections $(INSTALLED)
+
+lab: $(BIN)/.test $(MANIFEST) ## Keep that lab up, with an inventory and commands to try, until Ctrl-C
+	@$(BIN)/python tools/demo.py --collections $(INSTALLED) --keep
+
+test: $(BIN)/.test ## Unit tests, the lab's own tests, playbooks against the lab
+	$(BIN)/python -m pytest -q -m 'not peers' $(PYTEST_ARGS)
+
+test-full: $(BIN)/.dev peers ## Also compare the lab with real programs, and run all gates
+	NO_SKIPS=1 $(BIN)/python -m pytest -q -m peers $(PYTEST_ARGS)
+	$(MAKE) --no-print-directory test-oldest gates
+
+peers: ## Install the real programs the lab is compared with (Debian, Ubuntu; as root)
+	@tools/peers
+
+test-oldest: $(BUILD)/oldest/bin/.test ## The tests that touch Ansible and libraries, with the oldest versions allowed
+	$(BUILD)/oldest/bin/python -m pytest -q -m 'not peers' tests/e2e tests/unit/plugins/action $(PYTEST_ARGS)
+
+gates: lint types docs changelog sanity ## Everything that reads the code without running it
+
+lint: $(BIN)/.dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/yamllint --strict .
+	$(BIN)/reuse lint --quiet || $(BIN)/reuse lint
+	PATH="$(CURDIR)/$(BIN):$$PATH" tools/in-tree ansible-lint --offline --profile production
+
+types: $(BIN)/.dev $(BUILD)/ansible_collections/postmaster/exchange
+	MYPYPATH=$(BUILD):tests/lab $(BIN)/mypy -p ansible_collections.postmaster.exchange.plugins -p exchange_lab
+	MYPYPATH=$(BUILD):tests/lab $(BIN)/mypy tools/*.py
+
+# The name under which Python imports this checkout.
+$(BUILD)/ansible_collections/postmaster/exchange:
+	mkdir -p $(@D)
+	ln -s $(CURDIR) $@
+
+docs: $(BIN)/.dev $(MANIFEST)
+	PATH="$(CURDIR)/$(BIN):$$PATH" tools/in-tree antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck .
+
+changelog: $(BIN)/.dev
+	$(BIN)/antsibull-changelog lint
+
+sanity: $(BIN)/.dev
+	PATH="$(CURDIR)/$(BIN):$$PATH" tools/sanity
+
+# The virtual environments: a stamp tells that they hold what the requirements say.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(BIN)/.test: requirements.txt requirements-test.txt | $(BIN)/python
+	$(BIN)/python -m pip install -qq -r requirements-test.txt
+	@touch $@
+
+$(BIN)/.dev: requirements-dev.txt $(BIN)/.test
+	$(BIN)/python -m pip install -qq -r requirements-dev.txt
+	@touch $@
+
+$(BUILD)/oldest/bin/.test: requirements.txt requirements-test.txt tools/oldest.py | $(BIN)/python
+	$(BIN)/python -m venv $(BUILD)/oldest
+	$(BIN)/python tools/oldest.py requirements.txt > $(BUILD)/oldest/constraints.txt
+	$(BUILD)/oldest/bin/python -m pip install -qq -r requirements-test.txt -c $(BUILD)/oldest/constraints.txt
+	@touch $@
+
+# Built and installed as a user would get it.
+$(MANIFEST): $(SOURCES) | $(BIN)/.test
+	@rm -rf $(BUILD)/dist
+	@$(BIN)/ansible-galaxy collection build --output-path $(BUILD)/dist >/dev/null
+	@$(BIN)/ansible-galaxy collection install --offline --force -p $(INSTALLED) $(BUILD)/dist/*.tar.gz >/dev/null
+	@touch $@
+
+clean: ## Remove what these targets made
+	rm -rf $(VENV) $(BUILD)
