@@ -18,10 +18,11 @@ from typing import NoReturn
 
 from ..errors import InvalidInput
 
-#: Folders named by a variable that every Windows since NT 4.0 sets; ours, never an administrator's.
+#: Folders named by a variable that every Windows since 2000 sets; ours, never an administrator's.
 SYSTEM_TEMP = r"%SystemRoot%\Temp"
 USER_TEMP = "%TEMP%"
-_OWN_FOLDERS = (SYSTEM_TEMP, USER_TEMP)
+ALL_USERS = "%ALLUSERSPROFILE%"
+_OWN_FOLDERS = (SYSTEM_TEMP, USER_TEMP, ALL_USERS)
 
 #: MAX_PATH is 260 with the closing NUL.
 _PATH_LIMIT = 259
