@@ -62,8 +62,9 @@ class _Path:
 def read(question: Question, reply: Reply, nameserver: str) -> Answer:
     """Return what a reply of ``nameserver`` says.
 
-    Raises Trouble where it says nothing about the name. A server that is only responsible for an alias ends its reply there; one that looked behind it
-    says so by the SOA record of the zone (RFC 2308 section 2.2). In doubt the answer is unfinished.
+    Raises Trouble where it says nothing about the name. A server that is only responsible for an
+    alias ends its reply there; one that looked behind it says so by the SOA record of the zone
+    (RFC 2308 section 2.2). In doubt the answer is unfinished.
     """
     if reply.rcode not in RESOLVED:
         raise _trouble(reply)

@@ -15,13 +15,13 @@ from .model import DomainResult, Evidence, Failure, Note, Outcome, Pair, Status
 
 _MAX_NAMED = 5  # domains named in one warning
 
-_UNKNOWN = {
-    Status.TEMPORARY_FAILURE: "could not be resolved now; what is pinned for them stays",
-    Status.DISAGREEMENT: "are told differently by the name servers; what is pinned for them stays",
-    Status.LOOP: "have only our own hosts as exchanges; what is pinned for them stays",
-    Status.NO_ADDRESS: "have no exchange with a usable address; what is pinned for them stays",
-    Status.NO_SUCH_DOMAIN: "do not exist",
-    Status.NULL_MX: "take no mail (null MX)",
+_TOLD = {
+    Status.TEMPORARY_FAILURE: "Could not be resolved now, keeping what is pinned",
+    Status.DISAGREEMENT: "Told differently by the name servers, keeping what is pinned",
+    Status.LOOP: "Only our own hosts are exchanges, keeping what is pinned",
+    Status.NO_ADDRESS: "No exchange has a usable address, keeping what is pinned",
+    Status.NO_SUCH_DOMAIN: "No such domain",
+    Status.NULL_MX: "Takes no mail (null MX)",
 }
 
 
@@ -113,12 +113,12 @@ def _warnings(outcome: Outcome) -> list[str]:
     """Return a few lines to be seen: one for each status and each code, whatever the number."""
     named: dict[str, list[str]] = {}
     for result in outcome.results:
-        if result.status in _UNKNOWN:
-            named.setdefault(_UNKNOWN[result.status], []).append(result.domain)
+        if result.status in _TOLD:
+            named.setdefault(_TOLD[result.status], []).append(result.domain)
     for result in outcome.results:
         for code in dict.fromkeys(note.code for note in result.notes):
-            named.setdefault(f"have the warning {code}", []).append(result.domain)
-    lines = [f"Of the domains, {len(who)} {what}: {listed(who)}" for what, who in named.items()]
+            named.setdefault(f"Warning {code}", []).append(result.domain)
+    lines = [f"{what}: {listed(domains)}" for what, domains in named.items()]
     return [*(note.message for note in outcome.notes), *lines]
 
 
