@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Mail domains and mailboxes as they stand in messages and logs: hostile text, taken apart safely.
 
-Nothing here raises, except for what an administrator typed (``checked_*``). Every pattern runs in
-time linear in its input.
+Nothing here raises, except for what an administrator typed (``checked_mailbox``). Every pattern
+runs in time linear in its input.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterator
 
 from ..errors import InvalidInput
+from ..pairs.names import parse_domain, shown
 
 #: Longest header value looked at, in characters; the rest of a longer one is ignored.
 MAX_HEADER_VALUE = 65_536
@@ -82,37 +83,16 @@ def _without_quoted(text: str) -> str:
     return "".join(kept)
 
 
-def checked_domain(text: str) -> str:
-    """Return an administrator's domain in lower case; raise InvalidInput if it is none.
-
-    An internationalised name is taken in its A-label form: that is what stands in the envelope.
-    """
-    name = text.strip()
-    if not name.isascii():
-        try:
-            name = name.encode("idna").decode("ascii")
-        except UnicodeError:
-            name = ""
-    domain = mail_domain(name)
-    if domain is None:
-        raise InvalidInput(
-            f"{text!r} is not a mail domain.",
-            hint="Give a name such as nestle.com; a mailbox goes into the option recipient.",
-        )
-    return domain
-
-
 def checked_mailbox(text: str, option: str) -> str:
-    """Return an administrator's mailbox with its domain in lower case; raise InvalidInput.
+    """Return an administrator's mailbox, its domain in the one spelling; raise InvalidInput.
 
     Only the characters of an everyday mailbox are taken (no quoted local part, no ``& % ! ^``): the
     address travels through command lines, logs and search strings.
     """
     local, at, domain = text.strip().rpartition("@")
-    good = mail_domain(domain) if at and len(local) <= MAX_LOCAL_PART else None
-    if good is None or _LOCAL_PART.fullmatch(local) is None:
+    if not at or len(local) > MAX_LOCAL_PART or _LOCAL_PART.fullmatch(local) is None:
         raise InvalidInput(
-            f"{text!r} in the option {option} is not a mailbox that can be tested.",
+            f"{shown(text)} in the option {option} is not a mailbox this can be tested with.",
             hint="Give a plain address such as postmaster@nestle.com.",
         )
-    return f"{local}@{good}"
+    return f"{local}@{parse_domain(domain)}"

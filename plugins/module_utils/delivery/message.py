@@ -26,10 +26,10 @@ MAX_SUBJECT = 200
 _ENCODED_WORD_OCTETS = 20
 
 _BODY = (
-    "This is an automatic delivery test. No answer is needed, and the message can be deleted.",
+    "This is an automatic delivery test. The administrators of the sender's mail",
+    "system sent it to see that mail to your domain arrives.",
     "",
-    "It was sent by the mail administrators of the sender's domain to see that mail to this",
-    "domain arrives again.",
+    "No answer is needed, and the message can be deleted.",
 )
 
 

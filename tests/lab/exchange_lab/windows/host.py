@@ -11,13 +11,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from .cmdline import run_line
 from .errors import BAD_NETWORK_PATH, WinError
 from .filesystem import FileSystem, normalise
-from .process import Tool
+from .process import Stdin, Streams, Terminated, Tool
 from .registry import Registry
 from .services import ServiceManager
 from .shell import Environment, Shell
+from .tools import install_standard
 
+CONTROL_C_EXIT = 0xC000013A - (1 << 32)  # STATUS_CONTROL_C_EXIT as a signed number
 _PROGRAM = b"MZ\x90\x00"  # how every Windows program starts
 
 
@@ -92,6 +95,7 @@ class LabHost:
         self._neighbours: dict[str, LabHost] = {}
         for folder in (r"C:\Windows\system32", r"C:\Windows\Temp", r"C:\ProgramData"):
             self._ensure_dir(folder)
+        install_standard(self)
 
     # -- programs ----------------------------------------------------------------------------
 
@@ -142,6 +146,25 @@ class LabHost:
                 "windir": r"C:\Windows",
             }
         )
+
+    def execute(self, command: str, shell: Shell, streams: Streams) -> int:
+        """Run a command line in a shell as ``cmd /c`` does; -1073741510 when terminated."""
+        self.commands.append(command)
+        try:
+            return run_line(command, shell, streams)
+        except Terminated:
+            return CONTROL_C_EXIT
+
+    def run(
+        self, command: str, *, shell: Shell | None = None, stdin: bytes | None = b""
+    ) -> Completed:
+        """Run a command line and collect what it prints; ``stdin=None`` is one never closed."""
+        out, err = bytearray(), bytearray()
+        source = Stdin(stdin or b"", closed=stdin is not None)
+        code = self.execute(
+            command, shell or self.open_shell(), Streams(out.extend, err.extend, source)
+        )
+        return Completed(code, bytes(out), bytes(err))
 
     # -- other machines ----------------------------------------------------------------------
 

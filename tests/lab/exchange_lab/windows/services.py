@@ -119,6 +119,10 @@ class ServiceManager:
         value = self._registry.get(f"{SERVICES_KEY}\\{service.name}", "Start")
         return value.data if value and isinstance(value.data, int) else service.start_type
 
+    def configure(self, service: Service, start_type: int) -> None:
+        """Set the start type, as ``sc config`` does."""
+        self._registry.set(f"{SERVICES_KEY}\\{service.name}", "Start", "REG_DWORD", start_type)
+
     def start(self, name: str) -> Service:
         """Ask a service to start; errors 1056, 1058, 1053, 1060, and what its fault says."""
         service = self.get(name)

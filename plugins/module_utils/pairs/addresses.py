@@ -1,0 +1,88 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which addresses no mail server on the Internet can have (rule 11).
+
+The ranges are those of the IANA special-purpose address registries (RFC 6890) that are not
+globally reachable. They stand here, and not in Python's ``ipaddress``, because its answers differ
+between the versions of Python, and a result must not.
+
+This file is private to the collection postmaster.exchange.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+_IPV4: tuple[tuple[IPv4Network, str], ...] = tuple(
+    (IPv4Network(text), reason)
+    for text, reason in (
+        ("0.0.0.0/8", "unspecified (RFC 791)"),
+        ("10.0.0.0/8", "private (RFC 1918)"),
+        ("100.64.0.0/10", "shared (RFC 6598)"),
+        ("127.0.0.0/8", "loopback (RFC 1122)"),
+        ("169.254.0.0/16", "link-local (RFC 3927)"),
+        ("172.16.0.0/12", "private (RFC 1918)"),
+        ("192.0.0.0/24", "protocol assignments (RFC 6890)"),
+        ("192.0.2.0/24", "documentation (RFC 5737)"),
+        ("192.88.99.0/24", "6to4 relay (RFC 7526)"),
+        ("192.168.0.0/16", "private (RFC 1918)"),
+        ("198.18.0.0/15", "benchmarking (RFC 2544)"),
+        ("198.51.100.0/24", "documentation (RFC 5737)"),
+        ("203.0.113.0/24", "documentation (RFC 5737)"),
+        ("224.0.0.0/4", "multicast (RFC 5771)"),
+        ("240.0.0.0/4", "reserved (RFC 1112)"),
+    )
+)
+
+_IPV6: tuple[tuple[IPv6Network, str], ...] = tuple(
+    (IPv6Network(text), reason)
+    for text, reason in (
+        ("::/128", "unspecified (RFC 4291)"),
+        ("::1/128", "loopback (RFC 4291)"),
+        ("::ffff:0:0/96", "IPv4-mapped (RFC 4291)"),
+        ("64:ff9b:1::/48", "translation (RFC 8215)"),
+        ("100::/64", "discard (RFC 6666)"),
+        ("2001::/23", "protocol assignments (RFC 2928)"),
+        ("2001:db8::/32", "documentation (RFC 3849)"),
+        ("2002::/16", "6to4 (RFC 7526)"),
+        ("3fff::/20", "documentation (RFC 9637)"),
+        ("fc00::/7", "unique local (RFC 4193)"),
+        ("fe80::/10", "link-local (RFC 4291)"),
+        ("fec0::/10", "site-local (RFC 3879)"),
+        ("ff00::/8", "multicast (RFC 4291)"),
+    )
+)
+_IPV6_GLOBAL = IPv6Network("2000::/3")
+_IPV6_TRANSLATED = IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address behind a translator
+
+
+def why_not_global(address: Address) -> str:
+    """Return the reason why an address is not globally reachable, or nothing if it is."""
+    if isinstance(address, IPv4Address):
+        return next((reason for network, reason in _IPV4 if address in network), "")
+    if address in _IPV6_TRANSLATED:
+        return why_not_global(IPv4Address(int(address) & 0xFFFFFFFF))
+    reason = next((reason for network, reason in _IPV6 if address in network), "")
+    return reason or ("" if address in _IPV6_GLOBAL else "not allocated (RFC 4291)")
+
+
+def sort_key(address: str) -> tuple[int, int]:
+    """Return what sorts addresses as numbers, IPv4 before IPv6 (rule 3)."""
+    parsed = ipaddress.ip_address(address)
+    return parsed.version, int(parsed)
+
+
+def parse_network(text: str) -> Network:
+    """Return an address, or a range in CIDR form, as a network; ValueError if it is neither."""
+    return ipaddress.ip_network(text, strict=False)
+
+
+def is_in(address: str, networks: tuple[Network, ...]) -> bool:
+    """Whether an address lies in one of some networks."""
+    parsed = ipaddress.ip_address(address)
+    return any(parsed.version == net.version and parsed in net for net in networks)

@@ -1,0 +1,206 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Questions to a group of name servers: each asked once, retried, bounded (rules 2, 13, 15).
+
+This file is private to the collection postmaster.exchange.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+
+from .dnslib import decode_reply, encode_query
+from .model import Answer, Failure, Kind, Question, Reply, Stats
+from .reading import RESOLVED, WITHOUT_EDNS, Trouble, joined, read
+from .transport import NameServer, ask_tcp, ask_udp
+
+# Timeouts in a row after which a server is asked after the others, and after which a run in which
+# all of them keep silent no longer repeats its questions.
+_DOUBTFUL = 3
+_SILENT = 10
+_PAUSE = 0.1  # seconds before the second round over all servers, doubled for each further one
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait: ``timeout`` seconds for one reply, doubled each round over the servers;
+    ``retries`` further rounds; ``lifetime`` seconds for one question altogether."""
+
+    timeout: float
+    retries: int
+    lifetime: float
+
+
+@dataclass(slots=True, eq=False)
+class _Server:
+    """One name server, and what this run has learnt about it."""
+
+    where: NameServer
+    timeouts: int = 0
+    edns: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """One try of one question: until when (loop time), and with which timeout (seconds)."""
+
+    question: Question
+    deadline: float
+    timeout: float
+    checking_disabled: bool = False
+
+    def left(self) -> float:
+        """Return the seconds that this try may wait; Trouble if there are none."""
+        left = min(self.timeout, _seconds_to(self.deadline))
+        if left <= 0:
+            raise Trouble(Kind.TIMEOUT, "no answer within the lifetime of the question")
+        return left
+
+
+class Asker:
+    """Asks one group of equal name servers.
+
+    ``slots`` bounds the questions under way, over all askers of a run; ``stats`` is counted up.
+    """
+
+    def __init__(
+        self,
+        servers: Iterable[NameServer],
+        patience: Patience,
+        slots: asyncio.Semaphore,
+        stats: Stats,
+    ) -> None:
+        self._servers = [_Server(where) for where in servers]
+        self._patience = patience
+        self._slots = slots
+        self._stats = stats
+        self._known: dict[Question, Answer | asyncio.Future[Answer]] = {}
+
+    async def follow(self, question: Question) -> Answer:
+        """Return what became of a question; aliases are asked about until they end."""
+        answer = await self._once(question)
+        while answer.unfinished:
+            alias = Question(answer.chain[-1], question.rdtype)
+            try:
+                answer = joined(answer, await self._once(alias))
+            except Trouble as trouble:
+                return _failed(question, [_failure(question, answer.nameserver, trouble)])
+        return answer
+
+    async def _once(self, question: Question) -> Answer:
+        """Ask, or wait for who is already asking, or return what is known."""
+        known = self._known.get(question)
+        if known is not None:
+            self._stats.cache_hits += 1
+            return known if isinstance(known, Answer) else await asyncio.shield(known)
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._known[question] = future
+        try:
+            async with self._slots:
+                self._stats.questions += 1
+                answer = await self._ask(question)
+        except BaseException:
+            future.cancel()  # the run ends: nobody must wait for this any more
+            raise
+        self._known[question] = answer
+        future.set_result(answer)
+        return answer
+
+    async def _ask(self, question: Question) -> Answer:
+        """Go round the servers until one answers, or patience ends."""
+        deadline = asyncio.get_running_loop().time() + self._patience.lifetime
+        failures: dict[NameServer, Failure] = {}
+        for round_ in range(self._patience.retries + 1):
+            if round_ and not await self._another_round(round_, deadline):
+                break
+            one = _Try(question, deadline, self._patience.timeout * 2**round_)
+            for server in sorted(self._servers, key=lambda s: s.timeouts >= _DOUBTFUL):
+                if failures and _seconds_to(deadline) <= 0:
+                    break
+                self._stats.retries += bool(failures)
+                try:
+                    return await self._answer(server, one)
+                except Trouble as trouble:
+                    failures[server.where] = _failure(question, str(server.where), trouble)
+        return await self._explained(question, deadline, failures)
+
+    async def _another_round(self, round_: int, deadline: float) -> bool:
+        """Whether to go round again; what was refused at once is not asked again at once."""
+        if all(server.timeouts >= _SILENT for server in self._servers):
+            return False
+        await asyncio.sleep(_PAUSE * 2 ** (round_ - 1))
+        return _seconds_to(deadline) > 0
+
+    async def _answer(self, server: _Server, one: _Try) -> Answer:
+        reply = await self._exchange(server, one)
+        return read(one.question, reply, str(server.where))
+
+    async def _exchange(self, server: _Server, one: _Try) -> Reply:
+        """Get one server's reply: with EDNS unless it cannot, over TCP if it is too long."""
+        reply = await self._udp(server, one, edns=server.edns)
+        if server.edns and reply.rcode in WITHOUT_EDNS:
+            reply = await self._udp(server, one, edns=False)
+            server.edns = reply.rcode in WITHOUT_EDNS
+        if not reply.truncated:
+            return reply
+        self._stats.tcp += 1
+        query, decode = _codec(one, edns=server.edns)
+        return await ask_tcp(server.where, query, decode, one.left())
+
+    async def _udp(self, server: _Server, one: _Try, *, edns: bool) -> Reply:
+        query, decode = _codec(one, edns=edns)
+        try:
+            reply = await ask_udp(server.where, query, decode, one.left())
+        except Trouble as trouble:
+            server.timeouts = server.timeouts + 1 if trouble.kind is Kind.TIMEOUT else 0
+            raise
+        server.timeouts = 0
+        return reply
+
+    async def _explained(
+        self, question: Question, deadline: float, failures: dict[NameServer, Failure]
+    ) -> Answer:
+        """Tell a failed validation from another server failure, by asking without validation.
+
+        Many resolvers send no extended error with SERVFAIL; one that answers when told not to
+        check (RFC 4035 section 3.2.2) failed over DNSSEC.
+        """
+        one = _Try(question, deadline, self._patience.timeout, checking_disabled=True)
+        for server in self._servers:
+            failure = failures.get(server.where)
+            if failure is None or failure.kind is not Kind.SERVER_FAILURE:
+                continue
+            self._stats.retries += 1
+            try:
+                reply = await self._exchange(server, one)
+            except Trouble:
+                continue
+            if reply.rcode in RESOLVED:
+                bogus = Trouble(Kind.BOGUS, f"{failure.message}; answers without DNSSEC validation")
+                failures[server.where] = _failure(question, str(server.where), bogus)
+        return _failed(question, [failures[s.where] for s in self._servers if s.where in failures])
+
+
+def _seconds_to(deadline: float) -> float:
+    return deadline - asyncio.get_running_loop().time()
+
+
+def _codec(one: _Try, *, edns: bool) -> tuple[bytes, partial[Reply]]:
+    """Return a query under a fresh random id, and what reads the reply to it."""
+    ident = secrets.randbelow(1 << 16)
+    query = encode_query(one.question, ident, edns=edns, checking_disabled=one.checking_disabled)
+    return query, partial(decode_reply, question=one.question, ident=ident)
+
+
+def _failure(question: Question, nameserver: str, trouble: Trouble) -> Failure:
+    return Failure(question, trouble.kind, nameserver, trouble.message)
+
+
+def _failed(question: Question, failures: list[Failure]) -> Answer:
+    """Return the answer of a question that got none; its kind is that of the first server."""
+    return Answer(question, failures[0].kind, failures=tuple(failures))

@@ -1,0 +1,136 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A whole run: every domain, each question once, bounded in memory and in questions under way.
+
+This file is private to the collection postmaster.exchange.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from . import notes
+from .addresses import Network
+from .asker import Asker
+from .dnslib import require_dnspython
+from .evidence import with_evidence, with_search_list
+from .model import (
+    DomainResult,
+    Failure,
+    Note,
+    Outcome,
+    Question,
+    RecordType,
+    Stats,
+)
+from .options import Options
+from .rules import Answers, Policy, agreed, decide, plan
+
+_PROGRESS_EVERY = 500  # domains
+
+
+def resolve(options: Options, progress: Callable[[str], None] = lambda _message: None) -> Outcome:
+    """Compute the pairs of all domains; MissingLibrary is the only error it raises by itself."""
+    if not options.domains:
+        return Outcome(results=())
+    require_dnspython()
+    return asyncio.run(_Run(options, progress).outcome())
+
+
+class _Run:
+    """One run over all domains, within one event loop."""
+
+    def __init__(self, options: Options, progress: Callable[[str], None]) -> None:
+        self._options = options
+        self._progress = progress
+        self._stats = Stats()
+        slots = asyncio.Semaphore(options.concurrency)
+        groups = (
+            [(server,) for server in options.nameservers]
+            if options.agreement == "all"
+            else [options.nameservers]
+        )
+        self._askers = [
+            (str(group[0]), Asker(group, options.patience, slots, self._stats)) for group in groups
+        ]
+
+    async def outcome(self) -> Outcome:
+        """Resolve all domains by as many workers as questions may be under way."""
+        started = time.monotonic()
+        domains = self._options.domains
+        policy, said = await self._policy()
+        results: dict[str, DomainResult] = {}
+        waiting = iter(domains)
+
+        async def worker() -> None:
+            for domain in waiting:
+                results[domain] = await self._domain(domain, policy)
+                if len(results) % _PROGRESS_EVERY == 0:
+                    self._progress(f"{len(results)} of {len(domains)} domains resolved")
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(len(domains), self._options.concurrency)):
+                group.create_task(worker())
+        self._stats.seconds = time.monotonic() - started
+        return Outcome(tuple(results[domain] for domain in domains), said, self._stats)
+
+    async def _policy(self) -> tuple[Policy, tuple[Note, ...]]:
+        """Complete the policy by the addresses of our own hosts that are given by name."""
+        policy = self._options.policy
+        questions = [Question(x, t) for x in self._options.own_hosts for t in policy.types]
+        _server, asker = self._askers[0]
+        answers = await asyncio.gather(*(asker.follow(question) for question in questions))
+        found: list[Network] = [
+            ipaddress.ip_network(text) for answer in answers for text in answer.texts
+        ]
+        failures: list[Failure] = [f for answer in answers for f in answer.failures]
+        silent = [
+            name
+            for name in self._options.own_hosts
+            if not any(a.texts or a.failures for a in answers if a.question.name == name)
+        ]
+        return (
+            replace(
+                policy,
+                own_networks=(*policy.own_networks, *found),
+                own_unknown=tuple(failures),
+            ),
+            tuple(notes.own_host_without_address(name) for name in silent),
+        )
+
+    async def _domain(self, domain: str, policy: Policy) -> DomainResult:
+        """Return what is known about one domain, by one view or by all that have to agree."""
+        options = self._options
+        first = self._askers[0][1]
+        views = await asyncio.gather(
+            *(self._view(domain, asker, policy) for _server, asker in self._askers)
+        )
+        result = views[0]
+        if options.agreement == "all":
+            servers = [server for server, _asker in self._askers]
+            result = agreed(tuple(zip(servers, views, strict=True)))
+        if options.search_list:
+            result = await with_search_list(
+                first, result, options.search_list, options.policy.types
+            )
+        return result
+
+    async def _view(self, domain: str, asker: Asker, policy: Policy) -> DomainResult:
+        """Return what one group of name servers makes of a domain."""
+        planned = plan(domain, await asker.follow(Question(domain, RecordType.MX)), policy)
+        names = () if planned.status else sorted({mx.exchange for mx in planned.exchanges})
+        answers = await asyncio.gather(*(_addresses(asker, x, policy.types) for x in names))
+        addresses: dict[str, Answers] = dict(zip(names, answers, strict=True))
+        result = decide(planned, addresses, policy)
+        if self._options.evidence and asker is self._askers[0][1]:
+            result = await with_evidence(asker, result, planned, addresses)
+        return result
+
+
+async def _addresses(asker: Asker, name: str, types: tuple[RecordType, ...]) -> Answers:
+    return tuple(await asyncio.gather(*(asker.follow(Question(name, t)) for t in types)))

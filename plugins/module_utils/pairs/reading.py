@@ -1,0 +1,184 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a reply says about the question: pure, without a network (rules 5, 6, 13, 20).
+
+This file is private to the collection postmaster.exchange.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from .addresses import sort_key
+from .dnslib import error_name, is_bogus
+from .model import Answer, Kind, Mx, Question, Record, RecordType, Reply
+from .names import is_below, shown
+
+# Aliases followed on the way from one name to its data, over all replies together.
+MAX_CHAIN: Final = 8
+# Records of one name: no mail domain has as many exchanges, no exchange as many addresses.
+MAX_SET: Final = 100
+
+_NOERROR, _FORMERR, _SERVFAIL, _NXDOMAIN, _NOTIMP, _REFUSED, _NOTAUTH = 0, 1, 2, 3, 4, 5, 9
+_RCODES: Final = {
+    _FORMERR: "FORMERR",
+    _SERVFAIL: "SERVFAIL",
+    _NOTIMP: "NOTIMP",
+    _REFUSED: "REFUSED",
+    _NOTAUTH: "NOTAUTH",
+}
+_RCODE_KINDS: Final = {
+    _FORMERR: Kind.MALFORMED,
+    _REFUSED: Kind.REFUSED,
+    _NOTAUTH: Kind.LAME,
+}
+# Codes of a server that does not know EDNS (RFC 6891 section 7).
+WITHOUT_EDNS: Final = frozenset({_FORMERR, _NOTIMP})
+# Codes that say that the name could be resolved, once validation is left out.
+RESOLVED: Final = frozenset({_NOERROR, _NXDOMAIN})
+
+
+class Trouble(Exception):  # noqa: N818 - a finding, not a fault
+    """Why a reply, or its absence, is no answer."""
+
+    def __init__(self, kind: Kind, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """The way through the aliases of one reply: where it ends, and what it led through."""
+
+    end: str
+    chain: tuple[str, ...]
+    ttl: int | None
+
+
+def read(question: Question, reply: Reply, nameserver: str) -> Answer:
+    """Return what a reply of ``nameserver`` says.
+
+    Raises Trouble where it says nothing about the name. A server that is only responsible for an
+    alias ends its reply there; one that looked behind it says so by the SOA record of the zone
+    (RFC 2308 section 2.2). In doubt the answer is unfinished.
+    """
+    if reply.rcode not in RESOLVED:
+        raise _trouble(reply)
+    path = _follow(question.name, reply.records)
+    data = [r for r in reply.records if r.owner == path.end and r.rdtype is question.rdtype]
+    missing = reply.rcode == _NXDOMAIN
+    if data and missing:
+        raise Trouble(Kind.MALFORMED, "says that the name does not exist, and what it holds")
+    if data:
+        return replace(_with_data(question, reply, path, data), nameserver=nameserver)
+    negative_ttl = _negative_ttl(path.end, reply)
+    if not (missing or path.chain) and reply.referral:
+        raise Trouble(Kind.LAME, "refers to other name servers instead of answering")
+    return Answer(
+        question,
+        Kind.NO_SUCH_NAME if missing else Kind.NO_DATA,
+        chain=path.chain,
+        ttl=smallest((path.ttl, negative_ttl)),
+        authentic=reply.authentic,
+        unfinished=bool(path.chain) and not missing and negative_ttl is None,
+        nameserver=nameserver,
+    )
+
+
+def joined(first: Answer, more: Answer) -> Answer:
+    """Return the answer to the question of ``first``, whose last alias ``more`` is about.
+
+    Raises Trouble where the aliases come back to themselves or do not end.
+    """
+    chain = (*first.chain, *more.chain)
+    check_chain((first.question.name, *chain))
+    return replace(
+        more,
+        question=first.question,
+        chain=chain,
+        ttl=smallest((first.ttl, more.ttl)),
+        authentic=first.authentic and more.authentic,
+    )
+
+
+def smallest(times: Iterable[int | None]) -> int | None:
+    """Return the smallest time to live of those that are known."""
+    return min((ttl for ttl in times if ttl is not None), default=None)
+
+
+def loop_in(names: Iterable[str]) -> str:
+    """Return the name that a chain of aliases comes back to, or nothing."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return ""
+
+
+def _trouble(reply: Reply) -> Trouble:
+    message = _RCODES.get(reply.rcode, f"response code {reply.rcode}")
+    if reply.extended_error is not None:
+        message += f", {error_name(reply.extended_error)}"
+    kind = _RCODE_KINDS.get(reply.rcode, Kind.SERVER_FAILURE)
+    if reply.rcode == _SERVFAIL and is_bogus(reply.extended_error):
+        kind = Kind.BOGUS
+    return Trouble(kind, message)
+
+
+def _follow(name: str, records: tuple[Record, ...]) -> _Path:
+    aliases = {
+        record.owner: record
+        for record in sorted(records, key=lambda r: str(r.value))
+        if record.rdtype is RecordType.CNAME
+    }
+    chain: list[str] = []
+    ttl: int | None = None
+    end = name
+    while end in aliases:
+        record = aliases[end]
+        end = str(record.value)
+        chain.append(end)
+        ttl = smallest((ttl, record.ttl))
+        check_chain((name, *chain))
+    return _Path(end, tuple(chain), ttl)
+
+
+def check_chain(names: tuple[str, ...]) -> None:
+    """Raise Trouble for a chain of names that comes back to itself or does not end."""
+    back = loop_in(names)
+    if back:
+        raise Trouble(Kind.CNAME_LOOP, f"the aliases lead back to {shown(back)}")
+    if len(names) > MAX_CHAIN + 1:
+        raise Trouble(Kind.CNAME_LOOP, f"more than {MAX_CHAIN} aliases one after the other")
+
+
+def _with_data(question: Question, reply: Reply, path: _Path, data: list[Record]) -> Answer:
+    mx = sorted({r.value for r in data if isinstance(r.value, Mx)})
+    texts = {r.value for r in data if isinstance(r.value, str)}
+    if len(mx) + len(texts) > MAX_SET:
+        raise Trouble(
+            Kind.MALFORMED,
+            f"holds {len(mx) + len(texts)} records of one name; more than {MAX_SET} are not read",
+        )
+    numbers = question.rdtype in (RecordType.A, RecordType.AAAA)
+    return Answer(
+        question,
+        Kind.ANSWER,
+        mx=tuple(mx),
+        texts=tuple(sorted(texts, key=sort_key) if numbers else sorted(texts)),
+        chain=path.chain,
+        ttl=smallest((path.ttl, *(record.ttl for record in data))),
+        authentic=reply.authentic,
+    )
+
+
+def _negative_ttl(name: str, reply: Reply) -> int | None:
+    """Return for how long the absence of ``name`` may be believed (RFC 2308 section 5)."""
+    if reply.soa is None or not is_below(name, reply.soa[0]):
+        return None
+    return reply.soa[1]

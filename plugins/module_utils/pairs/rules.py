@@ -1,0 +1,249 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From answers to pairs: the rules for MX and addresses, pure and independent of any order.
+
+First ``plan`` says of which exchanges the addresses are needed, then ``decide`` makes the result of
+a domain from them (rules 3 to 14 and 20).
+
+This file is private to the collection postmaster.exchange.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from . import notes
+from .addresses import Network, is_in, sort_key, why_not_global
+from .model import (
+    ROOT,
+    Answer,
+    DomainResult,
+    Failure,
+    Kind,
+    Mx,
+    Note,
+    Pair,
+    RecordType,
+    Status,
+    View,
+)
+from .names import is_address, is_host_name
+from .reading import smallest
+
+# The answers for the addresses of one exchange, one for each record type asked.
+Answers = tuple[Answer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the administrator wants.
+
+    ``types`` are A, AAAA or both; ``max_pairs`` 0 is no limit; ``own_unknown`` are the questions
+    for our own addresses that failed: while they are not known, mail might be made to loop.
+    """
+
+    types: tuple[RecordType, ...] = (RecordType.A,)
+    own_names: frozenset[str] = frozenset()
+    own_networks: tuple[Network, ...] = ()
+    own_unknown: tuple[Failure, ...] = ()
+    allow_private: bool = False
+    max_pairs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the MX answer of a domain leads to.
+
+    ``exchanges`` are those whose addresses are needed, best first; ``status`` is set where no
+    address is needed to tell it.
+    """
+
+    domain: str
+    answer: Answer
+    exchanges: tuple[Mx, ...] = ()
+    implicit: bool = False
+    status: Status | None = None
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Located:
+    """One exchange with the answers for its addresses; ``own`` says why it is one of ours."""
+
+    mx: Mx
+    answers: Answers
+    own: str
+
+    @property
+    def texts(self) -> list[str]:
+        return [text for answer in self.answers for text in answer.texts]
+
+
+def plan(domain: str, answer: Answer, policy: Policy) -> Plan:
+    """Return which addresses are needed, given the answer to the MX question of a domain."""
+    if not answer.kind.definite:
+        return Plan(domain, answer, status=Status.TEMPORARY_FAILURE)
+    if answer.kind is Kind.NO_SUCH_NAME:
+        lost = (notes.alias_to_nowhere(answer.chain[-1]),) if answer.chain else ()
+        return Plan(domain, answer, status=Status.NO_SUCH_DOMAIN, notes=lost)
+    if answer.mx == (Mx(0, ROOT),):
+        return Plan(domain, answer, status=Status.NULL_MX)
+    implicit = answer.kind is Kind.NO_DATA
+    usable, said = ([Mx(0, domain)], []) if implicit else _usable(answer.mx)
+    own = next((mx for mx in usable if mx.exchange in policy.own_names), None)
+    kept = tuple(mx for mx in usable if own is None or mx.preference < own.preference)
+    if own is not None:
+        said.append(notes.own_exchange(own, "own name", len(usable) - len(kept)))
+    status = None if kept else Status.NO_ADDRESS if own is None else Status.LOOP
+    return Plan(domain, answer, kept, implicit, status, tuple(said))
+
+
+def decide(planned: Plan, addresses: Mapping[str, Answers], policy: Policy) -> DomainResult:
+    """Return what is known about a domain; ``addresses`` holds the answers by exchange."""
+    if planned.status is not None:
+        return _without_pairs(planned, planned.status)
+    located = [
+        _Located(mx, addresses[mx.exchange], _why_own(mx, addresses[mx.exchange], policy))
+        for mx in planned.exchanges
+    ]
+    kept, said = _without_own(located)
+    if not kept:
+        return _without_pairs(planned, Status.LOOP, said)
+    failures = [failure for one in kept for answer in one.answers for failure in answer.failures]
+    if failures or policy.own_unknown:
+        failures += policy.own_unknown
+        return _without_pairs(planned, Status.TEMPORARY_FAILURE, said, failures)
+    pairs: list[Pair] = []
+    for one in kept:
+        pairs += _pairs_of(one, planned, policy, said)
+    best = _best(pairs)
+    if policy.max_pairs and len(best) > policy.max_pairs:
+        said.append(notes.max_pairs(len(best), policy.max_pairs))
+        best = best[: policy.max_pairs]
+    return DomainResult(
+        planned.domain,
+        Status.OK if best else Status.NO_ADDRESS,
+        pairs=tuple(best),
+        implicit_mx=planned.implicit and bool(best),
+        ttl=smallest((planned.answer.ttl, *(a.ttl for one in kept for a in one.answers))),
+        notes=(*planned.notes, *said),
+    )
+
+
+def _without_pairs(
+    planned: Plan,
+    status: Status,
+    said: Iterable[Note] = (),
+    failures: Iterable[Failure] = (),
+) -> DomainResult:
+    known = status is not Status.TEMPORARY_FAILURE
+    return DomainResult(
+        planned.domain,
+        status,
+        ttl=planned.answer.ttl if known else None,
+        notes=(*planned.notes, *said),
+        failures=(*planned.answer.failures, *failures),
+    )
+
+
+def _usable(exchanges: Iterable[Mx]) -> tuple[list[Mx], list[Note]]:
+    """Return the exchanges that can be hosts, best first, and what is wrong with the others."""
+    usable: list[Mx] = []
+    said: list[Note] = []
+    for mx in sorted(exchanges):
+        if mx.exchange == ROOT:
+            said.append(notes.null_mx_ignored(mx.preference))
+        elif is_address(mx.exchange):
+            said.append(notes.mx_is_address(mx))
+        elif not is_host_name(mx.exchange):
+            said.append(notes.mx_is_no_host(mx))
+        else:
+            usable.append(mx)
+    return usable, said
+
+
+def _why_own(mx: Mx, answers: Answers, policy: Policy) -> str:
+    """Return why an exchange is one of our own hosts, or nothing if it is not."""
+    names = {mx.exchange, *(name for answer in answers for name in answer.chain)}
+    ours = sorted(names & policy.own_names)
+    if ours:
+        return f"own name {ours[0]}"
+    found = [text for answer in answers for text in answer.texts]
+    return next((f"own address {text}" for text in found if is_in(text, policy.own_networks)), "")
+
+
+def _without_own(located: list[_Located]) -> tuple[list[_Located], list[Note]]:
+    """Drop our own hosts and all that are no better than the best of them."""
+    own = next((one for one in located if one.own), None)
+    if own is None:
+        return located, []
+    kept = [one for one in located if one.mx.preference < own.mx.preference]
+    return kept, [notes.own_exchange(own.mx, own.own, len(located) - len(kept))]
+
+
+def _pairs_of(one: _Located, planned: Plan, policy: Policy, said: list[Note]) -> list[Pair]:
+    """Return the pairs of one exchange; what is wrong with it is added to ``said``."""
+    target = next((answer.chain[-1] for answer in one.answers if answer.chain), "")
+    if target and not planned.implicit:
+        said.append(notes.mx_is_cname(one.mx, target))
+    texts = sorted(set(one.texts), key=sort_key)
+    if not texts:
+        said.append(notes.exchange_without_address(one.mx, one.answers))
+    ttls = {text: answer.ttl for answer in one.answers for text in answer.texts}
+    pairs = []
+    for text in texts:
+        reason = "" if policy.allow_private else why_not_global(ipaddress.ip_address(text))
+        if reason:
+            said.append(notes.address_not_global(one.mx, text, reason))
+            continue
+        ttl = smallest((planned.answer.ttl, ttls[text]))
+        pairs.append(Pair(one.mx.preference, one.mx.exchange, text, ttl))
+    return pairs
+
+
+def _best(pairs: Iterable[Pair]) -> list[Pair]:
+    """Sort pairs, and keep each address at its best preference only (rules 3 and 12)."""
+    best: dict[str, Pair] = {}
+    for pair in sorted(pairs, key=lambda p: (p.preference, p.exchange, sort_key(p.address))):
+        best.setdefault(pair.address, pair)
+    return list(best.values())
+
+
+def agreed(views: tuple[tuple[str, DomainResult], ...]) -> DomainResult:
+    """Return what several name servers say together, given what each says alone (rule 16).
+
+    Times to live may differ between them: the smallest counts.
+    """
+    shown = tuple(View(server, result.status, result.pairs) for server, result in views)
+    results = [result for _server, result in views]
+    known = [result for result in results if result.status is not Status.TEMPORARY_FAILURE]
+    status = results[0].status
+    if len({_what_counts(result) for result in known}) > 1:
+        status = Status.DISAGREEMENT
+    elif len(known) < len(results):
+        status = Status.TEMPORARY_FAILURE
+    if status in (Status.DISAGREEMENT, Status.TEMPORARY_FAILURE):
+        return DomainResult(
+            results[0].domain,
+            status,
+            notes=tuple(dict.fromkeys(note for result in results for note in result.notes)),
+            failures=tuple(failure for result in results for failure in result.failures),
+            views=shown,
+        )
+    return replace(
+        results[0],
+        pairs=tuple(
+            replace(same[0], ttl=smallest(pair.ttl for pair in same))
+            for same in zip(*(result.pairs for result in results), strict=True)
+        ),
+        ttl=smallest(result.ttl for result in results),
+        views=shown,
+    )
+
+
+def _what_counts(result: DomainResult) -> tuple[Status, tuple[tuple[int, str, str], ...]]:
+    """Return what name servers have to agree on."""
+    return result.status, tuple((p.preference, p.exchange, p.address) for p in result.pairs)

@@ -1,0 +1,128 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One question, one name server: octets over UDP, or TCP, and what came back.
+
+Every datagram leaves from its own connected socket: the port is random for each question, the
+kernel drops what other addresses send, and it reports a closed port at once.
+
+This file is private to the collection postmaster.exchange.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .dnslib import Malformed, NotOurs
+from .model import Kind, Reply
+from .reading import Trouble
+
+# Datagrams that are no reply to the question; a server (or a liar) that sends more is not heard.
+MAX_STRAY = 64
+_LARGEST_DATAGRAM = 65535
+_LENGTH = struct.Struct("!H")
+
+Decoder = Callable[[bytes], Reply]
+
+
+@dataclass(frozen=True, slots=True)
+class NameServer:
+    """Where to ask. ``str()`` is how results and messages call it."""
+
+    address: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{host}:{self.port}"
+
+
+async def ask_udp(server: NameServer, query: bytes, decode: Decoder, timeout: float) -> Reply:
+    """Send one datagram and return the reply to it; Trouble after ``timeout`` seconds.
+
+    What is not a reply to this question does not end the wait: it may come from anybody.
+    """
+    stray = 0
+    try:
+        with _socket(server, socket.SOCK_DGRAM) as sock:
+            sock.connect(_endpoint(server))
+            sock.send(query)
+            async with asyncio.timeout(timeout):
+                while stray < MAX_STRAY:
+                    wire = await asyncio.get_running_loop().sock_recv(sock, _LARGEST_DATAGRAM)
+                    try:
+                        return decode(wire)
+                    except NotOurs:
+                        stray += 1
+    except TimeoutError:
+        if not stray:
+            raise Trouble(Kind.TIMEOUT, f"no answer within {timeout:.1f} s") from None
+    except OSError as err:
+        raise Trouble(Kind.UNREACHABLE, _reason(err)) from err
+    except Malformed as err:
+        raise Trouble(Kind.MALFORMED, str(err)) from err
+    raise Trouble(Kind.MALFORMED, f"sent {stray} packets, none of them a reply to the question")
+
+
+async def ask_tcp(server: NameServer, query: bytes, decode: Decoder, timeout: float) -> Reply:
+    """Ask over TCP (RFC 7766) and return the reply; Trouble after ``timeout`` seconds."""
+    try:
+        with _socket(server, socket.SOCK_STREAM) as sock:
+            async with asyncio.timeout(timeout):
+                reply = decode(await _converse(sock, server, query))
+    except TimeoutError:
+        raise Trouble(Kind.TIMEOUT, f"no answer over TCP within {timeout:.1f} s") from None
+    except OSError as err:
+        raise Trouble(Kind.UNREACHABLE, f"{_reason(err)} (TCP)") from err
+    except EOFError:
+        raise Trouble(Kind.MALFORMED, "closed the TCP connection without an answer") from None
+    except (Malformed, NotOurs) as err:
+        raise Trouble(Kind.MALFORMED, f"{err} (TCP)") from err
+    if reply.truncated:
+        raise Trouble(Kind.MALFORMED, "sent a truncated answer over TCP")
+    return reply
+
+
+def _socket(server: NameServer, kind: socket.SocketKind) -> socket.socket:
+    """Return a socket of the server's family that does not block, not yet connected."""
+    sock = socket.socket(socket.AF_INET6 if ":" in server.address else socket.AF_INET, kind)
+    sock.setblocking(False)
+    return sock
+
+
+def _endpoint(server: NameServer) -> tuple[str, int] | tuple[str, int, int, int]:
+    """Return what the socket calls take; the zone of a link-local address is an interface."""
+    if ":" not in server.address:
+        return server.address, server.port
+    address, _, zone = server.address.partition("%")
+    scope = 0
+    if zone:
+        scope = int(zone) if zone.isdigit() else socket.if_nametoindex(zone)
+    return address, server.port, 0, scope
+
+
+async def _converse(sock: socket.socket, server: NameServer, query: bytes) -> bytes:
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(sock, _endpoint(server))
+    await loop.sock_sendall(sock, _LENGTH.pack(len(query)) + query)
+    (length,) = _LENGTH.unpack(await _exactly(sock, _LENGTH.size))
+    return await _exactly(sock, length)
+
+
+async def _exactly(sock: socket.socket, length: int) -> bytes:
+    loop = asyncio.get_running_loop()
+    wire = bytearray()
+    while len(wire) < length:
+        piece = await loop.sock_recv(sock, length - len(wire))
+        if not piece:
+            raise EOFError
+        wire += piece
+    return bytes(wire)
+
+
+def _reason(err: OSError) -> str:
+    return (err.strerror or type(err).__name__).lower()
