@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from .directory import Directory
 from .faults import Counters, Faults
 from .server import ExchangeServer
+from .transport import TransportService
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from .transport import World
     from .versions import Family
 
 _GROUP = "CN=Exchange Administrative Group (FYDIBOHF23SPDLT),CN=Administrative Groups"
@@ -35,6 +37,7 @@ class Organisation:
     users: dict[str, str] = field(default_factory=dict)
     view_only: set[str] = field(default_factory=set)
     accepted_domains: list[str] = field(default_factory=list)
+    transports: dict[str, TransportService] = field(default_factory=dict)
     faults: Faults = field(default_factory=Faults)
     counters: Counters = field(default_factory=Counters)
 
@@ -59,6 +62,22 @@ class Organisation:
             users=dict(users or {}),
             accepted_domains=[domain],
         )
+
+    def start_transport(self, world: World) -> None:
+        """Start the Transport service of every server that has one."""
+        for server in self.servers:
+            if server.is_transport:
+                self.transports[server.name] = TransportService(
+                    self, server, world, self.transports.get
+                )
+        for service in self.transports.values():
+            service.start()
+
+    def close(self) -> None:
+        """Stop all Transport services."""
+        for service in self.transports.values():
+            service.close()
+        self.transports.clear()
 
     def find_server(self, identity: str) -> ExchangeServer | None:
         """The server with that name, full name, Guid or distinguished name."""

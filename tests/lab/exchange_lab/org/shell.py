@@ -9,7 +9,15 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from . import binding, cmdlets_connector, cmdlets_server, errors, wire
+from . import (
+    binding,
+    cmdlets_connector,
+    cmdlets_queue,
+    cmdlets_server,
+    cmdlets_tracking,
+    errors,
+    wire,
+)
 from .cmdlet import Call, Cmdlet, qualified_id
 from .faults import DropConnection, Fault, Kind
 
@@ -24,7 +32,12 @@ if TYPE_CHECKING:
 
 CMDLETS = {
     cmdlet.name.casefold(): cmdlet
-    for cmdlet in (*cmdlets_connector.CMDLETS, *cmdlets_server.CMDLETS)
+    for cmdlet in (
+        *cmdlets_connector.CMDLETS,
+        *cmdlets_server.CMDLETS,
+        *cmdlets_queue.CMDLETS,
+        *cmdlets_tracking.CMDLETS,
+    )
 }
 
 

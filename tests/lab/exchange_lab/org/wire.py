@@ -64,6 +64,13 @@ class Multi:
     items: Sequence[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Strings:
+    """An array of strings (``System.String[]``)."""
+
+    items: Sequence[str]
+
+
 def build(type_names: Sequence[str], text: str, properties: Mapping[str, object]) -> PSObject:
     """An object with those type names, that ToString, and those adapted properties."""
     built = PSObject()
@@ -76,6 +83,10 @@ def build(type_names: Sequence[str], text: str, properties: Mapping[str, object]
 
 
 def _value(value: object) -> object:
+    if isinstance(value, Strings):
+        array = PSList(value.items)
+        array.PSObject.type_names = ["System.String[]", "System.Array", "System.Object"]
+        return array
     if not isinstance(value, Multi):
         return value
     wrapped = PSList(value.items)
