@@ -1,0 +1,61 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Exchange cmdlets on a remote runspace, as the engine sees them: typed, and never a script.
+
+This file is private to the collection postmaster.exchange.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ..errors import ExchangeError
+
+
+@dataclass(frozen=True, slots=True)
+class Cmdlet:
+    """A cmdlet with its parameters; values are text, numbers, booleans or lists of text.
+
+    A parameter whose value is ``None`` is a switch.
+    """
+
+    name: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+class CmdletError(ExchangeError):
+    """Exchange refused a cmdlet: its own words, and its error id for those who search for it."""
+
+    def __init__(self, message: str, *, cmdlet: str, error_id: str = "", reason: str = "") -> None:
+        super().__init__(message, details={"cmdlet": cmdlet, "error_id": error_id})
+        self.cmdlet = cmdlet
+        self.error_id = error_id
+        self.reason = reason
+
+
+class CmdletSession(Protocol):
+    """Runs cmdlets in one runspace of one host; opened at the first."""
+
+    @property
+    def host(self) -> str:
+        """Name of the host as the administrator knows it, for messages."""
+
+    @property
+    def requests(self) -> int:
+        """Requests sent to the host so far."""
+
+    def invoke(self, cmdlet: Cmdlet, *, timeout: float = 120.0) -> Sequence[Mapping[str, Any]]:
+        """Run one cmdlet and return its objects as plain properties; ``timeout`` in seconds.
+
+        Raises CmdletError where Exchange wrote an error, whether it ended the cmdlet or not, and
+        HostUnreachable, CommandTimeout or SessionLost as a command session does.
+        """
+
+    def reopen(self) -> None:
+        """Forget the broken runspace; the next cmdlet opens a new one."""
+
+    def close(self) -> None:
+        """Close the runspace. Never raises, and may be called again."""
