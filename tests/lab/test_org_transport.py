@@ -307,6 +307,15 @@ def test_a_removed_connector_lets_its_queue_be_routed_anew(mail: Mail) -> None:
     assert received.address == MX2
 
 
+def test_a_source_server_that_is_down_keeps_the_relay_queue_in_retry(mail: Mail) -> None:
+    mail.pin(MX2)
+    mail.lab.transport("EX16").close()
+    mail.send("postmaster@nestle.com", "EX10")
+    (queue,) = until(lambda: [q for q in mail.queues("EX10") if q["Status"] == "Retry"])
+    assert (queue["DeliveryType"], queue["NextHopDomain"]) == ("SmtpRelayWithinAdSite", "EX16")
+    assert "421 4.2.1 Unable to connect" in queue["LastError"]
+
+
 def test_external_dns_servers_of_the_connector_are_asked_instead(mail: Mail) -> None:
     mail.dns.set_fault("demon.nestle.com", "AAAA", Fault.TIMEOUT)
     with DnsServer(ZONES) as other:

@@ -54,14 +54,21 @@ class Attempt:
             error = self._deliver_all(queue)
         except ConnectionFailed as failure:
             error = str(failure)
+            self._mark(queue, error)
         finally:
             self._settle(queue, error)
             self._service.wake()
 
+    def _mark(self, queue: Queue, error: str) -> None:
+        """Without a connection every message of the queue has the same last error."""
+        with self._service.queues.lock:
+            for waiting in queue.waiting:
+                waiting.status, waiting.last_error = "Retry", error
+
     def _deliver_all(self, queue: Queue) -> str:
         """Deliver what waits; returns the last error that put a message off."""
         connector = self._connector(queue)
-        if connector is None and queue.hop.external:
+        if connector is None and queue.hop.connector != routing.NO_CONNECTOR:
             self._service.resubmit(queue)  # its connector is gone or disabled: route anew
             return ""
         try:
@@ -264,9 +271,6 @@ class Attempt:
                 return
             queue.status = "Retry"
             queue.attempts += 1
-            for waiting in queue.waiting:
-                waiting.status = "Retry"
-                waiting.last_error = waiting.last_error or error
             steps = (
                 (settings.glitch_retries, settings.glitch_interval),
                 (settings.transient_retries, settings.transient_interval),

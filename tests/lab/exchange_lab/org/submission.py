@@ -25,17 +25,19 @@ class Submission:
         self._service = service
         self._loops = loops
         self._server: asyncio.Server | None = None
+        self._port = 0
 
     @property
     def port(self) -> int:
-        """The loopback port; only while it listens."""
-        if self._server is None:
-            raise RuntimeError("the listener is not open")
-        return port_of(self._server)
+        """The loopback port; after closing it refuses connections."""
+        if self._port == 0:
+            raise RuntimeError("the listener was never opened")
+        return self._port
 
     def open(self) -> None:
         """Begin to listen."""
         self._server = self._loops.listen(self._protocol)
+        self._port = port_of(self._server)
 
     def close(self) -> None:
         """Stop listening."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -213,7 +213,8 @@ class TransportService:
                     return
             self._reroute_unreachable()
             for queue in self.queues.take_due(time.monotonic()):
-                self._workers.submit(self._attempt.run, queue)
+                # A defect of the lab itself is logged instead of getting lost with the future.
+                self._workers.submit(self._attempt.run, queue).add_done_callback(Future.result)
             self.queues.drop_empty()
 
     def _pause(self) -> float:
