@@ -16,10 +16,11 @@ from pathlib import Path
 CONFIGURATION = """\
 [defaults]
 inventory = inventory
+collections_path = {collections}
 callback_result_format = yaml
 display_skipped_hosts = false
 """
-"""The ansible.cfg that the documentation recommends."""
+"""The ansible.cfg that the documentation recommends, and where the collection is."""
 
 _RECAP = re.compile(r"^(\S+)\s+: (ok=\d+\s.*)$", re.MULTILINE)
 _BIN = Path(sys.executable).parent
@@ -57,7 +58,8 @@ class Controller:
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "ansible.cfg").write_text(CONFIGURATION, encoding="utf-8")
+        text = CONFIGURATION.format(collections=self.collections)
+        (self.folder / "ansible.cfg").write_text(text, encoding="utf-8")
 
     @property
     def inventory(self) -> Path:
@@ -70,7 +72,7 @@ class Controller:
         color = "ANSIBLE_FORCE_COLOR" if self.color else "ANSIBLE_NOCOLOR"
         return {
             **kept,
-            "ANSIBLE_COLLECTIONS_PATH": str(self.collections),
+            "ANSIBLE_CONFIG": str(self.folder / "ansible.cfg"),
             "ANSIBLE_HOME": str(self.folder / ".ansible"),
             color: "1",
             "LC_ALL": "C.UTF-8",  # Ansible insists on an encoding of UTF-8
