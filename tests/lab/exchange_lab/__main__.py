@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -85,7 +86,9 @@ def _invitation(lab: Lab, file: Path) -> str:
         lines.append(f"  {name:<10} Exchange {version}, {waiting} messages await delivery")
     lines += ["", f"Inventory: {file}", "", "Try, in another window:"]
     for playbook in ("diagnose", "audit", "enforce"):
-        lines.append(f"  ansible-playbook -i {file} postmaster.exchange.{playbook}")
+        lines.append(
+            f"  ansible-playbook -i {shlex.quote(str(file))} postmaster.exchange.{playbook}"
+        )
     lines += ["", "Further domains to try:"]
     lines += [f"  {name:<16} {text}" for name, text in MORE_DOMAINS.items()]
     lines += ["", "Ctrl-C ends it."]
