@@ -89,6 +89,7 @@ def _run(module: AnsibleModule, engine: Engine, *, needs_session: bool) -> dict[
         context = Context(
             host=host,
             session=session,
+            address=host if session is not None else "",
             check_mode=module.check_mode,
             diff=module._diff,
         )

@@ -98,14 +98,16 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
         self, params: Mapping[str, Any], variables: Mapping[str, Any]
     ) -> dict[str, Any]:
         session: Session | None = None
+        address = ""
         explicit = params.get("connection") or {}
         name = self._display_name(explicit, variables)
         try:
             if self.needs_session:
-                session = self._session(explicit, name, variables)
+                session, address = self._session(explicit, name, variables)
             context = Context(
                 host=name,
                 session=session,
+                address=address,
                 check_mode=self._task.check_mode,
                 diff=self._task.diff,
                 basedir=Path(self._loader.get_basedir()),
@@ -125,19 +127,23 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
 
     def _session(
         self, explicit: Mapping[str, Any], name: str, variables: Mapping[str, Any]
-    ) -> Session:
-        """The inventory's own connection where it will do, else one of explicit options."""
+    ) -> tuple[Session, str]:
+        """The inventory's own connection where it will do, else one of explicit options.
+
+        Returned with the name or address that it leads to.
+        """
         get = self._connection.get_option
         transport = self._connection.transport
         given = any(value is not None for value in explicit.values())
         if transport == "winrm" and not given:
             password = get("remote_password")
-            return WinrsSession(
+            session = WinrsSession(
                 ConnectionShell(self._connection),
                 host=name,
                 user=get("remote_user") or "",
                 secrets=(password,) if password else (),
             )
+            return session, str(get("remote_addr") or name)
         if transport == "winrm":
             inherited = options.from_winrm(get)
         elif transport == "psrp":
@@ -146,7 +152,8 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
             inherited = options.from_variables(
                 lambda variable: self._templar.template(variables.get(variable))
             )
-        return connect(options.from_params(options.merged(explicit, inherited)), host=name)
+        chosen = options.from_params(options.merged(explicit, inherited))
+        return connect(chosen, host=name), chosen.host
 
 
 def _show(text: str) -> None:
