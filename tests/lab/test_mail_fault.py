@@ -269,6 +269,18 @@ def test_a_domain_without_mx_is_its_own_exchange() -> None:
         assert lab.sinks.wait(lambda items: len(items) == 1)[0].address == "192.0.2.27"
 
 
+@pytest.mark.parametrize(
+    "recipient",
+    ["x@a..b", f"x@{'a' * 64}.example", "nobody", "x@\xe9.example", "x@[192.0.2.1]", "x@"],
+)
+def test_an_address_nobody_can_have_is_returned_and_the_work_goes_on(recipient: str) -> None:
+    with running(replace(SWITCHED, rows=ROWS[1:])) as (lab, machine):
+        machine.imc.submit(ALICE, (recipient,), b"\r\n")
+        machine.imc.send(ALICE, BOB)
+        lab.sinks.wait(lambda items: len(items) == 1)
+        assert [item.recipients for item in machine.imc.returned] == [(recipient,)]
+
+
 # -- the queue ----------------------------------------------------------------------------------
 
 

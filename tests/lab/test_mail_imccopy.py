@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -92,6 +93,13 @@ def test_it_can_be_told_to_fail(machine: Machine) -> None:
     machine.imccopy.faults.fail_restore = True
     assert machine.run(RESTORE).exit_code == 1
     assert machine.imc.connector.rows == ROWS
+
+
+def test_it_can_be_told_to_take_its_time(machine: Machine) -> None:
+    machine.imccopy.faults.delay = 0.2
+    began = time.monotonic()
+    assert machine.run(SAVE).exit_code == 0
+    assert time.monotonic() - began >= 0.2
 
 
 def test_it_can_be_told_to_lie(machine: Machine) -> None:

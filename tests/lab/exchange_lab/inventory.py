@@ -51,7 +51,7 @@ def _hosts(facts: Facts) -> str:
     for machine in facts.machines:
         lines.append(f"    {machine.name}:")
         lines.append(f"      ansible_port: {machine.winrm_port}")
-        lines.append(f"      mx_delivery_test_smtp_port: {machine.smtp_port}")
+        lines.append(f"      mx_delivery_test_smtp: {{port: {machine.smtp_port}}}")
     return "\n".join(lines) + "\n"
 
 

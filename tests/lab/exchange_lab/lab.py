@@ -85,10 +85,11 @@ class Machine:
         return self.host.run(command)
 
     def restart(self) -> int:
-        """Stop and start the connector; return the state it ends up in."""
+        """Stop the connector if it runs, start it, and return the state it ends up in."""
         services = self.host.services
-        services.stop(SERVICE)
-        services.wait(SERVICE, {STOPPED}, _SERVICE_SECONDS)
+        if services.get(SERVICE).state == RUNNING:
+            services.stop(SERVICE)
+            services.wait(SERVICE, {STOPPED}, _SERVICE_SECONDS)
         services.start(SERVICE)
         return services.wait(SERVICE, {RUNNING, STOPPED}, _SERVICE_SECONDS)
 
