@@ -65,7 +65,7 @@ def gather(
     add_save(batch, layout, imccopies, temp)
     sections = run_with_temp(session, batch, temp, timeout)
 
-    service = _service(session.host, layout, sections)
+    service = read_service(session.host, layout, sections)
     values = parameters(session.host, layout, sections)
     root_dir = find_value(values, "RootDir")
     table = saved_table(session.host, imccopies, sections) if imccopies else None
@@ -85,7 +85,8 @@ def gather(
 # -- the registry and the service
 
 
-def _service(host: str, layout: Layout, sections: Sections) -> Service:
+def read_service(host: str, layout: Layout, sections: Sections) -> Service:
+    """Return the service by the sections "service" and "control"; MissingService if there is none."""
     asked = sections["service"]
     where = f" on {layout.computer}" if layout.computer else ""
     if asked.exit_code == _NOT_INSTALLED:

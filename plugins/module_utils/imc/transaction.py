@@ -11,10 +11,9 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 
 from ..context import Context
 from ..errors import ExchangeError, HostUnreachable, SessionLost
@@ -65,7 +64,6 @@ class Transaction:
     origin: Origin
     backup_dir: Path
     limits: Limits = Limits()
-    clock: Callable[[], float] = time.monotonic
     warnings: list[str] = field(default_factory=list)
     folder: Path | None = None
 
@@ -95,7 +93,7 @@ class Transaction:
 
     @property
     def _control(self) -> ServiceControl:
-        return ServiceControl(self._reach, self.limits.service, self.clock)
+        return ServiceControl(self._reach, self.limits.service, monotonic)
 
     @property
     def _reach(self) -> Reach:
