@@ -86,7 +86,7 @@ def gather(
 
 
 def read_service(host: str, layout: Layout, sections: Sections) -> Service:
-    """Return the service by the sections "service" and "control"; MissingService if there is none."""
+    """Return the service by two sections, "service" and "control"; raises MissingService."""
     asked = sections["service"]
     where = f" on {layout.computer}" if layout.computer else ""
     if asked.exit_code == _NOT_INSTALLED:
