@@ -144,6 +144,15 @@ options:
 extends_documentation_fragment:
   - postmaster.exchange.attributes
 attributes:
+  action:
+    details:
+      - The task runs on the controller whatever the connection is, and needs the Python libraries
+        there. Only where it is delegated to a host whose connection is none of
+        P(ansible.builtin.winrm#connection), P(ansible.builtin.psrp#connection) and
+        P(ansible.builtin.local#connection), the module runs on that host.
+  async:
+    details:
+      - Only where the module runs on another host, as told for the attribute C(action).
   check_mode:
     support: full
     details:
@@ -416,27 +425,14 @@ stats:
       sample: 0.041
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils.context import Context
-from ..module_utils.errors import ExchangeError
+from ..module_utils.adapter import run_module
 from ..module_utils.pairs.module import run
 from ..module_utils.pairs.spec import ARGUMENT_SPEC
 
 
 def main() -> None:
     """Run where Ansible put this file; on the controller the action plugin does it instead."""
-    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    failure = ""
-    try:
-        result = run(module.params, Context(host="localhost", check_mode=module.check_mode))
-    except ExchangeError as err:
-        failure, result = str(err), err.details
-    for warning in result.pop("warnings", []):
-        module.warn(warning)
-    if failure:
-        module.fail_json(msg=failure, **result)
-    module.exit_json(**result)
+    run_module(ARGUMENT_SPEC, run, needs_session=False)
 
 
 if __name__ == "__main__":
