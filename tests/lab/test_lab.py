@@ -13,7 +13,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,12 +27,6 @@ from exchange_lab.scenario_default import DEFAULT
 LAB_FOLDER = Path(__file__).parent
 SWITCH_KEY = r"HKLM\SYSTEM\CurrentControlSet\Services\MSExchangeIMC\Parameters"
 SWITCH = "DisableResolverSearchList"
-
-
-@pytest.fixture
-def lab() -> Iterator[Lab]:
-    with Lab() as lab:
-        yield lab
 
 
 # -- the default scenario -----------------------------------------------------------------------
@@ -180,6 +173,37 @@ def test_what_holds_the_password_is_for_the_owner_only(tmp_path: Path) -> None:
         assert lab.write_inventory(file) == file
     for path in (file, file.parent / "group_vars" / "exchange.yml"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+# -- a management host --------------------------------------------------------------------------
+
+
+def test_a_host_without_winrm_is_reached_through_its_manager() -> None:
+    behind = replace(SIMPLE_HOST, name="mail4old", behind="mgmt1", rows=("A.COM;192.0.2.1;0",))
+    with Lab(replace(simple(behind), managers=("mgmt1",))) as lab:
+        file = lab.write_inventory()
+        host = yaml.safe_load(file.read_text())["exchange"]["hosts"]["mail4old"]
+        manager = lab.managers["mgmt1"]
+        assert host["ansible_port"] == manager.winrm.port
+        computer, imccopy = (host[f"mx_delivery_target_{key}"] for key in ("computer", "imccopy"))
+        shell = manager.host.open_shell(lab.scenario.user)
+        done = manager.host.run(rf"{imccopy} -save routes C:\TEMP\r.txt", shell=shell)
+        assert done.exit_code == 0, done
+        saved = manager.host.run(rf"type \\{computer}\C$\TEMP\r.txt", shell=shell)
+        assert b"+A.COM;192.0.2.1;0\r\n" in saved.stdout
+        state = manager.host.run(rf"sc \\{computer} query MSExchangeIMC", shell=shell)
+        assert b": 4  RUNNING" in state.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [("mail55 hostname", 87, "Usage"), (r"\\nowhere hostname", 53, "network path")],
+)
+def test_what_the_remote_tool_cannot_do(arguments: str, code: int, said: str) -> None:
+    with Lab(replace(simple(), managers=("mgmt1",))) as lab:
+        done = lab.managers["mgmt1"].host.run(rf"C:\tools\remote {arguments}")
+        assert done.exit_code == code
+        assert said in done.stderr.decode()
 
 
 # -- the command line ---------------------------------------------------------------------------

@@ -25,12 +25,6 @@ SWITCHED = replace(SIMPLE_HOST, switch=("DisableResolverSearchList", 1))
 QUICK = Assumptions(retry_after=(0.01,), expire_after=0.0)
 
 
-@pytest.fixture
-def lab() -> Iterator[Lab]:
-    with Lab(simple()) as lab:
-        yield lab
-
-
 @contextmanager
 def running(spec: HostSpec, **changes: object) -> Iterator[tuple[Lab, Machine]]:
     scenario: Scenario = replace(simple(spec), **changes)  # type: ignore[arg-type]
@@ -51,8 +45,8 @@ def do(machine: Machine, command: str) -> str:
 # -- the fault ----------------------------------------------------------------------------------
 
 
-def test_untreated_mail_sits_in_out_with_the_articles_421(lab: Lab) -> None:
-    machine = lab["mail55"]
+def test_untreated_mail_sits_in_out_with_the_articles_421(small_lab: Lab) -> None:
+    machine = small_lab["mail55"]
     machine.imc.send(ALICE, BOB)
     machine.imc.wait(refused)
     (entry,) = machine.imc.queue
@@ -60,15 +54,15 @@ def test_untreated_mail_sits_in_out_with_the_articles_421(lab: Lab) -> None:
     listed = do(machine, r"dir /b C:\exchsrvr\imcdata\Out").split()
     assert [rf"C:\exchsrvr\imcdata\Out\{name}" for name in listed] == [entry.file]
     assert f"To: {BOB}" in do(machine, f"type {entry.file}")
-    assert lab.sinks.received == ()
+    assert small_lab.sinks.received == ()
 
 
-def test_the_wildcard_leads_every_domain_to_the_local_host(lab: Lab) -> None:
-    lab["mail55"].imc.send(ALICE, "someone@nosuch.example")
-    lab["mail55"].imc.wait(refused)
-    assert {attempt.address for attempt in lab.network.attempts} == {"203.0.113.25"}
-    assert lab.dns.count("nosuch.example.hq.example", "MX") > 0
-    assert lab.dns.count("nosuch.example", "MX") == 0
+def test_the_wildcard_leads_every_domain_to_the_local_host(small_lab: Lab) -> None:
+    small_lab["mail55"].imc.send(ALICE, "someone@nosuch.example")
+    small_lab["mail55"].imc.wait(refused)
+    assert {attempt.address for attempt in small_lab.network.attempts} == {"203.0.113.25"}
+    assert small_lab.dns.count("nosuch.example.hq.example", "MX") > 0
+    assert small_lab.dns.count("nosuch.example", "MX") == 0
 
 
 def test_the_switch_alone_leads_to_the_right_host_and_no_further() -> None:
@@ -109,8 +103,8 @@ def test_mail_that_meets_its_own_host_is_refused() -> None:
 # -- the cure -----------------------------------------------------------------------------------
 
 
-def test_the_articles_steps_by_hand_deliver_what_was_stuck(lab: Lab) -> None:
-    machine = lab["mail55"]
+def test_the_articles_steps_by_hand_deliver_what_was_stuck(small_lab: Lab) -> None:
+    machine = small_lab["mail55"]
     sent = machine.imc.send(ALICE, BOB)
     machine.imc.wait(refused)
     do(machine, f"reg add {KEY} /v DisableResolverSearchList /t REG_DWORD /d 1 /f")
@@ -118,25 +112,25 @@ def test_the_articles_steps_by_hand_deliver_what_was_stuck(lab: Lab) -> None:
     for line in [*lines, "DefaultRouting="]:
         do(machine, rf">>C:\routes.txt echo {line}")
     do(machine, r"C:\imccopy -restore routes C:\routes.txt")
-    assert lab.sinks.received == ()  # nothing counts before the restart
+    assert small_lab.sinks.received == ()  # nothing counts before the restart
     do(machine, "sc stop MSExchangeIMC")
     machine.host.services.wait("MSExchangeIMC", {1}, 5)
     do(machine, "sc start MSExchangeIMC")
-    (arrived,) = lab.sinks.wait(lambda items: len(items) == 1)
+    (arrived,) = small_lab.sinks.wait(lambda items: len(items) == 1)
     assert (arrived.message_id, arrived.address) == (sent, "192.0.2.26")
     assert (arrived.sender, arrived.recipients) == (ALICE, (BOB,))
     machine.imc.wait(lambda imc: not imc.queue)
     assert machine.host.fs.listdir(r"C:\exchsrvr\imcdata\Out") == []
 
 
-def test_changes_count_only_after_a_restart(lab: Lab) -> None:
-    machine = lab["mail55"]
+def test_changes_count_only_after_a_restart(small_lab: Lab) -> None:
+    machine = small_lab["mail55"]
     machine.host.registry.set(KEY, "DisableResolverSearchList", "REG_DWORD", 1)
     machine.imc.send(ALICE, BOB)
     machine.imc.wait(refused)
-    assert lab.dns.count("nestle.com", "MX") == 0
+    assert small_lab.dns.count("nestle.com", "MX") == 0
     machine.restart()
-    machine.imc.wait(lambda _: lab.dns.count("nestle.com", "MX") > 0)
+    machine.imc.wait(lambda _: small_lab.dns.count("nestle.com", "MX") > 0)
 
 
 def test_rows_are_tried_in_their_order_until_one_answers() -> None:
@@ -171,8 +165,8 @@ def test_a_row_may_name_a_host() -> None:
 # -- a bad row ----------------------------------------------------------------------------------
 
 
-def test_a_row_that_cannot_be_parsed_stops_the_next_start(lab: Lab) -> None:
-    machine = lab["mail55"]
+def test_a_row_that_cannot_be_parsed_stops_the_next_start(small_lab: Lab) -> None:
+    machine = small_lab["mail55"]
     bad = b"[Header]\r\nVersion=1\r\n[Routes]\r\nDeliveryRouting=+\r\n+anlsf.msbp.co\r\n"
     machine.host.fs.write_bytes(r"C:\bad.txt", bad)
     do(machine, r"C:\imccopy -restore routes C:\bad.txt")
@@ -284,8 +278,8 @@ def test_an_address_nobody_can_have_is_returned_and_the_work_goes_on(recipient: 
 # -- the queue ----------------------------------------------------------------------------------
 
 
-def test_one_message_for_two_domains_is_one_file_and_two_entries(lab: Lab) -> None:
-    machine = lab["mail55"]
+def test_one_message_for_two_domains_is_one_file_and_two_entries(small_lab: Lab) -> None:
+    machine = small_lab["mail55"]
     machine.imc.send(ALICE, BOB, "carol@aol.com")
     assert [entry.domain for entry in machine.imc.queue] == ["nestle.com", "aol.com"]
     assert len(machine.host.fs.listdir(r"C:\exchsrvr\imcdata\Out")) == 1
@@ -301,8 +295,8 @@ def test_the_queue_survives_a_restart_and_is_tried_at_once() -> None:
         machine.imc.wait(lambda imc: imc.queue[0].attempts == 2)
 
 
-def test_a_message_whose_file_was_deleted_is_gone(lab: Lab) -> None:
-    machine = lab["mail55"]
+def test_a_message_whose_file_was_deleted_is_gone(small_lab: Lab) -> None:
+    machine = small_lab["mail55"]
     machine.imc.send(ALICE, BOB)
     machine.imc.wait(refused)
     do(machine, f"del {machine.imc.queue[0].file}")

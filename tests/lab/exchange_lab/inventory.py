@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 GROUP = "exchange"
@@ -15,11 +15,15 @@ GROUP = "exchange"
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A host as the inventory names it: its WinRM port and its SMTP port, both on loopback."""
+    """A host as the inventory names it: its WinRM port and its SMTP port, both on loopback.
+
+    ``more`` are further variables, for example of a host behind a management host.
+    """
 
     name: str
     winrm_port: int
     smtp_port: int
+    more: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,7 @@ def _hosts(facts: Facts) -> str:
         lines.append(f"    {machine.name}:")
         lines.append(f"      ansible_port: {machine.winrm_port}")
         lines.append(f"      mx_delivery_test_smtp: {{port: {machine.smtp_port}}}")
+        lines += [f"      {line}" for line in _pairs(machine.more)]
     return "\n".join(lines) + "\n"
 
 

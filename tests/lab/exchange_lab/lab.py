@@ -24,6 +24,7 @@ from .mail.imccopy import Imccopy
 from .mail.network import Endpoint, Network
 from .mail.smtp_loop import LoopThread
 from .mail.smtp_sink import SinkFarm
+from .manager import REMOTE, Manager
 from .scenario import HostSpec, Scenario
 from .scenario_default import DEFAULT
 from .windows.host import Completed, LabHost
@@ -71,7 +72,10 @@ class Machine:
             name, number = spec.switch
             self.host.registry.set(PARAMETERS_KEY, name, "REG_DWORD", number)
         lab.network.claim(spec.address, Endpoint(self.imc.port))
-        self.winrm = lab.winrm.add(self.host, settings=spec.winrm)
+        if spec.behind:
+            self.winrm = lab.managers[spec.behind].winrm
+        else:
+            self.winrm = lab.winrm.add(self.host, settings=spec.winrm)
 
     def start(self) -> None:
         """Start what the scenario says runs, and send the users' letters."""
@@ -95,12 +99,21 @@ class Machine:
 
     @property
     def requests(self) -> int:
-        """The WinRM requests this host has answered."""
+        """The WinRM requests this host, or the one it is behind, has answered."""
         return self.winrm.traffic.requests
+
+    def facts(self) -> inventory.Machine:
+        """Return what the inventory says about this host."""
+        more = {
+            "mx_delivery_target_computer": self.spec.name.upper(),
+            "mx_delivery_target_imccopy": rf"{REMOTE} \\{self.spec.name} {self.spec.imccopy}",
+        }
+        return inventory.Machine(
+            self.spec.name, self.winrm.port, self.imc.port, more if self.spec.behind else {}
+        )
 
     def close(self) -> None:
         """Stop everything on this host."""
-        self.winrm.stop()
         self.host.close()
         self.imc.close()
 
@@ -108,8 +121,8 @@ class Machine:
 class Lab:
     """Starts with ``with``; everything it made is gone afterwards, but for a folder it was given.
 
-    Attributes: ``network``, ``dns``, ``sinks`` (by address), ``winrm``, ``machines`` (by name; a
-    lab can be indexed by them too).
+    Attributes: ``network``, ``dns``, ``sinks`` (by address), ``winrm``, ``managers`` and
+    ``machines`` (by name; a lab can be indexed by its machines' names).
     """
 
     def __init__(self, scenario: Scenario = DEFAULT, folder: Path | None = None) -> None:
@@ -136,14 +149,26 @@ class Lab:
             names = NameService(self.dns.address, self.dns.port)
             self.surroundings = Surroundings(self.network, names, loops)
             self.winrm = stack.enter_context(WinRMServer())
+            self.managers: dict[str, Manager] = {}
             self.machines: dict[str, Machine] = {}
+            for name in self.scenario.managers:
+                self._add_manager(name, stack)
             for spec in self.scenario.hosts:
                 self._add(spec, stack)
             self._ending = stack.pop_all()
 
+    def _add_manager(self, name: str, stack: contextlib.ExitStack) -> None:
+        users = {self.scenario.user: self.scenario.password}
+        root = self.folder / "hosts" / name
+        manager = Manager(name, root, self.winrm, users, self.scenario.time_scale)
+        stack.callback(manager.close)
+        self.managers[name] = manager
+
     def _add(self, spec: HostSpec, stack: contextlib.ExitStack) -> None:
         machine = Machine(self, spec, self.folder / "hosts" / spec.name)
         stack.callback(machine.close)
+        for manager in self.managers.values():
+            manager.host.connect(machine.host)
         machine.start()
         self.machines[spec.name] = machine
 
@@ -171,10 +196,7 @@ class Lab:
     def write_inventory(self, file: Path | None = None) -> Path:
         """Write the Ansible inventory of this lab and return its path."""
         facts = inventory.Facts(
-            machines=tuple(
-                inventory.Machine(name, machine.winrm.port, machine.imc.port)
-                for name, machine in self.machines.items()
-            ),
+            machines=tuple(machine.facts() for machine in self.machines.values()),
             user=self.scenario.user,
             password=self.scenario.password,
             domains=self.scenario.domains,

@@ -41,7 +41,8 @@ class HostSpec:
     number, or None where it is absent. ``rows`` are those of its delivery route table, ``extra`` is
     text of further sections of the saved table. ``imccopy`` is where that tool lies (None: it is
     not there). ``letters`` are sent when the lab starts. ``submission`` and ``winrm`` say how the
-    host is entered: by default anybody may submit mail, and WinRM takes NTLM only.
+    host is entered: by default anybody may submit mail, and WinRM takes NTLM only. ``behind`` names
+    the management host of a host that has no WinRM itself.
     """
 
     name: str
@@ -58,6 +59,7 @@ class HostSpec:
     language: str = "en"
     submission: Submission | None = None
     winrm: Settings | None = None
+    behind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,8 @@ class Scenario:
 
     ``zones`` maps origins to master file text (RFC 1035 section 5); names in none of them do not
     exist. ``failing`` names the domains for which DNS answers SERVFAIL. ``domains`` are those to be
-    treated, in the inventory's order. ``user`` and ``password`` log in to every host.
-    ``time_scale`` multiplies the waits of Windows and its tools.
+    treated, in the inventory's order. ``managers`` are hosts that reach all others. ``user`` and
+    ``password`` log in to every host. ``time_scale`` multiplies the waits of Windows and its tools.
     """
 
     hosts: tuple[HostSpec, ...]
@@ -75,6 +77,7 @@ class Scenario:
     sinks: tuple[SinkSpec, ...] = ()
     failing: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
+    managers: tuple[str, ...] = ()
     local_domain: str = "hq.example"
     search_list: tuple[str, ...] = ("hq.example",)
     user: str = "exadmin"
