@@ -28,12 +28,14 @@ def _silent(_message: str) -> None:
 class Context:
     """Where and how an engine runs.
 
-    ``host`` is the name the administrator uses for the host (the inventory's), ``basedir`` the
-    folder against which relative controller paths count (the playbook's), ``now`` the clock (UTC).
+    ``host`` is the name the administrator uses for the host (the inventory's), ``address`` the name
+    or address it is reached by, empty where none is known. ``basedir`` is the folder against which
+    relative controller paths count (the playbook's), ``now`` the clock (UTC).
     """
 
     host: str
     session: Session | None = None
+    address: str = ""
     check_mode: bool = False
     diff: bool = False
     basedir: Path = field(default_factory=Path.cwd)

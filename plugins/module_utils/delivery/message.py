@@ -95,7 +95,6 @@ def message_lines(probe: Probe) -> list[str]:
         f"Date: {format_datetime(probe.date)}",
         f"Message-ID: {probe.message_id}",
         "Auto-Submitted: auto-generated",  # RFC 3834: nobody's robot answers it
-        "X-Auto-Response-Suppress: All",
         "MIME-Version: 1.0",
         "Content-Type: text/plain; charset=us-ascii",
         "",

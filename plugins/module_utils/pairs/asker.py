@@ -23,7 +23,7 @@ from .transport import NameServer, ask_tcp, ask_udp
 # all of them keep silent no longer repeats its questions.
 _DOUBTFUL = 3
 _SILENT = 10
-_PAUSE = 0.1  # seconds before the second round over all servers, doubled for each further one
+_PAUSE = 0.05  # seconds that a round over all servers takes at least, doubled for each
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +115,11 @@ class Asker:
         """Go round the servers until one answers, or patience ends."""
         deadline = asyncio.get_running_loop().time() + self._patience.lifetime
         failures: dict[NameServer, Failure] = {}
+        begun = 0.0
         for round_ in range(self._patience.retries + 1):
-            if round_ and not await self._another_round(round_, deadline):
+            if round_ and not await self._another_round(begun + _PAUSE * 2**round_, deadline):
                 break
+            begun = asyncio.get_running_loop().time()
             one = _Try(question, deadline, self._patience.timeout * 2**round_)
             for server in sorted(self._servers, key=lambda s: s.timeouts >= _DOUBTFUL):
                 if failures and _seconds_to(deadline) <= 0:
@@ -129,11 +131,11 @@ class Asker:
                     failures[server.where] = _failure(question, str(server.where), trouble)
         return await self._explained(question, deadline, failures)
 
-    async def _another_round(self, round_: int, deadline: float) -> bool:
+    async def _another_round(self, earliest: float, deadline: float) -> bool:
         """Whether to go round again; what was refused at once is not asked again at once."""
         if all(server.timeouts >= _SILENT for server in self._servers):
             return False
-        await asyncio.sleep(_PAUSE * 2 ** (round_ - 1))
+        await asyncio.sleep(max(0.0, _seconds_to(min(earliest, deadline))))
         return _seconds_to(deadline) > 0
 
     async def _answer(self, server: _Server, one: _Try) -> Answer:

@@ -16,7 +16,7 @@ from ..errors import ExchangeError
 from .engine import resolve
 from .model import Outcome
 from .options import Options, from_params
-from .result import as_dict, listed
+from .result import as_dict, first_reason, listed
 
 
 def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
@@ -49,4 +49,8 @@ def _failure(options: Options, outcome: Outcome) -> str:
         return ""
     told = "; ".join(f"{status}: {listed(names)}" for status, names in named.items())
     count = sum(len(names) for names in named.values())
-    return f"{count} of {len(outcome.results)} domains ended in a status of fail_on ({told})."
+    reason = first_reason(r for r in outcome.results if r.status in options.fail_on)
+    return (
+        f"{count} of {len(outcome.results)} domains ended in a status of fail_on ({told})."
+        f"{reason and f' Questions to name servers failed; {reason}.'}"
+    )

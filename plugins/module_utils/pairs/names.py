@@ -81,7 +81,7 @@ def is_below(name: str, zone: str) -> bool:
 def shown(text: str) -> str:
     """Return text from outside as it may stand in a message: quoted, escaped, cut."""
     cut = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
-    return ascii(cut)
+    return repr(cut)
 
 
 def _refusal(text: str, reason: str) -> InvalidInput:

@@ -8,6 +8,7 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -119,7 +120,23 @@ def _warnings(outcome: Outcome) -> list[str]:
         for code in dict.fromkeys(note.code for note in result.notes):
             named.setdefault(f"Warning {code}", []).append(result.domain)
     lines = [f"{what}: {listed(domains)}" for what, domains in named.items()]
+    reason = first_reason(outcome.results)
+    if reason:
+        lines.append(f"Questions to name servers failed; {reason}")
     return [*(note.message for note in outcome.notes), *lines]
+
+
+def first_reason(results: Iterable[DomainResult]) -> str:
+    """Return, for a sentence, the first question that failed and that pairs depend on."""
+    for result in results:
+        for failure in result.failures:
+            if failure.needed:
+                question = failure.question
+                return (
+                    f"first: {question.rdtype.name} of {question.name}: {failure.kind.value} at "
+                    f"{failure.nameserver}, {failure.message}"
+                )
+    return ""
 
 
 def listed(names: list[str]) -> str:

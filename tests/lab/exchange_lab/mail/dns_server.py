@@ -172,6 +172,7 @@ class DnsServer:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 loop.run_until_complete(task)
+        loop.run_until_complete(asyncio.sleep(0))  # closes what was told to close
         loop.close()
 
     def _on_datagram(self, transport: asyncio.DatagramTransport, octets: bytes, addr: Any) -> None:

@@ -67,8 +67,10 @@ def _write_registry(imc: Imc, search_list: tuple[str, ...]) -> None:
 
 
 def _make_folders(host: LabHost) -> None:
-    for folder in (ROOT + r"\Out", ROOT + r"\In", ROOT + r"\Log", DEFAULT_TRACKING_FOLDER):
-        host.fs.mkdir(folder)
+    for folder in (r"\Out", r"\In", r"\Log"):
+        host.fs.mkdir(ROOT + folder)
+    host.fs.mkdir(DEFAULT_TRACKING_FOLDER)
+    host.fs.mkdir(r"C:\TEMP")
     host.fs.mkdir(CONNECTOR_FILE.rpartition("\\")[0])
     host.fs.write_bytes(CONNECTOR_FILE, b"MZ\x90\x00")
     host.shares["tracking.log"] = DEFAULT_TRACKING_FOLDER

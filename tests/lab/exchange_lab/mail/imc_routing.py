@@ -24,6 +24,7 @@ import dns.rrset
 from .imc_directory import Route
 from .imc_model import Assumptions
 
+_NOT_FOUND = "Recipient Not Found"  # what the report in Q150969 says
 _CHAIN = 8
 _TRIES = 2
 
@@ -75,7 +76,7 @@ class Resolver:
             known = known or records is not None
             if records is not None and self._ask(name, dns.rdatatype.A):
                 return [name]
-        raise NoSuchDestination("Recipient Not Found" if not known else "Host has no mail exchange")
+        raise NoSuchDestination("Host has no mail exchange" if known else _NOT_FOUND)
 
     @staticmethod
     def _sorted(domain: str, records: dns.rrset.RRset) -> list[str]:
@@ -110,7 +111,10 @@ class Resolver:
         raise NameServiceFailure(f"{name}: the chain of aliases is too long")
 
     def _exchange(self, name: str, kind: dns.rdatatype.RdataType) -> dns.message.QueryMessage:
-        question = dns.message.make_query(name, kind)
+        try:
+            question = dns.message.make_query(name, kind)
+        except dns.exception.DNSException as exc:  # an empty or too long label
+            raise NoSuchDestination(_NOT_FOUND) from exc
         where = self._service
         for _ in range(_TRIES):
             try:

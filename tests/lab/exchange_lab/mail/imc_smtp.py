@@ -107,7 +107,7 @@ class Dialogue:
     def say(self, command: str) -> Reply:
         """Send a command and read its reply."""
         self._log.line(command)
-        self._send(command.encode("latin-1") + b"\r\n")
+        self._send(command.encode("latin-1", "replace") + b"\r\n")
         return self.read()
 
     def send_content(self, content: bytes) -> Reply:

@@ -17,7 +17,7 @@ from . import loops
 from .commands import BUILTINS as PLAIN_BUILTINS
 from .commands import Context
 from .dir_command import DIR_BUILTINS
-from .errors import FILE_NOT_FOUND, WinError
+from .errors import DRIVE_NOT_FOUND, FILE_NOT_FOUND, WinError
 from .expand import delayed, loop_variables, percent
 from .file_commands import FILE_BUILTINS
 from .filesystem import is_device
@@ -37,6 +37,7 @@ from .syntax import (
     Node,
     Redirect,
     parse,
+    render,
 )
 
 MAX_LINE = 8191  # characters cmd.exe takes (KB830473)
@@ -145,14 +146,20 @@ class Interpreter:
 
     def _pipe(self, node: Chain, streams: Streams) -> int:
         passed = bytearray()
-        left = Interpreter(self.shell.child(), streams, self.variables)
-        left.run(node.left, replace(streams, stdout=passed.extend))
-        child = self.shell.child()
-        right = Interpreter(child, streams, self.variables)
+        self._in_child(node.left, replace(streams, stdout=passed.extend))
         stdin = Stdin(bytes(passed), closed=True)
-        code = right.run(node.right, replace(streams, stdin=stdin))
-        self.shell.errorlevel = code or child.errorlevel
+        self.shell.errorlevel = self._in_child(node.right, replace(streams, stdin=stdin))
         return self.shell.errorlevel
+
+    def _in_child(self, node: Node, streams: Streams) -> int:
+        """Run one side of a pipe in a shell of its own; return its exit code."""
+        child = self.shell.child()
+        child.echo = False
+        try:
+            code = Interpreter(child, streams, self.variables).run(node, streams)
+        except Exit as exc:
+            return exc.code
+        return code or child.errorlevel
 
     def _block(self, node: Block, streams: Streams) -> int:
         try:
@@ -203,8 +210,8 @@ class Interpreter:
 
     def _show(self, node: Node, streams: Streams) -> None:
         """Print prompt and command, as cmd does for each turn of a loop unless ``@`` is there."""
-        if isinstance(node, Command) and not node.silent:
-            text = f"\r\n{self.shell.cwd}>{self._expand(node.text)} \r\n"
+        if not getattr(node, "silent", False):
+            text = f"\r\n{self.shell.cwd}>{self._expand(render(node))} \r\n"
             streams.stdout(self.shell.encode(text))
 
     # -- one command -------------------------------------------------------------------------
@@ -236,12 +243,22 @@ class Interpreter:
         if lower == "exit":
             digits = rest.replace("/b", "").replace("/B", "").strip()
             raise Exit(int(digits) if digits.lstrip("-").isdigit() else self.shell.errorlevel)
+        if name.endswith(":") and len(text.strip()) == 2:
+            return self._change_drive(name)
         if builtin := BUILTINS.get(lower):
             code, errorlevel = builtin(Context(self.shell, streams, name, rest))
             if errorlevel is not None:
                 self.shell.errorlevel = errorlevel
             return code
         return self._external(text, streams)
+
+    def _change_drive(self, name: str) -> int:
+        if not self.shell.host.fs.is_dir(name + "\\"):
+            self.shell.errorlevel = 1
+            return self.fault(self.streams, DRIVE_NOT_FOUND)
+        if self.shell.cwd[0].upper() != name[0].upper():
+            self.shell.cwd = f"{name[0].upper()}:\\"
+        return 0
 
     def _call(self, rest: str, streams: Streams) -> int:
         """Run CALL: percent signs are looked at a second time; operators are not."""

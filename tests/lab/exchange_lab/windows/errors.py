@@ -11,6 +11,7 @@ from __future__ import annotations
 FILE_NOT_FOUND = 2
 PATH_NOT_FOUND = 3
 ACCESS_DENIED = 5
+DRIVE_NOT_FOUND = 15
 SHARING_VIOLATION = 32
 BAD_NETWORK_PATH = 53
 FILE_EXISTS = 80
@@ -34,6 +35,7 @@ _ENGLISH = {
     FILE_NOT_FOUND: "The system cannot find the file specified.",
     PATH_NOT_FOUND: "The system cannot find the path specified.",
     ACCESS_DENIED: "Access is denied.",
+    DRIVE_NOT_FOUND: "The system cannot find the drive specified.",
     SHARING_VIOLATION: "The process cannot access the file because it is being used by another "
     "process.",
     BAD_NETWORK_PATH: "The network path was not found.",
@@ -62,6 +64,7 @@ _GERMAN = {
     FILE_NOT_FOUND: "Das System kann die angegebene Datei nicht finden.",
     PATH_NOT_FOUND: "Das System kann den angegebenen Pfad nicht finden.",
     ACCESS_DENIED: "Zugriff verweigert",
+    DRIVE_NOT_FOUND: "Das System kann das angegebene Laufwerk nicht finden.",
     SHARING_VIOLATION: "Der Prozess kann nicht auf die Datei zugreifen, da sie von einem anderen "
     "Prozess verwendet wird.",
     BAD_NETWORK_PATH: "Der Netzwerkpfad wurde nicht gefunden.",

@@ -82,6 +82,7 @@ class LabHost:
         self.users = dict(users or {"Administrator": "Passw0rd!"})
         self.language = language
         self.version = version
+        self.oem_code_page = 850 if language == "de" else 437
         self.time_scale = time_scale
         self.fs = FileSystem(root)
         self.registry = Registry()
@@ -112,12 +113,13 @@ class LabHost:
     # -- shells ------------------------------------------------------------------------------
 
     def open_shell(
-        self, user: str = "Administrator", *, code_page: int = 437, delegated: bool = True
+        self, user: str = "Administrator", *, code_page: int | None = None, delegated: bool = True
     ) -> Shell:
         """Return a fresh command shell of a user, in the user's own folder."""
         environment = self.environment(user)
         home = environment.get("USERPROFILE") or "C:\\"
-        return Shell(self, user, environment, home, code_page=code_page, delegated=delegated)
+        page = code_page or self.oem_code_page
+        return Shell(self, user, environment, home, code_page=page, delegated=delegated)
 
     def environment(self, user: str) -> Environment:
         """Return the environment a logon of this user starts with."""

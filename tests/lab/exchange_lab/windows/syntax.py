@@ -101,6 +101,26 @@ def parse(line: str) -> Node | None:
     return node
 
 
+def render(node: Node) -> str:
+    """Return the command as cmd echoes it in the turns of a loop."""
+    match node:
+        case Command():
+            return node.text + _rendered(node.redirects)
+        case Block():
+            return f"({render(node.body) if node.body else ''}){_rendered(node.redirects)}"
+        case Chain():
+            return f"{render(node.left)}  {node.operator} {render(node.right)}"
+        case If():
+            words = [node.condition.left, node.condition.kind, node.condition.right]
+            return f"if {' '.join(filter(None, words))} {render(node.then)}"
+        case For():
+            return f"for %{node.letter} in ({node.items}) do {render(node.body)}"
+
+
+def _rendered(redirects: tuple[Redirect, ...]) -> str:
+    return "".join(f" {item.handle}{item.mode}{item.target}" for item in redirects)
+
+
 @dataclass(slots=True)
 class _Parser:
     line: str

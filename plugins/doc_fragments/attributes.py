@@ -1,0 +1,47 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What all modules of the collection have in common in the way they run."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Attributes. A module adds its own support of check mode, diff mode and platform."""
+
+    DOCUMENTATION = r"""
+attributes:
+  action:
+    description:
+      - Has an action plugin of the same name, so that it can run on the controller.
+    support: full
+    details:
+      - Where the connection is P(ansible.builtin.winrm#connection),
+        P(ansible.builtin.psrp#connection) or P(ansible.builtin.local#connection), the task runs
+        on the controller, and needs the Python libraries there.
+      - With any other connection the module runs on the machine it leads to, for example on a Linux
+        host between the controller and the Exchange hosts.
+  action_group:
+    description:
+      - Is in an action group, so that C(module_defaults) can be set for all modules at once.
+    support: full
+    membership:
+      - postmaster.exchange.exchange
+  async:
+    description:
+      - Can be used with the keyword C(async).
+    support: partial
+    details:
+      - Only where the module runs on the machine of another connection. A task that runs on the
+        controller is refused with C(async); there, hosts are worked on in parallel as C(forks)
+        allows.
+  check_mode:
+    description:
+      - Can run in check mode and tell what it would change, without changing it.
+  diff_mode:
+    description:
+      - Shows in diff mode what it changed, or in check mode what it would change.
+  platform:
+    description:
+      - Systems on which the module itself can run. The Exchange hosts are Windows.
+"""

@@ -1,0 +1,114 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The option ``connection`` of all modules that work on a host."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Options to reach a host by WinRM; the argument spec is remote/options.py."""
+
+    DOCUMENTATION = r"""
+options:
+  connection:
+    description:
+      - How to reach the host by WinRM, where the inventory does not say so.
+      - Not needed for a host whose connection is P(ansible.builtin.winrm#connection). There the
+        task uses the connection as the inventory describes it, with managed Kerberos tickets and
+        all.
+      - With P(ansible.builtin.psrp#connection) and P(ansible.builtin.local#connection), what is not
+        given here is taken from the options and variables of the inventory (C(ansible_host),
+        C(ansible_port), C(ansible_user), C(ansible_password), C(ansible_winrm_*),
+        C(ansible_psrp_*)).
+      - What is given here wins over the inventory.
+      - On the machine of any other connection there is no inventory, so that at least
+        O(connection.host) is needed.
+    type: dict
+    suboptions:
+      host:
+        description:
+          - Name or address of the host.
+        type: str
+      port:
+        description:
+          - Port of the WinRM listener.
+          - The default is V(5986), or V(5985) with O(connection.scheme=http).
+        type: int
+      user:
+        description:
+          - User to log in as, such as V(HQ\\operator), V(operator) or V(operator@HQ.EXAMPLE).
+        type: str
+      password:
+        description:
+          - Password of the user. Not used with a client certificate or with V(kerberos).
+        type: str
+      transport:
+        description:
+          - Way of authentication.
+          - The default is V(certificate) if O(connection.client_cert) is given, V(kerberos) for a
+            user that contains C(@), and V(ntlm) otherwise.
+          - V(kerberos) uses a ticket that is there already, and needs C(pywinrm[kerberos]);
+            V(credssp) needs C(pywinrm[credssp]).
+          - V(basic) over HTTP would send the password readable, so it is refused unless
+            O(connection.message_encryption=never) asks for it.
+        type: str
+        choices:
+          - basic
+          - ntlm
+          - kerberos
+          - credssp
+          - certificate
+      scheme:
+        description:
+          - The default is V(https), or V(http) with O(connection.port=5985).
+        type: str
+        choices:
+          - http
+          - https
+      path:
+        description:
+          - Path of the WinRM listener. The default is V(/wsman).
+        type: str
+      ca_cert:
+        description:
+          - File with the certificates of the authorities to trust, in PEM format.
+          - By default those of the Python library C(certifi), or of E(REQUESTS_CA_BUNDLE).
+        type: path
+      cert_validation:
+        description:
+          - Whether to check the TLS certificate of the host. The default is V(validate).
+          - With V(ignore) anybody between here and the host can read and change all that is sent.
+        type: str
+        choices:
+          - validate
+          - ignore
+      client_cert:
+        description:
+          - File with a client certificate, in PEM format.
+        type: path
+      client_key:
+        description:
+          - File with the key of O(connection.client_cert), in PEM format and without a password.
+        type: path
+      message_encryption:
+        description:
+          - Encryption within HTTP, as V(ntlm), V(kerberos) and V(credssp) offer it.
+          - V(auto), the default, encrypts over HTTP and leaves it to TLS over HTTPS.
+        type: str
+        choices:
+          - auto
+          - always
+          - never
+      connect_timeout:
+        description:
+          - Seconds to wait for the host to take the connection, and to answer when it is opened.
+          - The default is V(30).
+        type: int
+      proxy:
+        description:
+          - URL of a proxy. The default is what the environment says, E(http_proxy) and its like.
+        type: str
+requirements:
+  - pywinrm >= 0.5
+"""

@@ -1,0 +1,99 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filter postmaster.exchange.delivery_report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ..module_utils.pairs.names import parse_domain
+from ..module_utils.report.delivery import (
+    HostOutcome,
+    report,
+)
+
+DOCUMENTATION = r"""
+name: delivery_report
+author:
+  - The postmaster.exchange contributors
+short_description: Report of what the role mx_delivery did or found on all hosts
+version_added: 0.1.0
+description:
+  - Turns what M(postmaster.exchange.mx_pairs), M(postmaster.exchange.imc_delivery) and
+    M(postmaster.exchange.delivery_test) returned into lines that a person reads, and one sentence
+    for each host that needs somebody.
+  - Made for the role M(postmaster.exchange.mx_delivery#role).
+options:
+  _input:
+    description: The result of M(postmaster.exchange.mx_pairs).
+    type: dict
+    required: true
+  hostvars:
+    description: The variable of this name, in which each host has what the role registered there.
+    type: dict
+    required: true
+  hosts:
+    description:
+      - The names of the hosts, also of those that failed before the report.
+    type: list
+    elements: str
+    required: true
+  audit:
+    description: Whether the changes were only proposed.
+    type: bool
+    default: false
+  fail_on:
+    description: Statuses of a domain that are a problem of every host that asks for it.
+    type: list
+    elements: str
+    default: []
+positional: hostvars, hosts
+"""
+
+EXAMPLES = r"""
+- name: Say what was done
+  ansible.builtin.debug:
+    msg: "{{ (mx | postmaster.exchange.delivery_report(hostvars, ansible_play_hosts_all)).lines }}"
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - A dictionary with V(lines), the text, and V(problems), a sentence by the name of each host
+      that needs somebody.
+  type: dict
+"""
+
+
+def delivery_report(
+    resolved: Mapping[str, Any],
+    hostvars: Mapping[str, Mapping[str, Any]],
+    hosts: Sequence[str],
+    *,
+    audit: bool = False,
+    fail_on: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Return lines and problems as plain data."""
+    outcomes = [_outcome(name, hostvars[name]) for name in hosts]
+    made = report(resolved, outcomes, audit=audit, fail_on=fail_on)
+    return {"lines": made.lines, "problems": made.problems}
+
+
+def _outcome(name: str, variables: Mapping[str, Any]) -> HostOutcome:
+    """Return what the role registered for one host."""
+    asked = variables.get("_mx_delivery_asked") or {}
+    return HostOutcome(
+        name=name,
+        domains=[parse_domain(domain) for domain in asked.get("domains", ())],
+        enforced=variables.get("_mx_delivery_enforced"),
+        tested=variables.get("_mx_delivery_tested"),
+    )
+
+
+class FilterModule:
+    """What Ansible loads."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"delivery_report": delivery_report}

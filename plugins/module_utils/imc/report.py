@@ -1,0 +1,147 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a plan looks like to a person: diff, worksheet, and the result of the task. Pure.
+
+This file is private to the collection postmaster.exchange.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..remote.parse import RegistryValue
+from .desired import Route, State
+from .plan import ManualRow, Plan, ServiceStep
+from .routes import NEW_ROW_FLAG, Row
+from .setting import number, shown
+from .state import SERVICE_NAME, HostState, Service
+
+
+def diff(plan: Plan, host: str) -> list[dict[str, str]]:
+    """Return before and after of what changes, as text; the shape Ansible prints."""
+    entries = []
+    if plan.setting.changed:
+        header = f"{host}: {SERVICE_NAME} Parameters"
+        before, after = shown(plan.setting.before), shown(plan.setting.after)
+        entries.append(_entry(header, [before], [after]))
+    if plan.table is not None and plan.table.changed:
+        before_rows, after_rows = plan.table.before.rows, plan.table.after.rows
+        print_row = _row_printer((*before_rows, *after_rows), _remarks(plan))
+        entries.append(
+            _entry(
+                f"{host}: delivery routes",
+                [print_row(row) for row in before_rows],
+                [print_row(row) for row in after_rows],
+            )
+        )
+    return entries
+
+
+def _entry(header: str, before: Sequence[str], after: Sequence[str]) -> dict[str, str]:
+    return {
+        "before_header": header,
+        "after_header": header,
+        "before": "".join(f"{line}\n" for line in before),
+        "after": "".join(f"{line}\n" for line in after),
+    }
+
+
+def _remarks(plan: Plan) -> Callable[[Row], str]:
+    """Return what tells, of a row, why it stays. A row gets the same remark before and after."""
+    if plan.desired.state is State.RESTORED:
+        return lambda _row: ""
+    routes: dict[str, Route] = {route.domain: route for route in plan.desired.routes or ()}
+
+    def remark(row: Row) -> str:
+        route = routes.get(row.key)
+        if route is None:
+            exact = plan.desired.state is State.EXACT and row.well_formed
+            return "" if exact else "(not managed, kept)"
+        if plan.desired.rows_of(route) is None:
+            return f"({route.status.replace('_', ' ')}, kept)"
+        return ""
+
+    return remark
+
+
+def _row_printer(rows: Sequence[Row], remark: Callable[[Row], str]) -> Callable[[Row], str]:
+    """Return what prints rows in columns wide enough for all of them."""
+    domains = max((len(row.domain) for row in rows if row.well_formed), default=0)
+    targets = max((len(_destination(row)) for row in rows if row.well_formed), default=0)
+
+    def print_row(row: Row) -> str:
+        if row.well_formed:
+            text = f"{row.domain:<{domains}}  {_destination(row):<{targets}}"
+        else:
+            text = row.raw
+        return f"{text}  {remark(row)}".rstrip()
+
+    return print_row
+
+
+def _destination(row: Row) -> str:
+    """Return where a row leads, with its flag where that is not the usual one."""
+    return row.target if row.flag == NEW_ROW_FLAG else f"{row.target} flag {row.flag}"
+
+
+def worksheet_text(rows: Sequence[ManualRow]) -> str:
+    """Return the worksheet as lines to work through."""
+    width = max((len(row.domain) for row in rows), default=0)
+    return "\n".join(
+        f"{row.action:<6}  {row.domain:<{width}}  {row.address}".rstrip() for row in rows
+    )
+
+
+def result(plan: Plan, state: HostState, *, with_diff: bool, host: str) -> dict[str, Any]:
+    """Return the result of a plan that was, or would be, carried out completely."""
+    facts: dict[str, Any] = {
+        "changed": plan.changed,
+        "restarted": plan.service is not ServiceStep.NONE,
+        "restart_required": plan.restart_required,
+        "rolled_back": False,
+        "backup": None,
+        "registry": {
+            "before": _registry(plan.setting.before),
+            "after": _registry(plan.setting.after),
+        },
+        "routes": None,
+        "worksheet": [
+            {"action": row.action, "domain": row.domain, "address": row.address}
+            for row in plan.worksheet
+        ],
+        "service": service_facts(state.service),
+        "warnings": list(plan.warnings),
+    }
+    if plan.table is not None:
+        facts["routes"] = {
+            "before": [_row(row) for row in plan.table.before.rows],
+            "after": [_row(row) for row in plan.table.after.rows],
+        }
+    if with_diff:
+        facts["diff"] = diff(plan, host)
+    return facts
+
+
+def service_facts(service: Service) -> dict[str, Any]:
+    """Return the service as the result shows it."""
+    return {
+        "name": SERVICE_NAME,
+        "state": service.words,
+        "start_type": service.start_words,
+    }
+
+
+def _registry(value: RegistryValue | None) -> dict[str, Any] | None:
+    if value is None:
+        return None
+    dword = number(value)
+    data: str | int = value.data if dword is None else dword
+    return {"name": value.name, "type": value.type, "data": data}
+
+
+def _row(row: Row) -> dict[str, str]:
+    if not row.well_formed:
+        return {"raw": row.raw}
+    return {"domain": row.domain, "address": row.target, "flag": row.flag}

@@ -1,0 +1,222 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Why a connection failed, in one clear sentence: pure rules over the texts of exceptions.
+
+The text of an exception itself is never shown, since it can hold a URL with a password. What is
+shown of a host's own words (a fault's reason) is cut, made printable and cleared of the secrets.
+
+This file is private to the collection postmaster.exchange.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from .parse import excerpt
+
+_FAULT_CODES = {
+    # ERROR_ACCESS_DENIED
+    5: (
+        "the login succeeded, but this user may not use WinRM",
+        "Add the user to the host's administrators or Remote Management Users.",
+    ),
+    # ERROR_WSMAN_UNEXPECTED_SELECTORS: an unknown shell
+    2150858843: ("the host has forgotten our shell (idle time, or a restart of WinRM)", ""),
+}
+_CHAIN_LIMIT = 12
+_CERTIFICATE_HINT = (
+    "Give the certificate of the authority as ca_cert (ansible_winrm_ca_trust_path)."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A sentence without the host's name, and what to do next."""
+
+    sentence: str
+    hint: str = ""
+    missing_library: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    pattern: re.Pattern[str]
+    cause: Cause
+
+
+def _rule(pattern: str, sentence: str, hint: str = "", *, missing_library: bool = False) -> _Rule:
+    return _Rule(re.compile(pattern), Cause(sentence, hint, missing_library))
+
+
+# The first that matches counts, so what is special stands before what is general.
+_RULES = (
+    _rule(
+        r"(?:winrm or requests|xmltodict) is not installed",
+        "the Python library pywinrm is missing where the task runs",
+        "Install pywinrm >= 0.5.",
+        missing_library=True,
+    ),
+    _rule(
+        r"is not installed|does not support transport",
+        "a Python library for this way of authentication is missing where the task runs",
+        "Install pywinrm[kerberos] or pywinrm[credssp], or choose transport ntlm.",
+        missing_library=True,
+    ),
+    _rule(
+        r"InvalidCredentialsError|credentials were rejected|did not respond with NTLM challenge",
+        "the login was refused: wrong user or password, or this transport is not enabled there",
+        "Check user, password and transport; winrm get winrm/config/service/auth shows the rest.",
+    ),
+    _rule(
+        r"Hostname mismatch|IP address mismatch|CertificateError|is not valid for|doesn't match",
+        "the TLS certificate is made out to another name",
+        "Use the name the certificate has, or get a certificate for this name.",
+    ),
+    _rule(
+        r"certificate has expired|certificate is not yet valid",
+        "the TLS certificate has expired, or is not valid yet",
+        "Renew the certificate; check the clocks on both sides.",
+    ),
+    _rule(
+        r"certificate verify failed|CERTIFICATE_VERIFY_FAILED",
+        "the TLS certificate is not trusted",
+        _CERTIFICATE_HINT,
+    ),
+    _rule(
+        r"suitable TLS CA certificate bundle|NO_CERTIFICATE_OR_CRL_FOUND|X509: *NO_",
+        "the file given as ca_cert is missing or holds no certificate",
+        "Check ca_cert (ansible_winrm_ca_trust_path).",
+    ),
+    _rule(
+        r"TLS certificate file|TLS key file|KEY_VALUES_MISMATCH|PEM lib",
+        "the client certificate or its key cannot be used",
+        "Check client_cert and client_key.",
+    ),
+    _rule(
+        r"WRONG_VERSION_NUMBER|UNKNOWN_PROTOCOL|packet length too long|http_request",
+        "no TLS is spoken on this port",
+        "5985 is the port for http, 5986 for https.",
+    ),
+    _rule(
+        r"ProxyError|Cannot connect to proxy|ProxySchemeUnknown|InvalidProxyURL",
+        "the proxy could not be used",
+        "Check the proxy of the connection and the variables http_proxy and no_proxy.",
+    ),
+    _rule(r"SSLError|SSLEOFError|SSLZeroReturn", "the TLS handshake failed"),
+    _rule(
+        r"NameResolutionError|Failed to resolve|getaddrinfo|gaierror|Name or service not known",
+        "DNS does not know this name",
+        "Check the name of the host, or set ansible_host.",
+    ),
+    _rule(
+        r"ConnectionRefused|Connection refused|Errno 111\b|Errno 61\b",
+        "the connection was refused: nothing listens on this port",
+        "Check the port, and that the WinRM service runs (winrm quickconfig).",
+    ),
+    _rule(
+        r"No route to host|Network is unreachable|Host is down",
+        "there is no route to the host",
+        "Check the address and the network.",
+    ),
+    _rule(
+        r"ConnectTimeout|[Cc]onnect timeout|Connection timed out|connection attempt timed out",
+        "the host did not answer in time when the connection was opened",
+        "Check the address and the firewall, or raise connect_timeout.",
+    ),
+    _rule(
+        r"ReadTimeout|[Rr]ead timed out|TimeoutError|OperationTimeout|timed out",
+        "the host took the connection but did not answer in time",
+        "See whether the host hangs, or raise connect_timeout (ansible_winrm_connection_timeout).",
+    ),
+    _rule(
+        r"Kerberos|[Kk]rb5|KRB5|GSS|gssapi|SpnegoError|NoCredentialError|BadMechanismError",
+        "Kerberos authentication failed: no valid ticket, or the host's name is unknown to it",
+        "Check klist, the realm, and that the host is called by its full name.",
+    ),
+    _rule(
+        r"AnswerRefused",
+        "the answer is none that WinRM gives (a redirect, a DTD, or beyond any sensible size)",
+        "Check that host, port and path are those of a WinRM listener.",
+    ),
+    _rule(
+        r"RemoteDisconnected|Connection aborted|ConnectionReset|Connection reset|BrokenPipe"
+        r"|Broken pipe|IncompleteRead|ChunkedEncodingError|ProtocolError",
+        "the host closed the connection",
+        "Look at the host's event log for WinRM; then run again.",
+    ),
+)
+_HTTP_STATUS = re.compile(r"Code (\d{3})\b")
+_HTTP_CAUSES = {
+    "400": "the message was rejected as malformed, as after a change of the connection",
+    "403": "access is forbidden",
+    "404": "there is no WinRM at this path",
+    "503": "the service is not available now",
+}
+_FAULT_IN_TEXT = re.compile(r"'wsmanfault_code': '?(\d{1,10})")
+_QUOTA = Cause(
+    "a limit of WinRM on the host is reached (shells, operations or users at a time)",
+    "Wait for other work to end, or raise the limit: winrm get winrm/config/winrs.",
+)
+_GARBAGE = Cause(
+    "what came back is no WinRM answer",
+    "Check that host, port and path are those of a WinRM listener.",
+)
+
+
+def describe(error: BaseException) -> str:
+    """Return names and texts of an exception and all it wraps, for ``explain`` only."""
+    return " | ".join(f"{type(link).__name__}: {link}" for link in islice(_chain(error), 64))
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Exceptions hide in causes, contexts, arguments, and urllib3's ``reason``."""
+    waiting: list[tuple[BaseException, int]] = [(error, 0)]
+    seen: set[int] = set()
+    while waiting:
+        link, depth = waiting.pop(0)
+        if id(link) in seen or depth > _CHAIN_LIMIT:
+            continue
+        seen.add(id(link))
+        yield link
+        inner = (*link.args, getattr(link, "reason", None), link.__cause__, link.__context__)
+        waiting += [(each, depth + 1) for each in inner if isinstance(each, BaseException)]
+
+
+def explain(text: str) -> Cause:
+    """Return the cause that the text of an exception speaks of."""
+    fault = _FAULT_IN_TEXT.search(text)
+    if "QuotaLimit" in text:
+        return _QUOTA
+    if fault:
+        code = int(fault[1])
+        known = _FAULT_CODES.get(code, (f"the WinRM service answered with fault {code}", ""))
+        return Cause(*known)
+    for rule in _RULES:
+        if rule.pattern.search(text):
+            return rule.cause
+    status = _HTTP_STATUS.search(text)
+    if status:
+        what = _HTTP_CAUSES.get(status[1], "that is no answer of WinRM")
+        return Cause(f"the answer was HTTP status {status[1]}: {what}", _GARBAGE.hint)
+    return _GARBAGE
+
+
+def explain_fault(code: int | None, subcode: str, reason: str, secrets: Iterable[str]) -> Cause:
+    """Return the cause that a WSMan fault gives: its number, its sub-code, the host's own words."""
+    if subcode.endswith("QuotaLimit"):
+        return _QUOTA
+    if code in _FAULT_CODES:
+        return Cause(*_FAULT_CODES[code])
+    number = "" if code is None else f" {code}"
+    return Cause(f"the WinRM service answered with fault{number}: {clean(reason, secrets)}")
+
+
+def clean(text: str, secrets: Iterable[str]) -> str:
+    """Return a short printable piece of a host's words, without the secrets."""
+    for secret in secrets:
+        text = text.replace(secret, "********")
+    return excerpt(text.encode("utf-8", "replace"))

@@ -1,0 +1,147 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bounds for what a WinRM host can do to us before its answer is even read.
+
+What is guaranteed for every answer after ``guard``: its body has at most ``ANSWER_LIMIT`` bytes and
+arrives within the read timeout, it redirects nowhere, and it holds no document type declaration
+(SOAP forbids one), so no entity is ever expanded. Every HTTP request is counted. Not bounded is a
+host that drips its HTTP *headers* byte by byte within the read timeout of each.
+
+Nothing is imported from requests or pywinrm: their objects are only handed through.
+
+This file is private to the collection postmaster.exchange.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from typing import Any
+
+#: Bytes in one HTTP answer. WinRM keeps to the 150 KB we ask for, or to 500 KB.
+ANSWER_LIMIT = 4_194_304
+_CHUNK = 65_536
+_REDIRECTS = range(300, 400)
+_DEFAULT_TIMEOUT = 30.0
+_DECLARED_ENCODING = re.compile(rb"""<\?xml[^>]*\sencoding\s*=\s*["']([^"']*)["']""")
+_ENCODINGS = frozenset({b"utf-8", b"us-ascii"})
+
+
+class AnswerRefused(Exception):  # noqa: N818 - never leaves this package
+    """An HTTP answer that no WinRM service gives."""
+
+
+class Meter:
+    """Counts HTTP requests."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+
+
+def _bound_body(raw: Any, seconds: float) -> None:
+    """Make urllib3's ``raw`` stop reading in time.
+
+    Its method is replaced, and the object kept: NTLM and Kerberos look for the server's certificate
+    (channel binding) in just this type of object.
+    """
+    read = raw.stream
+    deadline = time.monotonic() + seconds
+
+    def stream(_amount: int = _CHUNK, decode_content: bool | None = None) -> Iterator[bytes]:
+        total = 0
+        for chunk in read(_CHUNK, decode_content=decode_content):
+            total += len(chunk)
+            if total > ANSWER_LIMIT:
+                raise AnswerRefused("longer than any answer of WinRM")
+            if time.monotonic() > deadline:
+                raise AnswerRefused("slower than the read timeout")
+            yield chunk
+
+    raw.stream = stream
+
+
+class _GuardedAdapter:
+    """Stands before an adapter of a ``requests`` session; keeps its connections."""
+
+    def __init__(self, inner: Any, meter: Meter) -> None:
+        self._inner = inner
+        self._meter = meter
+
+    def send(self, request: Any, **options: Any) -> Any:
+        self._meter.requests += 1
+        response = self._inner.send(request, **options)
+        # NTLM sends its next steps over this attribute.
+        response.connection = self
+        if response.status_code in _REDIRECTS:
+            response.close()
+            raise AnswerRefused("a redirect")
+        timeout = options.get("timeout")
+        seconds = float(timeout) if isinstance(timeout, (int, float)) else _DEFAULT_TIMEOUT
+        _bound_body(response.raw, seconds)
+        return response
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def check_answer(answer: bytes) -> None:
+    """Refuse XML that declares a document type, or an encoding that could hide one."""
+    declared = _DECLARED_ENCODING.search(answer[:256])
+    if declared and declared[1].lower() not in _ENCODINGS:
+        raise AnswerRefused("an encoding other than UTF-8")
+    if b"\x00" in answer[:64] or b"<!DOCTYPE" in answer:
+        raise AnswerRefused("a document type declaration")
+
+
+def guard(transport: Any) -> Meter:
+    """Put bounds around a pywinrm ``Transport``; once is enough. Returns its counter.
+
+    Bound methods are replaced on this one object: it may belong to Ansible's connection, and the
+    connection it holds open carries the state of NTLM, so it cannot be built anew.
+    """
+    known = getattr(transport, "exchange_meter", None)
+    if isinstance(known, Meter):
+        return known
+    meter = Meter()
+    build, encrypt, send = (
+        transport.build_session,
+        transport.setup_encryption,
+        transport.send_message,
+    )
+
+    def build_session() -> Any:
+        session = build()
+        _guard_session(session, meter)
+        return session
+
+    def setup_encryption(session: Any) -> None:
+        # Within build(), ahead of the first request.
+        _guard_session(session, meter)
+        encrypt(session)
+
+    def send_message(message: Any) -> bytes:
+        try:
+            answer: bytes = send(message)
+        except Exception as error:
+            # pywinrm parses the text of a fault as XML, too.
+            text = getattr(error, "response_text", b"")
+            check_answer(text.encode("utf-8", "replace") if isinstance(text, str) else b"")
+            raise
+        check_answer(answer)
+        return answer
+
+    transport.exchange_meter = meter
+    transport.build_session = build_session
+    transport.setup_encryption = setup_encryption
+    transport.send_message = send_message
+    if transport.session is not None:
+        _guard_session(transport.session, meter)
+    return meter
+
+
+def _guard_session(session: Any, meter: Meter) -> None:
+    for prefix, adapter in list(session.adapters.items()):
+        if not isinstance(adapter, _GuardedAdapter):
+            session.mount(prefix, _GuardedAdapter(adapter, meter))

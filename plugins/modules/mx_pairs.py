@@ -1,0 +1,439 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: mx_pairs
+short_description: Compute the MX and address pairs of mail domains by DNS
+version_added: 0.1.0
+author:
+  - The postmaster.exchange contributors (@postmaster-exchange)
+description:
+  - Asks DNS for the exchanges of mail domains and their addresses, as a careful mail server would,
+    and returns one pair for every address of every exchange. This is step 2 of the article Q169781.
+  - The same DNS data always gives the same result, in whatever order name servers give it. Pairs
+    are sorted by preference, then by the name of the exchange, then by address.
+  - A domain whose answer cannot be had now gets the status V(temporary_failure), and no pairs. Part
+    of the pairs is never given for all of them, so a failure of DNS changes no route.
+  - Every question is asked once in a run, however many domains share it. Compute once for all hosts
+    (C(run_once)), and hand RV(routes) to M(postmaster.exchange.imc_delivery).
+  - The task runs on the controller, whatever the connection of the play is. Where C(delegate_to)
+    names a host that is reached over SSH or another connection for such hosts, it runs there.
+  - Changes nothing.
+options:
+  domains:
+    description:
+      - The mail domains, as what stands behind the C(@) of an address. They are absolute names; no
+        search list is applied to them.
+      - Upper case, a trailing dot, and international names (IDNA 2008) are accepted. Domains that
+        are given twice are asked and returned once.
+      - If one of them is no domain (an address, an e-mail address, too long, empty, ...), the task
+        fails and names all that are wrong, before anything is asked.
+    type: list
+    elements: str
+    required: true
+  nameservers:
+    description:
+      - The name servers to ask, as address, V(address:port) or V([IPv6 address]:port).
+      - They are asked in this order; a question that one of them does not answer goes to the next.
+      - If not given, or empty, those of C(/etc/resolv.conf) are asked.
+    type: list
+    elements: str
+  port:
+    description: The port of the name servers that are given without one.
+    type: int
+    default: 53
+  timeout:
+    description:
+      - Seconds to wait for one answer of one name server. It doubles each time that all name
+        servers were asked.
+    type: float
+    default: 2.0
+  lifetime:
+    description:
+      - Seconds after which a question is given up, over all name servers and retries.
+    type: float
+    default: 12.0
+  retries:
+    description:
+      - How many times a question goes to all name servers again that none of them answered.
+    type: int
+    default: 2
+  concurrency:
+    description: How many questions may be under way at once, from 1 to 500.
+    type: int
+    default: 100
+  families:
+    description:
+      - Which addresses are wanted. Exchange 4.0 to 5.5 take V(ipv4) only.
+      - With V(ipv6) in the list, a domain whose question for AAAA fails is a V(temporary_failure).
+    type: list
+    elements: str
+    choices: [ipv4, ipv6]
+    default: [ipv4]
+  own_names:
+    description:
+      - Host names of our own mail servers. If one is an exchange of a domain, it is left out with
+        all exchanges of equal or greater preference, or mail would loop.
+    type: list
+    elements: str
+    default: []
+  own_addresses:
+    description:
+      - Addresses, or ranges such as V(192.0.2.0/24), of our own mail servers, to the same end.
+      - A host name is accepted, too, since inventories often hold one as C(ansible_host). It counts
+        as if it stood in O(own_names), and so do the addresses that DNS has for it.
+    type: list
+    elements: str
+    default: []
+  allow_private:
+    description:
+      - Keep addresses that no mail server on the Internet can have (private, loopback, link-local,
+        documentation, multicast and other ranges that are not global). Without it they are left out
+        with a warning.
+    type: bool
+    default: false
+  search_list:
+    description:
+      - The suffixes that the mail servers append to names. For each of them, the domain is also
+        asked for with the suffix appended.
+      - An answer there is evidence that an Exchange Server without C(DisableResolverSearchList)
+        sends the mail astray (Q150969), and is returned as warning V(search_list_hijack).
+    type: list
+    elements: str
+    default: []
+  agreement:
+    description:
+      - With V(first), the first name server that answers a question is believed.
+      - With V(all), each name server is asked on its own, and a domain of which they tell different
+        pairs gets the status V(disagreement), with all answers in RV(domains[].views).
+    type: str
+    choices: [first, all]
+    default: first
+  max_pairs:
+    description:
+      - The most pairs to return for one domain, the best ones, with a warning. V(0) is no limit.
+    type: int
+    default: 0
+  evidence:
+    description:
+      - Also ask what tells more about a domain and its exchanges. Whether their name servers
+        fail on AAAA, which is the known cause of C(451 4.4.0 DNS query failed) (KB972744); whether
+        answers are authentic (DNSSEC); and whether TLSA records or an MTA-STS policy are published,
+        whose protection is lost for mail that is sent to a pinned address.
+      - It triples the number of questions, and never changes a status or a pair.
+    type: bool
+    default: false
+  fail_on:
+    description:
+      - The statuses of a domain with which the task fails. The result is complete nevertheless.
+    type: list
+    elements: str
+    choices:
+      - null_mx
+      - no_such_domain
+      - no_address
+      - loop
+      - temporary_failure
+      - disagreement
+    default: []
+extends_documentation_fragment:
+  - postmaster.exchange.attributes
+attributes:
+  action:
+    details:
+      - The task runs on the controller whatever the connection is, and needs the Python libraries
+        there. Only where it is delegated to a host whose connection is none of
+        P(ansible.builtin.winrm#connection), P(ansible.builtin.psrp#connection) and
+        P(ansible.builtin.local#connection), the module runs on that host.
+  async:
+    details:
+      - Only where the module runs on another host, as told for the attribute C(action).
+  check_mode:
+    support: full
+    details:
+      - The module changes nothing, and does the same in check mode.
+  diff_mode:
+    support: none
+    details:
+      - There is nothing to compare.
+  platform:
+    support: full
+    platforms: posix
+requirements:
+  - dnspython >= 2.6
+  - idna (for international names)
+seealso:
+  - module: postmaster.exchange.imc_delivery
+  - name: RFC 5321 section 5.1
+    description: How a mail server finds the exchanges of a domain.
+    link: https://www.rfc-editor.org/rfc/rfc5321#section-5.1
+  - name: RFC 7505
+    description: Null MX, the domain that takes no mail.
+    link: https://www.rfc-editor.org/rfc/rfc7505
+"""
+
+EXAMPLES = r"""
+- name: Compute the pairs of two domains, once for all hosts
+  postmaster.exchange.mx_pairs:
+    domains:
+      - nestle.com
+      - aol.com
+    own_addresses: "{{ groups['exchange'] | map('extract', hostvars, 'ansible_host') }}"
+  register: mx
+  run_once: true
+
+- name: Deliver mail for these domains straight to their exchanges
+  postmaster.exchange.imc_delivery:
+    resolver_search_list: disabled
+    routes: "{{ mx.routes }}"
+
+- name: See whether the search list of the site leads mail astray
+  postmaster.exchange.mx_pairs:
+    domains: [nestle.com]
+    search_list: [hq.example]
+  register: astray
+  failed_when: >-
+    astray.domains | map(attribute='warnings') | flatten
+    | selectattr('code', 'eq', 'search_list_hijack') | length > 0
+
+- name: Believe only what the inner and the outer name server both say
+  postmaster.exchange.mx_pairs:
+    domains: [partner.example]
+    nameservers:
+      - 192.0.2.53
+      - "[2001:db8::53]:5353"
+    agreement: all
+    allow_private: true
+    fail_on: [disagreement, temporary_failure]
+
+- name: Find out why mail to a domain is deferred with 451 4.4.0
+  postmaster.exchange.mx_pairs:
+    domains: [nestle.com]
+    evidence: true
+
+- name: Ask from a host in another network
+  postmaster.exchange.mx_pairs:
+    domains: [nestle.com]
+  delegate_to: bastion.hq.example
+"""
+
+RETURN = r"""
+domains:
+  description: What is known about each domain, in the order asked, each once.
+  returned: success, or failure by O(fail_on)
+  type: list
+  elements: dict
+  contains:
+    domain:
+      description: The domain, in lower case, international names as A-labels, without trailing dot.
+      type: str
+      sample: nestle.com
+    status:
+      description:
+        - V(ok) if there are pairs.
+        - V(null_mx) if the domain says that it takes no mail (RFC 7505), and V(no_such_domain) if
+          DNS says that it does not exist. Only these two mean that the domain is gone.
+        - V(no_address) if no exchange has an address that can be used, V(loop) if only our own
+          hosts were left as exchanges.
+        - V(temporary_failure) if a question that the pairs depend on got no answer, V(disagreement)
+          if name servers differ with O(agreement=all). The pairs are not known then.
+      type: str
+      sample: ok
+    implicit_mx:
+      description: Whether the domain has no MX record and is its own exchange (RFC 5321).
+      type: bool
+      sample: false
+    pairs:
+      description: The pairs, best first; empty unless RV(domains[].status) is V(ok).
+      type: list
+      elements: dict
+      contains:
+        preference:
+          description: The preference of the exchange; the lower, the better.
+          type: int
+          sample: 10
+        exchange:
+          description: The name of the exchange.
+          type: str
+          sample: mail.nestle.com
+        address:
+          description: One of its addresses.
+          type: str
+          sample: 192.0.2.25
+        ttl:
+          description: The smallest time to live of the answers that lead to it, in seconds.
+          type: int
+          sample: 300
+    ttl:
+      description: The smallest time to live of all answers for the domain, in seconds.
+      type: int
+      sample: 300
+    valid_until:
+      description: Until when DNS promises that this result holds (UTC).
+      type: str
+      sample: "2026-11-23T12:05:00Z"
+    warnings:
+      description:
+        - What is wrong with the domain. Each has a C(code) that does not change, a C(message), and
+          the facts of that code.
+        - >-
+          The codes are V(null_mx_ignored), V(mx_is_address), V(mx_is_no_host), V(mx_is_cname),
+          V(own_exchange), V(exchange_without_address), V(address_not_global), V(max_pairs),
+          V(alias_to_nowhere), V(search_list_hijack), V(aaaa_trouble), V(tlsa) and V(mta_sts).
+      type: list
+      elements: dict
+      sample:
+        - code: mx_is_address
+          message: The MX '192.0.2.1' is an address where a host name belongs; it was left out.
+          preference: 10
+          exchange: 192.0.2.1
+    failures:
+      description: The questions that failed, with what each name server made of them.
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: The name asked for.
+          type: str
+          sample: mail.nestle.com
+        type:
+          description: The type of record asked for.
+          type: str
+          sample: A
+        kind:
+          description:
+            - One of V(server_failure), V(refused), V(lame), V(bogus) (DNSSEC), V(malformed),
+              V(cname_loop), V(timeout) and V(unreachable).
+          type: str
+          sample: server_failure
+        nameserver:
+          description: Who was asked.
+          type: str
+          sample: 192.0.2.53:53
+        message:
+          description: What it answered.
+          type: str
+          sample: SERVFAIL, extended error 22 (no reachable authority)
+        needed:
+          description: Whether the pairs depend on it; the others were asked for evidence only.
+          type: bool
+          sample: true
+    views:
+      description: What each name server says on its own, with O(agreement=all).
+      type: list
+      elements: dict
+      contains:
+        nameserver:
+          description: Who says it.
+          type: str
+          sample: 192.0.2.53:53
+        status:
+          description: As RV(domains[].status).
+          type: str
+          sample: ok
+        pairs:
+          description: As RV(domains[].pairs).
+          type: list
+          elements: dict
+          sample:
+            - preference: 10
+              exchange: mail.nestle.com
+              address: 192.0.2.25
+              ttl: 300
+    evidence:
+      description: What was found with O(evidence=true); none for a domain that is not known.
+      type: dict
+      contains:
+        authentic:
+          description: Whether the name server vouches for MX and addresses by DNSSEC (AD flag).
+          type: bool
+          sample: false
+        tlsa:
+          description: The exchanges that publish TLSA records for SMTP (RFC 7672).
+          type: list
+          elements: str
+          sample: [mail.nestle.com]
+        mta_sts:
+          description: The record of the MTA-STS policy (RFC 8461), if there is one.
+          type: str
+          sample: v=STSv1; id=20261123T000000;
+pairs:
+  description: The pairs of all domains in one list, as RV(domains[].pairs), each with its domain.
+  returned: success, or failure by O(fail_on)
+  type: list
+  elements: dict
+  sample:
+    - domain: nestle.com
+      preference: 10
+      exchange: mail.nestle.com
+      address: 192.0.2.25
+      ttl: 300
+routes:
+  description:
+    - One entry for every domain asked, ready for M(postmaster.exchange.imc_delivery). Without
+      addresses, the status tells "not known, leave alone" from "gone".
+  returned: success, or failure by O(fail_on)
+  type: list
+  elements: dict
+  contains:
+    domain:
+      description: The domain.
+      type: str
+      sample: nestle.com
+    status:
+      description: As RV(domains[].status).
+      type: str
+      sample: ok
+    addresses:
+      description: Its addresses, best first.
+      type: list
+      elements: str
+      sample: [192.0.2.25, 192.0.2.26]
+stats:
+  description: Counters of the run.
+  returned: success, or failure by O(fail_on)
+  type: dict
+  contains:
+    domains:
+      description: Domains, duplicates not counted.
+      type: int
+      sample: 2
+    questions:
+      description: Different questions put to name servers.
+      type: int
+      sample: 5
+    cache_hits:
+      description: Questions that had already been asked in this run.
+      type: int
+      sample: 1
+    retries:
+      description: Questions asked again, of the next name server or once more.
+      type: int
+      sample: 0
+    tcp:
+      description: Questions asked again over TCP, since the answer was truncated.
+      type: int
+      sample: 0
+    seconds:
+      description: How long the run took.
+      type: float
+      sample: 0.041
+"""
+
+from ..module_utils.adapter import run_module
+from ..module_utils.pairs.module import run
+from ..module_utils.pairs.spec import ARGUMENT_SPEC
+
+
+def main() -> None:
+    """Run where Ansible put this file; on the controller the action plugin does it instead."""
+    run_module(ARGUMENT_SPEC, run, needs_session=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an action plugin of this collection is: its module's engine, run on the controller.
+
+Each plugin is a subclass of ``EngineAction`` with the spec and the engine of its module.
+
+This file is private to the collection postmaster.exchange.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import remove_values
+from ansible.module_utils.errors import UnsupportedError
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible.utils.unsafe_proxy import wrap_var
+
+from ..module_utils.adapter import Engine, failed, full_spec, outcome
+from ..module_utils.context import Context
+from ..module_utils.errors import ExchangeError
+from ..module_utils.remote import options
+from ..module_utils.remote.session import Session
+from ..module_utils.remote.winrs import WinrsSession, connect
+from ._shell import ConnectionShell
+
+display = Display()
+
+#: Connections whose tasks run in the worker process on the controller.
+_IN_PROCESS = frozenset({"winrm", "psrp", "local"})
+_LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not typed
+    """Runs an engine in the worker process, or its module on the machine of another connection.
+
+    Subclasses set the class attributes; ``constraints`` are those of the argument spec, such as
+    ``required_if``. A plugin without a session runs on the controller whatever the connection is,
+    unless the task is delegated.
+    """
+
+    argument_spec: ClassVar[Mapping[str, Any]]
+    engine: ClassVar[Engine]
+    needs_session: ClassVar[bool] = True
+    constraints: ClassVar[Mapping[str, Any]] = {}
+
+    _supports_check_mode = True
+    _supports_async = True  # where the module runs; refused below where it does not
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Run the task and return its result."""
+        super().run(tmp, task_vars)
+        variables = task_vars or {}
+        if not self._in_process():
+            result: dict[str, Any] = self._execute_module(
+                module_name=self._task.resolved_action or self._task.action,
+                module_args=self._task.args,
+                task_vars=variables,
+                wrap_async=self._task.async_val,
+            )
+            return result
+        if self._task.async_val:
+            raise AnsibleActionFail(
+                f"{self._task.action} runs on the controller for this connection and cannot be "
+                "asynchronous. Hosts are worked on in parallel as 'forks' allows."
+            )
+        return self._run_in_process(variables)
+
+    def _in_process(self) -> bool:
+        here = self._connection.transport in _IN_PROCESS
+        return here or not (self.needs_session or self._task.delegate_to)
+
+    def _run_in_process(self, variables: Mapping[str, Any]) -> dict[str, Any]:
+        spec = full_spec(self.argument_spec, needs_session=self.needs_session)
+        checked = ArgumentSpecValidator(spec, **self.constraints).validate(self._task.args)
+        params: dict[str, Any] = checked.validated_parameters
+        if checked.errors:
+            message = checked.errors.msg
+            if isinstance(checked.errors[0], UnsupportedError):
+                message = f"Unsupported parameters for ({self._task.action}) module: {message}"
+            result: dict[str, Any] = {"failed": True, "msg": message}
+        else:
+            result = self._run_engine(params, variables)
+        result.setdefault("invocation", {"module_args": params})
+        clean = remove_values(result, checked._no_log_values)
+        safe: dict[str, Any] = wrap_var(clean)
+        return safe
+
+    def _run_engine(
+        self, params: Mapping[str, Any], variables: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        session: Session | None = None
+        address = ""
+        explicit = params.get("connection") or {}
+        name = self._display_name(explicit, variables)
+        try:
+            if self.needs_session:
+                session, address = self._session(explicit, name, variables)
+            context = Context(
+                host=name,
+                session=session,
+                address=address,
+                check_mode=self._task.check_mode,
+                diff=self._task.diff,
+                basedir=Path(self._loader.get_basedir()),
+                progress=lambda text: _show(f"{name}: {text}"),
+            )
+            return outcome(type(self).engine, params, context)
+        except ExchangeError as error:
+            return failed(error)
+        finally:
+            if session is not None:
+                session.close()
+
+    def _display_name(self, explicit: Mapping[str, Any], variables: Mapping[str, Any]) -> str:
+        """The inventory's name; the option's host only where that would be the controller."""
+        name = str(self._task.delegate_to or variables.get("inventory_hostname") or "localhost")
+        return str(explicit.get("host") or name) if name in _LOCAL_NAMES else name
+
+    def _session(
+        self, explicit: Mapping[str, Any], name: str, variables: Mapping[str, Any]
+    ) -> tuple[Session, str]:
+        """The inventory's own connection where it will do, else one of explicit options.
+
+        Returned with the name or address that it leads to.
+        """
+        get = self._connection.get_option
+        transport = self._connection.transport
+        given = any(value is not None for value in explicit.values())
+        if transport == "winrm" and not given:
+            password = get("remote_password")
+            session = WinrsSession(
+                ConnectionShell(self._connection),
+                host=name,
+                user=get("remote_user") or "",
+                secrets=(password,) if password else (),
+            )
+            return session, str(get("remote_addr") or name)
+        if transport == "winrm":
+            inherited = options.from_winrm(get)
+        elif transport == "psrp":
+            inherited = options.from_psrp(get)
+        else:
+            inherited = options.from_variables(
+                lambda variable: self._templar.template(variables.get(variable))
+            )
+        chosen = options.from_params(options.merged(explicit, inherited))
+        return connect(chosen, host=name), chosen.host
+
+
+def _show(text: str) -> None:
+    """Show a line of progress; a host's words in it cannot move the cursor or colour the screen."""
+    display.display("".join(c if c.isprintable() else " " for c in text))

@@ -1,0 +1,89 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the documentation shows is what happens: its commands run, its YAML is YAML, links lead."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from exchange_lab.controller import Controller
+from exchange_lab.lab import Lab
+from exchange_lab.scenario import SIMPLE_HOST, Letter, simple
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+NAMES = [page.name for page in PAGES]
+
+_BLOCK = re.compile(
+    r"^(?:<!-- not run in the tests: (?P<why>[^\n]+) -->\n)?"
+    r"```(?P<language>\w+)\n(?P<text>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
+_LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
+_MOST_NOT_RUN = 3
+
+
+def blocks(page: Path, language: str) -> Iterator[tuple[str, str]]:
+    """Yield the text of each fenced block of a language, and why it is not run, if it is not."""
+    for block in _BLOCK.finditer(page.read_text(encoding="utf-8")):
+        if block["language"] == language:
+            yield block["text"], block["why"] or ""
+
+
+def commands(page: Path) -> list[str]:
+    """Return the commands that a page tells its reader to type."""
+    return [
+        line.removeprefix("$ ")
+        for text, why in blocks(page, "console")
+        for line in text.splitlines()
+        if line.startswith("$ ") and not why
+    ]
+
+
+@pytest.fixture
+def as_documented(tmp_path: Path, controller: Controller) -> Iterator[Controller]:
+    """A lab whose host has the name that the documentation gives it, with mail that waits."""
+    letter = Letter("sales@hq.example", "buyer@nestle.com", "Offer")
+    host = dataclasses.replace(SIMPLE_HOST, name="mail5-a.hq.example", letters=(letter,))
+    with Lab(simple(host), folder=tmp_path / "lab") as lab:
+        lab.write_inventory(controller.inventory)
+        yield controller
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda p: p.name)
+def test_the_commands_of_a_page_run(page: Path, as_documented: Controller) -> None:
+    if page.name in {"safety.md", "troubleshooting.md"}:  # these read on where enforce has been
+        assert as_documented.playbook("enforce").status == 0
+    for command in commands(page):
+        run = as_documented.run(command)
+        # An audit says by its status that there is something to change.
+        allowed = {0, 2} if "exchange.audit" in command else {0}
+        assert run.status in allowed, f"$ {command}\n{run.output}"
+
+
+def test_few_commands_are_not_run_and_each_says_why() -> None:
+    excuses = [why for page in PAGES for _, why in blocks(page, "console") if why]
+    assert len(excuses) <= _MOST_NOT_RUN
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_yaml_in_the_documentation_is_yaml(page: Path) -> None:
+    for text, _ in blocks(page, "yaml"):
+        assert yaml.safe_load(text)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_links_lead_somewhere(page: Path) -> None:
+    missing = [
+        link
+        for link in _LINK.findall(page.read_text(encoding="utf-8"))
+        if not (page.parent / link).exists()
+    ]
+    assert missing == []

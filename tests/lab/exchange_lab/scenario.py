@@ -1,0 +1,123 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a lab consists of: zones, far mail servers and Exchange hosts, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .mail.imc_install import IMCCOPY
+from .mail.imc_listener import Submission
+from .mail.imc_model import V55, Assumptions, Version
+from .mail.smtp_sink import Temper
+from .windows.winrm_server import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class SinkSpec:
+    """A far mail server at an internet address."""
+
+    address: str
+    name: str
+    temper: Temper = Temper.ACCEPT
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message that a local user has sent before anybody looks."""
+
+    sender: str
+    recipient: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostSpec:
+    """An Exchange host.
+
+    ``address`` is its internet address. ``switch`` is the registry value as stored, spelling and
+    number, or None where it is absent. ``rows`` are those of its delivery route table, ``extra`` is
+    text of further sections of the saved table. ``imccopy`` is where that tool lies (None: it is
+    not there). ``letters`` are sent when the lab starts. ``submission`` and ``winrm`` say how the
+    host is entered: by default anybody may submit mail, and WinRM takes NTLM only. ``behind`` names
+    the management host of a host that has no WinRM itself.
+    """
+
+    name: str
+    version: Version
+    address: str
+    switch: tuple[str, int] | None = None
+    rows: tuple[str, ...] = ()
+    extra: str = ""
+    imccopy: str | None = IMCCOPY
+    tracking: bool = True
+    diagnostics: int = 0
+    running: bool = True
+    letters: tuple[Letter, ...] = ()
+    language: str = "en"
+    submission: Submission | None = None
+    winrm: Settings | None = None
+    behind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A whole lab.
+
+    ``zones`` maps origins to master file text (RFC 1035 section 5); names in none of them do not
+    exist. ``failing`` names the domains for which DNS answers SERVFAIL. ``domains`` are those to be
+    treated, in the inventory's order. ``managers`` are hosts that reach all others. ``user`` and
+    ``password`` log in to every host. ``time_scale`` multiplies the waits of Windows and its tools.
+    """
+
+    hosts: tuple[HostSpec, ...]
+    zones: Mapping[str, str] = field(default_factory=dict)
+    sinks: tuple[SinkSpec, ...] = ()
+    failing: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+    managers: tuple[str, ...] = ()
+    local_domain: str = "hq.example"
+    search_list: tuple[str, ...] = ("hq.example",)
+    user: str = "exadmin"
+    password: str = "Lab-Passw0rd"
+    time_scale: float = 0.1
+    assumptions: Assumptions = field(default_factory=Assumptions)
+
+
+LOCAL_ZONE = (
+    "* MX 10 mail\n"
+    "@ MX 10 mail\n"
+    "mail A 203.0.113.25\n"
+    "mail50 A 203.0.113.50\n"
+    "mail55 A 203.0.113.55\n"
+    "mail55-ok A 203.0.113.56\n"
+)
+"""The local zone with the wildcard MX of Q150969: every name below it leads back to the site."""
+
+LOCAL_SINKS = (SinkSpec("203.0.113.25", "mail.hq.example", Temper.LOOP),)
+
+NESTLE = (
+    "@ MX 10 mx1\n@ MX 20 mx2\n@ MX 20 mx3\nmx1 A 192.0.2.25\nmx2 A 192.0.2.26\nmx3 A 192.0.2.27\n"
+)
+"""The domain of the article. Its best exchange is the busy one."""
+
+NESTLE_SINKS = (
+    SinkSpec("192.0.2.25", "mx1.nestle.com", Temper.BUSY),
+    SinkSpec("192.0.2.26", "mx2.nestle.com"),
+    SinkSpec("192.0.2.27", "mx3.nestle.com"),
+)
+
+SIMPLE_HOST = HostSpec("mail55", V55, "203.0.113.55", diagnostics=3)
+"""An untreated 5.5 host; ``dataclasses.replace`` makes others of it."""
+
+
+def simple(*hosts: HostSpec) -> Scenario:
+    """Return the smallest lab that shows the fault: nestle.com and the hijacking local zone."""
+    return Scenario(
+        hosts=hosts or (SIMPLE_HOST,),
+        zones={"hq.example": LOCAL_ZONE, "nestle.com": NESTLE},
+        sinks=(*LOCAL_SINKS, *NESTLE_SINKS),
+        domains=("nestle.com",),
+    )

@@ -1,0 +1,106 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lab as it comes up by default: three Exchange hosts and a small internet around them."""
+
+from __future__ import annotations
+
+from .mail.imc_model import V50, V55
+from .mail.smtp_sink import Temper
+from .scenario import (
+    LOCAL_SINKS,
+    LOCAL_ZONE,
+    NESTLE,
+    NESTLE_SINKS,
+    HostSpec,
+    Letter,
+    Scenario,
+    SinkSpec,
+)
+
+_AOL = (
+    "@ MX 15 mailin-01.mx\n@ MX 15 mailin-02.mx\n@ MX 15 mailin-03.mx\n@ MX 15 mailin-04.mx\n"
+    "mailin-01.mx A 198.51.100.9\nmailin-02.mx A 198.51.100.12\n"
+    "mailin-03.mx A 198.51.100.13\nmailin-04.mx A 198.51.100.14\n"
+)
+"""Four exchanges of equal preference (Q152165); the first one by name is down."""
+
+# A partner that is reached over a private line: it has no MX anywhere, only a row of its own.
+_FOREIGN_ROW = "PARTNER.CORP;10.1.2.3;0"
+
+_TREATED_ROWS = (
+    "NESTLE.COM;192.0.2.25;0",
+    "NESTLE.COM;192.0.2.26;0",
+    "NESTLE.COM;192.0.2.27;0",
+    "AOL.COM;198.51.100.9;0",
+    "AOL.COM;198.51.100.12;0",
+    "AOL.COM;198.51.100.13;0",
+    "AOL.COM;198.51.100.14;0",
+    "SISTER.EXAMPLE;198.51.100.12;0",
+)
+
+_OTHER_SECTION = "[Domain]\nDomainInformation=+\n+Default,ISO-8859-1,ISO-8859-1,800,76,0,0,0\n"
+
+DEFAULT = Scenario(
+    hosts=(
+        # 5.0: the switch is there in a spelling the service does not know, a row is out of date.
+        HostSpec(
+            "mail50",
+            V50,
+            "203.0.113.50",
+            switch=("disableresolversearchlist", 1),
+            rows=(_FOREIGN_ROW, "AOL.COM;198.51.100.200;0"),
+        ),
+        # 5.5: never treated, and its users complain.
+        HostSpec(
+            "mail55",
+            V55,
+            "203.0.113.55",
+            rows=(_FOREIGN_ROW,),
+            extra=_OTHER_SECTION,
+            diagnostics=3,
+            letters=(
+                Letter("sales@hq.example", "buyer@nestle.com", "Offer 1997-0412"),
+                Letter("helpdesk@hq.example", "friend@aol.com", "Your call of this morning"),
+                Letter("sales@hq.example", "orders@partner.corp", "Order 77"),
+            ),
+        ),
+        HostSpec(
+            "mail55-ok",
+            V55,
+            "203.0.113.56",
+            switch=("DisableResolverSearchList", 1),
+            rows=(_FOREIGN_ROW, *_TREATED_ROWS),
+        ),
+    ),
+    zones={
+        "hq.example": LOCAL_ZONE,
+        "nestle.com": NESTLE,
+        "aol.com": _AOL,
+        "sister.example": "@ MX 10 mailin-02.mx.aol.com.\n",
+        "nomail.example": "@ MX 0 .\n",
+        "dead.example": "@ MX 10 mx\nmx A 192.0.2.99\n",
+        "flaky.example": "@ MX 10 mx\nmx A 192.0.2.98\n",
+    },
+    sinks=(
+        *LOCAL_SINKS,
+        *NESTLE_SINKS,
+        SinkSpec("198.51.100.9", "mailin-01.mx.aol.com", Temper.REFUSE),
+        SinkSpec("198.51.100.12", "mailin-02.mx.aol.com"),
+        SinkSpec("198.51.100.13", "mailin-03.mx.aol.com"),
+        SinkSpec("198.51.100.14", "mailin-04.mx.aol.com"),
+        SinkSpec("10.1.2.3", "mail.partner.corp"),
+        SinkSpec("192.0.2.99", "mx.dead.example", Temper.REFUSE),
+        SinkSpec("192.0.2.98", "mx.flaky.example"),
+    ),
+    failing=("flaky.example",),
+    domains=("nestle.com", "aol.com", "sister.example"),
+)
+
+MORE_DOMAINS = {
+    "nomail.example": "takes no mail (null MX)",
+    "dead.example": "has one exchange, which refuses connections",
+    "nosuch.example": "does not exist",
+    "flaky.example": "DNS answers SERVFAIL",
+}
+"""Further names to try by hand, and what is special about each."""

@@ -1,0 +1,57 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filters of the role, as Jinja calls them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible_collections.postmaster.exchange.plugins.filter import (
+    delivery_report,
+    domain_names,
+    routes_for,
+)
+
+
+def test_domain_names_takes_names_and_dictionaries_and_folds_repetitions() -> None:
+    names = domain_names.FilterModule().filters()["domain_names"]
+    partner = {"name": "partner.example", "test_recipient": "a@partner.example"}
+    assert names(["nestle.com", partner, "nestle.com"]) == ["nestle.com", "partner.example"]
+
+
+@pytest.mark.parametrize("domains", ["nestle.com", None, [{"domain": "nestle.com"}], [7], [None]])
+def test_domain_names_refuses_what_is_no_list_of_domains(domains: Any) -> None:
+    with pytest.raises(AnsibleFilterError, match="domain"):
+        domain_names.domain_names(domains)
+
+
+def test_routes_for_understands_every_spelling_of_a_name() -> None:
+    routes = [{"domain": name} for name in ("nestle.com", "aol.com", "xn--bcher-kva.example")]
+    pick = routes_for.FilterModule().filters()["routes_for"]
+    assert pick(routes, ["AOL.com.", "bücher.example"]) == routes[1:]
+    assert pick(routes, []) == []
+
+
+def test_routes_for_refuses_what_is_no_domain() -> None:
+    with pytest.raises(AnsibleFilterError, match="e-mail address"):
+        routes_for.routes_for([], ["a@nestle.com"])
+
+
+def test_delivery_report_reads_what_the_role_registered() -> None:
+    resolved = {
+        "domains": [{"domain": "nestle.com", "status": "loop", "pairs": []}],
+        "stats": {"questions": 1, "seconds": 0.0},
+    }
+    enforced = {"changed": False, "registry": {}, "routes": {"before": [], "after": []}}
+    variables: dict[str, dict[str, Any]] = {
+        "a": {"_mx_delivery_asked": {"domains": ["NESTLE.com"]}, "_mx_delivery_enforced": enforced},
+        "b": {},
+    }
+    made = delivery_report.FilterModule().filters()["delivery_report"](
+        resolved, variables, ["a", "b"], fail_on=["loop"]
+    )
+    assert made["problems"] == {"a": "loop: nestle.com", "b": "was not looked at"}
+    assert "  a     1 unknown  in place     not touched  none" in made["lines"]

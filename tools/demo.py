@@ -1,0 +1,183 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whole job on the lab: see the fault, look, change, prove, change nothing.
+
+The exit status is 0 only if every step ended as it has to, and the mail arrived.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "lab"))
+
+from exchange_lab.controller import Controller, Run  # noqa: E402 - the path comes first
+from exchange_lab.lab import Lab  # noqa: E402
+
+_HEADING = re.compile(r"^(PLAY|TASK|RUNNING HANDLER) \[(.*)\] \**$")
+_UNEVENTFUL = re.compile(r"^\s*((ok|included|skipping): \[[^\]]+\]\s*)?$")
+_MAIL_SECONDS = 20.0
+
+
+class Unexpected(Exception):  # noqa: N818 - said of a step
+    """A step ended otherwise than it has to."""
+
+
+def calm(lines: Iterable[str]) -> Iterator[str]:
+    """Leave out the rows of stars, and the tasks that have nothing to say but ok."""
+    heading, block = "", list[str]()
+    for line in lines:
+        found = _HEADING.match(line)
+        if not (found or line.startswith("PLAY RECAP")):
+            block.append(line)
+            continue
+        yield from _told(heading, block)
+        heading, block = (f"{found[1]} {found[2]}" if found else "RECAP"), []
+    yield from _told(heading, block)
+
+
+def _told(heading: str, block: list[str]) -> Iterator[str]:
+    eventful = [line for line in block if not _UNEVENTFUL.match(line)]
+    if heading.startswith("PLAY ") or eventful:
+        yield from filter(None, (heading,))
+        yield from (
+            line for line in block if line.strip() and not re.match(r"^ok: \[[^\]]+\]\s*$", line)
+        )
+        yield ""
+
+
+@dataclass(slots=True)
+class Demo:
+    """The steps, on a lab that runs."""
+
+    lab: Lab
+    controller: Controller
+    steps: int = 0
+    began: float = field(default_factory=time.monotonic)
+
+    def play(self) -> None:
+        """Go through all steps; raises Unexpected at the first that ends otherwise."""
+        self.introduce()
+        self.step("What waits, and why", "diagnose")
+        self.step("What would be changed", "audit", status=2)
+        self.step("Change it, and send a test message to each changed domain", "enforce", "--diff")
+        self.expect_mail()
+        again = self.step("Once more: nothing is left to do", "enforce")
+        if again.changed:
+            raise Unexpected(f"the second run changed something ({again.changed})")
+        self.step("And the audit agrees", "audit")
+        self.conclude()
+
+    def introduce(self) -> None:
+        """Tell who takes part, and what is wrong."""
+        say("Three Exchange hosts on this machine's loopback, their DNS, and the mail servers of")
+        say("three domains. A wildcard MX record in the local zone leads mail astray (Q169781).")
+        say()
+        for name, machine in self.lab.machines.items():
+            machine.imc.wait(lambda imc: all(entry.attempts for entry in imc.queue), _MAIL_SECONDS)
+            waiting = machine.imc.queue
+            say(f"  {name:<10} Exchange {machine.spec.version.label}, {len(waiting)} letters wait")
+            for entry in waiting:
+                say(f"  {'':<10}   {', '.join(entry.recipients)}: {entry.reply}")
+        say()
+
+    def step(self, title: str, playbook: str, *options: str, status: int = 0) -> Run:
+        """Run a playbook and show it; its exit status has to be ``status``."""
+        self.steps += 1
+        command = [
+            "ansible-playbook",
+            "-i",
+            "inventory",
+            f"postmaster.exchange.{playbook}",
+            *options,
+        ]
+        say(f"{self.steps}. {title}")
+        say(f"   $ {' '.join(command)}")
+        say()
+        run = self.controller.run(command)
+        for line in calm(run.output.splitlines()):
+            say(f"   {line}".rstrip())
+        say(f"   exit status {run.status}")
+        say()
+        if run.status != status:
+            raise Unexpected(f"{playbook} ended with exit status {run.status}, not {status}")
+        return run
+
+    def expect_mail(self) -> None:
+        """Wait until the letters that were stuck have arrived."""
+        machines = self.lab.machines.values()
+        letters = [letter.recipient for machine in machines for letter in machine.spec.letters]
+        try:
+            for machine in machines:
+                machine.imc.wait(lambda imc: not imc.queue, _MAIL_SECONDS)
+        except TimeoutError as error:
+            raise Unexpected(f"mail still waits: {error}") from error
+        arrived = {to for mail in self.lab.sinks.received for to in mail.recipients}
+        if missing := set(letters) - arrived:
+            raise Unexpected(f"did not arrive: {', '.join(sorted(missing))}")
+        say(
+            f"   The {len(letters)} letters that had waited have arrived too; the queues are empty."
+        )
+        say()
+
+    def conclude(self) -> None:
+        """Tell what was seen, in numbers."""
+        seconds = time.monotonic() - self.began
+        say(f"All {self.steps} steps ended as they have to, in {seconds:.0f} s.")
+
+
+def say(text: str = "") -> None:
+    """Print a line at once, also into a pipe."""
+    print(text, flush=True)
+
+
+def keep(collections: Path) -> int:
+    """Keep a lab up in .build/lab until Ctrl-C."""
+    folder = ROOT / ".build" / "lab"
+    controller = Controller(folder, collections)
+    command = [sys.executable, "-m", "exchange_lab", "up", "--dir", str(folder)]
+    environment = {**controller.environment(), "PYTHONPATH": str(ROOT / "tests" / "lab")}
+    say(f"In another window: cd {folder} && PATH={Path(sys.executable).parent}:$PATH")
+    say()
+    with subprocess.Popen(
+        [*command, "--inventory", str(controller.inventory)], env=environment
+    ) as lab:
+        try:
+            return lab.wait()
+        except KeyboardInterrupt:
+            return lab.wait()
+
+
+def main() -> int:
+    """Return 0 if everything went as it has to."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--collections", type=Path, required=True, help="where it is installed")
+    parser.add_argument("--keep", action="store_true", help="only keep the lab up")
+    options = parser.parse_args()
+    collections = options.collections.resolve()
+    if options.keep:
+        return keep(collections)
+    with tempfile.TemporaryDirectory(prefix="exchange-demo-") as folder:
+        try:
+            with Lab(folder=Path(folder, "lab")) as lab:
+                controller = Controller(Path(folder, "project"), collections)
+                lab.write_inventory(controller.inventory)
+                Demo(lab, controller).play()
+        except Unexpected as error:
+            say(f"UNEXPECTED: {error}")
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
