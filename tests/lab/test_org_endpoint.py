@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 import pytest
 import requests
-from exchange_lab.org.endpoint import NO_SUCH_RESOURCE, TOO_MANY_SHELLS
 from exchange_lab.org.faults import Fault, Kind
 from exchange_lab.org.lab import OrganisationLab, Session
 from exchange_lab.org.versions import Family
+from exchange_lab.windows.wsman import INVALID_RESOURCE, TOO_MANY_SHELLS
 from pypsrp.exceptions import AuthenticationError, WSManFaultError
 from pypsrp.powershell import PowerShell, RunspacePool
 from pypsrp.wsman import WSMan
@@ -74,11 +74,11 @@ def test_cmdlets_joined_by_a_pipe_are_refused(session: Session) -> None:
 def test_statements_in_one_pipeline_cost_two_requests_together(
     lab: OrganisationLab, session: Session
 ) -> None:
-    before = lab.organisation.counters.requests("EX16")
+    before = lab.requests("EX16")
     shell = PowerShell(session.pool)
     shell.add_cmdlet("Get-SendConnector").add_statement().add_cmdlet("Get-ExchangeServer")
     assert len(shell.invoke()) == 2
-    assert lab.organisation.counters.requests("EX16") - before == 2
+    assert lab.requests("EX16") - before == 2
 
 
 def test_an_unknown_cmdlet_fails_the_pipeline(session: Session) -> None:
@@ -194,12 +194,12 @@ def test_erroraction_stop_makes_an_error_terminating(session: Session) -> None:
 
 def test_opening_costs_two_requests_a_cmdlet_two_and_closing_one(lab: OrganisationLab) -> None:
     with lab.session("EX16", ADMIN) as session:
-        assert lab.organisation.counters.requests("EX16") == 2
+        assert lab.requests("EX16") == 2
         session.run("Get-SendConnector")
-        assert lab.organisation.counters.requests("EX16") == 4
-    assert lab.organisation.counters.requests("EX16") == 5
-    assert lab.organisation.counters.requests("EX10") == 0
-    assert lab.endpoints["EX16"].open_runspaces == 0
+        assert lab.requests("EX16") == 4
+    assert lab.requests("EX16") == 5
+    assert lab.requests("EX10") == 0
+    assert lab.endpoints["EX16"].open_count == 0
 
 
 def test_a_wrong_password_is_refused(lab: OrganisationLab) -> None:
@@ -223,7 +223,7 @@ def test_another_configuration_name_is_not_there(lab: OrganisationLab) -> None:
     )
     with wsman, pytest.raises(WSManFaultError) as caught, RunspacePool(wsman):
         pass
-    assert caught.value.code == NO_SUCH_RESOURCE
+    assert caught.value.code == INVALID_RESOURCE
 
 
 def test_too_many_runspaces_of_one_user_are_refused(lab: OrganisationLab) -> None:

@@ -3,53 +3,35 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The WS-Management requests of PowerShell remoting (MS-WSMV, MS-PSRP) at ``/PowerShell``.
 
-Takes the XML of a request and gives the XML of the answer; HTTP, authentication and encryption are
-somebody else's.
+HTTP, logins, encryption and faults of connections are those of the lab's WinRM listeners.
 """
 
 from __future__ import annotations
 
 import base64
-import re
+import binascii
 import threading
 import uuid
-import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, quoteattr
 
+from ..windows import wsman
+from ..windows.winrm_http import CutConnection
+from ..windows.wsman import NAMESPACES, SHELL, SoapFault
+from .faults import DropConnection
 from .runspace import Runspace
 from .shell import Shell
 
 if TYPE_CHECKING:
+    import xml.etree.ElementTree as ET
+
+    from ..windows.wsman import Request
     from .organisation import Organisation
     from .server import ExchangeServer
 
-NS = {
-    "s": "http://www.w3.org/2003/05/soap-envelope",
-    "a": "http://schemas.xmlsoap.org/ws/2004/08/addressing",
-    "w": "http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd",
-    "rsp": "http://schemas.microsoft.com/wbem/wsman/1/windows/shell",
-    "ps": "http://schemas.microsoft.com/powershell",
-    "x": "http://schemas.xmlsoap.org/ws/2004/09/transfer",
-    "f": "http://schemas.microsoft.com/wbem/wsman/1/wsmanfault",
-}
+PATH = "/PowerShell"
 CONFIGURATION = "http://schemas.microsoft.com/powershell/Microsoft.Exchange"
-_ANONYMOUS = "http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous"
-
-# Codes of WS-Management faults (winerror.h).
-TIMED_OUT = 2150858793
-NO_SUCH_SHELL = 2150858843
-NO_SUCH_RESOURCE = 2150858752
-BAD_REQUEST = 2150858817
-TOO_MANY_SHELLS = 2150859174
-
-
-class WsmanFault(Exception):  # noqa: N818 - the protocol calls it a fault
-    """A request that is answered with a fault and HTTP status 500."""
-
-    def __init__(self, code: int, text: str) -> None:
-        super().__init__(text)
-        self.code = code
+_CREATION = "rsp:Shell/{http://schemas.microsoft.com/powershell}creationXml"
 
 
 class PowerShellEndpoint:
@@ -61,197 +43,160 @@ class PowerShellEndpoint:
         self.organisation = organisation
         self.server = server
         self.max_runspaces = max_runspaces
-        self._shells: dict[uuid.UUID, tuple[str, Runspace]] = {}
+        self._runspaces: dict[uuid.UUID, tuple[str, Runspace]] = {}
         self._lock = threading.Lock()
 
     @property
-    def open_runspaces(self) -> int:
+    def open_count(self) -> int:
         """Pools that no client has closed."""
         with self._lock:
-            return len(self._shells)
+            return len(self._runspaces)
 
-    def handle(self, body: bytes, user: str) -> tuple[int, bytes]:
-        """Answer a request: HTTP status and XML. Raises DropConnection where a fault says so."""
-        self.organisation.counters.request(self.server.name)
-        try:
-            request = _Request(body)
-        except (ET.ParseError, ValueError):
-            return 400, b""
-        try:
-            content = self._dispatch(request, user)
-        except WsmanFault as fault:
-            return 500, request.fault(fault)
-        return 200, request.answer(content)
+    def close(self) -> None:
+        """Forget all pools."""
+        with self._lock:
+            self._runspaces.clear()
 
-    def _dispatch(self, request: _Request, user: str) -> str:
+    def handle(self, request: Request, user: str, *, delegated: bool) -> bytes:
+        """Carry out a request of an authenticated user; raises SoapFault or CutConnection."""
         if request.resource != CONFIGURATION:
-            raise WsmanFault(
-                NO_SUCH_RESOURCE,
+            raise SoapFault(
+                wsman.INVALID_RESOURCE,
                 "The WS-Management service cannot process the request. The resource URI "
                 f"({request.resource}) was not found in the WS-Management catalog.",
+                "a:DestinationUnreachable",
             )
-        action = request.action.rsplit("/", 1)[-1]
-        if action == "Create":
+        if request.verb == "Create":
             return self._create(request, user)
-        runspace = self._runspace(request, user)
-        if action == "Command":
-            return _command(runspace, request)
-        if action == "Send":
-            return _send(runspace, request)
-        if action == "Receive":
-            return _receive(runspace, request)
-        if action == "Signal":
-            return _signal(runspace, request)
-        if action == "Delete":
+        runspace = self._find(request, user)
+        if request.verb == "Delete":
             with self._lock:
-                self._shells.pop(request.shell_id, None)
-            return ""
-        raise WsmanFault(BAD_REQUEST, f"The action {request.action} is not supported.")
+                self._runspaces.pop(_identity(request.shell_id), None)
+            return wsman.done(request)
+        handlers = {"Command": _command, "Receive": _receive, "Send": _send, "Signal": _signal}
+        handler = handlers.get(request.verb)
+        if handler is None:
+            raise SoapFault(
+                wsman.ACTION_NOT_SUPPORTED, "The action is not supported.", "a:ActionNotSupported"
+            )
+        return handler(runspace, request)
 
-    def _create(self, request: _Request, user: str) -> str:
-        creation = request.text("rsp:Shell/ps:creationXml")
+    def _create(self, request: Request, user: str) -> bytes:
+        creation = _decoded(request.body.findtext(_CREATION, "", NAMESPACES))
+        shell = request.element("rsp:Shell")
+        identity = _identity("" if shell is None else shell.get("ShellId", ""))
         runspace = Runspace(Shell(self.organisation, self.server, user))
         with self._lock:
-            mine = sum(1 for owner, _ in self._shells.values() if owner == user)
-            if mine >= self.max_runspaces:
-                raise WsmanFault(
-                    TOO_MANY_SHELLS,
-                    "Fail to create a runspace because you have exceeded the maximum number of "
-                    f"connections allowed : {self.max_runspaces} for the policy party : "
-                    "MaxConcurrency. Please close existing runspace and try again.",
-                )
-            shell_id = request.element("rsp:Shell").get("ShellId") or str(uuid.uuid4())
-            runspace.id = uuid.UUID(shell_id)
-            self._shells[runspace.id] = (user, runspace)
-        runspace.feed(base64.b64decode(creation))
-        identity = shell_id.upper()
-        return (
-            f"<x:ResourceCreated><a:Address>{_ANONYMOUS}</a:Address><a:ReferenceParameters>"
-            f"<w:ResourceURI>{CONFIGURATION}</w:ResourceURI><w:SelectorSet>"
-            f'<w:Selector Name="ShellId">{identity}</w:Selector></w:SelectorSet>'
-            "</a:ReferenceParameters></x:ResourceCreated>"
-            f"<rsp:Shell><rsp:ShellId>{identity}</rsp:ShellId>"
-            f"<rsp:ResourceUri>{CONFIGURATION}</rsp:ResourceUri>"
-            f"<rsp:Owner>{escape(user)}</rsp:Owner><rsp:IdleTimeOut>PT900.000S</rsp:IdleTimeOut>"
-            "<rsp:InputStreams>stdin pr</rsp:InputStreams>"
-            "<rsp:OutputStreams>stdout</rsp:OutputStreams></rsp:Shell>"
+            self._check_quota(user)
+            self._runspaces[identity] = (user, runspace)
+        runspace.feed(creation)
+        return wsman.envelope(
+            f"{NAMESPACES['x']}/CreateResponse", request.message_id, _created(identity, user)
         )
 
-    def _runspace(self, request: _Request, user: str) -> Runspace:
+    def _check_quota(self, user: str) -> None:
+        if sum(owner == user for owner, _ in self._runspaces.values()) >= self.max_runspaces:
+            raise SoapFault(
+                wsman.TOO_MANY_SHELLS,
+                "Fail to create a runspace because you have exceeded the maximum number of "
+                f"connections allowed : {self.max_runspaces} for the policy party : "
+                "MaxConcurrency. Please close existing runspace and try again.",
+                "w:QuotaLimit",
+                sender=False,
+            )
+
+    def _find(self, request: Request, user: str) -> Runspace:
         with self._lock:
-            owner, runspace = self._shells.get(request.shell_id, ("", None))
+            owner, runspace = self._runspaces.get(_identity(request.shell_id), ("", None))
         if runspace is None or owner != user:
-            raise WsmanFault(
-                NO_SUCH_SHELL,
-                "The request for the Windows Remote Shell with ShellId "
-                f"{str(request.shell_id).upper()} failed because the shell was not found on the "
-                "server.",
+            raise SoapFault(
+                wsman.SHELL_NOT_FOUND,
+                f"The request for the Windows Remote Shell with ShellId {request.shell_id} failed "
+                "because the shell was not found on the server.",
+                "w:InvalidSelectors",
             )
         return runspace
 
 
-class _Request:
-    """A request's XML, and the answers to it."""
-
-    def __init__(self, body: bytes) -> None:
-        self._root = ET.fromstring(body)
-        self._body = self.element_of(self._root, "s:Body")
-        header = self.element_of(self._root, "s:Header")
-        self.action = header.findtext("a:Action", "", NS)
-        self.message_id = header.findtext("a:MessageID", "", NS)
-        self.resource = header.findtext("w:ResourceURI", "", NS)
-        selector = header.findtext("w:SelectorSet/w:Selector[@Name='ShellId']", "", NS)
-        self.shell_id = uuid.UUID(selector) if selector else uuid.UUID(int=0)
-        timeout = re.fullmatch(r"PT([0-9.]+)S", header.findtext("w:OperationTimeout", "", NS))
-        self.patience = float(timeout[1]) if timeout else 60.0
-
-    @staticmethod
-    def element_of(parent: ET.Element, path: str) -> ET.Element:
-        found = parent.find(path, NS)
-        if found is None:
-            raise ValueError(f"no {path} in the request")
-        return found
-
-    def element(self, path: str) -> ET.Element:
-        """An element of the body; a fault where it is missing."""
-        try:
-            return self.element_of(self._body, path)
-        except ValueError as error:
-            raise WsmanFault(BAD_REQUEST, str(error)) from error
-
-    def text(self, path: str) -> str:
-        """The text of an element of the body."""
-        return self.element(path).text or ""
-
-    def answer(self, content: str) -> bytes:
-        """The answer around a body."""
-        return self._envelope(self.action + "Response", content)
-
-    def fault(self, fault: WsmanFault) -> bytes:
-        """The answer that says what went wrong."""
-        text = escape(str(fault))
-        return self._envelope(
-            "http://schemas.dmtf.org/wbem/wsman/1/wsman/fault",
-            "<s:Fault><s:Code><s:Value>s:Receiver</s:Value><s:Subcode><s:Value>w:InternalError"
-            "</s:Value></s:Subcode></s:Code><s:Reason><s:Text xml:lang='en-US'>"
-            f"{text}</s:Text></s:Reason><s:Detail><f:WSManFault Code='{fault.code}' "
-            f"Machine='localhost'><f:Message>{text}</f:Message></f:WSManFault></s:Detail></s:Fault>",
-        )
-
-    def _envelope(self, action: str, content: str) -> bytes:
-        spaces = " ".join(f'xmlns:{prefix}="{uri}"' for prefix, uri in NS.items())
-        return (
-            f"<s:Envelope {spaces}><s:Header><a:Action>{action}</a:Action>"
-            f"<a:MessageID>uuid:{str(uuid.uuid4()).upper()}</a:MessageID>"
-            f"<a:To>{_ANONYMOUS}</a:To><a:RelatesTo>{escape(self.message_id)}</a:RelatesTo>"
-            f"</s:Header><s:Body>{content}</s:Body></s:Envelope>"
-        ).encode()
-
-
-def _command(runspace: Runspace, request: _Request) -> str:
-    line = request.element("rsp:CommandLine")
-    command_id = line.get("CommandId") or str(uuid.uuid4())
-    fragment = base64.b64decode(line.findtext("rsp:Arguments", "", NS))
-    runspace.feed(fragment, uuid.UUID(command_id))
+def _created(identity: uuid.UUID, user: str) -> str:
+    shell_id = str(identity).upper()
     return (
-        "<rsp:CommandResponse><rsp:CommandId>"
-        f"{command_id.upper()}</rsp:CommandId></rsp:CommandResponse>"
+        "<x:ResourceCreated><a:Address>http://127.0.0.1/PowerShell</a:Address>"
+        f"<a:ReferenceParameters><w:ResourceURI>{CONFIGURATION}</w:ResourceURI><w:SelectorSet>"
+        f'<w:Selector Name="ShellId">{shell_id}</w:Selector></w:SelectorSet>'
+        f"</a:ReferenceParameters></x:ResourceCreated><rsp:Shell><rsp:ShellId>{shell_id}"
+        f"</rsp:ShellId><rsp:ResourceUri>{CONFIGURATION}</rsp:ResourceUri><rsp:Owner>"
+        f"{escape(user)}</rsp:Owner><rsp:IdleTimeOut>PT900.000S</rsp:IdleTimeOut>"
+        "<rsp:InputStreams>stdin pr</rsp:InputStreams><rsp:OutputStreams>stdout"
+        "</rsp:OutputStreams></rsp:Shell>"
     )
 
 
-def _send(runspace: Runspace, request: _Request) -> str:
-    stream = request.element("rsp:Send/rsp:Stream")
-    command_id = stream.get("CommandId")
-    runspace.feed(
-        base64.b64decode(stream.text or ""), uuid.UUID(command_id) if command_id else None
-    )
-    return "<rsp:SendResponse/>"
+def _invalid() -> SoapFault:
+    return SoapFault(wsman.INVALID_PARAMETER, "The parameter is incorrect.", "w:InvalidParameter")
 
 
-def _receive(runspace: Runspace, request: _Request) -> str:
-    wanted = request.element("rsp:Receive/rsp:DesiredStream").get("CommandId")
-    pipeline = uuid.UUID(wanted) if wanted else None
-    pieces, done = runspace.receive(pipeline, request.patience)
+def _identity(text: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise _invalid() from None
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error:
+        raise _invalid() from None
+
+
+def _element(request: Request, path: str) -> ET.Element:
+    element = request.element(path)
+    if element is None:
+        raise _invalid()
+    return element
+
+
+def _command(runspace: Runspace, request: Request) -> bytes:
+    line = _element(request, "rsp:CommandLine")
+    identity = _identity(line.get("CommandId", ""))
+    runspace.feed(_decoded(line.findtext("rsp:Arguments", "", NAMESPACES)), identity)
+    return wsman.command_started(request, str(identity).upper())
+
+
+def _send(runspace: Runspace, request: Request) -> bytes:
+    stream = _element(request, "rsp:Send/rsp:Stream")
+    target = stream.get("CommandId")
+    runspace.feed(_decoded(stream.text or ""), _identity(target) if target else None)
+    return wsman.done(request)
+
+
+def _receive(runspace: Runspace, request: Request) -> bytes:
+    target = _element(request, "rsp:Receive/rsp:DesiredStream").get("CommandId")
+    try:
+        pieces, done = runspace.receive(_identity(target) if target else None, request.timeout)
+    except DropConnection:
+        raise CutConnection from None
     if not pieces and not done:
-        raise WsmanFault(
-            TIMED_OUT,
+        raise SoapFault(
+            wsman.OPERATION_TIMEOUT,
             "The WS-Management service cannot complete the operation within the time specified in "
             "OperationTimeout.",
+            "w:TimedOut",
+            sender=False,
         )
-    mark = f' CommandId="{wanted}"' if wanted else ""
-    streams = "".join(
+    mark = f" CommandId={quoteattr(target)}" if target else ""
+    body = "".join(
         f'<rsp:Stream Name="stdout"{mark}>{base64.b64encode(piece).decode()}</rsp:Stream>'
         for piece in pieces
     )
-    state = ""
-    if wanted:
+    if target:
         word = "Done" if done else "Running"
-        state = f'<rsp:CommandState{mark} State="{NS["rsp"]}/CommandState/{word}"/>'
-    return f"<rsp:ReceiveResponse>{streams}{state}</rsp:ReceiveResponse>"
+        body += f'<rsp:CommandState{mark} State="{SHELL}/CommandState/{word}"/>'
+    answer = f"<rsp:ReceiveResponse>{body}</rsp:ReceiveResponse>"
+    return wsman.envelope(f"{SHELL}/ReceiveResponse", request.message_id, answer)
 
 
-def _signal(runspace: Runspace, request: _Request) -> str:
-    command_id = request.element("rsp:Signal").get("CommandId")
-    if command_id:
-        runspace.stop(uuid.UUID(command_id))
-    return "<rsp:SignalResponse/>"
+def _signal(runspace: Runspace, request: Request) -> bytes:
+    runspace.stop(_identity(_element(request, "rsp:Signal").get("CommandId", "")))
+    return wsman.done(request)

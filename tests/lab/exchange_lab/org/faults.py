@@ -35,7 +35,7 @@ class Fault:
 
 
 class DropConnection(Exception):  # noqa: N818 - an order to the HTTP server, not an error
-    """Close the TCP connection without an answer."""
+    """The connection of the pipeline breaks without an answer."""
 
 
 class Faults:
@@ -72,27 +72,16 @@ class Faults:
 
 
 class Counters:
-    """HTTP requests and cmdlets by server, thread-safe."""
+    """Cmdlets that were run, by server, thread-safe. (Requests are counted by the listeners.)"""
 
     def __init__(self) -> None:
-        self._requests: Counter[str] = Counter()
         self._cmdlets: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
-
-    def request(self, server: str) -> None:
-        """Count an HTTP request."""
-        with self._lock:
-            self._requests[server] += 1
 
     def cmdlet(self, server: str, name: str) -> None:
         """Count a cmdlet that was run."""
         with self._lock:
             self._cmdlets[server, name] += 1
-
-    def requests(self, server: str | None = None) -> int:
-        """HTTP requests to one server, or to all."""
-        with self._lock:
-            return self._requests.total() if server is None else self._requests[server]
 
     def cmdlets(self, name: str, server: str | None = None) -> int:
         """Runs of one cmdlet at one server, or at all."""
@@ -106,5 +95,4 @@ class Counters:
     def reset(self) -> None:
         """Start counting again."""
         with self._lock:
-            self._requests.clear()
             self._cmdlets.clear()

@@ -21,17 +21,22 @@ from pypsrp.complex_objects import GenericComplexObject
 from pypsrp.powershell import PowerShell, RunspacePool
 from pypsrp.wsman import WSMan
 
-from .endpoint import PowerShellEndpoint
+from ..windows.winrm_listener import HttpListener, Settings
+from .endpoint import PATH, PowerShellEndpoint
 from .organisation import Organisation
-from .web import PowerShellServer
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
 
+    from ..windows.certificates import Certificate
+    from ..windows.winrm_auth import Acceptor
     from .transport import TransportService, World
     from .versions import Family
+
+
+OPEN = Settings(basic=True, allow_unencrypted=True)
+"""Everything that a client may want: Basic without TLS is never allowed by a real Exchange."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +90,11 @@ class OrganisationLab:
 
     organisation: Organisation
     world: World | None = None
-    tls: ssl.SSLContext | None = None
+    certificate: Certificate | None = None
+    settings: Settings = OPEN
+    acceptor: Acceptor | None = None
     endpoints: dict[str, PowerShellEndpoint] = field(default_factory=dict)
-    web: dict[str, PowerShellServer] = field(default_factory=dict)
+    listeners: dict[str, HttpListener] = field(default_factory=dict)
 
     @classmethod
     def build(
@@ -98,7 +105,9 @@ class OrganisationLab:
         domain_controllers: Sequence[str] = ("dc1", "dc2"),
         replication_delay: float = 0.0,
         world: World | None = None,
-        tls: ssl.SSLContext | None = None,
+        certificate: Certificate | None = None,
+        settings: Settings = OPEN,
+        acceptor: Acceptor | None = None,
     ) -> Self:
         """A lab of servers by name and generation; see Organisation.build."""
         organisation = Organisation.build(
@@ -107,7 +116,7 @@ class OrganisationLab:
             replication_delay=replication_delay,
             users=users,
         )
-        return cls(organisation, world, tls)
+        return cls(organisation, world, certificate, settings, acceptor)
 
     def start(self) -> Self:
         """Start everything."""
@@ -116,13 +125,21 @@ class OrganisationLab:
         for server in self.organisation.servers:
             endpoint = PowerShellEndpoint(self.organisation, server)
             self.endpoints[server.name] = endpoint
-            self.web[server.name] = PowerShellServer(endpoint, tls=self.tls).start()
+            self.listeners[server.name] = HttpListener(
+                server.name,
+                self.organisation.users,
+                endpoint,
+                path=PATH,
+                certificate=self.certificate,
+                settings=self.settings,
+                acceptor=self.acceptor,
+            )
         return self
 
     def close(self) -> None:
         """Stop everything."""
-        for web in self.web.values():
-            web.close()
+        for listener in self.listeners.values():
+            listener.stop()
         self.organisation.close()
 
     def __enter__(self) -> Self:
@@ -138,7 +155,12 @@ class OrganisationLab:
 
     def port(self, server: str) -> int:
         """The loopback port of a server's PowerShell endpoint."""
-        return self.web[server].port
+        return self.listeners[server].port
+
+    def requests(self, server: str | None = None) -> int:
+        """HTTP requests to one server's endpoint, or to all; logins included."""
+        wanted = self.listeners.values() if server is None else [self.listeners[server]]
+        return sum(listener.traffic.requests for listener in wanted)
 
     def transport(self, server: str) -> TransportService:
         """The Transport service of a server."""
@@ -151,7 +173,7 @@ class OrganisationLab:
         wsman = WSMan(
             "127.0.0.1",
             port=self.port(server),
-            ssl=self.tls is not None,
+            ssl=self.certificate is not None,
             path="PowerShell",
             username=user,
             password=chosen.pop("password", self.organisation.users.get(user)),

@@ -80,13 +80,16 @@ class Runspace:
             self._ready.notify_all()
 
     def _has_news(self, pipeline: uuid.UUID | None) -> bool:
-        if pipeline in self._dropped or self._waiting.get(pipeline):
-            return True
-        return pipeline is not None and pipeline not in self._running
+        waiting = self._waiting.get(pipeline, [])
+        if pipeline is None or pipeline not in self._running:
+            return bool(waiting) or pipeline is not None
+        # While a pipeline runs, only a full answer is worth a request.
+        return sum(map(len, waiting)) >= _PER_ANSWER
 
     def _start(self, event: CreatePipelineEvent) -> None:
         pipeline = self._pool.pipeline_table[event.pipeline_id]
-        pipeline.start()
+        # Not by ``start()``: that tells the client, which no server does when a pipeline begins.
+        pipeline.state = PSInvocationState.Running
         thread = threading.Thread(
             target=self._run, args=(pipeline, event.pipeline), name="pipeline", daemon=True
         )

@@ -92,7 +92,7 @@ class Authenticator:
             self._start(token)
         try:
             answer = self._step(token)
-        except (SpnegoError, ValueError, AttributeError, struct.error) as exc:
+        except (SpnegoError, ValueError, AttributeError, KeyError, struct.error) as exc:
             self._context = None
             raise LoginRefusedError(str(exc)) from exc
         return answer
@@ -121,8 +121,10 @@ class Authenticator:
 
     @staticmethod
     def _default_acceptor(token: bytes) -> spnego.ContextProxy:
-        protocol = "ntlm" if token.startswith(b"NTLMSSP\0") else "negotiate"
-        return spnego.server(protocol=protocol, options=spnego.NegotiateOptions.use_ntlm)
+        if token.startswith(b"NTLMSSP\0"):
+            return spnego.server(protocol="ntlm", options=spnego.NegotiateOptions.use_ntlm)
+        # The library's own SPNEGO around NTLM, whether or not a Kerberos library is installed.
+        return spnego.server(protocol="negotiate", options=spnego.NegotiateOptions.use_negotiate)
 
     # -- messages ----------------------------------------------------------------------------
 
