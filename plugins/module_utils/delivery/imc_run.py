@@ -168,7 +168,7 @@ def _explained(result: Result, outcome: Outcome, evidence: Evidence) -> Result:
     failure = evidence.failures.get(probe.domain)
     error = failure.error if failure else None
     if result.verdict is Verdict.QUEUED or probe.tag in evidence.waiting:
-        reason = _REASONS[Verdict.QUEUED]
+        reason = _REASONS[Verdict.QUEUED] + ("" if error else ", and no log tells why")
         return replace(result, verdict=Verdict.QUEUED, reason=reason, error=error)
     hindrance = outcome.blind or next(iter(evidence.notes), "")
     return replace(

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from ..context import Context
+from ..imc.setting import VALUE_NAME
 from ..imc.state import SERVICE_NAME
 from ..remote.batch import Section
 from ..remote.commands import echo_if_exists
@@ -100,7 +101,10 @@ def _resolver(host: ImcHost) -> dict[str, Any]:
     """Return what decides whether the connector appends names (KB Q150969)."""
     switch = host.switch
     return {
-        "search_list_disabled": switch is not None and bool(switch.number),
+        # The service knows this spelling only, though the registry finds any.
+        "search_list_disabled": (
+            switch is not None and switch.name == VALUE_NAME and bool(switch.number)
+        ),
         "stored_name": switch.name if switch else None,
         "stored_type": switch.type if switch else None,
         "stored_data": switch.data if switch else None,

@@ -8,7 +8,8 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..context import Context
@@ -18,6 +19,7 @@ from .imc_host import ImcHost, gather_host
 from .imc_logs import LoggedFailure, NotDelivered
 from .imc_queue import Found, Limits, look
 from .queue import by_domain, iso, stuck
+from .smtplog import SmtpFailure
 
 #: Upper bounds of the options: what one task may make a controller read.
 _MOST = {
@@ -51,7 +53,7 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
         "counters": found.counters,
         "queues": [queue.as_dict() for queue in queues],
         "stuck_domains": stuck(queues, context.now(), params["min_age"]),
-        "failures": [_failure(logged) for logged in found.failures[:_SHOWN]],
+        "failures": _failures(found.failures)[:_SHOWN],
         "returned": [_returned(one) for one in found.returned[-_SHOWN:]],
         "notes": _notes(found),
     }
@@ -82,16 +84,24 @@ def _check(host: ImcHost) -> None:
         )
 
 
-def _failure(logged: LoggedFailure) -> dict[str, Any]:
-    failure = logged.failure
-    return {
-        "log": logged.log,
-        "domain": failure.domain,
-        "address": failure.address,
-        "code": failure.code,
-        "enhanced_code": failure.enhanced,
-        "text": failure.text,
-    }
+def _failures(logged: Sequence[LoggedFailure]) -> list[dict[str, Any]]:
+    """Return each failure once, with how often it stands in the logs, the newest first."""
+    counts = Counter(one.failure for one in logged)
+    newest: dict[SmtpFailure, str] = {}
+    for one in logged:
+        newest.setdefault(one.failure, one.log)
+    return [
+        {
+            "domain": failure.domain,
+            "address": failure.address,
+            "code": failure.code,
+            "enhanced_code": failure.enhanced,
+            "text": failure.text,
+            "count": counts[failure],
+            "log": log,
+        }
+        for failure, log in newest.items()
+    ]
 
 
 def _returned(one: NotDelivered) -> dict[str, Any]:
