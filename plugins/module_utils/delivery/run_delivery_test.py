@@ -28,12 +28,17 @@ from .options import DeliveryTestOptions, from_params
 from .verdict import Result, failure_message
 
 
-def run(params: Mapping[str, Any], context: Context, clock: Clock | None = None) -> dict[str, Any]:
+def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """Return the task result. ``changed`` is false: no setting of the host is touched.
 
     Raises InvalidInput for options that cannot be used, and ExchangeError where nothing could be
     sent, or with the whole result as details where a message was not delivered.
     """
+    return run_by(Clock(), params, context)
+
+
+def run_by(clock: Clock, params: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    """Return the task result, with another passing of time."""
     options = _with_smtp_host(from_params(params, context.basedir), context)
     session = context.need_session()
     host = gather_host(session, options.computer)
@@ -55,7 +60,7 @@ def run(params: Mapping[str, Any], context: Context, clock: Clock | None = None)
     accepted = [probe for probe in probes if probe.tag not in refused]
     context.progress(f"{_messages(len(accepted))} handed to the host by {way.method}")
     results = refused_results(refused, probes)
-    results += test.follow(accepted, context.progress, clock or Clock())
+    results += test.follow(accepted, context.progress, clock)
     order = {probe.tag: number for number, probe in enumerate(probes)}
     results.sort(key=lambda result: order[result.probe.tag])
     return _judged(about | _told(results), results, options, context)
