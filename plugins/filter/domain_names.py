@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+
+from ..module_utils.errors import InvalidInput
+from ..module_utils.report.domains import names
 
 DOCUMENTATION = r"""
 name: domain_names
@@ -44,18 +47,10 @@ _value:
 
 def domain_names(domains: Sequence[Any]) -> list[str]:
     """Return the name of each entry, without repetition."""
-    if isinstance(domains, str) or not isinstance(domains, Sequence):
-        raise AnsibleFilterError("the domains must be a list of names, or of dictionaries with one")
-    return list(dict.fromkeys(_name(entry) for entry in domains))
-
-
-def _name(entry: object) -> str:
-    name = entry.get("name") if isinstance(entry, Mapping) else entry
-    if not isinstance(name, str):
-        raise AnsibleFilterError(
-            f"{entry!r} is no domain: give a name, or a dictionary with the key 'name'"
-        )
-    return name
+    try:
+        return names(domains)
+    except InvalidInput as err:
+        raise AnsibleFilterError(str(err)) from err
 
 
 class FilterModule:

@@ -32,8 +32,7 @@ def full_spec(argument_spec: Mapping[str, Any], *, needs_session: bool) -> dict[
 def outcome(engine: Engine, params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """Run an engine and return the task's result; what the engine raises is a failed one.
 
-    ``unreachable`` is set beside ``failed`` where no session could be opened. Only ExchangeError is
-    an answer; anything else is a defect and goes up as it is.
+    Only ExchangeError is an answer; anything else is a defect and goes up as it is.
     """
     try:
         result = engine(params, context)
@@ -45,11 +44,12 @@ def outcome(engine: Engine, params: Mapping[str, Any], context: Context) -> dict
 
 
 def failed(error: ExchangeError) -> dict[str, Any]:
-    """Return the result of a failed task; an error's details are keys of it."""
-    result: dict[str, Any] = {**error.details, "failed": True, "msg": str(error)}
-    if isinstance(error, HostUnreachable):
-        result["unreachable"] = True
-    return result
+    """Return the result of a failed task; an error's details are keys of it.
+
+    It is ``unreachable`` instead of ``failed`` where no session could be opened.
+    """
+    kind = "unreachable" if isinstance(error, HostUnreachable) else "failed"
+    return {**error.details, kind: True, "msg": str(error)}
 
 
 def run_module(
@@ -73,8 +73,8 @@ def run_module(
     for warning in result.pop("warnings", []):
         module.warn(warning)
     # To a module an unreachable host is a failure: the machine it runs on was reached.
-    result.pop("unreachable", None)
-    if result.pop("failed", False):
+    unreachable = result.pop("unreachable", False)
+    if result.pop("failed", unreachable):
         module.fail_json(**result)
     module.exit_json(**result)
 

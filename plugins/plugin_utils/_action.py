@@ -82,7 +82,7 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
         spec = full_spec(self.argument_spec, needs_session=self.needs_session)
         checked = ArgumentSpecValidator(spec, **self.constraints).validate(self._task.args)
         params: dict[str, Any] = checked.validated_parameters
-        if checked.errors:
+        if checked.error_messages:
             message = checked.errors.msg
             if isinstance(checked.errors[0], UnsupportedError):
                 message = f"Unsupported parameters for ({self._task.action}) module: {message}"

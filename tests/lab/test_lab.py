@@ -140,6 +140,7 @@ def test_the_inventory_logs_in(lab: Lab) -> None:
     group = yaml.safe_load((file.parent / "group_vars" / "exchange.yml").read_text())
     assert list(hosts) == ["mail50", "mail55", "mail55-ok"]
     assert group["ansible_connection"] == "winrm"
+    assert hosts["mail50"]["mx_delivery_test_smtp_port"] == lab["mail50"].imc.port
     port = hosts["mail55"]["ansible_port"]
     client = winrm.protocol.Protocol(
         f"{group['ansible_winrm_scheme']}://{group['ansible_host']}:{port}/wsman",
@@ -164,6 +165,7 @@ def test_the_inventory_names_domains_and_name_server(lab: Lab) -> None:
         "mx_delivery_dns_port": lab.dns.port,
         "mx_delivery_allow_private": True,
         "mx_delivery_search_list": ["hq.example"],
+        "mx_delivery_test_interval": 1,
     }
 
 

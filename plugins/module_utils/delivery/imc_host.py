@@ -16,28 +16,24 @@ from dataclasses import dataclass
 from ntpath import dirname
 
 from ..errors import ExchangeError, InvalidInput
-from ..imc.layout import PARAMETERS_KEY, SERVICE_KEY, SETUP_KEY
+from ..imc.gather import MissingService, parameters, read_service
+from ..imc.layout import PARAMETERS_KEY, SERVICE_KEY, SETUP_KEY, Layout
 from ..imc.setting import VALUE_NAME
-from ..imc.state import SERVICE_NAME, Service, ServiceState
+from ..imc.state import Service
 from ..remote.batch import Batch, Section
-from ..remote.commands import computer_name, reg_query, sc, windows_path
-from ..remote.parse import (
-    RegistryValue,
-    excerpt,
-    find_value,
-    parse_reg_query,
-    parse_sc_state,
-    values_of,
-)
+from ..remote.commands import computer_name, windows_path
+from ..remote.parse import RegistryValue, find_value, parse_reg_query, values_of
 from ..remote.session import Session
 from .imc_versions import Release, release_of
 
 ATTENDANT_KEY = r"HKLM\SYSTEM\CurrentControlSet\Services\MSExchangeSA\Parameters"
 
-#: ERROR_SERVICE_DOES_NOT_EXIST, which ``sc`` ends with.
-_NO_SUCH_SERVICE = 1060
+NETWORK_KEY = r"HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters"
+
 #: The articles write the name both ways (KB Q169770).
 _TRACKING_VALUES = ("LogDirectory", "Log Directory")
+#: The TCP/IP domain as set by hand, else as DHCP gave it.
+_DOMAIN_VALUES = ("Domain", "DhcpDomain")
 
 Values = Mapping[str, RegistryValue]
 
@@ -48,6 +44,8 @@ class ImcHost:
 
     ``service`` is None where there is no connector. ``setup`` says whether Exchange's Setup left
     its traces; ``build`` is its NewestBuild. ``computer`` is empty for the host of the session.
+    ``switch`` is the value DisableResolverSearchList as stored, ``dns_domain`` and ``search_list``
+    are what TCP/IP has for the resolver.
     """
 
     name: str
@@ -57,7 +55,9 @@ class ImcHost:
     build: int | None
     root_dir: str
     tracking_dir: str
-    search_list: RegistryValue | None
+    switch: RegistryValue | None
+    dns_domain: str
+    search_list: tuple[str, ...]
 
     @property
     def release(self) -> Release | None:
@@ -86,18 +86,15 @@ class ImcHost:
             return None
 
 
-def facts_batch(computer: str) -> Batch:
+def facts_batch(layout: Layout) -> Batch:
     """Return the batch whose sections ``read_facts`` understands."""
     batch = Batch()
-    other = computer or None
-    batch.add("service", sc("query", SERVICE_NAME, computer=other))
-    for name, key in (
-        ("start", SERVICE_KEY),
-        ("parameters", PARAMETERS_KEY),
-        ("attendant", ATTENDANT_KEY),
-        ("setup", SETUP_KEY),
-    ):
-        batch.add(name, reg_query(key, computer=other))
+    batch.add("service", layout.service("query"))
+    batch.add("control", layout.query(SERVICE_KEY))
+    batch.add("parameters", layout.query(PARAMETERS_KEY))
+    batch.add("setup", layout.query(SETUP_KEY))
+    batch.add("attendant", layout.query(ATTENDANT_KEY))
+    batch.add("network", layout.query(NETWORK_KEY))
     return batch
 
 
@@ -107,57 +104,46 @@ def gather_host(session: Session, computer: str = "", *, timeout: float = 60.0) 
     Raises ExchangeError where it does not answer as a Windows host would, or keeps its registry
     to itself.
     """
-    if computer:
-        computer = computer_name(computer)
-    sections = facts_batch(computer).run(session, timeout=timeout)
-    return read_facts(session.host, computer, sections)
+    layout = Layout(computer=computer_name(computer) if computer else "")
+    sections = facts_batch(layout).run(session, timeout=timeout)
+    return read_facts(session.host, layout, sections)
 
 
-def read_facts(name: str, computer: str, sections: Mapping[str, Section]) -> ImcHost:
+def read_facts(name: str, layout: Layout, sections: Mapping[str, Section]) -> ImcHost:
     """Understand the sections of ``facts_batch``."""
-    where = f"{name} (for {computer})" if computer else name
-    service = _service(where, sections)
-    parameters = _values(sections["parameters"], PARAMETERS_KEY)
-    attendant = _values(sections["attendant"], ATTENDANT_KEY)
+    service, imc = None, dict[str, RegistryValue]()
+    try:
+        service = read_service(name, layout, sections)
+        imc = parameters(name, layout, sections)
+    except MissingService:
+        pass  # an answer like any other; who needs the service says so
     setup = _values(sections["setup"], SETUP_KEY)
-    if service is not None and not parameters:
-        raise ExchangeError(
-            f"{where}: the registry key {PARAMETERS_KEY} cannot be read: "
-            f"{excerpt(sections['parameters'].output)}",
-            hint="Give the user of the connection the right to read it. Nothing was changed.",
-        )
-    root_dir = _folder(where, parameters, "RootDir")
-    tracking = next(filter(None, (_folder(where, attendant, x) for x in _TRACKING_VALUES)), "")
+    attendant = _values(sections["attendant"], ATTENDANT_KEY)
+    network = _values(sections["network"], NETWORK_KEY)
+    root_dir = _folder(name, imc, "RootDir")
+    tracking = next(filter(None, (_folder(name, attendant, x) for x in _TRACKING_VALUES)), "")
     build = find_value(setup, "NewestBuild")
     return ImcHost(
         name=name,
-        computer=computer,
+        computer=layout.computer,
         service=service,
         setup=bool(setup),
         build=build.number if build else None,
         root_dir=root_dir,
         tracking_dir=tracking or _default_tracking_dir(root_dir),
-        search_list=find_value(parameters, VALUE_NAME),
+        switch=find_value(imc, VALUE_NAME),
+        dns_domain=next(filter(None, (_text(network, x) for x in _DOMAIN_VALUES)), ""),
+        search_list=tuple(_text(network, "SearchList").replace(",", " ").split()),
     )
-
-
-def _service(where: str, sections: Mapping[str, Section]) -> Service | None:
-    section = sections["service"]
-    if section.exit_code == _NO_SUCH_SERVICE:
-        return None
-    state = parse_sc_state(section.output) if section.ok else None
-    if state is None:
-        raise ExchangeError(
-            f"{where}: the state of the service {SERVICE_NAME} cannot be read "
-            f"(sc ended with {section.exit_code}: {excerpt(section.output)}).",
-            hint="Check that the host is up and that the user may ask for its services.",
-        )
-    start = find_value(_values(sections["start"], SERVICE_KEY), "Start")
-    return Service(ServiceState(state), start.number if start else None)
 
 
 def _values(section: Section, key: str) -> Values:
     return values_of(parse_reg_query(section.output), key) if section.ok else {}
+
+
+def _text(values: Values, name: str) -> str:
+    value = find_value(values, name)
+    return value.data.strip() if value else ""
 
 
 def _folder(where: str, values: Values, name: str) -> str:

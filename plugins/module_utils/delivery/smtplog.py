@@ -26,6 +26,7 @@ MAX_FAILURES = 200
 #: Characters looked at in one line, and kept of one text.
 MAX_LINE, MAX_TEXT = 2_000, 500
 
+_TWO = 2  # domains: more need not be told apart
 #: First reply code that says "do not try again" (RFC 5321 section 4.2.1).
 PERMANENT = 500
 
@@ -83,23 +84,29 @@ def parse_reply(text: str) -> SmtpFailure | None:
 def parse_log(data: bytes, limit: int = MAX_FAILURES) -> tuple[SmtpFailure, ...]:
     """Return the last ``limit`` failures of one connection's log, oldest first.
 
-    Never raises. A reply belongs to the domain it names, else to the recipient asked for last;
-    replies of our own server to a client (``>>>``) are not failures of delivery.
+    Never raises. A reply belongs to the domain it names, else to the recipient asked for last, else
+    (a greeting, say) to the one domain that the log is about, if there is only one. Replies of our
+    own server to a client (``>>>``) are not failures of delivery.
     """
     failures: deque[SmtpFailure] = deque(maxlen=max(limit, 1))
     domain: str | None = None
+    domains: set[str] = set()
     for raw in data.split(b"\n"):
         arrow, text = _strip(raw[:MAX_LINE].decode("utf-8", "replace"))
         rcpt = _RCPT.match(text)
         if rcpt is not None:
             domain = domain_of(rcpt[1]) or domain
-            continue
         failure = None if arrow == ">>>" else parse_reply(text)
-        if failure is None:
-            continue
-        failure = replace(failure, domain=failure.domain or domain)
-        if not failures or failures[-1] != failure:  # level 5 writes each reply twice
-            failures.append(failure)
+        if failure is not None:
+            failure = replace(failure, domain=failure.domain or domain)
+            if not failures or failures[-1] != failure:  # level 5 writes each reply twice
+                failures.append(failure)
+        concerned = failure.domain if failure else domain
+        if concerned is not None and len(domains) < _TWO:
+            domains.add(concerned)
+    if len(domains) == 1:
+        only = next(iter(domains))
+        return tuple(replace(failure, domain=only) for failure in failures)
     return tuple(failures)
 
 

@@ -132,13 +132,15 @@ def discard(folder: Folder) -> None:
 def find(path: Path, host: str) -> Path:
     """Return the folder of the backup that ``path`` means.
 
-    ``path`` is such a folder, its backup.json, a host's folder, or the folder of all hosts; of
-    several backups the newest is meant. Raises ExchangeError when there is none.
+    ``path`` is such a folder (the folder of the host may be left out), its backup.json, a host's
+    folder, or the folder of all hosts; of several backups the newest is meant. Raises ExchangeError
+    when there is none.
     """
     if path.name == FACTS_FILE:
         path = path.parent
-    if (path / FACTS_FILE).is_file():
-        return path
+    for folder in (path, path.parent / _folder_name(host) / path.name):
+        if (folder / FACTS_FILE).is_file():
+            return folder
     for folder in (path / _folder_name(host), path):
         if stamps := _stamps_in(folder):
             return folder / stamps[-1]

@@ -53,7 +53,7 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     except ExchangeError as error:
         raise untouched(error) from error
 
-    facts = result(plan, state, with_diff=context.diff, host=context.host)
+    facts = result(plan, state, context.host)
     if saved_from:
         facts["restored_from"] = saved_from
     if plan.changed and not context.check_mode:

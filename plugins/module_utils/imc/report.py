@@ -94,7 +94,7 @@ def worksheet_text(rows: Sequence[ManualRow]) -> str:
     )
 
 
-def result(plan: Plan, state: HostState, *, with_diff: bool, host: str) -> dict[str, Any]:
+def result(plan: Plan, state: HostState, host: str) -> dict[str, Any]:
     """Return the result of a plan that was, or would be, carried out completely."""
     facts: dict[str, Any] = {
         "changed": plan.changed,
@@ -113,14 +113,13 @@ def result(plan: Plan, state: HostState, *, with_diff: bool, host: str) -> dict[
         ],
         "service": service_facts(state.service),
         "warnings": list(plan.warnings),
+        "diff": diff(plan, host),
     }
     if plan.table is not None:
         facts["routes"] = {
             "before": [_row(row) for row in plan.table.before.rows],
             "after": [_row(row) for row in plan.table.after.rows],
         }
-    if with_diff:
-        facts["diff"] = diff(plan, host)
     return facts
 
 

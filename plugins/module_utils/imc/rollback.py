@@ -8,6 +8,7 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -78,7 +79,9 @@ class Rollback:
         parts = self._parts(found)
         if any(part != "old" for part in parts.values()):
             return self._stuck(cause, parts, found)
-        self._try("note of this run", self._remove_marker)
+        self.open.clear()  # whatever went wrong on the way did no harm
+        with contextlib.suppress(HostUnreachable):
+            self._try("note of this run", self._remove_marker)
         return self._rolled_back(cause, parts, found)
 
     # -- the steps
@@ -205,7 +208,7 @@ class Rollback:
         settings = [part for part in parts if part != "service"]
         back = f"The previous {' and '.join(settings)} {'were' if settings[1:] else 'was'} put back"
         runs = ", and the service runs" if "service" in parts else ""
-        left = "".join(f" The {what} was left: {self._short(why)}" for what, why in self.open[-1:])
+        left = "".join(f" The {what} was left: {self._short(why)}" for what, why in self.open)
         return ExchangeError(
             f"{cause.message} {back if settings else 'No setting was changed'}{runs}.{left}",
             hint=f"Nothing is lost: backup in {self.changes.folder}."

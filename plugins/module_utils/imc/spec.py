@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidInput
-from ..remote.options import CONNECTION_SPEC
 from .desired import Desired, SearchList, State, parse_routes
 from .layout import PARAMETERS_KEY, Layout
 from .plan import Policy
@@ -47,7 +46,6 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "target_computer": {"type": "str"},
     "target_imccopy": {"type": "str"},
     "target_directory": {"type": "str", "default": r"C:\TEMP"},
-    **CONNECTION_SPEC,
 }
 
 

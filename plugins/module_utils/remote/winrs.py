@@ -89,9 +89,9 @@ class OwnShell:
 
     def close(self) -> None:
         """Delete the shell and close the connection."""
-        shell, self._shell = self._shell, ""
-        if shell:
-            self._protocol.close_shell(shell)
+        if self._shell:
+            self._protocol.close_shell(self._shell)
+            self._shell = ""
 
     def abandon(self) -> None:
         """Try to delete the shell over a fresh connection."""
@@ -198,14 +198,15 @@ class WinrsSession:
 
     def close(self) -> None:
         """Close what this session opened itself."""
-        if self._broken:
-            self.reopen()
-            return
         self._protocol = None
         try:
-            self._source.close()
+            if not self._broken:
+                self._source.close()
         except Exception as error:  # noqa: BLE001 - never raises: the work is done, or failed before
             del error
+            self._broken = True
+        if self._broken:
+            self.reopen()
 
     def _open(self) -> None:
         if self._protocol is not None:
@@ -318,7 +319,8 @@ class WinrsSession:
                 f"{self.host}: no WinRM session{login}: {cause.sentence}.", hint=cause.hint
             )
         return SessionLost(
-            f"{self.host}: the WinRM session broke in the middle of a command: {cause.sentence}.",
+            f"{self.host}: the WinRM session broke in the middle of a command: {cause.sentence}. "
+            "Whether the command was carried out is not known.",
             hint=cause.hint,
         )
 

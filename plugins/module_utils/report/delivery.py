@@ -12,7 +12,7 @@ This file is private to the collection postmaster.exchange.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -94,6 +94,24 @@ def changed_domains(enforced: Mapping[str, Any]) -> list[str]:
     table = enforced.get("routes") or {}
     before, after = _rows(table.get("before", ())), _rows(table.get("after", ()))
     return [name for name in {**before, **after} if before.get(name) != after.get(name)]
+
+
+def switch_changed(enforced: Mapping[str, Any]) -> bool:
+    """Whether a result of imc_delivery changes the registry value."""
+    registry = enforced.get("registry") or {}
+    return bool(registry.get("before") != registry.get("after"))
+
+
+def worth_testing(enforced: Mapping[str, Any], pinned: Collection[str]) -> set[str]:
+    """Return those of the domains that are pinned whose way out of the host is a new one.
+
+    The registry value changes how the host finds every domain, and so the restart after it.
+    """
+    if enforced.get("worksheet"):
+        return set()  # the rows are not there yet
+    if switch_changed(enforced):
+        return set(pinned)
+    return set(pinned).intersection(changed_domains(enforced))
 
 
 def _rows(rows: Sequence[Mapping[str, str]]) -> dict[str, list[tuple[str, str]]]:
@@ -181,8 +199,7 @@ def _host_row(
         for one in Standing
         if found[one]
     )
-    registry = host.enforced.get("registry") or {}
-    switched = registry.get("before") != registry.get("after")
+    switched = switch_changed(host.enforced)
     return (
         host.name,
         routes or "none listed",
@@ -234,8 +251,7 @@ def _problems(
 
 def _drift(enforced: Mapping[str, Any]) -> str:
     what = []
-    registry = enforced.get("registry") or {}
-    if registry.get("before") != registry.get("after"):
+    if switch_changed(enforced):
         what.append("the search list switch")
     domains = changed_domains(enforced)
     if domains:

@@ -47,7 +47,9 @@ def _parser() -> argparse.ArgumentParser:
     up = actions.add_parser("up", help="start a lab and keep it up until interrupted")
     run = actions.add_parser("run", help="start a lab, run a command against it, stop the lab")
     for action in (up, run):
-        action.add_argument("--dir", type=Path, help="where the hosts' files go (default: /tmp)")
+        action.add_argument(
+            "--dir", type=Path, help="where the hosts' files go (default: a temporary one)"
+        )
         action.add_argument(
             "--inventory", type=Path, help="the inventory to write (default: in that folder)"
         )

@@ -55,7 +55,7 @@ def _hosts(facts: Facts) -> str:
     for machine in facts.machines:
         lines.append(f"    {machine.name}:")
         lines.append(f"      ansible_port: {machine.winrm_port}")
-        lines.append(f"      mx_delivery_test_smtp: {{port: {machine.smtp_port}}}")
+        lines.append(f"      mx_delivery_test_smtp_port: {machine.smtp_port}")
         lines += [f"      {line}" for line in _pairs(machine.more)]
     return "\n".join(lines) + "\n"
 
@@ -77,6 +77,7 @@ def _variables(facts: Facts) -> str:
     lines += ["mx_delivery_nameservers: [127.0.0.1]", f"mx_delivery_dns_port: {facts.dns_port}"]
     lines += ["mx_delivery_allow_private: true"]
     lines += [f"mx_delivery_search_list: [{', '.join(facts.search_list)}]"]
+    lines += ["", "# Mail arrives at once here.", "mx_delivery_test_interval: 1"]
     return "\n".join(lines) + "\n"
 
 

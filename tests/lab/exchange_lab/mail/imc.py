@@ -37,8 +37,8 @@ from .smtp_loop import LoopThread
 
 SERVICE = "MSExchangeIMC"
 BAD_ROUTE = 4056
-_CANNOT_STORE = 3022
-_PICKUP_TROUBLE = 4117
+_CANNOT_STORE = 3022  # the number of Q147922, for an Out folder that is not there
+_PICKUP_TROUBLE = 4117  # Q201314 says that an event is logged, not which: the number is the lab's
 _STOP_SECONDS = 10.0
 
 

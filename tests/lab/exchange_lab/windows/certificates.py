@@ -24,10 +24,13 @@ class Certificate:
     cert_file: Path
     key_file: Path
 
-    def server_context(self) -> ssl.SSLContext:
-        """Return a TLS context for a server with this certificate."""
+    def server_context(self, client_ca: Path | None = None) -> ssl.SSLContext:
+        """Return a TLS context for a server; it asks for certificates issued by ``client_ca``."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.cert_file, self.key_file)
+        if client_ca is not None:
+            context.verify_mode = ssl.CERT_OPTIONAL
+            context.load_verify_locations(client_ca)
         return context
 
 
@@ -76,8 +79,15 @@ class TestAuthority:
         return Certificate(cert_file, key_file)
 
 
-def _name(common_name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+def common_name(encoded: bytes) -> str:
+    """Return the common name of a certificate (DER), or an empty string."""
+    subject = x509.load_der_x509_certificate(encoded).subject
+    found = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(found[0].value) if found else ""
+
+
+def _name(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
 def _general_name(name: str) -> x509.GeneralName:

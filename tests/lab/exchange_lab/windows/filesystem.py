@@ -55,9 +55,8 @@ def normalise(winpath: str, cwd: str = "C:\\") -> str:
     for part in rest.split("\\"):
         if part == "..":
             del parts[-1:]
-        elif part not in {"", "."}:
-            name = part.rstrip(" .")
-            if not name or _FORBIDDEN.search(name):
+        elif name := part.rstrip(" ."):
+            if _FORBIDDEN.search(name):
                 raise WinError(INVALID_NAME, winpath)
             parts.append(name)
     return f"{drive}:\\" + "\\".join(parts)

@@ -107,8 +107,14 @@ class Shell:
         return remote.fs, normalise(remote.share(match[2]) + (match[3] or "\\"))
 
     def remote(self, name: str) -> LabHost:
-        """Return another machine as this logon may use it; WinError(53) or (5)."""
+        """Return another machine as this logon may use it; WinError(53) or (5).
+
+        It may where the same user has the same password, if the logon can be passed on at all.
+        """
         machine = self.host.machine(name)
-        if machine is not self.host and not (self.delegated and self.user in machine.users):
+        if machine is self.host:
+            return machine
+        password = self.host.users.get(self.user)
+        if not self.delegated or password is None or machine.users.get(self.user) != password:
             raise WinError(ACCESS_DENIED, name)
         return machine

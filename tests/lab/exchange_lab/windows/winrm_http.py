@@ -18,6 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 from . import wsman
+from .certificates import common_name
 from .faults import Fault, Kind
 from .winrm_auth import ENCRYPTED_TYPE, BadSignatureError, LoginRefusedError
 from .wsman import NotSoapError, SoapFault
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from .winrm_listener import HttpListener
 
 _SOAP = "application/soap+xml;charset=UTF-8"
+_CERTIFICATE = "http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/https/mutual"
 _HTML = "text/html; charset=us-ascii"
 _MAX_BODY = 512_000  # bytes of a request, MaxEnvelopeSizekb of a current Windows
 _HANDSHAKE_TIMEOUT = 10.0
@@ -202,11 +204,25 @@ class Handler(BaseHTTPRequestHandler):
         if scheme == "basic" and self._basic_allowed():
             authenticator.basic(value)
             return None
+        if scheme == _CERTIFICATE:
+            authenticator.user = self._certificate_user()
+            return None
         if scheme:
             raise LoginRefusedError(scheme)
         if not authenticator.encrypts:
             authenticator.user = None  # Basic proves itself with every request
         return None
+
+    def _certificate_user(self) -> str:
+        """Return the user that the client's certificate stands for."""
+        users = self.listener.settings.certificates
+        encoded = None
+        if isinstance(self.connection, ssl.SSLSocket):
+            encoded = self.connection.getpeercert(binary_form=True)
+        name = common_name(encoded) if encoded else ""
+        if name not in users:
+            raise LoginRefusedError("no certificate, or nobody's")
+        return users[name]
 
     def _basic_allowed(self) -> bool:
         settings = self.listener.settings

@@ -44,12 +44,16 @@ class Settings:
     ``basic``: offer Basic. ``allow_unencrypted``: take plaintext over HTTP, without which Basic
     over HTTP is refused. ``negotiate``: offer NTLM and Negotiate. ``delegates``: a logon by
     Negotiate may be used towards other machines (CredSSP or unconstrained delegation).
+    ``certificates`` maps the common name of a client's certificate to its user; ``client_ca`` is
+    the file of the authority that issued it.
     """
 
     basic: bool = False
     allow_unencrypted: bool = False
     negotiate: bool = True
     delegates: bool = False
+    certificates: Mapping[str, str] = field(default_factory=dict)
+    client_ca: Path | None = None
 
 
 @dataclass(slots=True)
@@ -110,7 +114,9 @@ class HttpListener:
         self._acceptor = acceptor
         self._folder = tempfile.TemporaryDirectory(prefix="winrm-lab-")
         self._user_file = Path(self._folder.name) / "users"
-        self.tls: ssl.SSLContext | None = certificate.server_context() if certificate else None
+        self.tls: ssl.SSLContext | None = (
+            certificate.server_context(self.settings.client_ca) if certificate else None
+        )
         self._server = HttpServer((address, port), self)
         self.address, self.port = str(self._server.server_address[0]), self._server.server_port
         self._thread = threading.Thread(

@@ -12,6 +12,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.postmaster.exchange.plugins.filter import (
     delivery_report,
     domain_names,
+    domains_to_test,
     routes_for,
 )
 
@@ -38,6 +39,43 @@ def test_routes_for_understands_every_spelling_of_a_name() -> None:
 def test_routes_for_refuses_what_is_no_domain() -> None:
     with pytest.raises(AnsibleFilterError, match="e-mail address"):
         routes_for.routes_for([], ["a@nestle.com"])
+
+
+PINNED = {"before": [], "after": [{"domain": "AOL.COM", "address": "192.0.2.1", "flag": "0"}]}
+SWITCH = {"name": "DisableResolverSearchList", "type": "REG_DWORD", "data": 1}
+AOL = {"name": "AOL.com.", "test_recipient": "a@aol.com"}
+ROUTES = [
+    {"domain": "nestle.com", "status": "ok"},
+    {"domain": "aol.com", "status": "ok"},
+    {"domain": "gone.example", "status": "null_mx"},
+]
+
+
+@pytest.mark.parametrize(
+    ("which", "enforced", "picked"),
+    [
+        ("changed", {"routes": PINNED}, [AOL]),
+        ("changed", {"routes": {"before": [], "after": []}}, []),
+        ("changed", {"registry": {"before": None, "after": SWITCH}}, ["nestle.com", AOL]),
+        ("changed", {"routes": PINNED, "worksheet": [{"domain": "aol.com"}]}, []),
+        ("changed", {"skipped": True}, []),
+        ("all", {"routes": {"before": [], "after": []}}, ["nestle.com", AOL]),
+        ("all", {"skipped": True}, []),
+        ("none", {"routes": PINNED}, []),
+    ],
+)
+def test_domains_to_test_are_those_that_leave_by_a_new_way(
+    which: str, enforced: dict[str, Any], picked: list[Any]
+) -> None:
+    pick = domains_to_test.FilterModule().filters()["domains_to_test"]
+    assert pick(["nestle.com", AOL, "gone.example", "aol.com"], ROUTES, enforced, which) == picked
+
+
+def test_domains_to_test_refuses_what_it_does_not_know() -> None:
+    with pytest.raises(AnsibleFilterError, match="sometimes"):
+        domains_to_test.domains_to_test([], [], {}, "sometimes")
+    with pytest.raises(AnsibleFilterError, match="no domain"):
+        domains_to_test.domains_to_test([{}], [], {})
 
 
 def test_delivery_report_reads_what_the_role_registered() -> None:

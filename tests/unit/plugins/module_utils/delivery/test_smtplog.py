@@ -70,6 +70,18 @@ def test_a_failure_belongs_to_the_recipient_asked_for_last() -> None:
     assert failure.text == "greylisted : come back"
 
 
+def test_a_greeting_belongs_to_the_only_domain_of_its_log() -> None:
+    log = b"IO: |421 mail.hq.example Mail loops back to this host\r\n" + ARTICLE.encode()
+
+    assert [failure.domain for failure in parse_log(log)] == ["nestle.com", "nestle.com"]
+
+
+def test_a_greeting_in_a_log_of_two_domains_belongs_to_neither() -> None:
+    log = b"421 busy\n" + ARTICLE.encode() + b"\nRCPT TO:<a@other.example>\n"
+
+    assert [failure.domain for failure in parse_log(log)] == [None, "nestle.com"]
+
+
 def test_what_our_own_server_answers_a_client_is_no_failure_of_delivery() -> None:
     log = b"<<< RCPT To:<x@far.example>\r\n>>> 550 relaying prohibited\r\n"
 

@@ -27,7 +27,7 @@ def params() -> Params:
     def complete(**options: Any) -> dict[str, Any]:
         validated = ArgumentSpecValidator(ARGUMENT_SPEC).validate(options)
         assert not validated.error_messages
-        return validated.validated_parameters
+        return dict(validated.validated_parameters)
 
     return complete
 

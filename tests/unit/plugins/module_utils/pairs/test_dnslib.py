@@ -121,7 +121,7 @@ def test_rule_13_a_referral_is_seen() -> None:
 
 def test_rule_13_an_extended_error_is_read() -> None:
     reply = _reply()
-    reply.use_edns(0, options=[dns.edns.EDEOption(22, "\x1b[31mlies")])
+    reply.use_edns(0, options=[dns.edns.EDEOption(dns.edns.EDECode.make(22), "\x1b[31mlies")])
     reply.set_rcode(dns.rcode.SERVFAIL)
     assert _decode(reply).extended_error == 22
     assert error_name(22) == "extended error 22 (no reachable authority)"
@@ -201,7 +201,7 @@ _seeds = st.sampled_from(
 def test_octets_changed_at_random_never_surprise(
     reply: dns.message.Message, data: st.DataObject
 ) -> None:
-    reply.use_edns(0, options=[dns.edns.EDEOption(6, "bogus")])
+    reply.use_edns(0, options=[dns.edns.EDEOption(dns.edns.EDECode.DNSSEC_BOGUS)])
     wire = bytearray(reply.to_wire())
     for _ in range(data.draw(st.integers(1, 6))):
         wire[data.draw(st.integers(2, len(wire) - 1))] = data.draw(st.integers(0, 255))

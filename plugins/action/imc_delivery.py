@@ -1,0 +1,17 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run imc_delivery in the worker process, over the connection that the inventory describes."""
+
+from __future__ import annotations
+
+from ..module_utils.imc.module import run
+from ..module_utils.imc.spec import ARGUMENT_SPEC
+from ..plugin_utils._action import EngineAction
+
+
+class ActionModule(EngineAction):
+    """The action plugin of postmaster.exchange.imc_delivery."""
+
+    argument_spec = ARGUMENT_SPEC
+    engine = staticmethod(run)

@@ -1,0 +1,17 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Look into the outbound queue of a host, from the controller where the connection allows it."""
+
+from __future__ import annotations
+
+from ..module_utils.delivery.run_queue_info import run
+from ..module_utils.delivery.specs import QUEUE_INFO_SPEC
+from ..plugin_utils._action import EngineAction
+
+
+class ActionModule(EngineAction):
+    """The action plugin of postmaster.exchange.queue_info."""
+
+    argument_spec = QUEUE_INFO_SPEC
+    engine = staticmethod(run)

@@ -1,0 +1,141 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The engine of exchange_info: which Exchange a host runs, and what can be done about its mail.
+
+This file is private to the collection postmaster.exchange.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from typing import Any
+
+from ..context import Context
+from ..imc.setting import VALUE_NAME
+from ..imc.state import SERVICE_NAME
+from ..remote.batch import Section
+from ..remote.commands import echo_if_exists
+from ..remote.session import Session
+from .imc_files import batches
+from .imc_host import ImcHost, gather_host
+from .imc_pickup import FOLDER as PICKUP
+from .imc_tools import imccopy_commands, read_tools, tool_commands
+
+_TIMEOUT = 60.0
+
+Tools = Mapping[str, str | None]
+
+
+class Family(StrEnum):
+    """Which part of the collection serves a host."""
+
+    IMC = "imc"
+    NONE = "none"
+    OTHER = "other"
+
+
+def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    """Return the task result; a host without Exchange is an answer, not a failure."""
+    session = context.need_session()
+    host = gather_host(session, params.get("target_computer") or "")
+    sections = _look_around(session, host)
+    tools = read_tools(host, sections)
+    family = _family(host)
+    return {
+        "changed": False,
+        "family": str(family),
+        "exchange_installed": family is not Family.NONE,
+        "version": host.version,
+        "build": host.build,
+        "service_pack": host.release.service_pack if host.release else None,
+        "service": _service(host),
+        "root_dir": host.root_dir or None,
+        "tracking": {
+            "folder": host.tracking_dir or None,
+            "exists": _exists(sections, "tracking"),
+        },
+        "pickup": _exists(sections, "pickup") and (host.release is None or host.release.has_pickup),
+        "resolver": _resolver(host),
+        "tools": tools,
+        "notes": list(_notes(host, family, tools, sections)),
+    }
+
+
+def _look_around(session: Session, host: ImcHost) -> dict[str, Section]:
+    commands = tool_commands() | imccopy_commands(host)
+    if host.root_dir:
+        commands["root"] = echo_if_exists(host.reach(host.root_dir))
+        commands["pickup"] = echo_if_exists(host.reach(host.root_dir, PICKUP))
+    if host.tracking_dir:
+        commands["tracking"] = echo_if_exists(host.reach(host.tracking_dir))
+    sections: dict[str, Section] = {}
+    for batch in batches(commands):
+        sections |= batch.run(session, timeout=_TIMEOUT)
+    return sections
+
+
+def _exists(sections: Mapping[str, Section], name: str) -> bool:
+    return name in sections and bool(sections[name].output.strip())
+
+
+def _family(host: ImcHost) -> Family:
+    if host.service is not None or host.release is not None:
+        return Family.IMC
+    return Family.OTHER if host.setup else Family.NONE
+
+
+def _service(host: ImcHost) -> dict[str, Any] | None:
+    if host.service is None:
+        return None
+    return {
+        "name": SERVICE_NAME,
+        "state": host.service.words,
+        "state_number": int(host.service.state),
+        "start_type": host.service.start_words,
+    }
+
+
+def _resolver(host: ImcHost) -> dict[str, Any]:
+    """Return what decides whether the connector appends names (KB Q150969)."""
+    switch = host.switch
+    return {
+        # The service knows this spelling only, though the registry finds any.
+        "search_list_disabled": (
+            switch is not None and switch.name == VALUE_NAME and bool(switch.number)
+        ),
+        "stored_name": switch.name if switch else None,
+        "stored_type": switch.type if switch else None,
+        "stored_data": switch.data if switch else None,
+        "domain": host.dns_domain or None,
+        "search_list": list(host.search_list),
+    }
+
+
+def _notes(
+    host: ImcHost, family: Family, tools: Tools, sections: Mapping[str, Section]
+) -> Iterator[str]:
+    """Say what keeps the collection from doing its work here."""
+    if family is Family.NONE:
+        yield "There is no Exchange 4.0, 5.0 or 5.5 on this host."
+        return
+    if family is Family.OTHER:
+        yield f"The build {host.build} is not one of Exchange 4.0, 5.0 or 5.5."
+        return
+    if host.service is None:
+        yield f"Exchange is installed without the Internet Mail Connector ({SERVICE_NAME})."
+        return
+    if host.release is None:
+        yield f"The build {host.build} is not one of Exchange 4.0, 5.0 or 5.5."
+    if host.root_dir and not _exists(sections, "root"):
+        yield f"The folder {host.root_dir} (RootDir) is not there, or cannot be seen."
+    if tools["imccopy"] is None:
+        yield (
+            "There is no imccopy where it is usually looked for: the route table can be read and"
+            " written only by hand, unless the option imccopy names it."
+        )
+    if tools["findstr"] is None:
+        yield "There is no findstr: test messages cannot be followed."
+    if not _exists(sections, "tracking"):
+        yield "There is no tracking log: enable message tracking on the connector."

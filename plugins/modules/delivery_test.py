@@ -1,0 +1,331 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: delivery_test
+short_description: Send a test message to each domain and tell what became of it
+version_added: 0.1.0
+author:
+  - The postmaster.exchange contributors (@postmaster-exchange)
+description:
+  - Sends one message to a mailbox of each domain through an Exchange host, and follows it in the
+    message tracking log of the host until it has left, came back, or the deadline is over. This is
+    step 6 of the article Q169781.
+  - Exchange 5.5 gets the messages through its Pickup folder (Q201314), 4.0 and 5.0 by SMTP.
+  - Each message has a random Message-ID of its own, and is marked as generated automatically
+    (RFC 3834), so that no other mail is taken for it and nobody's robot answers it.
+  - A message that has no verdict at the deadline is looked for in the queue, and the SMTP protocol
+    log is searched for the error, which the connector writes at diagnostics level 3 or more only
+    (Q154505).
+  - The task fails if a message was not delivered, unless O(fail_on_undelivered=false). The failed
+    task holds the complete result, too.
+  - No setting of the host is changed, so the task is never C(changed), though mail was sent.
+options:
+  domains:
+    description:
+      - The domains to test; the same domain given twice gets one message.
+      - An entry is a name, or a dictionary with a V(name) (or V(domain)) and a V(recipient) (or
+        V(test_recipient)). The recipient is V(postmaster) at the domain where none is given, a
+        mailbox that every mail domain has to have (RFC 5321).
+      - At most 500 domains are tested in one task.
+    type: list
+    elements: raw
+    required: true
+  sender:
+    description:
+      - The mailbox that sends, in the envelope and in the header. Non-delivery reports go there, so
+        it should be one that somebody reads.
+      - By default V(postmaster) at the TCP/IP domain of the host.
+    type: str
+  subject:
+    description: The subject of the messages, in any language.
+    type: str
+    default: Delivery test
+  method:
+    description:
+      - How the messages are handed to the host.
+      - V(pickup) writes them to the host and moves them into its Pickup folder, which only 5.5 has.
+      - V(smtp) submits them to the SMTP port of the host, from the machine on which the task runs.
+        The host has to accept mail for foreign domains from there.
+      - V(auto) takes V(pickup) where there is such a folder, else V(smtp).
+    type: str
+    choices: [auto, pickup, smtp]
+    default: auto
+  smtp:
+    description: How to submit by SMTP.
+    type: dict
+    suboptions:
+      host:
+        description:
+          - Name or address of the SMTP server.
+          - By default O(target_computer), else where the connection of the task leads to.
+        type: str
+      port:
+        description: Its port.
+        type: int
+        default: 25
+      starttls:
+        description:
+          - Whether to switch to TLS before anything else is said. The submission fails if the
+            server cannot.
+        type: bool
+        default: false
+      user:
+        description: User to log in as (AUTH).
+        type: str
+      password:
+        description: Password of O(smtp.user).
+        type: str
+      cleartext_login:
+        description:
+          - Allow to log in without TLS, with a password that everybody between here and there can
+            read.
+        type: bool
+        default: false
+      ca_cert:
+        description:
+          - File with the certificates of the authorities to trust, in PEM format. By default those
+            of the system.
+        type: path
+      validate:
+        description: Whether to check the certificate of the server.
+        type: bool
+        default: true
+      timeout:
+        description: Seconds to wait for each answer of the server.
+        type: int
+        default: 30
+  deadline:
+    description: Seconds after which messages that are still on their way are given up.
+    type: int
+    default: 300
+  interval:
+    description: Seconds between two looks at the tracking log. Each of them costs one command.
+    type: int
+    default: 5
+  fail_on_undelivered:
+    description: Whether the task fails if a message has another verdict than V(delivered).
+    type: bool
+    default: true
+  target_computer:
+    description:
+      - The name of the Exchange computer, where the host of the play is a management host in front
+        of it. Its registry, service and files are reached over the network then (C(\\HOST\C$)).
+    type: str
+extends_documentation_fragment:
+  - postmaster.exchange.attributes
+  - postmaster.exchange.connection
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Sends nothing, and returns in RV(would_send) what it would send. The host is looked at.
+  diff_mode:
+    support: none
+    details:
+      - Messages are not a state that could be compared.
+  platform:
+    support: full
+    platforms: posix
+requirements:
+  - pywinrm >= 0.5
+notes:
+  - Message tracking has to be enabled on the connector (its properties, Internet Mail). Without it
+    a message that left cannot be told from one that was lost, and the verdict is V(unknown).
+  - What the tracking log of Exchange 4.0 tells is only that the gateway sent the message.
+seealso:
+  - module: postmaster.exchange.imc_delivery
+  - module: postmaster.exchange.queue_info
+  - name: Q173364
+    description: Events of the message tracking log.
+    link: https://jeffpar.github.io/kbarchive/kb/173/Q173364/
+"""
+
+EXAMPLES = r"""
+- name: See that mail arrives
+  postmaster.exchange.delivery_test:
+    domains: "{{ mx.routes | map(attribute='domain') }}"
+    sender: mail-admins@hq.example
+
+- name: Write to a mailbox that the partner set up for tests
+  postmaster.exchange.delivery_test:
+    domains:
+      - nestle.com
+      - name: partner.example
+        recipient: mailtest@partner.example
+    deadline: 900
+    fail_on_undelivered: false
+  register: test
+
+- name: Show what became of them
+  ansible.builtin.debug:
+    msg: "{{ test.results | items2dict(key_name='domain', value_name='verdict') }}"
+
+- name: Submit by SMTP with a login
+  postmaster.exchange.delivery_test:
+    domains: [nestle.com]
+    method: smtp
+    smtp:
+      host: mail5-a.hq.example
+      starttls: true
+      ca_cert: files/hq-ca.pem
+      user: mx-test
+      password: "{{ mx_test_password }}"
+"""
+
+RETURN = r"""
+results:
+  description: What became of each message, in the order of O(domains).
+  returned: success, or failure because of a message that was not delivered
+  type: list
+  elements: dict
+  contains:
+    domain:
+      description: The domain, in lower case.
+      type: str
+      sample: nestle.com
+    recipient:
+      description: Who got the message.
+      type: str
+      sample: postmaster@nestle.com
+    message_id:
+      description: The Message-ID of the message.
+      type: str
+      sample: <delivery-test-9f86d081884c7d659a2feaa0-0001@hq.example>
+    verdict:
+      description:
+        - V(delivered) if a server of the destination took the message.
+        - V(queued) if it waits on the host, V(returned) if a non-delivery report was made.
+        - V(refused) if the host did not take it from us.
+        - V(unknown) if the tracking log tells nothing; RV(results[].reason) tells why.
+        - V(would_send) in check mode; then there are only domain, recipient and verdict.
+      type: str
+      sample: queued
+    reason:
+      description: The verdict in words.
+      type: str
+      sample: the message waits in the queue
+    time:
+      description: When the host recorded the event that decides (UTC), or null.
+      type: str
+      sample: "2026-11-23T11:45:07Z"
+    seconds:
+      description: Seconds from the submission until this task saw that event, or null.
+      type: float
+      sample: 5.1
+    error:
+      description: What a server said, or null where nothing is known.
+      type: dict
+      contains:
+        code:
+          description: The reply code, or null.
+          type: int
+          sample: 421
+        enhanced:
+          description: The enhanced status code, or null.
+          type: str
+          sample: 4.4.1
+        text:
+          description: The rest of the reply.
+          type: str
+          sample: NSO hq.com Unable to contact destination SMTP demon nestle.com
+        source:
+          description: Where it was read.
+          type: str
+          sample: SMTP protocol log L0000030.LOG
+    events:
+      description: The records of the tracking log about the message.
+      type: list
+      elements: dict
+      contains:
+        event:
+          description: Number and name of the event.
+          type: str
+          sample: 1010 SMTP queued outbound
+        time:
+          description: When (UTC), or the text of the log where it is ambiguous.
+          type: str
+          sample: "2026-11-23T11:45:07Z"
+delivered:
+  description: The domains whose message was delivered.
+  returned: as RV(results)
+  type: list
+  elements: str
+  sample: [aol.com]
+undelivered:
+  description: The other domains.
+  returned: as RV(results)
+  type: list
+  elements: str
+  sample: [nestle.com]
+would_send:
+  description: What would be sent; empty without check mode.
+  returned: as RV(results)
+  type: list
+  elements: dict
+  contains:
+    domain:
+      description: The domain.
+      type: str
+      sample: nestle.com
+    recipient:
+      description: Who would get the message.
+      type: str
+      sample: postmaster@nestle.com
+    sender:
+      description: Who would send it.
+      type: str
+      sample: postmaster@hq.example
+    subject:
+      description: Its subject.
+      type: str
+      sample: Delivery test
+method:
+  description: How the messages were handed over, V(pickup) or V(smtp).
+  returned: as RV(results)
+  type: str
+  sample: pickup
+sender:
+  description: Who sent them.
+  returned: as RV(results)
+  type: str
+  sample: postmaster@hq.example
+smtp_server:
+  description: Where they were submitted, or null with V(pickup).
+  returned: as RV(results)
+  type: str
+  sample: mail5-a.hq.example:25
+version:
+  description: The version of Exchange, or null where the host does not tell.
+  returned: as RV(results)
+  type: str
+  sample: "5.5"
+tracking_folder:
+  description: The folder of the tracking log, or null where the host does not tell.
+  returned: as RV(results)
+  type: str
+  sample: C:\exchsrvr\tracking.log
+msg:
+  description: The outcome as a sentence.
+  returned: as RV(results)
+  type: str
+  sample: 2 test messages delivered.
+"""
+
+from ..module_utils.adapter import run_module
+from ..module_utils.delivery.run_delivery_test import run
+from ..module_utils.delivery.specs import DELIVERY_TEST_SPEC
+
+
+def main() -> None:
+    """Run as a module, on the machine of the task's connection."""
+    run_module(DELIVERY_TEST_SPEC, run)
+
+
+if __name__ == "__main__":
+    main()

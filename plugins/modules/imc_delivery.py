@@ -1,0 +1,381 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: imc_delivery
+short_description: Pin mail domains to their exchanges on Exchange 4.0 to 5.5
+version_added: 0.1.0
+author:
+  - The postmaster.exchange contributors (@postmaster-exchange)
+description:
+  - Manages the two settings with which the Internet Mail Connector of Exchange 4.0, and the
+    Internet Mail Service of Exchange 5.0 and 5.5, deliver to domains with several MX records
+    (Q169781). These are the registry value C(DisableResolverSearchList), and the delivery route
+    table that the Administrator program calls C(Message Delivery by E-Mail Domain).
+  - Both are changed as one transaction. Backups are made first, on the host and on the controller;
+    every write is read back and compared; the service is restarted once and watched. If anything
+    fails, value, table and service are put back and the task says in which state the host is.
+  - The table is read and written with C(imccopy.exe) of the Exchange 5.x CD (Q182522), on a host
+    that needs nothing else but WinRM. Only native commands are run there (C(reg), C(sc),
+    C(imccopy), C(type), C(echo), C(ping)); no script is pushed, and no temporary file stays.
+  - Rows of other domains, other registry values, and unknown sections, keys and flags of the table
+    survive byte for byte. A table that holds what could not be written back exactly, such as
+    characters of an unknown code page, is not changed at all.
+  - A host that is as wanted costs one command, and C(8) WinRM requests or fewer with NTLM.
+  - A run that was cut off is found by the next one, which takes up where it stopped and starts a
+    service that it had stopped.
+options:
+  resolver_search_list:
+    description:
+      - Whether the service appends the domains of the resolver search list to the names it asks for
+        (Q150969, Q190711).
+      - V(disabled) sets the registry value C(DisableResolverSearchList) to 1. A value that is
+        there with any other number but 0 is as good, and is left alone. One that is spelled with
+        other capitals, or has another type, is replaced, for the service reads exactly this name.
+      - V(enabled) deletes the value, however it is spelled.
+      - V(unmanaged) leaves it alone.
+    type: str
+    choices: [disabled, enabled, unmanaged]
+    default: unmanaged
+  routes:
+    description:
+      - The domains to manage in the delivery route table, as M(postmaster.exchange.mx_pairs)
+        returns them in its RV(postmaster.exchange.mx_pairs#module:routes). Each is a dictionary.
+      - C(domain) is the mail domain. It matches the rows of the table without regard to case.
+      - C(addresses) is the list of its IPv4 addresses in the order of preference. The rows of the
+        domain become exactly these pairs, in this order, where its first row stood or at the end of
+        the table. Rows that are there already keep their spelling and flag.
+      - C(status) is V(ok) by default. With V(temporary_failure), V(disagreement), V(loop) or
+        V(no_address) nothing is known about the addresses, and the rows of the domain are never
+        changed, in whatever O(state). With V(no_such_domain) or V(null_mx) see O(gone).
+      - An address or domain that is none, an IPv6 address, a route without an address, or a domain
+        with two different answers fails the task before anything is asked of the host.
+      - Without this option the table is neither read nor changed.
+    type: list
+    elements: dict
+  state:
+    description:
+      - V(present) makes the rows of the domains in O(routes), and leaves all others alone.
+      - V(exact) does the same, and removes the rows of all domains that are not in O(routes).
+      - V(absent) removes the rows of the domains in O(routes). They need no addresses then.
+      - V(restored) puts back registry value and table as O(backup) holds them, as a transaction
+        like the others, with a backup of what is there now.
+    type: str
+    choices: [present, absent, exact, restored]
+    default: present
+  gone:
+    description:
+      - What becomes of the rows of a domain that takes no mail any more, which is one with the
+        status V(no_such_domain) or V(null_mx). They are kept with a warning, or removed.
+    type: str
+    choices: [keep, remove]
+    default: keep
+  service_restart:
+    description:
+      - The service reads its settings only when it starts. With V(when_changed) it is restarted
+        after a change, once, if it was running.
+      - With V(never) it is left alone, and RV(restart_required) tells that a restart is due.
+      - A service that is found stopped or disabled is left as found, with a warning.
+    type: str
+    choices: [when_changed, never]
+    default: when_changed
+  service_timeout:
+    description:
+      - Seconds that the service may take to stop, and again to start.
+    type: int
+    default: 60
+  command_timeout:
+    description:
+      - Seconds that one command on the host may take. A host that hangs fails the task after it.
+    type: int
+    default: 120
+  backup_dir:
+    description:
+      - Folder on the controller for backups. Each goes to a folder of its own in it, named by host
+        and time (UTC), such as C(mail5-a/2026-11-23T114500Z).
+      - A relative path counts from the folder of the playbook.
+      - Where the module runs on another machine, this folder is there.
+      - The default is C(backups) in the folder of the playbook.
+    type: path
+  backup:
+    description:
+      - The backup to put back, with O(state=restored). This is what RV(backup) was, or a folder that
+        holds such folders, of which the newest of this host is taken.
+      - A backup is put back only on the host it is of.
+    type: path
+  host_backup_dir:
+    description:
+      - Folder on the host for its own backups, and for the note that a run is at work. In it, each
+        Exchange computer has a folder of its own.
+      - The default is C(%ALLUSERSPROFILE%\postmaster.exchange).
+    type: str
+  imccopy:
+    description:
+      - Path of C(imccopy.exe) on the host.
+      - By default it is looked for by C(PATH), in C(C:\), in C(C:\exchsrvr\bin), and in the folder
+        C(bin) beside the folder that the registry value C(RootDir) names.
+    type: str
+  missing_imccopy:
+    description:
+      - What to do where there is no C(imccopy), so that the table can be neither read nor written.
+        For Exchange 4.0 no such tool is documented.
+      - The registry value is set in any case. Then V(fail) fails the task, and V(warn) warns. Both
+        return the rows to be typed by hand as RV(worksheet).
+    type: str
+    choices: [fail, warn]
+    default: fail
+  missing_service:
+    description:
+      - What to do with a host that has no service C(MSExchangeIMC). V(skip) skips it.
+      - A host that does not let us look, for want of rights for example, always fails.
+    type: str
+    choices: [fail, skip]
+    default: fail
+  registry_key:
+    description:
+      - The registry key of the parameters of the service.
+    type: str
+    default: HKLM\SYSTEM\CurrentControlSet\Services\MSExchangeIMC\Parameters
+  max_routes:
+    description:
+      - Warn if the table gets more rows than this. The Administrator program corrupts a table that
+        is too long (Q182522); how long that is, no article says. V(0) never warns.
+    type: int
+    default: 100
+  target_computer:
+    description:
+      - Name of the Exchange computer, where it has no WinRM (Windows NT 4.0) and the host is a
+        management host that reaches it over the network.
+      - Its registry and service are reached as C(\\NAME), its files through the share C(C$). The
+        logon on the management host has to be one that may do so; with NTLM it usually is not, for
+        its rights end at that host. Kerberos with delegation, CredSSP or Basic get further.
+    type: str
+  target_imccopy:
+    description:
+      - Command that runs C(imccopy) on O(target_computer), waits for its end, and returns its exit
+        code. What does that differs by site. The arguments of C(imccopy) replace C({arguments}), or
+        are appended.
+      - >-
+        Only letters, digits, spaces and C(\ : . / _ - $ ~ , = @ +) may occur in it.
+      - Without it the table of O(target_computer) is treated as where there is no C(imccopy).
+    type: str
+  target_directory:
+    description:
+      - Folder on O(target_computer) for temporary files of C(imccopy), as a local path without
+        spaces on a drive that is shared (C(C$) for C(C:)).
+    type: str
+    default: C:\TEMP
+extends_documentation_fragment:
+  - postmaster.exchange.attributes
+  - postmaster.exchange.connection
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details:
+      - The rows of the whole table are shown before and after, with a remark at those that are kept
+        since they are not managed.
+  platform:
+    platforms: posix
+seealso:
+  - module: postmaster.exchange.mx_pairs
+  - module: postmaster.exchange.delivery_test
+  - name: Microsoft Knowledge Base article Q169781
+    description: IMC fails to send mail to domains with multiple MX records.
+    link: https://jeffpar.github.io/kbarchive/kb/169/Q169781/
+  - name: Microsoft Knowledge Base article Q182522
+    description: Imccopy and the route table.
+    link: https://jeffpar.github.io/kbarchive/kb/182/Q182522/
+"""
+
+EXAMPLES = r"""
+- name: Compute the pairs once
+  postmaster.exchange.mx_pairs:
+    domains: [nestle.com, aol.com]
+  register: mx
+  run_once: true
+
+- name: Deliver these domains straight to their exchanges
+  postmaster.exchange.imc_delivery:
+    resolver_search_list: disabled
+    routes: "{{ mx.routes }}"
+  register: pinned
+
+- name: See what would change
+  postmaster.exchange.imc_delivery:
+    resolver_search_list: disabled
+    routes: "{{ mx.routes }}"
+  check_mode: true
+  diff: true
+
+- name: Deliver one domain to hosts that are known, and restart in the next maintenance window
+  postmaster.exchange.imc_delivery:
+    routes:
+      - domain: partner.example
+        addresses: [192.0.2.25, 192.0.2.26]
+    service_restart: never
+
+- name: Let DNS decide again for a domain
+  postmaster.exchange.imc_delivery:
+    routes:
+      - domain: partner.example
+    state: absent
+
+- name: Put back what was there before
+  postmaster.exchange.imc_delivery:
+    state: restored
+    backup: backups/mail5-a/2026-11-23T114500Z
+
+- name: Work on a Windows NT 4.0 computer behind a management host
+  postmaster.exchange.imc_delivery:
+    resolver_search_list: disabled
+    routes: "{{ mx.routes }}"
+    target_computer: MAIL4OLD
+    target_imccopy: C:\tools\psexec.exe \\MAIL4OLD C:\imccopy.exe {arguments}
+
+- name: Work on a host that the inventory does not know, from the controller
+  postmaster.exchange.imc_delivery:
+    resolver_search_list: disabled
+    connection:
+      host: mail5-b.hq.example
+      user: HQ\operator
+      password: "{{ vault_operator_password }}"
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+registry:
+  description: The registry value before, and as it is then. Null where there is none.
+  returned: when the host could be looked at
+  type: dict
+  contains:
+    before:
+      description: The value with its name as stored, its type and its data, as it was found.
+      type: dict
+      sample: null
+    after:
+      description: The same, as it is afterwards, or would be in check mode.
+      type: dict
+      sample:
+        name: DisableResolverSearchList
+        type: REG_DWORD
+        data: 1
+routes:
+  description: The rows of the whole table, before and afterwards. Null if the table was not read.
+  returned: when the host could be looked at
+  type: dict
+  contains:
+    before:
+      description: The rows as found, in their order. One that is no row is shown as C(raw).
+      type: list
+      elements: dict
+      sample:
+        - domain: partner.corp
+          address: 10.1.2.3
+          flag: "0"
+    after:
+      description: The rows as they are afterwards, or would be in check mode.
+      type: list
+      elements: dict
+      sample:
+        - domain: partner.corp
+          address: 10.1.2.3
+          flag: "0"
+        - domain: nestle.com
+          address: 192.0.2.25
+          flag: "0"
+service:
+  description: The service as it is afterwards.
+  returned: when the host could be looked at
+  type: dict
+  contains:
+    name:
+      description: Its name.
+      type: str
+      sample: MSExchangeIMC
+    state:
+      description: Its state, such as V(running) or V(stopped).
+      type: str
+      sample: running
+    start_type:
+      description: How it is started, V(auto), V(manual) or V(disabled).
+      type: str
+      sample: auto
+restarted:
+  description: Whether the service was restarted or started, or would be in check mode.
+  returned: when the host could be looked at
+  type: bool
+  sample: true
+restart_required:
+  description: Whether a restart is due that this run may not, or must not, do.
+  returned: when the host could be looked at
+  type: bool
+  sample: false
+backup:
+  description: Folder of the backup on the controller. Null if nothing was changed.
+  returned: when the host could be looked at
+  type: str
+  sample: /srv/ansible/backups/mail5-a/2026-11-23T114500Z
+restored_from:
+  description: Folder of the backup that was put back.
+  returned: with O(state=restored)
+  type: str
+  sample: /srv/ansible/backups/mail5-a/2026-11-23T114500Z
+worksheet:
+  description:
+    - Rows to be typed or removed by hand, where there is no C(imccopy). Empty otherwise.
+  returned: when the host could be looked at
+  type: list
+  elements: dict
+  sample:
+    - action: enter
+      domain: nestle.com
+      address: 192.0.2.25
+rolled_back:
+  description:
+    - Whether a change failed and everything was put back. Only a failed task has V(true).
+  returned: when the host could be looked at
+  type: bool
+  sample: false
+state:
+  description:
+    - The settings of the host after a failed change. They are as before with V(old), as wanted with
+      V(new), and not known, or partly so, with V(unknown).
+  returned: when a change failed
+  type: str
+  sample: old
+parts:
+  description:
+    - The same for each part that the failed change had touched, which are C(route_table),
+      C(registry_value) and C(service).
+  returned: when a change failed
+  type: dict
+  sample:
+    route_table: old
+    registry_value: old
+    service: old
+requests:
+  description: WinRM requests that were made for this task, but for closing the shell.
+  returned: success
+  type: int
+  sample: 7
+"""
+
+from ..module_utils.adapter import run_module
+from ..module_utils.imc.module import run
+from ..module_utils.imc.spec import ARGUMENT_SPEC
+
+
+def main() -> None:
+    """Run where Ansible put this file; on the controller the action plugin does it instead."""
+    run_module(ARGUMENT_SPEC, run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,285 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: queue_info
+short_description: Tell what waits in the outbound queue of a host
+version_added: 0.1.0
+author:
+  - The postmaster.exchange contributors (@postmaster-exchange)
+description:
+  - Looks into the outbound queue of the Internet Mail Connector of Exchange 4.0, 5.0 or 5.5, and
+    tells for which domains mail waits, since when, and with which error.
+  - The domains come from the messages in C(RootDir\Out), from their envelope where it stands ahead
+    of the message (C(X-Receiver)), else from their header. Errors come from the SMTP protocol log,
+    which the connector writes at diagnostics level 3 or more only (Q154505), and returned mail from
+    the message tracking log.
+  - Hand RV(stuck_domains) to M(postmaster.exchange.mx_pairs).
+  - Of the messages nothing is returned but the domains of recipients and the oldest date.
+  - A host is asked two to five commands, and logs of any size are read from their ends. Nothing is
+    changed.
+options:
+  own_domains:
+    description:
+      - The mail domains of the own organisation. Local recipients beside foreign ones in the header
+        of a message do not count as waiting.
+    type: list
+    elements: str
+    default: []
+  min_age:
+    description:
+      - Seconds a domain's oldest message has to be old, by the date in its header, for the domain
+        to be in RV(stuck_domains). Mail that is just being sent is not stuck.
+      - A domain that a server put off, or whose messages have no date, is in there at any age.
+    type: int
+    default: 0
+  max_files:
+    description: The most messages to look into, the oldest first.
+    type: int
+    default: 100
+  max_bytes:
+    description: The longest message to look into, in bytes. All messages are counted.
+    type: int
+    default: 262144
+  max_logs:
+    description: The most files of the SMTP protocol log to read, the newest first.
+    type: int
+    default: 20
+  tracking_lines:
+    description: Lines to read from the end of the tracking log of each of the last two days.
+    type: int
+    default: 5000
+  counters:
+    description:
+      - Whether to ask for the performance counters, which takes a second.
+    type: bool
+    default: true
+  target_computer:
+    description:
+      - The name of the Exchange computer, where the host of the play is a management host in front
+        of it. Its registry, service and files are reached over the network then (C(\\HOST\C$)).
+    type: str
+extends_documentation_fragment:
+  - postmaster.exchange.attributes
+  - postmaster.exchange.connection
+attributes:
+  check_mode:
+    support: full
+    details:
+      - The module changes nothing, and does the same in check mode.
+  diff_mode:
+    support: none
+    details:
+      - There is nothing to compare.
+  platform:
+    support: full
+    platforms: posix
+requirements:
+  - pywinrm >= 0.5
+seealso:
+  - module: postmaster.exchange.mx_pairs
+  - module: postmaster.exchange.delivery_test
+  - name: Q169781
+    description: The article about mail that stays in this queue.
+    link: https://jeffpar.github.io/kbarchive/kb/169/Q169781/
+"""
+
+EXAMPLES = r"""
+- name: Look into the queue
+  postmaster.exchange.queue_info:
+    own_domains: [hq.example]
+  register: queue
+
+- name: Compute where the stuck mail belongs
+  postmaster.exchange.mx_pairs:
+    domains: "{{ queue.stuck_domains }}"
+  when: queue.stuck_domains
+
+- name: Say so where mail has waited for more than an hour
+  postmaster.exchange.queue_info:
+    min_age: 3600
+  register: late
+  failed_when: late.stuck_domains | length > 0
+"""
+
+RETURN = r"""
+version:
+  description: V(4.0), V(5.0) or V(5.5); null where the host does not tell.
+  returned: success
+  type: str
+  sample: "5.5"
+service:
+  description: The state of the service C(MSExchangeIMC), in words.
+  returned: success
+  type: str
+  sample: running
+files:
+  description: Messages in C(RootDir\Out). One message may wait for several domains.
+  returned: success
+  type: int
+  sample: 2
+bytes:
+  description: Their size together.
+  returned: success
+  type: int
+  sample: 3531
+files_unread:
+  description: How many of them were not looked into, because of the limits or since they left.
+  returned: success
+  type: int
+  sample: 0
+oldest:
+  description: The oldest date in their headers (UTC), or null.
+  returned: success
+  type: str
+  sample: "2026-11-23T11:45:07Z"
+counters:
+  description:
+    - Performance counters of the connector since its start; null where the host does not tell.
+  returned: success
+  type: dict
+  contains:
+    queued_outbound:
+      description: C(Queued Outbound), entries that wait; one message may have several.
+      type: int
+      sample: 2
+    connections_failed:
+      description: C(Connections Total Failed).
+      type: int
+      sample: 16
+    ndrs:
+      description: C(NDRs Total Inbound), which counts the reports made for outbound mail.
+      type: int
+      sample: 1
+    outbound_messages:
+      description: C(Outbound Messages Total).
+      type: int
+      sample: 340
+queues:
+  description: What waits, by domain, most messages first.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    domain:
+      description: The domain.
+      type: str
+      sample: nestle.com
+    messages:
+      description: Messages that were looked into and have a recipient there.
+      type: int
+      sample: 1
+    oldest:
+      description: The oldest date in their headers (UTC), or null.
+      type: str
+      sample: "2026-11-23T11:45:07Z"
+    last_error:
+      description: The last failure that the SMTP protocol log has for the domain, or null.
+      type: str
+      sample: 421 NSO hq.com Unable to contact destination SMTP demon nestle.com
+    code:
+      description: Its reply code.
+      type: int
+      sample: 421
+    enhanced_code:
+      description: Its enhanced status code, or null.
+      type: str
+      sample: 4.4.1
+    address:
+      description: An IPv4 address named in it, or null.
+      type: str
+      sample: 192.0.2.25
+    source:
+      description: Where it was read.
+      type: str
+      sample: SMTP protocol log L0000009.LOG
+stuck_domains:
+  description: The domains of RV(queues) that O(min_age) leaves, sorted; all are valid names.
+  returned: success
+  type: list
+  elements: str
+  sample: [aol.com, nestle.com]
+failures:
+  description: Failures in the SMTP protocol log, each once, the newest first, at most 100.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    domain:
+      description: Whose mail it concerns, or null where the log does not tell.
+      type: str
+      sample: nestle.com
+    address:
+      description: An IPv4 address named in it, or null.
+      type: str
+      sample: 192.0.2.25
+    code:
+      description: The reply code.
+      type: int
+      sample: 421
+    enhanced_code:
+      description: The enhanced status code, or null.
+      type: str
+      sample: 4.4.1
+    text:
+      description: The rest of the reply.
+      type: str
+      sample: NSO hq.com Unable to contact destination SMTP demon nestle.com
+    count:
+      description: How often it stands in the files read.
+      type: int
+      sample: 7
+    log:
+      description: The newest of these files.
+      type: str
+      sample: L0000009.LOG
+returned:
+  description:
+    - Recipients that a non-delivery report was made for, by the end of the tracking log, the last
+      100.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    recipient:
+      description: The recipient as the log has it.
+      type: str
+      sample: SMTP:buyer@nestle.com
+    domain:
+      description: The domain, or null where the recipient is no mailbox.
+      type: str
+      sample: nestle.com
+    time:
+      description: When (UTC), or the text of the log where it is ambiguous.
+      type: str
+      sample: "2026-11-23T11:45:07Z"
+    event:
+      description: The event of the tracking log.
+      type: str
+      sample: 1007 gateway report generation
+notes:
+  description: Sentences about what could not be read, and what that means.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - There is no typeperf on the host, so no performance counter is known.
+"""
+
+from ..module_utils.adapter import run_module
+from ..module_utils.delivery.run_queue_info import run
+from ..module_utils.delivery.specs import QUEUE_INFO_SPEC
+
+
+def main() -> None:
+    """Run as a module, on the machine of the task's connection."""
+    run_module(QUEUE_INFO_SPEC, run)
+
+
+if __name__ == "__main__":
+    main()
