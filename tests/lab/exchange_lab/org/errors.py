@@ -193,7 +193,10 @@ def object_not_found(identity: str, domain_controller: str) -> CmdletError:
 
 
 def object_exists(distinguished_name: str, domain_controller: str) -> CmdletError:
-    """An object of that name stands in the directory already."""
+    """An object of that name stands in the directory already.
+
+    The type's name is public; that New-SendConnector uses it, and the text, are the lab's assumption.
+    """
     return CmdletError(
         f"Active Directory operation failed on {domain_controller}. The object "
         f"'{distinguished_name}' already exists.",
@@ -206,7 +209,7 @@ def object_exists(distinguished_name: str, domain_controller: str) -> CmdletErro
 
 
 def domain_controller_unreachable(name: str) -> CmdletError:
-    """The domain controller asked for does not answer, or does not exist."""
+    """The domain controller asked for does not answer, or does not exist (the text is public)."""
     return CmdletError(
         f"An Active Directory error 0x51 occurred when trying to check the suitability of server "
         f"'{name}'. Error: 'Active directory response: The LDAP server is unavailable.'",
