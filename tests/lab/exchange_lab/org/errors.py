@@ -195,7 +195,7 @@ def object_not_found(identity: str, domain_controller: str) -> CmdletError:
 def object_exists(distinguished_name: str, domain_controller: str) -> CmdletError:
     """An object of that name stands in the directory already.
 
-    The type's name is public; that New-SendConnector uses it, and the text, are the lab's assumption.
+    The type is public; that New-SendConnector uses it, and the text, are the lab's assumption.
     """
     return CmdletError(
         f"Active Directory operation failed on {domain_controller}. The object "
