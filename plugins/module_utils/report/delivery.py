@@ -146,7 +146,7 @@ def _domain_lines(resolved: Mapping[str, Any]) -> Iterator[str]:
     pairs = sum(len(domain["pairs"]) for domain in domains)
     yield (
         f"{count(len(domains), 'domain')}, {count(pairs, 'pair')}"
-        f" ({count(stats['questions'], 'question')}, {stats['seconds']:.1f} s)"
+        f" ({count(stats['questions'], 'question')}, {stats['seconds']:.2f} s)"
     )
     shown = domains
     if len(domains) > MOST_DOMAINS:
@@ -250,7 +250,7 @@ def _drift(enforced: Mapping[str, Any]) -> str:
     what = []
     if switch_changed(enforced):
         what.append("the search list switch")
-    domains = changed_domains(enforced)
+    domains = sorted(changed_domains(enforced))
     if domains:
         what.append(f"the routes of {listed(domains)}")
     return f"enforce would change {' and '.join(what) or 'the state of the service'}"
