@@ -90,7 +90,7 @@ $(BUILD)/oldest/bin/.test: requirements.txt requirements-test.txt tools/oldest.p
 $(MANIFEST): $(SOURCES) | $(BIN)/.test
 	@rm -rf $(BUILD)/dist
 	@$(BIN)/ansible-galaxy collection build --output-path $(BUILD)/dist >/dev/null
-	@$(BIN)/ansible-galaxy collection install --offline --force -p $(INSTALLED) $(BUILD)/dist/*.tar.gz >/dev/null
+	@ANSIBLE_COLLECTIONS_PATH=$(INSTALLED) $(BIN)/ansible-galaxy collection install --offline --force -p $(INSTALLED) $(BUILD)/dist/*.tar.gz >/dev/null
 	@touch $@
 
 clean: ## Remove what these targets made

@@ -31,7 +31,9 @@ options:
     type: dict
     required: true
   hosts:
-    description: The names of the hosts, also of those that failed before.
+    description:
+      - The names of the hosts, also of those that failed before.
+      - A host for which the role has not begun is left out.
     type: list
     elements: str
     required: true
@@ -65,7 +67,9 @@ def delivery_diagnosis(
     suffixes: Sequence[str] = (),
 ) -> list[str]:
     """Return the explanation as plain lines."""
-    patients = [_patient(name, hostvars[name]) for name in hosts]
+    known = {name: hostvars[name] for name in hosts}
+    begun = {name: told for name, told in known.items() if "_mx_delivery_info" in told}
+    patients = [_patient(name, told) for name, told in begun.items()]
     return diagnosis(resolved, patients, suffixes=suffixes)
 
 

@@ -37,6 +37,7 @@ options:
   hosts:
     description:
       - The names of the hosts, also of those that failed before the report.
+      - A host for which the role has not begun is left out.
     type: list
     elements: str
     required: true
@@ -76,17 +77,20 @@ def delivery_report(
     fail_on: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return lines and problems as plain data."""
-    outcomes = [_outcome(name, hostvars[name]) for name in hosts]
+    known = {name: hostvars[name] for name in hosts}
+    outcomes = [
+        _outcome(name, known[name]) for name in known if "_mx_delivery_asked" in known[name]
+    ]
     made = report(resolved, outcomes, audit=audit, fail_on=fail_on)
     return {"lines": made.lines, "problems": made.problems}
 
 
 def _outcome(name: str, variables: Mapping[str, Any]) -> HostOutcome:
     """Return what the role registered for one host."""
-    asked = variables.get("_mx_delivery_asked") or {}
+    asked = variables["_mx_delivery_asked"]
     return HostOutcome(
         name=name,
-        domains=[parse_domain(domain) for domain in asked.get("domains", ())],
+        domains=[parse_domain(domain) for domain in asked["domains"]],
         enforced=variables.get("_mx_delivery_enforced"),
         tested=variables.get("_mx_delivery_tested"),
     )

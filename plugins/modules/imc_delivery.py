@@ -361,10 +361,12 @@ parts:
     registry_value: old
     service: old
 requests:
-  description: WinRM requests that were made for this task, but for closing the shell.
+  description:
+    - WinRM requests that the commands of this task took, three for each. Logging in and opening and
+      closing the shell take up to five more.
   returned: success
   type: int
-  sample: 7
+  sample: 3
 """
 
 from ..module_utils.adapter import run_module

@@ -156,6 +156,17 @@ def test_a_program_can_be_added_and_taken_away(host: LabHost) -> None:
     assert host.run(r"C:\exchsrvr\bin\imccopy.exe").exit_code == 9009
 
 
+def test_somebody_else_can_act_before_a_command(host: LabHost) -> None:
+    host.fs.write_bytes(r"C:\f.txt", b"before\r\n")
+
+    def other_administrator(line: str) -> None:
+        host.fs.write_bytes(r"C:\f.txt", f"seen: {line}\r\n".encode())
+
+    host.on_command = other_administrator
+    assert host.run(r"type C:\f.txt").stdout == b"seen: type C:\\f.txt\r\n"
+    assert host.commands == [r"type C:\f.txt"]
+
+
 # -- another language ------------------------------------------------------------------------
 
 

@@ -18,6 +18,8 @@ from exchange_lab.windows.certificates import Certificate, TestAuthority
 from exchange_lab.windows.host import LabHost
 from exchange_lab.windows.remote_shell import Limits
 from exchange_lab.windows.winrm_server import Listener, Settings, WinRMServer
+from pypsrp.shell import Process, SignalCode, WinRS
+from pypsrp.wsman import WSMan
 from winrm.protocol import Protocol
 
 USER, PASSWORD = "Administrator", "Passw0rd!"
@@ -106,6 +108,27 @@ def test_basic_costs_one_plus_three_plus_one(basic: Listener) -> None:
 def test_a_domain_user_is_known_by_its_domain(ntlm: Listener) -> None:
     protocol = client(ntlm, username=r"CORP\ops", password="x y")
     assert one_command(protocol, "echo %USERNAME%")[0] == b"ops\r\n"
+
+
+def test_pypsrp_logs_in_by_negotiate(ntlm: Listener) -> None:
+    wsman = WSMan(
+        "127.0.0.1", port=ntlm.port, username=USER, password=PASSWORD, ssl=False, auth="negotiate"
+    )
+    with wsman, WinRS(wsman) as shell:
+        process = Process(shell, "hostname")
+        process.invoke()
+        process.signal(SignalCode.TERMINATE)
+    assert (process.stdout, process.rc) == (b"MAIL5A\r\n", 0)
+    assert ntlm.open_shells == 0
+
+
+@pytest.mark.parametrize(
+    "token", ["", "x", "AAAA", "TlRMTVNTUAABAAAA", "YIIAAA==", "TlRMTVNTUAADAAAA"]
+)
+def test_a_token_that_is_none_is_refused(ntlm: Listener, token: str) -> None:
+    headers = {"Authorization": f"Negotiate {token}"}
+    assert requests.post(ntlm.url, headers=headers, timeout=5).status_code == 401
+    assert one_command(client(ntlm), "hostname")[2] == 0
 
 
 @pytest.mark.parametrize("transport", ["ntlm", "basic"])

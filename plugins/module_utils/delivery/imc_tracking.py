@@ -38,6 +38,9 @@ _IDS, _SHORTEST_ID = 8, 8
 #: Bytes that a search may print, and seconds it may take.
 _MAX_OUTPUT, _TIMEOUT = 4_000_000, 120.0
 
+#: What is searched for: our tag, also identifiers tied to it, also the recipients.
+_TAG_ONLY, _WITH_RECIPIENTS = 0, 2
+
 _WORD = re.compile(r"[A-Za-z0-9._-]+")
 
 
@@ -104,7 +107,7 @@ class TrackingLogTracker:
         self._logs = list(logs[-1:])
         self._trail = Trail(run_tag)
         self._missing = 0
-        self._recipients = True
+        self._detail = _WITH_RECIPIENTS
         self.seen_log = ""
 
     def look(self, pending: Sequence[Probe]) -> Sight:
@@ -153,9 +156,9 @@ class TrackingLogTracker:
     ) -> dict[str, Section]:
         """Search the logs for the messages; the folder is listed by the same command."""
         sections = self._run(self._commands(pending, logs, start))
-        if sections is None and self._recipients:
+        while sections is None and self._detail > _TAG_ONLY:
             # Somebody's flood of mail to one of our recipients must not hide our own records.
-            self._recipients = False
+            self._detail -= 1
             sections = self._run(self._commands(pending, logs, start))
         if sections is None:
             raise CommandTimeout(
@@ -169,8 +172,10 @@ class TrackingLogTracker:
     ) -> dict[str, str]:
         folder = self._host.reach(self._host.tracking_dir)
         commands = {"folder": echo_if_exists(folder), "list": list_folder(folder)}
-        texts = [self._run_tag, *self._trail.search_texts(probe.tag for probe in pending)]
-        if self._recipients:
+        texts = [self._run_tag]
+        if self._detail > _TAG_ONLY:
+            texts += self._trail.search_texts(probe.tag for probe in pending)
+        if self._detail == _WITH_RECIPIENTS:
             # The recipient stands on a line of its own, and its report status with it.
             texts += sorted({p.recipient for p in pending if is_searchable(p.recipient)})
         for number, name in enumerate(logs, start):

@@ -189,7 +189,7 @@ def _refusal(state: HostState, setting: SettingPlan, table: TablePlan | None) ->
         return ""
     if state.table is not None and state.table.inexact:
         return f"the route table could not be read to the byte ({state.table.inexact})"
-    return why_unwritable(table.after)
+    return why_unwritable(table.after, table.before)
 
 
 def _recovery_warnings(marker: Marker | None) -> Iterator[str]:

@@ -155,14 +155,14 @@ class Transaction:
     def _apply(self, changes: Changes, new_table: TempFile | None) -> None:
         table = self.plan.table
         if new_table and table and self.before.table:
-            self.context.progress(f"{self.context.host}: writing {len(table.after.rows)} routes")
+            self.context.progress(f"writing {len(table.after.rows)} routes")
             changes.table = True
             put_table(self._reach, self.before.table.imccopy, Source(new_table), table.after)
         if self.plan.setting.changed:
             changes.setting = True
             put_setting(self._reach, self.plan.setting)
         if self.plan.service is not ServiceStep.NONE:
-            self.context.progress(f"{self.context.host}: restarting the service")
+            self.context.progress("restarting the service")
             self._restart(changes)
 
     def _restart(self, changes: Changes) -> None:

@@ -14,17 +14,19 @@ from .routes import Line, RoutesFile
 _LONGEST_LINE = 7_000  # a command line holds 8,191 characters, and has to name the file, too
 
 
-def why_unwritable(file: RoutesFile) -> str:
+def why_unwritable(file: RoutesFile, saved: RoutesFile) -> str:
     """Return why a file cannot be written byte for byte, naming the line; or nothing.
 
-    Only the end of the last line does not matter: ``echo`` always writes one.
+    The line is numbered as in ``saved``, which the administrator can look at, where it is from
+    there. Only the end of the last line does not matter: ``echo`` always writes one.
     """
     if file.utf16:
         return "the route table is saved as UTF-16, and only ANSI text can be written"
     lines = file.lines
     for number, line in enumerate(lines, start=1):
         if problem := _problem(line, last=number == len(lines)):
-            return f"line {number} of the saved route table {problem}: {line.text[:80]!a}"
+            where = saved.lines.index(line) + 1 if line in saved.lines else number
+            return f"line {where} of the saved route table {problem}: {line.text[:80]!a}"
     return ""
 
 

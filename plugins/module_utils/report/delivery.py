@@ -18,7 +18,7 @@ from enum import StrEnum
 from typing import Any
 
 from ..imc.desired import GONE_STATUSES, UNKNOWN_STATUSES
-from .text import columns, count, listed, words
+from .text import columns, count, listed, reason, words
 
 #: Domains shown one by one; of more, only those that are not simply all right.
 MOST_DOMAINS = 20
@@ -46,11 +46,7 @@ class HostOutcome:
     @property
     def failure(self) -> str:
         """Why nothing is known of this host, or nothing."""
-        if self.enforced is None:
-            return "was not looked at"
-        if self.enforced.get("failed") or self.enforced.get("unreachable"):
-            return str(self.enforced.get("msg") or "failed without a word")
-        return ""
+        return reason(self.name, self.enforced)
 
     @property
     def skipped(self) -> bool:
@@ -150,7 +146,7 @@ def _domain_lines(resolved: Mapping[str, Any]) -> Iterator[str]:
     pairs = sum(len(domain["pairs"]) for domain in domains)
     yield (
         f"{count(len(domains), 'domain')}, {count(pairs, 'pair')}"
-        f" ({count(stats['questions'], 'question')}, {stats['seconds']:.1f} s)"
+        f" ({count(stats['questions'], 'question')}, {stats['seconds']:.2f} s)"
     )
     shown = domains
     if len(domains) > MOST_DOMAINS:
@@ -246,14 +242,15 @@ def _problems(
             f"{count(len(host.enforced['worksheet']), 'row')} to enter by hand, since imccopy is"
             " not there (the result's worksheet has them)"
         )
-    yield from _test_problems(host.tested)
+    if not audit:
+        yield from _test_problems(host.tested)
 
 
 def _drift(enforced: Mapping[str, Any]) -> str:
     what = []
     if switch_changed(enforced):
         what.append("the search list switch")
-    domains = changed_domains(enforced)
+    domains = sorted(changed_domains(enforced))
     if domains:
         what.append(f"the routes of {listed(domains)}")
     return f"enforce would change {' and '.join(what) or 'the state of the service'}"

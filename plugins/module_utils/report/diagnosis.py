@@ -17,7 +17,7 @@ from typing import Any
 
 from ..imc.setting import VALUE_NAME
 from .delivery import changed_domains
-from .text import columns, count, listed, words
+from .text import count, listed, reason, words, wrapped
 
 #: Domains of one host that are explained; of more, how many there are.
 MOST_EXPLAINED = 20
@@ -37,12 +37,7 @@ class Patient:
     @property
     def failure(self) -> str:
         """Why nothing is known of this host, or nothing."""
-        for result in (self.info, self.queue, self.planned):
-            if result is None:
-                return "was not looked at"
-            if result.get("failed") or result.get("unreachable"):
-                return str(result.get("msg") or "failed without a word")
-        return ""
+        return reason(self.name, self.info, self.queue, self.planned)
 
     @property
     def appends(self) -> bool:
@@ -72,8 +67,8 @@ def diagnosis(
     lines: list[str] = []
     for patient in patients:
         lines += [*_host(patient, domains, suffixes), ""]
-    lines += [*_advice(patients, domains)]
-    return lines
+    lines += _advice(patients, domains)
+    return [part for line in lines for part in wrapped(line)]
 
 
 def _host(
@@ -96,7 +91,8 @@ def _host(
         yield from _domain(patient, one, domains.get(one["domain"]), suffixes)
     if len(queues) > MOST_EXPLAINED:
         yield f"  and {len(queues) - MOST_EXPLAINED} more domains"
-    for note in (*(info.get("notes") or ()), *(queue.get("notes") or ())):
+    # What the logs do not tell matters only where something waits.
+    for note in (*(info.get("notes") or ()), *((queue.get("notes") or ()) if queues else ())):
         yield f"  Note: {note}"
 
 
@@ -172,10 +168,8 @@ def _advice(patients: Sequence[Patient], domains: Mapping[str, Mapping[str, Any]
         yield "Nothing is left that this collection could do."
         return
     yield "What would help"
-    rows = []
     if appending:
-        rows.append(("switch the search list off on", listed(appending)))
+        yield f"  Switch the search list off on {listed(appending)}."
     if pinnable:
-        rows.append(("have among mx_delivery_domains", ", ".join(pinnable)))
-    yield from columns(rows)
+        yield f"  List in mx_delivery_domains: {', '.join(pinnable)}."
     yield "  postmaster.exchange.audit shows the change, postmaster.exchange.enforce makes it."

@@ -8,7 +8,9 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 MOST_LISTED = 4
 
@@ -24,8 +26,37 @@ def columns(rows: Sequence[Sequence[str]], *, indent: str = "  ", gap: str = "  
 
 
 def count(number: int, thing: str) -> str:
-    """Return ``1 host`` or ``3 hosts``."""
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+    """Return ``1 host``, ``3 hosts`` or ``3 addresses``."""
+    ending = "es" if thing.endswith("s") else "s"
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}{ending}"
+
+
+def reason(name: str, *results: Mapping[str, Any] | None) -> str:
+    """Return why the tasks of a host say nothing about it, or nothing if all do.
+
+    A result is None for a task that did not run. Where the host's name begins the text, it goes.
+    """
+    for result in results:
+        if result is None:
+            return "was not looked at"
+        if result.get("failed") or result.get("unreachable"):
+            said = str(result.get("msg") or "failed without a word")
+            return said.removeprefix(f"{name}: ")
+    return ""
+
+
+def wrapped(line: str, *, width: int = 100) -> list[str]:
+    """Return a line as several that are not too wide, further in than its own beginning."""
+    indent = " " * (len(line) - len(line.lstrip()))
+    return textwrap.wrap(
+        line,
+        width,
+        initial_indent="",
+        subsequent_indent=indent + "  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+    ) or [""]
 
 
 def listed(items: Iterable[str], *, most: int = MOST_LISTED) -> str:

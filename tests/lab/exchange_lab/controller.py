@@ -18,7 +18,6 @@ CONFIGURATION = """\
 inventory = inventory
 collections_path = {collections}
 callback_result_format = yaml
-display_skipped_hosts = false
 """
 """The ansible.cfg that the documentation recommends, and where the collection is."""
 

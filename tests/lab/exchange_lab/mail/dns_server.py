@@ -200,20 +200,17 @@ class DnsServer:
             transport.sendto(sending.wire, addr)
 
     async def _on_stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+        with contextlib.closing(writer), contextlib.suppress(EOFError, ConnectionError):
             while True:
                 size = int.from_bytes(await reader.readexactly(_LENGTH_OCTETS))
                 query = self._heard(await reader.readexactly(size), "tcp")
-                if query is None:
-                    break
-                planned = self._planned(query)
-                if planned and planned.fault is Fault.TRUNCATED_CLOSED:
+                planned = query and self._planned(query)
+                if query is None or (planned and planned.fault is Fault.TRUNCATED_CLOSED):
                     break
                 for sending in self._sendings(query, "tcp"):
                     await asyncio.sleep(sending.delay)
                     writer.write(len(sending.wire).to_bytes(_LENGTH_OCTETS) + sending.wire)
                 await writer.drain()
-        writer.close()
 
     def _heard(self, octets: bytes, transport: str) -> dns.message.Message | None:
         try:

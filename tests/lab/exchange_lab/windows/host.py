@@ -65,7 +65,8 @@ class LabHost:
     """A host. ``name`` is its computer name, ``users`` maps each login to its password.
 
     ``language`` is that of its messages (``en`` or ``de``); ``version`` that of Windows;
-    ``time_scale`` multiplies every wait on the host (0.1: ten times faster).
+    ``time_scale`` multiplies every wait on the host (0.1: ten times faster). ``on_command`` is
+    called with each command line before it runs: the place for another administrator's doings.
     """
 
     def __init__(
@@ -91,6 +92,7 @@ class LabHost:
         self.shares = {"C$": "C:\\", "ADMIN$": "C:\\Windows"}
         self.counters: dict[str, Callable[[], float]] = {}
         self.commands: list[str] = []
+        self.on_command: Callable[[str], object] = lambda _line: None
         self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
         self._programs: dict[str, Tool] = {}
         self._neighbours: dict[str, LabHost] = {}
@@ -152,6 +154,7 @@ class LabHost:
     def execute(self, command: str, shell: Shell, streams: Streams) -> int:
         """Run a command line in a shell as ``cmd /c`` does; -1073741510 when terminated."""
         self.commands.append(command)
+        self.on_command(command)
         try:
             return run_line(command, shell, streams)
         except Terminated:

@@ -250,7 +250,7 @@ class RemoteShells:
 
     def _signal(self, request: Request, shell: _OpenShell) -> bytes:
         command_id, command = self._running(request, shell, "rsp:Signal")
-        code = (request.text("rsp:Signal/rsp:Code") or "").rpartition("/")[2]
+        code = (request.text("rsp:Signal/rsp:Code") or "").rpartition("/")[2].lower()
         if code not in _SIGNALS:
             raise _invalid_parameter()
         command.stop()

@@ -24,6 +24,9 @@ _PROTOCOL = "application/HTTP-SPNEGO-session-encrypted"
 ENCRYPTED_TYPE = f'multipart/encrypted;protocol="{_PROTOCOL}";boundary="Encrypted Boundary"'
 _user_file_lock = threading.Lock()  # the library takes the credentials' file from the environment
 
+# What the library raises for tokens that are none, besides its own error.
+_TOKEN_ERRORS = (SpnegoError, ValueError, LookupError, AttributeError, TypeError, struct.error)
+
 Acceptor = Callable[[bytes], spnego.ContextProxy]
 """Makes the security context for a connection from its first token."""
 
@@ -92,7 +95,7 @@ class Authenticator:
             self._start(token)
         try:
             answer = self._step(token)
-        except (SpnegoError, ValueError, AttributeError, KeyError, struct.error) as exc:
+        except _TOKEN_ERRORS as exc:
             self._context = None
             raise LoginRefusedError(str(exc)) from exc
         return answer

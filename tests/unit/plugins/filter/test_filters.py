@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.postmaster.exchange.plugins.filter import (
+    delivery_diagnosis,
     delivery_report,
     domain_names,
     domains_to_test,
@@ -84,12 +85,24 @@ def test_delivery_report_reads_what_the_role_registered() -> None:
         "stats": {"questions": 1, "seconds": 0.0},
     }
     enforced = {"changed": False, "registry": {}, "routes": {"before": [], "after": []}}
+    asked = {"_mx_delivery_asked": {"domains": ["NESTLE.com"]}}
     variables: dict[str, dict[str, Any]] = {
-        "a": {"_mx_delivery_asked": {"domains": ["NESTLE.com"]}, "_mx_delivery_enforced": enforced},
-        "b": {},
+        "a": {**asked, "_mx_delivery_enforced": enforced},
+        "b": asked,
+        "of a later batch": {},
     }
     made = delivery_report.FilterModule().filters()["delivery_report"](
-        resolved, variables, ["a", "b"], fail_on=["loop"]
+        resolved, variables, list(variables), fail_on=["loop"]
     )
     assert made["problems"] == {"a": "loop: nestle.com", "b": "was not looked at"}
     assert "  a     1 unknown  in place     not touched  none" in made["lines"]
+    assert not any("later" in line for line in made["lines"])
+
+
+def test_delivery_diagnosis_reads_what_the_role_registered() -> None:
+    refused = {"failed": True, "msg": "a: no answer."}
+    variables = {"a": {"_mx_delivery_info": refused}, "of a later batch": {}}
+    explain = delivery_diagnosis.FilterModule().filters()["delivery_diagnosis"]
+    lines = explain({"domains": []}, variables, list(variables), suffixes=["hq.example"])
+    assert lines[0] == "a: no answer."
+    assert not any("later" in line for line in lines)

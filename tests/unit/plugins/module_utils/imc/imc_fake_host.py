@@ -33,6 +33,10 @@ EMPTY_TABLE = b"[Header]\r\nVersion=1\r\n\r\n[Routes]\r\nDeliveryRouting=\r\nDef
 Reply = tuple[int, bytes]
 
 
+class PowerCut(BaseException):
+    """The controller dies in the middle of a run."""
+
+
 def table(*rows: str) -> bytes:
     """Return a routes file with these rows."""
     if not rows:
@@ -47,6 +51,8 @@ class FakeHost:
 
     ``faults`` maps the number of a command line (from 1) to what goes wrong with it: ``exit 1``,
     or ``lost``/``timeout``/``gone`` with ``before`` or ``after`` the commands had their effect.
+    ``hooks`` answer in place of a program, or return None; ``current`` is the command they are
+    asked about. ``power_lasts`` is for how many command lines the controller has power.
     """
 
     host: str = "mail5-a"
@@ -71,6 +77,8 @@ class FakeHost:
     unreachable: bool = False
     requests: int = 0
     clock: float = 0.0
+    current: str = ""
+    power_lasts: int | None = None
 
     def __post_init__(self) -> None:
         if self.state == 4 and self.loaded is None:
@@ -101,6 +109,8 @@ class FakeHost:
     ) -> Completed:
         """Run a command line, or fail as ordered."""
         assert len(command) <= COMMAND_LINE_LIMIT
+        if len(self.lines) == self.power_lasts:
+            raise PowerCut
         self.lines.append(command)
         self.requests += 3
         if self.unreachable:
@@ -159,6 +169,7 @@ class FakeHost:
         return self._program(words)
 
     def _program(self, words: list[str]) -> Reply:
+        self.current = " ".join(words)
         name, args = words[0], [word.strip('"') for word in words[1:]]
         if name in self.hooks and (reply := self.hooks[name](self)) is not None:
             return reply

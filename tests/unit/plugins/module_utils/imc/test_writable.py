@@ -16,7 +16,8 @@ GOOD = (
 
 
 def why(content: bytes) -> str:
-    return why_unwritable(RoutesFile.parse(content))
+    file = RoutesFile.parse(content)
+    return why_unwritable(file, file)
 
 
 def test_the_documented_format_and_plain_unknown_lines_can_be_written() -> None:

@@ -81,7 +81,7 @@ def test_a_run_that_changed_a_host() -> None:
     made = report(resolved(nestle_com="ok"), [host])
     assert made.problems == {}
     assert made.lines == [
-        "1 domain, 2 pairs (7 questions, 0.2 s)",
+        "1 domain, 2 pairs (7 questions, 0.25 s)",
         "  nestle.com  192.0.2.25, 192.0.2.26",
         "",
         "1 host",
@@ -201,7 +201,7 @@ def test_of_many_domains_only_those_that_are_not_all_right_are_shown() -> None:
     many = resolved(**{f"d{number}_example": "ok" for number in range(MOST_DOMAINS)}, x="null_mx")
     lines = report(many, []).lines
     assert lines[:3] == [
-        f"{MOST_DOMAINS + 1} domains, {2 * MOST_DOMAINS} pairs (7 questions, 0.2 s)",
+        f"{MOST_DOMAINS + 1} domains, {2 * MOST_DOMAINS} pairs (7 questions, 0.25 s)",
         "  x  takes no mail (null MX)",
         "",
     ]

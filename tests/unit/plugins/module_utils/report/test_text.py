@@ -18,6 +18,7 @@ def test_cells_begin_below_each_other() -> None:
 
 def test_one_thing_is_singular() -> None:
     assert [text.count(number, "host") for number in (0, 1, 2)] == ["0 hosts", "1 host", "2 hosts"]
+    assert text.count(2, "address") == "2 addresses"
 
 
 def test_a_long_list_ends_with_how_many_more_there_are() -> None:

@@ -1,0 +1,100 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Backups on the controller."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from ansible_collections.postmaster.exchange.plugins.module_utils.errors import ExchangeError
+from ansible_collections.postmaster.exchange.plugins.module_utils.imc.backup import (
+    discard,
+    find,
+    make_folder,
+    write,
+)
+
+NOW = datetime(2026, 11, 23, 11, 45, tzinfo=UTC)
+
+
+def test_a_backup_is_private_and_complete(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "new" / "backups", "mail5-a", NOW)
+    assert folder.path == tmp_path / "new/backups/mail5-a/2026-11-23T114500Z"
+    write(folder, "mail5-a", {"host": "mail5-a"}, b"export", b"routes")
+    assert {path.name: path.read_bytes()[:6] for path in folder.path.iterdir()} == {
+        "backup.json": b'{\n  "h',
+        "routes.txt": b"routes",
+        "parameters.reg": b"export",
+    }
+    for path in (tmp_path / "new", folder.path.parent, folder.path):
+        assert path.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in folder.path.iterdir()} == {0o600}
+
+
+def test_two_backups_of_one_second_are_two(tmp_path: Path) -> None:
+    names = [make_folder(tmp_path, "a", NOW).stamp for _ in range(3)]
+    assert names == ["2026-11-23T114500Z", "2026-11-23T114500Z-2", "2026-11-23T114500Z-3"]
+
+
+@pytest.mark.parametrize("host", ["../../etc", "a/b", "..", ".hidden", "", "a\nb", "mail5:a"])
+def test_no_name_of_a_host_leads_elsewhere(host: str, tmp_path: Path) -> None:
+    folder = make_folder(tmp_path, host, NOW)
+    assert folder.path.resolve().parent.parent == tmp_path.resolve()
+
+
+@pytest.mark.parametrize("file", [0, 1, 2])
+def test_a_full_disk_leaves_nothing_behind(
+    file: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+
+    def full(_handle: int) -> None:
+        calls.append(1)
+        if len(calls) > file:
+            raise OSError(28, "No space left on device")
+
+    folder = make_folder(tmp_path, "mail5-a", NOW)
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(ExchangeError, match="No space left on device") as caught:
+        write(folder, "mail5-a", {}, b"export", b"routes")
+    assert "backup_dir" in caught.value.hint
+    assert not folder.path.exists()
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "backups").write_text("a file")
+    with pytest.raises(ExchangeError, match="the backup cannot be written"):
+        make_folder(tmp_path / "backups", "mail5-a", NOW)
+
+
+def _backups(base: Path, *names: str) -> None:
+    for name in names:
+        (base / name).mkdir(parents=True)
+        (base / name / "backup.json").write_text(json.dumps({}))
+
+
+def test_how_a_backup_is_named(tmp_path: Path) -> None:
+    stamps = ["2026-11-23T114500Z", "2026-11-23T114500Z-2", "2026-11-23T114500Z-10"]
+    _backups(tmp_path / "mail5-a", *stamps)
+    _backups(tmp_path / "mail5-b", "2027-01-01T000000Z")
+    (tmp_path / "mail5-a" / "2028-01-01T000000Z").mkdir()  # not complete
+    newest = tmp_path / "mail5-a" / stamps[2]
+    assert find(tmp_path, "mail5-a") == newest
+    assert find(tmp_path / "mail5-a", "mail5-a") == newest
+    assert find(newest / "backup.json", "mail5-a") == newest
+    assert find(tmp_path / "mail5-a" / stamps[0], "mail5-a").name == stamps[0]
+    assert find(tmp_path / stamps[0], "mail5-a") == tmp_path / "mail5-a" / stamps[0]
+    for path in (tmp_path / "none", tmp_path / "mail5-a" / "2028-01-01T000000Z", tmp_path):
+        with pytest.raises(ExchangeError, match="no backup of this host"):
+            find(path, "mail5-c")
+
+
+def test_discarding_never_fails(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path, "a", NOW)
+    discard(folder)
+    discard(folder)
+    assert not folder.path.exists()

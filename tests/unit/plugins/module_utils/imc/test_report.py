@@ -1,0 +1,92 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a person reads: diff, worksheet, result."""
+
+from __future__ import annotations
+
+from ansible_collections.postmaster.exchange.plugins.module_utils.imc.desired import (
+    Desired,
+    Route,
+    SearchList,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils.imc.plan import (
+    ManualRow,
+    Policy,
+    make_plan,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils.imc.report import (
+    diff,
+    result,
+    worksheet_text,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils.imc.routes import RoutesFile
+from ansible_collections.postmaster.exchange.plugins.module_utils.imc.state import (
+    HostState,
+    Service,
+    ServiceState,
+    Table,
+)
+from imc_fake_host import table
+
+CONTENT = table(
+    "aol.com;198.51.100.9;0", "partner.corp;10.1.2.3;0", "slow.example;192.0.2.9;7", "odd one"
+)
+STATE = HostState(
+    service=Service(ServiceState.RUNNING, 2),
+    value=None,
+    table=Table("imccopy", CONTENT, RoutesFile.parse(CONTENT)),
+)
+DESIRED = Desired(
+    SearchList.DISABLED,
+    (
+        Route("aol.com", ("198.51.100.12",)),
+        Route("nestle.com", ("192.0.2.25", "192.0.2.26")),
+        Route("slow.example", (), "temporary_failure"),
+    ),
+)
+
+
+def test_the_diff_is_columns_with_the_reason_why_a_row_stays() -> None:
+    registry, routes = diff(make_plan(STATE, DESIRED, Policy()), "mail5-a")
+    assert registry == {
+        "before_header": "mail5-a: MSExchangeIMC Parameters",
+        "after_header": "mail5-a: MSExchangeIMC Parameters",
+        "before": "DisableResolverSearchList (absent)\n",
+        "after": "DisableResolverSearchList REG_DWORD 1\n",
+    }
+    assert routes["before_header"] == "mail5-a: delivery routes"
+    assert routes["before"] == (
+        "aol.com       198.51.100.9\n"
+        "partner.corp  10.1.2.3          (not managed, kept)\n"
+        "slow.example  192.0.2.9 flag 7  (temporary failure, kept)\n"
+        "odd one  (not managed, kept)\n"
+    )
+    assert routes["after"] == (
+        "aol.com       198.51.100.12\n"
+        "partner.corp  10.1.2.3          (not managed, kept)\n"
+        "slow.example  192.0.2.9 flag 7  (temporary failure, kept)\n"
+        "odd one  (not managed, kept)\n"
+        "nestle.com    192.0.2.25\n"
+        "nestle.com    192.0.2.26\n"
+    )
+
+
+def test_the_result_tells_registry_and_routes_as_data() -> None:
+    facts = result(make_plan(STATE, DESIRED, Policy()), STATE, "mail5-a")
+    assert facts["registry"] == {
+        "before": None,
+        "after": {"name": "DisableResolverSearchList", "type": "REG_DWORD", "data": 1},
+    }
+    assert facts["routes"]["before"][0] == {
+        "domain": "aol.com",
+        "address": "198.51.100.9",
+        "flag": "0",
+    }
+    assert facts["routes"]["before"][3] == {"raw": "odd one"}
+    assert len(facts["routes"]["after"]) == 6
+
+
+def test_a_worksheet_is_in_columns() -> None:
+    rows = [ManualRow("enter", "nestle.com", "192.0.2.25"), ManualRow("remove", "a.example")]
+    assert worksheet_text(rows) == "enter   nestle.com  192.0.2.25\nremove  a.example"
