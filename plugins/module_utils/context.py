@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from .remote.cmdlets import CmdletSession
 from .remote.session import Session
 
 
@@ -29,12 +30,14 @@ class Context:
     """Where and how an engine runs.
 
     ``host`` is the name the administrator uses for the host (the inventory's), ``address`` the name
-    or address it is reached by, empty where none is known. ``basedir`` is the folder against which
+    or address it is reached by, empty where none is known. ``cmdlets`` makes a session with
+    Exchange's PowerShell, or returns the one it made. ``basedir`` is the folder against which
     relative controller paths count (the playbook's), ``now`` the clock (UTC).
     """
 
     host: str
     session: Session | None = None
+    cmdlets: Callable[[], CmdletSession] | None = None
     address: str = ""
     check_mode: bool = False
     diff: bool = False
@@ -47,3 +50,12 @@ class Context:
         if self.session is None:
             raise RuntimeError("this engine works on a host and was started without a session")
         return self.session
+
+    def need_cmdlets(self) -> CmdletSession:
+        """Return the session with Exchange's PowerShell; nothing is sent before its first cmdlet.
+
+        Raises InvalidInput where the options do not say how to reach it.
+        """
+        if self.cmdlets is None:
+            raise RuntimeError("this engine runs cmdlets and was started without an endpoint")
+        return self.cmdlets()

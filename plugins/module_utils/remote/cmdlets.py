@@ -8,29 +8,40 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ..errors import ExchangeError
 
+_NAME = re.compile(r"[A-Z][A-Za-z]+-[A-Z][A-Za-z0-9]+\Z")
+_PARAMETER = re.compile(r"[A-Z][A-Za-z0-9]+\Z")
+
 
 @dataclass(frozen=True, slots=True)
 class Cmdlet:
     """A cmdlet with its parameters; values are text, numbers, booleans or lists of text.
 
-    A parameter whose value is ``None`` is a switch.
+    ``None`` is PowerShell's ``$null``: it empties a property. A switch is given as a boolean.
     """
 
     name: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Refuse what is no name, so that no syntax can pass for one."""
+        if not _NAME.match(self.name) or not all(map(_PARAMETER.match, self.parameters)):
+            raise ValueError(f"{self.name!r} or one of its parameters is no name")
+
 
 class CmdletError(ExchangeError):
     """Exchange refused a cmdlet: its own words, and its error id for those who search for it."""
 
-    def __init__(self, message: str, *, cmdlet: str, error_id: str = "", reason: str = "") -> None:
-        super().__init__(message, details={"cmdlet": cmdlet, "error_id": error_id})
+    def __init__(
+        self, message: str, *, cmdlet: str, error_id: str = "", reason: str = "", hint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint, details={"cmdlet": cmdlet, "error_id": error_id})
         self.cmdlet = cmdlet
         self.error_id = error_id
         self.reason = reason
