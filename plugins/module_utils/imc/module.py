@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..backups import find
 from ..context import Context
 from ..errors import ExchangeError
-from .backup import find
 from .desired import State
 from .gather import MissingService, gather
 from .plan import Plan, Saved, make_plan

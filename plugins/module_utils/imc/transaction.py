@@ -15,11 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
+from .. import backups
 from ..context import Context
 from ..errors import ExchangeError, HostUnreachable, SessionLost
 from ..remote import files
 from ..remote.session import Session
-from . import backup, hostbackup
+from . import hostbackup
+from .backup import write
 from .gather import gather
 from .hostbackup import HostBackup
 from .layout import Layout, TempFile
@@ -103,7 +105,7 @@ class Transaction:
 
     def _prepare(self) -> tuple[Changes, TempFile | None]:
         """Make the backups, the new table as a file, and the note; or leave nothing behind."""
-        folder = backup.make_folder(self.backup_dir, self.context.host, self.context.now())
+        folder = backups.make_folder(self.backup_dir, self.context.host, self.context.now())
         saved: HostBackup | None = None
         new_table = self.layout.temp_file() if self.plan.changes_table else None
         try:
@@ -119,7 +121,7 @@ class Transaction:
                 self._write_table(new_table)
             self._write_marker(saved)
         except ExchangeError as error:
-            backup.discard(folder)
+            backups.discard(folder)
             if not isinstance(error, HostUnreachable):
                 self._discard(saved, new_table)
             raise untouched(error) from error
@@ -136,9 +138,9 @@ class Transaction:
         if new_table:
             files.discard_file(self._session, new_table.seen)
 
-    def _save_on_controller(self, folder: backup.Folder, saved: HostBackup) -> None:
+    def _save_on_controller(self, folder: backups.Folder, saved: HostBackup) -> None:
         known = facts(self.origin, self.before, now=self.context.now(), host_folder=saved.folder)
-        backup.write(folder, self.context.host, known, saved.export, saved.routes)
+        write(folder, self.context.host, known, saved.export, saved.routes)
 
     def _write_table(self, new_table: TempFile) -> None:
         if self.plan.table:

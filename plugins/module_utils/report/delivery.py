@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from ..imc.desired import GONE_STATUSES, UNKNOWN_STATUSES
+from ..wanted_routes import GONE_STATUSES, UNKNOWN_STATUSES
 from .text import columns, count, listed, reason, words
 
 #: Domains shown one by one; of more, only those that are not simply all right.
