@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from ansible.module_utils.basic import AnsibleModule
 
 from .context import Context
-from .errors import ExchangeError, HostUnreachable
+from .errors import ExchangeError, HostUnreachable, InvalidInput
 from .remote import endpoint
 from .remote.cmdlets import CmdletSession
 from .remote.options import CONNECTION_SPEC, from_params, merged
@@ -125,6 +125,7 @@ def _run(
     module: AnsibleModule, engine: Engine, *, needs_session: bool, connects: Connector | None
 ) -> dict[str, Any]:
     session: Session | None = None
+    no_session: ExchangeError | None = None
     connection = (module.params["connection"] or {}) if needs_session else {}
     explicit = (module.params["endpoint"] or {}) if connects else {}
     host = str(connection.get("host") or explicit.get("host") or "localhost")
@@ -132,11 +133,17 @@ def _run(
     if connects:
         cmdlets = cmdlets_by(connects, explicit, endpoint.inherited(connection), host)
     try:
-        if needs_session and (connection or not explicit):
-            session = connect(from_params(connection))
+        if needs_session:
+            try:
+                session = connect(from_params(connection))
+            except InvalidInput as error:
+                if not explicit:
+                    raise
+                no_session = error  # cmdlets may be all that the engine needs
         context = Context(
             host=host,
             session=session,
+            no_session=no_session,
             cmdlets=cmdlets,
             address="" if host == "localhost" else host,
             check_mode=module.check_mode,

@@ -320,11 +320,12 @@ msg:
 from ..module_utils.adapter import run_module
 from ..module_utils.delivery.run_delivery_test import run
 from ..module_utils.delivery.specs import DELIVERY_TEST_SPEC
+from ..module_utils.remote.psrp import connect
 
 
 def main() -> None:
     """Run as a module, on the machine of the task's connection."""
-    run_module(DELIVERY_TEST_SPEC, run)
+    run_module(DELIVERY_TEST_SPEC, run, connects=connect)
 
 
 if __name__ == "__main__":

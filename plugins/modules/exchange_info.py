@@ -197,11 +197,12 @@ notes:
 from ..module_utils.adapter import run_module
 from ..module_utils.delivery.run_exchange_info import run
 from ..module_utils.delivery.specs import EXCHANGE_INFO_SPEC
+from ..module_utils.remote.psrp import connect
 
 
 def main() -> None:
     """Run as a module, on the machine of the task's connection."""
-    run_module(EXCHANGE_INFO_SPEC, run)
+    run_module(EXCHANGE_INFO_SPEC, run, connects=connect)
 
 
 if __name__ == "__main__":

@@ -274,11 +274,12 @@ notes:
 from ..module_utils.adapter import run_module
 from ..module_utils.delivery.run_queue_info import run
 from ..module_utils.delivery.specs import QUEUE_INFO_SPEC
+from ..module_utils.remote.psrp import connect
 
 
 def main() -> None:
     """Run as a module, on the machine of the task's connection."""
-    run_module(QUEUE_INFO_SPEC, run)
+    run_module(QUEUE_INFO_SPEC, run, connects=connect)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ from ..module_utils.adapter import (
     outcome,
 )
 from ..module_utils.context import Context
-from ..module_utils.errors import ExchangeError
+from ..module_utils.errors import ExchangeError, InvalidInput
 from ..module_utils.remote import endpoint, options
 from ..module_utils.remote.session import Session
 from ..module_utils.remote.winrs import WinrsSession, connect
@@ -113,6 +113,7 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
         self, params: Mapping[str, Any], variables: Mapping[str, Any]
     ) -> dict[str, Any]:
         session: Session | None = None
+        no_session: ExchangeError | None = None
         cmdlets: Cmdlets | None = None
         address = ""
         explicit = params.get("connection") or {}
@@ -121,10 +122,16 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
             if self.connects is not None:
                 cmdlets, address = self._cmdlets(self.connects, params, name, variables)
             if self.needs_session:
-                session, address = self._session(explicit, name, variables)
+                try:
+                    session, address = self._session(explicit, name, variables)
+                except InvalidInput as error:
+                    if self.connects is None:
+                        raise
+                    no_session = error  # cmdlets may be all that the engine needs
             context = Context(
                 host=name,
                 session=session,
+                no_session=no_session,
                 cmdlets=cmdlets,
                 address=address,
                 check_mode=self._task.check_mode,

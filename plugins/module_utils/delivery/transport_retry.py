@@ -1,0 +1,110 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Asking Exchange to send waiting mail now, by the routes it has now.
+
+A queue that is only retried goes to its old next hop. So it is resubmitted: its messages go back to
+the categorizer, which routes them anew ("Retry-Queue", parameter Resubmit). Exchange takes that for
+queues in the state Retry, and for *Unreachable*.
+
+This file is private to the collection postmaster.exchange.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from ..errors import ExchangeError
+from ..remote.cmdlets import Cmdlet, CmdletError, CmdletSession
+from .transport_queue import Queue, read_queues
+from .transport_servers import Server
+from .transport_waiting import Waiting, look
+
+#: Messages that are read to learn which domains a queue is for.
+_MOST_MESSAGES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """A queue to retry, and which of the domains asked for it holds mail for."""
+
+    queue: Queue
+    domains: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, object]:
+        return {
+            "queue": self.queue.identity,
+            "domains": list(self.domains),
+            "messages": self.queue.messages,
+            "last_error": self.queue.error.line if self.queue.error else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """What to retry, and what cannot be."""
+
+    chosen: tuple[Retry, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def find_retries(
+    session: CmdletSession, servers: Sequence[Server], domains: Collection[str]
+) -> Retries:
+    """Return the queues of all servers that hold mail for the domains and can be retried."""
+    names = [server.name for server in servers]
+    waiting = look(session, names, most_messages=_MOST_MESSAGES, ages=False)
+    found = [(queue, _wanted(waiting, queue, domains)) for queue in waiting.queues]
+    notes = list(waiting.notes)
+    notes += [
+        f"The queue {queue.identity} is suspended and was left alone ({', '.join(wanted)})."
+        for queue, wanted in found
+        if wanted and queue.suspended
+    ]
+    if waiting.unread:
+        notes.append(
+            f"{waiting.unread} messages were not looked into; a queue of theirs may not be retried."
+        )
+    return Retries(
+        tuple(Retry(queue, wanted) for queue, wanted in found if wanted and queue.waits),
+        tuple(notes),
+    )
+
+
+def _wanted(waiting: Waiting, queue: Queue, domains: Collection[str]) -> tuple[str, ...]:
+    return tuple(domain for domain in waiting.domains_of(queue) if domain in domains)
+
+
+def retry(
+    session: CmdletSession, retries: Sequence[Retry], progress: Callable[[str], None]
+) -> None:
+    """Resubmit the queues. Raises ExchangeError that names those which were not.
+
+    A queue that Exchange emptied or began to send meanwhile needs it no more.
+    """
+    refused: dict[str, CmdletError] = {}
+    done: list[Retry] = []
+    for one in retries:
+        progress(f"resubmitting the queue {one.queue.identity}")
+        parameters = {"Identity": one.queue.identity, "Resubmit": True, "Confirm": False}
+        try:
+            session.invoke(Cmdlet("Retry-Queue", parameters))
+        except CmdletError as error:
+            if _still_waits(session, one.queue):
+                refused[one.queue.identity] = error
+                continue
+        done.append(one)
+    if refused:
+        told = "; ".join(f"{name} ({error.message})" for name, error in refused.items())
+        raise ExchangeError(
+            f"{session.host}: {len(refused)} of {len(retries)} queues were not retried: {told}."
+            " No test message was sent.",
+            hint="The account needs the role Transport Queues.",
+            details={"changed": bool(done), "retried": [one.as_dict() for one in done]},
+        )
+
+
+def _still_waits(session: CmdletSession, queue: Queue) -> bool:
+    queues, _cut = read_queues(session, queue.server)
+    return any(other.identity == queue.identity and other.waits for other in queues)
