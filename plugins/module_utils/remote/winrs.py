@@ -14,7 +14,6 @@ import math
 import re
 import time
 import traceback
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
@@ -120,23 +119,20 @@ def _protocol(options: ConnectionOptions) -> Any:
         raise MissingLibrary(
             missing_required_lib("pywinrm >= 0.5"), details={"exception": LIBRARY_ERROR}
         )
-    with warnings.catch_warnings():
-        # pywinrm's warning about a proxy of the environment shows its URL, and so its password.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        protocol: Any = winrm.protocol.Protocol(
-            endpoint=options.endpoint,
-            transport=options.transport,  # type: ignore[arg-type]
-            username=options.user,
-            password=options.password,
-            ca_trust_path=options.ca_cert or "legacy_requests",
-            cert_pem=options.client_cert,
-            cert_key_pem=options.client_key,
-            server_cert_validation=options.cert_validation,  # type: ignore[arg-type]
-            message_encryption=options.message_encryption,  # type: ignore[arg-type]
-            proxy=options.proxy or "legacy_requests",
-            operation_timeout_sec=max(1, options.connect_timeout - _READ_MARGIN),
-            read_timeout_sec=options.connect_timeout,
-        )
+    protocol: Any = winrm.protocol.Protocol(
+        endpoint=options.endpoint,
+        transport=options.transport,  # type: ignore[arg-type]
+        username=options.user,
+        password=options.password,
+        ca_trust_path=options.ca_cert or "legacy_requests",
+        cert_pem=options.client_cert,
+        cert_key_pem=options.client_key,
+        server_cert_validation=options.cert_validation,  # type: ignore[arg-type]
+        message_encryption=options.message_encryption,  # type: ignore[arg-type]
+        proxy=options.proxy or "legacy_requests",
+        operation_timeout_sec=max(1, options.connect_timeout - _READ_MARGIN),
+        read_timeout_sec=options.connect_timeout,
+    )
     guard(protocol.transport)
     return protocol
 
@@ -309,7 +305,8 @@ class WinrsSession:
 
     def _translated(self, error: Exception, *, opening: bool) -> ExchangeError:
         cause = self._cause(error)
-        if getattr(error, "wmierror_code", None) == _OPERATIONS_USED_UP and not opening:
+        codes = (getattr(error, "wmierror_code", None), getattr(error, "wsman_fault_code", None))
+        if _OPERATIONS_USED_UP in codes and not opening:
             return _OperationsUsedUp(f"{self.host}: {cause.sentence}.", hint=cause.hint)
         if cause.missing_library:
             return MissingLibrary(f"{self.host}: {cause.sentence}.", hint=cause.hint)
