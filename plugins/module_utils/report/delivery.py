@@ -219,7 +219,7 @@ def _test_cell(tested: Mapping[str, Any] | None) -> str:
         return "none"
     if "results" not in tested:
         return "failed"
-    verdicts = Counter(str(result["verdict"]) for result in tested["results"])
+    verdicts = Counter(words(result["verdict"]) for result in tested["results"])
     return ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items()) or "none"
 
 
