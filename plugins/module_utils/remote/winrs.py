@@ -42,7 +42,7 @@ except ImportError:
 
 #: Text is UTF-8 in our shells.
 CODE_PAGE = 65001
-#: Seconds between the end of an operation on the host and the moment we stop reading.
+#: Seconds, at least, between the end of an operation on the host and the end of our patience.
 _READ_MARGIN = 5
 #: Seconds to spend on the deletion of a shell that may be gone.
 _PARTING_TIMEOUT = 5
@@ -160,6 +160,7 @@ class WinrsSession:
         self._protocol: Any = None
         self._shell = ""
         self._broken = False
+        self._margin = _READ_MARGIN
         self._meters: list[Meter] = []
 
     @property
@@ -173,13 +174,14 @@ class WinrsSession:
         """Run one command line; see ``session.Session``.
 
         After more than ``max_output`` bytes, or ``timeout`` seconds, the command is terminated. A
-        cut answer has the exit code -1. A host that stops answering at all is noticed at most
-        ``_READ_MARGIN`` seconds later.
+        cut answer has the exit code -1. A host that stops answering at all is noticed as much later
+        as the connection's read timeout is longer than its operation timeout.
         """
         _check_line(command)
         self._open()
         deadline = time.monotonic() + timeout
         patience = self._protocol.operation_timeout_sec, self._protocol.transport.read_timeout_sec
+        self._margin = max(_READ_MARGIN, patience[1] - patience[0])
         try:
             command_id = self._start(command, deadline)
             return self._collect(command_id, deadline, timeout, max_output)
@@ -276,7 +278,7 @@ class WinrsSession:
         """Let the host hold an answer back no longer than until our own deadline."""
         left = math.ceil(deadline - time.monotonic())
         seconds = min(max(1, left), winrm.protocol.Protocol.DEFAULT_OPERATION_TIMEOUT_SEC)
-        self._set_patience(seconds, seconds + _READ_MARGIN)
+        self._set_patience(seconds, seconds + self._margin)
 
     def _set_patience(self, operation: float, read: float) -> None:
         self._protocol.operation_timeout_sec = operation
