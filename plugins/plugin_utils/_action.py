@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.errors import UnsupportedError
@@ -68,10 +67,11 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
             )
             return result
         if self._task.async_val:
-            raise AnsibleActionFail(
+            message = (
                 f"{self._task.action} runs on the controller for this connection and cannot be "
                 "asynchronous. Hosts are worked on in parallel as 'forks' allows."
             )
+            return {"failed": True, "msg": message}
         return self._run_in_process(variables)
 
     def _in_process(self) -> bool:

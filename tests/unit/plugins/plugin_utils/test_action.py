@@ -11,7 +11,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible.errors import AnsibleActionFail
 from ansible_collections.postmaster.exchange.plugins.module_utils.context import Context
 from ansible_collections.postmaster.exchange.plugins.module_utils.errors import (
     ExchangeError,
@@ -104,6 +103,7 @@ def action(
         SimpleNamespace(),
         SimpleNamespace(get_basedir=lambda: "/srv/play"),
         SimpleNamespace(template=lambda value: value),
+        shared_loader_obj=None,
     )
     made._execute_module = lambda **named: {"module": named}
     return made
@@ -221,8 +221,10 @@ def test_without_a_session_there_is_no_option_connection() -> None:
 
 
 def test_async_on_the_controller_is_refused_clearly() -> None:
-    with pytest.raises(AnsibleActionFail, match="cannot be asynchronous"):
-        run(action({"name": "a"}, async_val=30))
+    result = run(action({"name": "a"}, async_val=30))
+    assert result["failed"]
+    assert "cannot be asynchronous" in result["msg"]
+    assert Probe.seen == []
 
 
 @pytest.mark.parametrize(
@@ -231,7 +233,7 @@ def test_async_on_the_controller_is_refused_clearly() -> None:
         ({}, "missing required arguments: name"),
         (
             {"name": "a", "nmae": "b"},
-            "for (postmaster.exchange.probe) module: nmae. Supported parameters include: connection,",
+            "for (postmaster.exchange.probe) module: nmae. Supported parameters include: conn",
         ),
         ({"name": "a", "count": "many"}, "argument 'count' is of type"),
         ({"name": "a", "token": "tok-1", "other": "y"}, "mutually exclusive: token|other"),
