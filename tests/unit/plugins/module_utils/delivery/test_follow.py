@@ -87,9 +87,9 @@ def test_it_ends_as_soon_as_every_message_has_left() -> None:
     outcome, news, time = run(script, "a")
 
     assert verdict_of(outcome.followed[0].observations) is Verdict.DELIVERED
-    assert outcome.followed[0].seconds == 5.0
-    assert time.now == 5.0
-    assert news == ["a.example: queued after 0 s (1010 queued)", "a.example: delivered after 5 s"]
+    assert outcome.followed[0].seconds == 1.0
+    assert time.now == 1.0
+    assert news == ["a.example: queued after 0 s (1010 queued)", "a.example: delivered after 1 s"]
 
 
 def test_only_messages_without_a_final_verdict_are_asked_for() -> None:
@@ -99,13 +99,13 @@ def test_only_messages_without_a_final_verdict_are_asked_for() -> None:
     assert script.asked == [["a", "b"], ["b"]]
 
 
-def test_the_last_look_is_at_the_deadline_not_before() -> None:
+def test_the_first_looks_come_soon_and_the_last_one_at_the_deadline() -> None:
     script = Script(iter([]))
-    outcome, _, time = run(script, "a", deadline=12.0)
+    outcome, _, time = run(script, "a", deadline=19.0)
 
-    assert time.naps == [5.0, 5.0, 2.0]
-    assert len(script.asked) == 4
-    assert outcome.seconds == 12.0
+    assert time.naps == [1.0, 2.0, 4.0, 5.0, 5.0, 2.0]
+    assert len(script.asked) == 7
+    assert outcome.seconds == 19.0
     assert verdict_of(outcome.followed[0].observations) is Verdict.UNKNOWN
 
 
