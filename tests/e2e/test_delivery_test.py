@@ -130,6 +130,7 @@ def test_check_mode_sends_nothing(start: Start, play: Play) -> None:
     assert results["test"]["changed"] is False
 
 
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
 def test_a_login_and_no_secret_shown(start: Start, play: Play) -> None:
     submission = Submission(users={"mx": SMTP_PASSWORD})
     login = {"user": "mx", "password": SMTP_PASSWORD, "cleartext_login": True}

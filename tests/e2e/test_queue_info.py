@@ -46,15 +46,8 @@ def test_stuck_domains_lead_to_their_pairs(lab: Lab, play: Play) -> None:
     )
     assert queue["counters"]["queued_outbound"] == 2
     assert queue["changed"] is False
-    assert {
-        "domain": "nestle.com",
-        "text": "mail.hq.example Mail loops back to this host",
-    }.items() <= {
-        key: value
-        for one in queue["failures"]
-        if one["domain"] == "nestle.com" and "loops" in one["text"]
-        for key, value in one.items()
-    }.items()
+    astray = [one["domain"] for one in queue["failures"] if "loops back" in one["text"]]
+    assert sorted(astray) == ["aol.com", "nestle.com"]
     assert [pair["address"] for pair in results["pairs"]["pairs"]][:3] == [
         "198.51.100.9",
         "198.51.100.12",
