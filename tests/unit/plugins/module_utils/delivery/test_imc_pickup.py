@@ -18,6 +18,9 @@ from ansible_collections.postmaster.exchange.plugins.module_utils.errors import 
     ExchangeError,
     SessionLost,
 )
+from ansible_collections.postmaster.exchange.plugins.module_utils.remote.session import (
+    Completed,
+)
 from delivery_fakes import ROOT, DirectSession, imc_host, probe, raising
 from exchange_lab.windows.host import LabHost
 
@@ -133,7 +136,7 @@ def test_what_cannot_be_moved_is_refused_and_removed(
 
 def test_a_shell_that_writes_something_else_sends_nothing(machine: LabHost) -> None:
     class Spoilt(DirectSession):
-        def run(self, command: str, **limits: object):  # type: ignore[no-untyped-def, override]
+        def run(self, command: str, **limits: float) -> Completed:  # type: ignore[override]
             return super().run(command.replace("^<", "(").replace("^>", ")"))
 
     session = Spoilt(machine)
