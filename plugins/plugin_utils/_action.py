@@ -21,7 +21,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ..module_utils.adapter import Engine, failed, full_spec, outcome
+from ..module_utils.adapter import failed, full_spec, outcome
 from ..module_utils.context import Context
 from ..module_utils.errors import ExchangeError
 from ..module_utils.remote import options
@@ -45,7 +45,7 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
     """
 
     argument_spec: ClassVar[Mapping[str, Any]]
-    engine: ClassVar[Engine]
+    engine: ClassVar[staticmethod[[Mapping[str, Any], Context], dict[str, Any]]]
     needs_session: ClassVar[bool] = True
     constraints: ClassVar[Mapping[str, Any]] = {}
 
