@@ -136,7 +136,7 @@ def test_what_cannot_be_moved_is_refused_and_removed(
 
 def test_a_shell_that_writes_something_else_sends_nothing(machine: LabHost) -> None:
     class Spoilt(DirectSession):
-        def run(self, command: str, **limits: float) -> Completed:  # type: ignore[override]
+        def run(self, command: str, **limits: float) -> Completed:
             return super().run(command.replace("^<", "(").replace("^>", ")"))
 
     session = Spoilt(machine)
