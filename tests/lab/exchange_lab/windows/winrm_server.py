@@ -97,6 +97,7 @@ class Listener:
         self._acceptor = acceptor
         self._folder = tempfile.TemporaryDirectory(prefix="winrm-lab-")
         self._user_file = Path(self._folder.name) / "users"
+        write_user_file(self._user_file, host.users)
         self.tls: ssl.SSLContext | None = (
             certificate.server_context(self.settings.client_ca) if certificate else None
         )
@@ -124,8 +125,6 @@ class Listener:
 
     def authenticator(self) -> Authenticator:
         """Return the security context for a new connection."""
-        if not self._user_file.exists():
-            write_user_file(self._user_file, self.host.users)
         return Authenticator(self.host.users, self._user_file, self._acceptor)
 
     def passwords_changed(self) -> None:
