@@ -44,12 +44,12 @@ def rows(lab: Lab, host: str) -> list[str]:
 
 
 def settled(lab: Lab) -> None:
-    """Wait until every letter has left, or has been refused once."""
+    """Wait until every letter has left, or was put off once."""
     for machine in lab.machines.values():
         letters = len(machine.spec.letters)
         machine.imc.wait(
             lambda imc, letters=letters: (
-                len(imc.delivered) + sum(entry.attempts > 0 for entry in imc.queue) == letters
+                len(imc.delivered) + sum(bool(entry.reply) for entry in imc.queue) == letters
             )
         )
 
