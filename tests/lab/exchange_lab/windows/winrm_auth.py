@@ -51,7 +51,7 @@ def write_user_file(path: Path, users: Mapping[str, str]) -> None:
     """
     lines = []
     for user, password in users.items():
-        domain, _, name = user.rpartition("\\")
+        domain, _skipped, name = user.rpartition("\\")
         if ":" in user + password:
             raise ValueError("the acceptor's credential file has no way to write a colon")
         lines.append(f"{domain}:{name}:{password}\n")
@@ -86,7 +86,7 @@ class Authenticator:
             text = base64.b64decode(credentials, validate=True).decode("utf-8")
         except (binascii.Error, UnicodeDecodeError) as exc:
             raise LoginRefusedError("not a Basic credential") from exc
-        user, _, password = text.partition(":")
+        user, _skipped, password = text.partition(":")
         known = {name.casefold(): name for name in self._users}.get(user.casefold())
         if known is None or self._users[known] != password:
             raise LoginRefusedError(user)
