@@ -44,7 +44,7 @@ def calm(output: str) -> Iterator[str]:
     The text of an error stands with its host; its other copy, with the place in the role, goes.
     """
     for block in re.split(r"\n(?=[A-Z ]+ (?:\[.*\] )?\*+\n)", output):
-        banner, _, body = block.partition("\n")
+        banner, _skipped, body = block.partition("\n")
         body = re.sub(r"^\[ERROR\]: .*?(?=^fatal: )", "", body, flags=re.MULTILINE | re.DOTALL)
         lines = body.rstrip().splitlines()
         if banner.startswith("PLAY RECAP"):

@@ -57,7 +57,7 @@ def play(controller: Controller) -> Play:
     def run(
         host: str, *tasks: tuple[str, dict[str, Any]], options: tuple[str, ...] = ()
     ) -> tuple[Run, dict[str, Any]]:
-        names = [name for name, _ in tasks]
+        names = [name for name, _skipped in tasks]
         keep = {**_KEEP, "vars": {**_RESULTS, "names": names}}
         doing = [
             {"name": name, "register": name, "ignore_errors": True, **task} for name, task in tasks

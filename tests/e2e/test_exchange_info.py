@@ -113,7 +113,7 @@ def test_a_host_without_exchange_and_the_one_behind_it(hosts: Lab, play: Play) -
 def test_a_host_that_cannot_be_reached_is_unreachable(
     hosts: Lab, play: Play, controller: Controller
 ) -> None:
-    done, _ = play("mail55", ("info", info()), options=("-e", "ansible_password=wrong"))
+    done, _skipped = play("mail55", ("info", info()), options=("-e", "ansible_password=wrong"))
 
     assert done.recap("mail55")["unreachable"] == 1
     assert "Traceback" not in done.output

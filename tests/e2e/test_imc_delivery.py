@@ -114,7 +114,7 @@ class Site:
 
     def one(self, options: dict[str, Any], *flags: str, **task: Any) -> dict[str, Any]:
         """Run the task on the only host; returns its result."""
-        _, results = self.run(options, *flags, **task)
+        _skipped, results = self.run(options, *flags, **task)
         (result,) = results.values()
         return result
 
@@ -159,7 +159,7 @@ def state_of(machine: Machine) -> tuple[object, ...]:
 
 def settings_of(machine: Machine) -> tuple[object, ...]:
     """Registry, table, and whether the service runs."""
-    registry, saved, (state, _), _ = state_of(machine)  # type: ignore[misc]
+    registry, saved, (state, _skipped), _skipped = state_of(machine)  # type: ignore[misc]
     return registry, saved, state
 
 
@@ -182,7 +182,7 @@ TREATED = HostSpec("mail55-ok", V55, "203.0.113.56", switch=(SWITCH, 2), rows=(*
 @pytest.mark.parametrize("site", [simple(UNTREATED, SPELLED_WRONG, TREATED)], indirect=True)
 def test_enforced_once_and_then_in_the_desired_state(site: Site) -> None:
     before = {name: state_of(machine) for name, machine in site.lab.machines.items()}
-    _, foretold = site.run(WANTED, "--check", "--diff")
+    _skipped, foretold = site.run(WANTED, "--check", "--diff")
     assert {name: state_of(machine) for name, machine in site.lab.machines.items()} == before
     real, results = site.run(WANTED, "--diff")
     for host, result in results.items():
@@ -209,7 +209,7 @@ def test_enforced_once_and_then_in_the_desired_state(site: Site) -> None:
     assert site.lab.winrm.open_shells == 0
 
     site.lab.winrm.reset()
-    again, _ = site.run(WANTED, "--diff")
+    again, _skipped = site.run(WANTED, "--diff")
     assert again.changed == 0
     assert set(site.lab.winrm.requests_by_host.values()) == {8}
 
@@ -389,7 +389,7 @@ def test_a_host_without_a_connector(site: Site) -> None:
     result = site.one(WANTED)
     assert result["failed"]
     assert "there is no Internet Mail Connector" in result["msg"]
-    done, _ = site.run({**WANTED, "missing_service": "skip"})
+    done, _skipped = site.run({**WANTED, "missing_service": "skip"})
     assert done.status == 0
     assert done.recap("mail55")["skipped"] == 1
 

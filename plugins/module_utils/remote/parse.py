@@ -117,7 +117,7 @@ def canonical_key(key: str) -> str:
     path = key.rstrip("\\")
     if path.startswith("\\\\"):
         path = path[2:].partition("\\")[2]
-    hive, _, rest = path.partition("\\")
+    hive, _skipped, rest = path.partition("\\")
     hive = _HIVE_NAMES.get(hive.upper(), hive)
     return f"{hive}\\{rest}".rstrip("\\").upper()
 

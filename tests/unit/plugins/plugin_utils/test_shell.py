@@ -70,7 +70,7 @@ def test_one_task_costs_eight_requests_and_ansible_closes_the_shell(listener: Li
 
 def test_items_of_a_loop_share_the_shell(listener: Listener) -> None:
     connection = connection_to(listener)
-    for _ in range(3):
+    for _round in range(3):
         session = session_over(connection)
         session.run("ver")
         session.close()

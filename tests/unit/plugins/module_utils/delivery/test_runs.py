@@ -142,7 +142,7 @@ def test_4_0_tells_by_its_gateway_events() -> None:
 
 def test_an_untreated_host_keeps_it_queued_with_the_articles_error() -> None:
     caught = None
-    with running(SIMPLE_HOST) as (_, machine):
+    with running(SIMPLE_HOST) as (_skipped, machine):
         try:
             deliver(machine, "nestle.com")
         except ExchangeError as error:
@@ -160,7 +160,7 @@ def test_an_untreated_host_keeps_it_queued_with_the_articles_error() -> None:
 
 
 def test_a_queue_without_a_log_says_that_nobody_tells_why() -> None:
-    with running(replace(SIMPLE_HOST, diagnostics=0)) as (_, machine):
+    with running(replace(SIMPLE_HOST, diagnostics=0)) as (_skipped, machine):
         result = deliver(machine, "nestle.com", fail_on_undelivered=False)
 
     assert result["results"][0]["error"] is None
@@ -168,7 +168,7 @@ def test_a_queue_without_a_log_says_that_nobody_tells_why() -> None:
 
 
 def test_what_comes_back_is_returned() -> None:
-    with running(SIMPLE_HOST, assumptions=IMPATIENT) as (_, machine):
+    with running(SIMPLE_HOST, assumptions=IMPATIENT) as (_skipped, machine):
         result = deliver(machine, "nestle.com", fail_on_undelivered=False)
 
     (one,) = result["results"]
@@ -180,7 +180,7 @@ def test_what_comes_back_is_returned() -> None:
 
 
 def test_each_domain_has_its_own_verdict_in_the_order_asked() -> None:
-    with running(TREATED) as (_, machine):
+    with running(TREATED) as (_skipped, machine):
         result = deliver(
             machine,
             "nosuch.example",
@@ -196,7 +196,7 @@ def test_each_domain_has_its_own_verdict_in_the_order_asked() -> None:
 
 
 def test_a_message_the_host_does_not_take_is_refused() -> None:
-    with running(replace(TREATED, version=V50)) as (_, machine):
+    with running(replace(TREATED, version=V50)) as (_skipped, machine):
         machine.host.fs.quota_bytes = machine.host.fs.used_bytes()
         result = deliver(machine, "nestle.com", fail_on_undelivered=False)
 
@@ -217,7 +217,7 @@ def test_with_tracking_off_it_is_unknown_and_says_so() -> None:
 
 
 def test_with_tracking_off_what_waits_is_still_found() -> None:
-    with running(replace(SIMPLE_HOST, tracking=False)) as (_, machine):
+    with running(replace(SIMPLE_HOST, tracking=False)) as (_skipped, machine):
         result = deliver(machine, "nestle.com", fail_on_undelivered=False)
 
     (one,) = result["results"]
@@ -225,7 +225,7 @@ def test_with_tracking_off_what_waits_is_still_found() -> None:
 
 
 def test_without_a_tracking_folder_nobody_waits_for_the_deadline() -> None:
-    with running(replace(TREATED, tracking=False)) as (_, machine):
+    with running(replace(TREATED, tracking=False)) as (_skipped, machine):
         machine.host.fs.rmdir(TRACKING)
         hurry = Hurry()
         params = options(
@@ -242,7 +242,7 @@ def test_without_a_tracking_folder_nobody_waits_for_the_deadline() -> None:
 
 
 def test_a_file_that_the_service_does_not_take_is_found_in_pickup() -> None:
-    with running(TREATED) as (_, machine):
+    with running(TREATED) as (_skipped, machine):
         machine.imc.assumptions = replace(machine.imc.assumptions, poll=60.0)
         machine.restart()
         time.sleep(0.1)
@@ -256,7 +256,7 @@ def test_a_file_that_the_service_does_not_take_is_found_in_pickup() -> None:
 
 
 def test_a_session_that_breaks_while_following_loses_nothing() -> None:
-    with running(TREATED) as (_, machine):
+    with running(TREATED) as (_skipped, machine):
         broken = raising(SessionLost("the line broke"))
         faults = iter([None, None, None, None, broken, broken])
         session = DirectSession(machine.host, faults)
@@ -291,14 +291,14 @@ def test_check_mode_sends_nothing_and_says_what_it_would_send() -> None:
 
 def test_a_stopped_service_gets_nothing() -> None:
     with (
-        running(replace(TREATED, running=False)) as (_, machine),
+        running(replace(TREATED, running=False)) as (_skipped, machine),
         pytest.raises(ExchangeError, match="is stopped, so nothing was sent"),
     ):
         deliver(machine, "nestle.com")
 
 
 def test_pickup_is_refused_on_5_0_even_if_somebody_made_the_folder() -> None:
-    with running(replace(TREATED, version=V50)) as (_, machine):
+    with running(replace(TREATED, version=V50)) as (_skipped, machine):
         machine.host.fs.mkdir(f"{ROOT}\\Pickup")
         with pytest.raises(ExchangeError, match=r"no Pickup folder that Exchange 5\.0 reads"):
             deliver(machine, "nestle.com", method="pickup")
@@ -306,7 +306,7 @@ def test_pickup_is_refused_on_5_0_even_if_somebody_made_the_folder() -> None:
 
 
 def test_a_host_without_a_domain_needs_a_sender() -> None:
-    with running(TREATED) as (_, machine):
+    with running(TREATED) as (_skipped, machine):
         key = r"HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters"
         machine.host.registry.delete(key, "Domain")
         with pytest.raises(ExchangeError, match="who sends has to be said"):
@@ -340,7 +340,7 @@ def wait_for_failures(machine: Machine) -> None:
 
 
 def test_queue_info_tells_who_waits_and_why() -> None:
-    with running(stuck_host()) as (_, machine):
+    with running(stuck_host()) as (_skipped, machine):
         wait_for_failures(machine)
         result = queue(machine)
 
@@ -358,7 +358,7 @@ def test_queue_info_tells_who_waits_and_why() -> None:
 
 
 def test_queue_info_changes_nothing_and_leaves_nothing() -> None:
-    with running(stuck_host()) as (_, machine):
+    with running(stuck_host()) as (_skipped, machine):
         wait_for_failures(machine)
         session = DirectSession(machine.host)
         run_queue_info.run(options(QUEUE_INFO_SPEC), context(session))
@@ -368,7 +368,7 @@ def test_queue_info_changes_nothing_and_leaves_nothing() -> None:
 
 
 def test_queue_info_without_logs_says_what_that_means() -> None:
-    with running(stuck_host(diagnostics=0)) as (_, machine):
+    with running(stuck_host(diagnostics=0)) as (_skipped, machine):
         wait_for_failures(machine)
         result = queue(machine, counters=False)
 
@@ -379,7 +379,7 @@ def test_queue_info_without_logs_says_what_that_means() -> None:
 
 
 def test_queue_info_says_what_it_did_not_look_into() -> None:
-    with running(stuck_host()) as (_, machine):
+    with running(stuck_host()) as (_skipped, machine):
         wait_for_failures(machine)
         machine.host.fs.write_bytes(f"{ROOT}\\Out\\HUGE", b"To: x@huge.example\r\n" * 100_000)
         machine.host.fs.write_bytes(f"{ROOT}\\Out\\A & B", b"To: x@odd.example\r\n\r\n")
@@ -390,7 +390,7 @@ def test_queue_info_says_what_it_did_not_look_into() -> None:
 
 
 def test_queue_info_names_returned_mail_from_the_end_of_the_tracking_log() -> None:
-    with running(stuck_host(), assumptions=IMPATIENT) as (_, machine):
+    with running(stuck_host(), assumptions=IMPATIENT) as (_skipped, machine):
         machine.imc.wait(lambda imc: len(imc.journal.returned) == 3)
         log = next(name for name in machine.host.fs.listdir(TRACKING))
         data = machine.host.fs.read_bytes(f"{TRACKING}\\{log}")
@@ -404,7 +404,7 @@ def test_queue_info_names_returned_mail_from_the_end_of_the_tracking_log() -> No
 
 
 def test_queue_info_leaves_out_own_domains_and_young_mail() -> None:
-    with running(stuck_host(diagnostics=0)) as (_, machine):
+    with running(stuck_host(diagnostics=0)) as (_skipped, machine):
         wait_for_failures(machine)
         assert queue(machine, min_age=3600)["stuck_domains"] == []
         assert queue(machine, own_domains=["Nestle.com"])["stuck_domains"] == ["flaky.example"]
@@ -428,7 +428,7 @@ def test_queue_info_refuses_limits_that_are_none(name: str, machine: LabHost) ->
 
 
 def test_exchange_info_of_an_untreated_5_5() -> None:
-    with running(SIMPLE_HOST) as (_, machine):
+    with running(SIMPLE_HOST) as (_skipped, machine):
         result = about(machine)
 
     assert (result["family"], result["version"], result["build"]) == ("imc", "5.5", 2653)
@@ -456,7 +456,7 @@ def test_exchange_info_of_an_untreated_5_5() -> None:
 def test_exchange_info_knows_that_the_spelling_counts(
     switch: tuple[str, int], disabled: bool
 ) -> None:
-    with running(replace(SIMPLE_HOST, switch=switch)) as (_, machine):
+    with running(replace(SIMPLE_HOST, switch=switch)) as (_skipped, machine):
         resolver = about(machine)["resolver"]
 
     assert resolver["search_list_disabled"] is disabled
@@ -465,7 +465,7 @@ def test_exchange_info_knows_that_the_spelling_counts(
 
 def test_exchange_info_of_4_0_notes_what_is_missing() -> None:
     spec = replace(SIMPLE_HOST, version=V40, imccopy=None, running=False)
-    with running(spec) as (_, machine):
+    with running(spec) as (_skipped, machine):
         result = about(machine)
 
     assert (result["version"], result["service_pack"]) == ("4.0", "SP5")

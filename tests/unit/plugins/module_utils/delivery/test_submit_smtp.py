@@ -179,7 +179,7 @@ def serve_once(*replies: bytes) -> int:
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
-        connection, _ = listener.accept()
+        connection, _skipped = listener.accept()
         listener.close()
         with connection, connection.makefile("rb") as lines:
             for reply in replies:

@@ -119,7 +119,7 @@ def dripping(handler: BaseHTTPRequestHandler) -> None:
     handler.send_response(200)
     handler.send_header("Content-Length", "100000")
     handler.end_headers()
-    for _ in range(600):
+    for _round in range(600):
         handler.wfile.write(b"x")
         time.sleep(0.05)
 
@@ -129,7 +129,7 @@ def dripping_chunk(handler: BaseHTTPRequestHandler) -> None:
     handler.send_header("Transfer-Encoding", "chunked")
     handler.end_headers()
     handler.wfile.write(b"ffff\r\n")
-    for _ in range(600):
+    for _round in range(600):
         handler.wfile.write(b"x")
         time.sleep(0.05)
 
