@@ -105,7 +105,9 @@ options:
     type: int
     default: 300
   interval:
-    description: Seconds between two looks at the tracking log. Each of them costs one command.
+    description:
+      - Seconds between two looks at the tracking log, after the first ones, which come sooner. Each
+        of them costs one command.
     type: int
     default: 5
   fail_on_undelivered:

@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.errors import UnsupportedError
@@ -22,15 +21,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ..module_utils.adapter import (
-    Cmdlets,
-    Connector,
-    Engine,
-    cmdlets_by,
-    failed,
-    full_spec,
-    outcome,
-)
+from ..module_utils.adapter import Cmdlets, Connector, cmdlets_by, failed, full_spec, outcome
 from ..module_utils.context import Context
 from ..module_utils.errors import ExchangeError, InvalidInput
 from ..module_utils.remote import endpoint, options
@@ -55,7 +46,7 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
     """
 
     argument_spec: ClassVar[Mapping[str, Any]]
-    engine: ClassVar[Engine]
+    engine: ClassVar[staticmethod[[Mapping[str, Any], Context], dict[str, Any]]]
     needs_session: ClassVar[bool] = True
     connects: ClassVar[Connector | None] = None
     constraints: ClassVar[Mapping[str, Any]] = {}
@@ -78,10 +69,11 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
             )
             return result
         if self._task.async_val:
-            raise AnsibleActionFail(
+            message = (
                 f"{self._task.action} runs on the controller for this connection and cannot be "
                 "asynchronous. Hosts are worked on in parallel as 'forks' allows."
             )
+            return {"failed": True, "msg": message}
         return self._run_in_process(variables)
 
     def _in_process(self) -> bool:

@@ -69,13 +69,13 @@ def test_the_commands_of_a_page_run(page: Path, as_documented: Controller) -> No
 
 
 def test_few_commands_are_not_run_and_each_says_why() -> None:
-    excuses = [why for page in PAGES for _, why in blocks(page, "console") if why]
+    excuses = [why for page in PAGES for _skipped, why in blocks(page, "console") if why]
     assert len(excuses) <= _MOST_NOT_RUN
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_yaml_in_the_documentation_is_yaml(page: Path) -> None:
-    for text, _ in blocks(page, "yaml"):
+    for text, _skipped in blocks(page, "yaml"):
         assert yaml.safe_load(text)
 
 

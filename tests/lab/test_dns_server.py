@@ -79,7 +79,7 @@ def test_aliases_are_followed_within_the_zones_of_the_server(server: DnsServer) 
 
 def test_rotation(server: DnsServer) -> None:
     with DnsServer(ZONES, rotate=True) as rotating:
-        orders = {tuple(_answers(_ask(rotating, "mail.nestle.com"))) for _ in range(4)}
+        orders = {tuple(_answers(_ask(rotating, "mail.nestle.com"))) for _round in range(4)}
     assert len(orders) == 2
 
 

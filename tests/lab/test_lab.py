@@ -74,7 +74,7 @@ def test_the_rows_of_the_treated_host_are_what_dns_says(lab: Lab) -> None:
         exchanges = sorted((mx.preference, mx.exchange.to_text()) for mx in answer)
         expected = [
             f"{domain.upper()};{address};0"
-            for _, name in exchanges
+            for _skipped, name in exchanges
             for address in sorted(a.address for a in resolver.resolve(name, "A"))
         ]
         rows = lab["mail55-ok"].imc.connector.rows
@@ -117,7 +117,7 @@ def test_a_lab_that_cannot_start_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_a_given_folder_is_kept_and_used_again(tmp_path: Path) -> None:
-    for _ in range(2):
+    for _round in range(2):
         with Lab(simple(), tmp_path) as lab:
             lab["mail55"].host.fs.write_bytes(r"C:\once.txt", b"")
     assert (tmp_path / "hosts" / "mail55" / "C" / "once.txt").exists()
@@ -149,7 +149,9 @@ def test_the_inventory_logs_in(lab: Lab) -> None:
         password=group["ansible_password"],
     )
     shell = client.open_shell()
-    output, _, status = client.get_command_output(shell, client.run_command(shell, "hostname"))
+    output, _skipped, status = client.get_command_output(
+        shell, client.run_command(shell, "hostname")
+    )
     client.close_shell(shell)
     assert (output.strip().lower(), status) == (b"mail55", 0)
     assert lab["mail55"].requests > 0
@@ -239,7 +241,7 @@ def test_run_writes_the_inventory_where_it_is_told(tmp_path: Path) -> None:
 
 
 def test_run_tells_of_a_command_that_is_not_there() -> None:
-    status, _, err = ended(command_line("run", "--", "no-such-command"))
+    status, _skipped, err = ended(command_line("run", "--", "no-such-command"))
     assert status == 127
     assert err == "no-such-command: No such file or directory\n"
 
@@ -273,6 +275,6 @@ def test_up_stays_until_interrupted(tmp_path: Path, number: signal.Signals) -> N
 
 def test_a_folder_of_somebody_else_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "hosts").mkdir()
-    status, _, err = ended(command_line("run", "--dir", str(tmp_path), "--", "true"))
+    status, _skipped, err = ended(command_line("run", "--dir", str(tmp_path), "--", "true"))
     assert status == 2
     assert "was not made by a lab" in err

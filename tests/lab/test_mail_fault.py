@@ -130,7 +130,7 @@ def test_changes_count_only_after_a_restart(small_lab: Lab) -> None:
     machine.imc.wait(refused)
     assert small_lab.dns.count("nestle.com", "MX") == 0
     machine.restart()
-    machine.imc.wait(lambda _: small_lab.dns.count("nestle.com", "MX") > 0)
+    machine.imc.wait(lambda _unused: small_lab.dns.count("nestle.com", "MX") > 0)
 
 
 def test_rows_are_tried_in_their_order_until_one_answers() -> None:
@@ -323,7 +323,7 @@ def test_a_stop_does_not_wait_for_a_far_server_that_hangs() -> None:
     ):
         lab.sinks["192.0.2.26"].temper = Temper.TARPIT
         machine.imc.send(ALICE, BOB)
-        machine.imc.wait(lambda _: lab.sinks["192.0.2.26"].connections == 1)
+        machine.imc.wait(lambda _unused: lab.sinks["192.0.2.26"].connections == 1)
         began = time.monotonic()
         machine.imc.on_stop()
         assert time.monotonic() - began < 5

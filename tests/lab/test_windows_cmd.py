@@ -310,7 +310,7 @@ def in_wine(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     output = done.stdout.decode(errors="replace")
     results = {}
     for index, item in enumerate(cases):
-        _, _, rest = output.partition(f"~~~{index}\r\n")
+        _skipped, _skipped, rest = output.partition(f"~~~{index}\r\n")
         results[item.name] = rest.partition("~~~end")[0]
     return results
 

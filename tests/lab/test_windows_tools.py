@@ -116,7 +116,7 @@ def test_more_waits_for_a_key_after_65534_lines(host: LabHost) -> None:
 
 def test_typeperf_shows_the_counter(host: LabHost) -> None:
     host.counters["\\MSExchangeIMC\\Queued Outbound"] = lambda: 4
-    code, out, _ = run(host, 'typeperf "\\msexchangeimc\\queued outbound" -sc 1')
+    code, out, _skipped = run(host, 'typeperf "\\msexchangeimc\\queued outbound" -sc 1')
     lines = out.split("\r\n")
     assert code == 0
     assert lines[1] == '"(PDH-CSV 4.0)","\\\\MAIL5A\\msexchangeimc\\queued outbound"'
@@ -132,7 +132,7 @@ def test_typeperf_of_another_computer(host: LabHost, tmp_path: Path) -> None:
 
 
 def test_typeperf_without_the_counter_fails(host: LabHost) -> None:
-    code, out, _ = run(host, 'typeperf "\\MSExchangeIMC\\Nosuch" -sc 1')
+    code, out, _skipped = run(host, 'typeperf "\\MSExchangeIMC\\Nosuch" -sc 1')
     assert code != 0
     assert "No valid counters" in out
 
@@ -140,7 +140,7 @@ def test_typeperf_without_the_counter_fails(host: LabHost) -> None:
 def test_ping_sleeps_a_second_between_packets(host: LabHost) -> None:
     host.time_scale = 0.1
     before = time.monotonic()
-    code, out, _ = run(host, "ping -n 4 127.0.0.1")
+    code, out, _skipped = run(host, "ping -n 4 127.0.0.1")
     assert 0.3 <= time.monotonic() - before < 2
     assert (code, out.count("Reply from")) == (0, 4)
     assert run(host, "ping -n 1 nosuch")[0] == 1
@@ -148,7 +148,7 @@ def test_ping_sleeps_a_second_between_packets(host: LabHost) -> None:
 
 def test_a_sleeping_command_can_be_stopped(host: LabHost) -> None:
     host.time_scale = 1.0
-    streams = Streams(lambda _: None, lambda _: None)
+    streams = Streams(lambda _unused: None, lambda _unused: None)
     threading.Timer(0.1, streams.stop.set).start()
     before = time.monotonic()
     code = host.execute("ping -n 60 127.0.0.1>nul&echo x", host.open_shell(), streams)

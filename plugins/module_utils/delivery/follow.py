@@ -31,10 +31,17 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long to wait for verdicts, and how often to look, in seconds."""
+    """How long to wait for verdicts, and how often to look, in seconds.
+
+    Most messages leave within seconds, so the first looks come sooner than ``interval``.
+    """
 
     deadline: float
     interval: float
+
+    def pause(self, looks: int) -> float:
+        """Return the seconds to wait after so many looks."""
+        return min(self.interval, 2.0 ** min(looks - 1, 30))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +114,9 @@ def follow(
     started = clock.monotonic()
     followed = [Followed(probe) for probe in probes]
     blind = ""
+    looks = 0
     while True:
+        looks += 1
         pending = [one.probe for one in followed if not one.final]
         sight = _look(tracker, pending) if pending else Sight()
         elapsed = clock.monotonic() - started
@@ -118,7 +127,7 @@ def follow(
         remaining = patience.deadline - elapsed
         if all(one.final for one in followed) or sight.hopeless or remaining <= 0:
             return Outcome(followed, blind, elapsed)
-        clock.sleep(min(patience.interval, remaining))
+        clock.sleep(min(patience.pause(looks), remaining))
 
 
 def _look(tracker: Tracker, pending: Sequence[Probe]) -> Sight:

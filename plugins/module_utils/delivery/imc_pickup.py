@@ -173,7 +173,7 @@ def _name(tag: str) -> str:
 
 def short_name(tag: str) -> str:
     """Return a file name for a message: it stands in every command that writes a line of it."""
-    run, _, number = tag.rpartition("-")
+    run, _skipped, number = tag.rpartition("-")
     return f"test-{run[-12:]}-{number}"
 
 

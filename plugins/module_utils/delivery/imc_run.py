@@ -191,15 +191,18 @@ def _explained(result: Result, outcome: Outcome, evidence: Evidence) -> Result:
             verdict=Verdict.QUEUED,
             reason="its file still lies in Pickup: the service has not taken it",
         )
-    failure = evidence.failures.get(probe.domain)
-    error = failure.error if failure else None
     if result.verdict is Verdict.QUEUED or probe.tag in evidence.waiting:
-        reason = _REASONS[Verdict.QUEUED] + ("" if error else ", and no log tells why")
-        return replace(result, verdict=Verdict.QUEUED, reason=reason, error=error)
+        failure = evidence.failures.get(probe.domain)
+        return replace(
+            result,
+            verdict=Verdict.QUEUED,
+            reason=_REASONS[Verdict.QUEUED] + ("" if failure else ", and no log tells why"),
+            error=failure.error if failure else None,
+        )
+    # A failure in the logs says nothing here: the message may have gone by another exchange.
     hindrance = outcome.blind or next(iter(evidence.notes), "")
     return replace(
         result,
         reason=hindrance
         or "the tracking log has no record of it; is message tracking enabled on the connector?",
-        error=error,
     )

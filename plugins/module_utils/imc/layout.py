@@ -147,7 +147,7 @@ def beside(root_dir: str) -> str:
 
     RootDir comes from the host: a path that is unusable on a command line is no place to look.
     """
-    folder, _, _ = root_dir.rstrip("\\").rpartition("\\")
+    folder, _skipped, _skipped = root_dir.rstrip("\\").rpartition("\\")
     try:
         path = commands.in_folder(folder, "bin", "imccopy.exe")
     except InvalidInput:

@@ -102,15 +102,15 @@ def _refuse_table(options: Options, context: Context, plan: Plan, facts: dict[st
         )
     message = (
         f"{context.host}: there is no imccopy{where}, so the delivery route table can be neither"
-        f" read nor written, and was left alone.{setting} Make it so by hand (Connections tab of"
-        " the connector's properties, Message Delivery, E-Mail Domain), then restart the service:"
-        f"\n{worksheet_text(plan.worksheet)}\n"
+        f" read nor written, and was left alone.{setting}"
     )
     hint = (
-        r"For Exchange 5.0 and 5.5, copy imccopy.exe from the CD (server\support\utils\i386) to"
-        r" C:\ and run again; for 4.0 no such tool is documented. missing_imccopy: warn makes this"
-        " a warning."
+        r"For Exchange 5.x, copy imccopy.exe from the CD (server\support\utils\i386) to C:\, and"
+        " run again. For 4.0 no such tool is documented: set the rows by hand (properties of the"
+        " connector, Connections, Message Delivery, E-Mail Domain), then restart the service;"
+        " missing_imccopy: warn makes this a warning.\n"
+        f"{worksheet_text(plan.worksheet)}"
     )
     if not options.warns_of_missing_imccopy:
         raise ExchangeError(message, hint=hint, details=facts)
-    facts["warnings"] = [*facts["warnings"], f"{message}{hint}"]
+    facts["warnings"] = [*facts["warnings"], f"{message} {hint}"]

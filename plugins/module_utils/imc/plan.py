@@ -135,6 +135,7 @@ def make_plan(
             *_recovery_warnings(state.marker),
             *table_warnings,
             *_size_warnings(table, policy.max_routes),
+            *_row_warnings(table, service),
             *service_warnings,
         ),
         worksheet=tuple(_worksheet(desired, saved)) if state.no_imccopy else (),
@@ -210,6 +211,19 @@ def _size_warnings(table: TablePlan | None, limit: int) -> Iterator[str]:
             f"The route table holds {len(table.after.rows)} rows, more than {limit} (max_routes)."
             " The Administrator program may corrupt a table that is too long (Q182522): change it"
             " with this module or imccopy only."
+        )
+
+
+def _row_warnings(table: TablePlan | None, service: ServiceStep) -> Iterator[str]:
+    """Warn of what may keep the service from starting; it ran, so it need not."""
+    if table is None or service is ServiceStep.NONE:
+        return
+    odd = [row.raw for row in table.after.rows if not row.well_formed]
+    if odd:
+        yield (
+            f"{len(odd)} row(s) of the route table are no domain;address;flag, the first is"
+            f" {odd[0][:80]!a}. A service that cannot parse a row does not start (event 4056,"
+            " Q182522); then this change is rolled back, which may not help."
         )
 
 

@@ -167,7 +167,7 @@ class Rollback:
             parts["registry value"] = self._setting_part(found)
         if self.changes.service is not Touched.NOT:
             state = found.service.state if found else None
-            failed = any(what == "service" for what, _ in self.open)
+            failed = any(what == "service" for what, _skipped in self.open)
             runs = state is ServiceState.RUNNING and not failed
             parts["service"] = "old" if runs else "unknown"
         return parts
@@ -220,14 +220,17 @@ class Rollback:
         self, cause: ExchangeError, parts: Mapping[str, str], found: HostState | None
     ) -> ExchangeError:
         failed = " ".join(f"{what}: {self._short(why)}" for what, why in self.open)
-        now = ", ".join(f"{what} {part}" for what, part in parts.items())
+        shown = dict(parts)
+        if found and "service" in parts:
+            shown["service"] = found.service.words
+        now = ", ".join(f"{what} {part}" for what, part in shown.items())
         known = set(parts.values())
         return ExchangeError(
             f"{cause.message} Not everything could be put back: {failed} State of the host now:"
             f" {now}.",
             hint=f"Nothing is lost: backup in {self.changes.folder} and, on the host, in"
-            f" {self.changes.saved.folder}. To go back by hand, type on the host:"
-            f" {' & '.join(self._by_hand(parts))}",
+            f" {self.changes.saved.folder}. Run again, and the next run takes up from here. Or go"
+            f" back by hand; type on the host: {' & '.join(self._by_hand(parts))}",
             details=self._details(known.pop() if len(known) == 1 else "unknown", parts, found),
         )
 

@@ -208,7 +208,7 @@ def _value(line: Line) -> str:
 
 def _key(line: Line) -> str:
     """Return the name ahead of the first ``=``, in lower case; empty when there is none."""
-    name, equals, _ = line.text.partition("=")
+    name, equals, _skipped = line.text.partition("=")
     return name.strip().lower() if equals else ""
 
 

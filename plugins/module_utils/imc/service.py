@@ -73,7 +73,7 @@ class ServiceControl:
         pause = _FIRST_PAUSE
         while state is not wanted:
             if verb == "start" and state is ServiceState.STOPPED:
-                raise self._trouble("did not start: it is stopped")
+                raise self._trouble("did not start: it stopped by itself")
             if self.clock() >= deadline:
                 raise self._trouble(
                     f"did not {verb} within {self.limit:.0f} seconds: it is {_words(state)}"

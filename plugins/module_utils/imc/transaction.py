@@ -17,7 +17,7 @@ from time import monotonic
 
 from .. import backups
 from ..context import Context
-from ..errors import ExchangeError, HostUnreachable, SessionLost
+from ..errors import CommandTimeout, ExchangeError, HostUnreachable, SessionLost
 from ..remote import files
 from ..remote.session import Session
 from . import hostbackup
@@ -35,6 +35,7 @@ from .state import HostState
 from .steps import Reach, Source, put_setting, put_table
 
 _MOST_SUSPECTS = 5
+_MOST_SHOWN = 80  # characters of a row
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +46,18 @@ class Limits:
     service: float = 60.0
 
 
+def _some(what: str, rows: list[str]) -> str:
+    """Return a sentence that shows the first of some rows."""
+    more = f" and {len(rows) - _MOST_SUSPECTS} more" if rows[_MOST_SUSPECTS:] else ""
+    shown = ", ".join(ascii(row[:_MOST_SHOWN]) for row in rows[:_MOST_SUSPECTS])
+    return f" Suspect are the {what} {shown}{more}." if rows else ""
+
+
 def untouched(error: ExchangeError) -> ExchangeError:
     """Say of an error that it came before the first change."""
-    error.message = f"{error.message} Nothing was changed."
+    doubtful = isinstance(error, SessionLost | CommandTimeout)
+    end = "Either way, nothing was changed." if doubtful else "Nothing was changed."
+    error.message = f"{error.message} {end}"
     error.details.setdefault("changed", False)
     return error
 
@@ -176,7 +186,7 @@ class Transaction:
             self._control.start()
         except ServiceTrouble as error:
             error.message = f"{error.message}{self._suspects()}"
-            error.hint = "correct the routes, then run again."
+            error.hint = "correct the table, then run again."
             raise
 
     def _suspects(self) -> str:
@@ -185,15 +195,12 @@ class Transaction:
         if table is None:
             return ""
         known = {row.raw for row in table.before.rows}
-        new = [row.raw for row in table.after.rows if row.raw not in known]
-        if not new:
+        odd = [row.raw for row in table.after.rows if not row.well_formed]
+        new = [row.raw for row in table.after.rows if row.well_formed and row.raw not in known]
+        text = f"{_some('rows in a form that is not documented', odd)}{_some('new rows', new)}"
+        if not text:
             return ""
-        some = ", ".join(new[:_MOST_SUSPECTS])
-        more = f" and {len(new) - _MOST_SUSPECTS} more" if new[_MOST_SUSPECTS:] else ""
-        return (
-            " It does not start with a route that it cannot parse (event 4056, Q182522); new were"
-            f" {some}{more}."
-        )
+        return f" It does not start with a route that it cannot parse (event 4056).{text}"
 
     def _verify(self) -> HostState:
         """Look at the host once more, and compare it with the plan."""

@@ -74,7 +74,7 @@ class _Run:
                     self._progress(f"{len(results)} of {len(domains)} domains resolved")
 
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(len(domains), self._options.concurrency)):
+            for _round in range(min(len(domains), self._options.concurrency)):
                 group.create_task(worker())
         self._stats.seconds = time.monotonic() - started
         return Outcome(tuple(results[domain] for domain in domains), said, self._stats)

@@ -98,7 +98,7 @@ def _endpoint(server: NameServer) -> tuple[str, int] | tuple[str, int, int, int]
     """Return what the socket calls take; the zone of a link-local address is an interface."""
     if ":" not in server.address:
         return server.address, server.port
-    address, _, zone = server.address.partition("%")
+    address, _skipped, zone = server.address.partition("%")
     scope = 0
     if zone:
         scope = int(zone) if zone.isdigit() else socket.if_nametoindex(zone)

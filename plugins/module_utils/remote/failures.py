@@ -147,7 +147,7 @@ _RULES = (
     ),
     rule(
         r"AnswerRefused",
-        "the answer is none that WinRM gives (a redirect, a DTD, or beyond any sensible size)",
+        "the answer is none that WinRM gives (a redirect, a DTD, beyond any sensible size or time)",
         "Check that host, port and path are those of a WinRM listener.",
     ),
     rule(
@@ -224,7 +224,15 @@ def explain_fault(code: int | None, subcode: str, reason: str, secrets: Iterable
 
 
 def clean(text: str, secrets: Iterable[str], limit: int = 160) -> str:
-    """Return a short printable piece of a host's words, without the secrets."""
+    """Return a short printable piece of a host's words, without the secrets.
+
+    They are looked for twice, since making text printable could put one together.
+    """
+    hidden = tuple(secrets)
+    return _without(excerpt(_without(text, hidden).encode("utf-8", "replace"), limit), hidden)
+
+
+def _without(text: str, secrets: Iterable[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, "********")
-    return excerpt(text.encode("utf-8", "replace"), limit)
+    return text

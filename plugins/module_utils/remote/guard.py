@@ -15,8 +15,12 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
+import contextlib
 import re
+import socket
+import threading
 import time
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -63,20 +67,34 @@ def _bound_body(raw: Any, meter: Meter, seconds: float) -> None:
     (channel binding) in just this type of object.
     """
     read = raw.stream
-    deadline = time.monotonic() + seconds
 
     def stream(_amount: int = _CHUNK, decode_content: bool | None = None) -> Iterator[bytes]:
+        late = threading.Event()
+        # A read waits for a whole chunk, and its timeout starts anew with every byte.
+        watch = threading.Timer(seconds, _cut, [raw.connection, late])
+        watch.daemon = True
+        watch.start()
         total = 0
-        for chunk in read(_CHUNK, decode_content=decode_content):
-            total += len(chunk)
-            meter.received += len(chunk)
-            if total > ANSWER_LIMIT:
-                raise AnswerRefused("longer than any answer of WinRM")
-            if time.monotonic() > deadline:
-                raise AnswerRefused("slower than the read timeout")
-            yield chunk
+        try:
+            for chunk in read(_CHUNK, decode_content=decode_content):
+                total += len(chunk)
+                meter.received += len(chunk)
+                if total > ANSWER_LIMIT:
+                    raise AnswerRefused("longer than any answer of WinRM")
+                yield chunk
+        finally:
+            watch.cancel()
+            if late.is_set():
+                raise AnswerRefused("slower than the read timeout") from None
 
     raw.stream = stream
+
+
+def _cut(connection: Any, late: threading.Event) -> None:
+    """End a connection that another thread is reading from."""
+    late.set()
+    with contextlib.suppress(OSError, AttributeError):
+        connection.sock.shutdown(socket.SHUT_RDWR)
 
 
 class _GuardedAdapter:
@@ -134,7 +152,10 @@ def guard(transport: Any) -> Meter:
     )
 
     def build_session() -> Any:
-        session = build()
+        with warnings.catch_warnings():
+            # pywinrm's warning about a proxy of the environment shows its URL, password and all.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            session = build()
         guard_session(session, meter)
         return session
 

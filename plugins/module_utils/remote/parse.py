@@ -11,6 +11,7 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -63,7 +64,12 @@ def decode(data: bytes) -> str:
 
 def excerpt(data: bytes, limit: int = 160) -> str:
     """Return what a message can show of a host's output: one short, printable line."""
-    text = decode(data[: 4 * limit])
+    head = data[: 4 * limit]
+    try:
+        # Unlike a plain decode this does not mind a character that the cut went through.
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        text = head.decode("latin-1")
     text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     if not text:
         return "(nothing)"
@@ -111,7 +117,7 @@ def canonical_key(key: str) -> str:
     path = key.rstrip("\\")
     if path.startswith("\\\\"):
         path = path[2:].partition("\\")[2]
-    hive, _, rest = path.partition("\\")
+    hive, _skipped, rest = path.partition("\\")
     hive = _HIVE_NAMES.get(hive.upper(), hive)
     return f"{hive}\\{rest}".rstrip("\\").upper()
 

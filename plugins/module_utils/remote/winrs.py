@@ -14,7 +14,6 @@ import math
 import re
 import time
 import traceback
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
@@ -43,7 +42,7 @@ except ImportError:
 
 #: Text is UTF-8 in our shells.
 CODE_PAGE = 65001
-#: Seconds between the end of an operation on the host and the moment we stop reading.
+#: Seconds, at least, between the end of an operation on the host and the end of our patience.
 _READ_MARGIN = 5
 #: Seconds to spend on the deletion of a shell that may be gone.
 _PARTING_TIMEOUT = 5
@@ -120,23 +119,20 @@ def _protocol(options: ConnectionOptions) -> Any:
         raise MissingLibrary(
             missing_required_lib("pywinrm >= 0.5"), details={"exception": LIBRARY_ERROR}
         )
-    with warnings.catch_warnings():
-        # pywinrm's warning about a proxy of the environment shows its URL, and so its password.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        protocol: Any = winrm.protocol.Protocol(
-            endpoint=options.endpoint,
-            transport=options.transport,  # type: ignore[arg-type]
-            username=options.user,
-            password=options.password,
-            ca_trust_path=options.ca_cert or "legacy_requests",
-            cert_pem=options.client_cert,
-            cert_key_pem=options.client_key,
-            server_cert_validation=options.cert_validation,  # type: ignore[arg-type]
-            message_encryption=options.message_encryption,  # type: ignore[arg-type]
-            proxy=options.proxy or "legacy_requests",
-            operation_timeout_sec=max(1, options.connect_timeout - _READ_MARGIN),
-            read_timeout_sec=options.connect_timeout,
-        )
+    protocol: Any = winrm.protocol.Protocol(
+        endpoint=options.endpoint,
+        transport=options.transport,  # type: ignore[arg-type]
+        username=options.user,
+        password=options.password,
+        ca_trust_path=options.ca_cert or "legacy_requests",
+        cert_pem=options.client_cert,
+        cert_key_pem=options.client_key,
+        server_cert_validation=options.cert_validation,  # type: ignore[arg-type]
+        message_encryption=options.message_encryption,  # type: ignore[arg-type]
+        proxy=options.proxy or "legacy_requests",
+        operation_timeout_sec=max(1, options.connect_timeout - _READ_MARGIN),
+        read_timeout_sec=options.connect_timeout,
+    )
     guard(protocol.transport)
     return protocol
 
@@ -164,6 +160,7 @@ class WinrsSession:
         self._protocol: Any = None
         self._shell = ""
         self._broken = False
+        self._margin = _READ_MARGIN
         self._meters: list[Meter] = []
 
     @property
@@ -177,13 +174,14 @@ class WinrsSession:
         """Run one command line; see ``session.Session``.
 
         After more than ``max_output`` bytes, or ``timeout`` seconds, the command is terminated. A
-        cut answer has the exit code -1. A host that stops answering at all is noticed at most
-        ``_READ_MARGIN`` seconds later.
+        cut answer has the exit code -1. A host that stops answering at all is noticed as much later
+        as the connection's read timeout is longer than its operation timeout.
         """
         _check_line(command)
         self._open()
         deadline = time.monotonic() + timeout
         patience = self._protocol.operation_timeout_sec, self._protocol.transport.read_timeout_sec
+        self._margin = max(_READ_MARGIN, patience[1] - patience[0])
         try:
             command_id = self._start(command, deadline)
             return self._collect(command_id, deadline, timeout, max_output)
@@ -280,7 +278,7 @@ class WinrsSession:
         """Let the host hold an answer back no longer than until our own deadline."""
         left = math.ceil(deadline - time.monotonic())
         seconds = min(max(1, left), winrm.protocol.Protocol.DEFAULT_OPERATION_TIMEOUT_SEC)
-        self._set_patience(seconds, seconds + _READ_MARGIN)
+        self._set_patience(seconds, seconds + self._margin)
 
     def _set_patience(self, operation: float, read: float) -> None:
         self._protocol.operation_timeout_sec = operation
@@ -309,7 +307,8 @@ class WinrsSession:
 
     def _translated(self, error: Exception, *, opening: bool) -> ExchangeError:
         cause = self._cause(error)
-        if getattr(error, "wmierror_code", None) == _OPERATIONS_USED_UP and not opening:
+        codes = (getattr(error, "wmierror_code", None), getattr(error, "wsman_fault_code", None))
+        if _OPERATIONS_USED_UP in codes and not opening:
             return _OperationsUsedUp(f"{self.host}: {cause.sentence}.", hint=cause.hint)
         if cause.missing_library:
             return MissingLibrary(f"{self.host}: {cause.sentence}.", hint=cause.hint)

@@ -18,7 +18,7 @@ from enum import StrEnum
 from typing import Any
 
 from ..wanted_routes import GONE_STATUSES, UNKNOWN_STATUSES
-from .text import columns, count, listed, reason, words
+from .text import columns, count, failure_text, listed, reason, words, wrapped
 
 #: Domains shown one by one; of more, only those that are not simply all right.
 MOST_DOMAINS = 20
@@ -81,7 +81,9 @@ def report(
     }
     lines = [*_domain_lines(resolved), "", *_host_lines(hosts, statuses, audit=audit)]
     if problems:
-        lines += ["", "To look at", *(f"  {host}: {text}" for host, text in problems.items())]
+        lines += ["", "To look at"]
+        for host, text in problems.items():
+            lines += wrapped(f"  {host}: {text}")
     return Report(lines, problems)
 
 
@@ -168,7 +170,7 @@ def _leads_to(domain: Mapping[str, Any]) -> str:
         "no_such_domain": "does not exist",
     }.get(status, f"not known now ({words(status)}): its routes stay as they are")
     failures = domain.get("failures") or ()
-    return f"{told}; {failures[0]['message']}" if failures else told
+    return f"{told} ({failure_text(failures[0])})" if failures else told
 
 
 def _host_lines(
@@ -219,7 +221,7 @@ def _test_cell(tested: Mapping[str, Any] | None) -> str:
         return "none"
     if "results" not in tested:
         return "failed"
-    verdicts = Counter(str(result["verdict"]) for result in tested["results"])
+    verdicts = Counter(words(result["verdict"]) for result in tested["results"])
     return ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items()) or "none"
 
 
@@ -236,11 +238,11 @@ def _problems(
     for status in sorted(fail_on):
         unknown = [domain for domain in host.domains if statuses.get(domain) == status]
         if unknown:
-            yield f"{words(status)}: {listed(unknown)}"
+            yield f"{listed(unknown)} left as it is ({words(status)})"
     if host.enforced.get("worksheet"):
         yield (
-            f"{count(len(host.enforced['worksheet']), 'row')} to enter by hand, since imccopy is"
-            " not there (the result's worksheet has them)"
+            f"{count(len(host.enforced['worksheet']), 'row')} to enter by hand, since there is no"
+            " imccopy (the warning lists them)"
         )
     if not audit:
         yield from _test_problems(host.tested)
@@ -264,6 +266,11 @@ def _test_problems(tested: Mapping[str, Any] | None) -> Iterator[str]:
         return
     for result in tested.get("results") or ():
         if result["verdict"] not in {"delivered", "would_send"}:
-            error = result.get("error") or {}
-            why = error.get("text") or result.get("reason") or ""
+            why = _said(result.get("error") or {}) or result.get("reason")
             yield f"test to {result['domain']} {result['verdict']}" + (f" ({why})" if why else "")
+
+
+def _said(error: Mapping[str, Any]) -> str:
+    """Return what a server said, as it said it."""
+    parts = (error.get("code"), error.get("enhanced"), error.get("text"))
+    return " ".join(str(part) for part in parts if part)

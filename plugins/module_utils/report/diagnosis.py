@@ -17,7 +17,7 @@ from typing import Any
 
 from ..imc.setting import VALUE_NAME
 from .delivery import changed_domains
-from .text import count, listed, reason, words, wrapped
+from .text import count, failure_text, listed, reason, words, wrapped
 
 #: Domains of one host that are explained; of more, how many there are.
 MOST_EXPLAINED = 20
@@ -140,7 +140,7 @@ def _causes(patient: Patient, domain: Mapping[str, Any], suffixes: Sequence[str]
     yield from (f"{note['message']}." for note in warnings if note["code"] in _WORTH_TELLING)
     for failure in domain.get("failures") or ():
         if failure.get("needed", True):
-            yield f"{failure['message']}."
+            yield f"{failure_text(failure)}."
 
 
 def _exchanges(patient: Patient, domain: Mapping[str, Any]) -> Iterator[str]:
@@ -161,8 +161,7 @@ def _exchanges(patient: Patient, domain: Mapping[str, Any]) -> Iterator[str]:
 
 def _advice(patients: Sequence[Patient], domains: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     sound = [patient for patient in patients if not patient.failure]
-    stuck = {name for patient in sound for name in (patient.queue or {}).get("stuck_domains") or ()}
-    pinnable = sorted(name for name in stuck if domains.get(name, {}).get("status") == "ok")
+    pinnable = sorted({name for patient in sound for name in _pinnable(patient, domains)})
     appending = [patient.name for patient in sound if patient.appends]
     if not (pinnable or appending):
         yield "Nothing is left that this collection could do."
@@ -173,3 +172,13 @@ def _advice(patients: Sequence[Patient], domains: Mapping[str, Mapping[str, Any]
     if pinnable:
         yield f"  List in mx_delivery_domains: {', '.join(pinnable)}."
     yield "  postmaster.exchange.audit shows the change, postmaster.exchange.enforce makes it."
+
+
+def _pinnable(patient: Patient, domains: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the stuck domains of a host that pinning would lead elsewhere than now."""
+    planned = patient.planned or {}
+    by_hand = {row["domain"] for row in planned.get("worksheet") or ()}
+    changed = by_hand.union(changed_domains(planned))
+    for name in (patient.queue or {}).get("stuck_domains") or ():
+        if name in changed and domains.get(name, {}).get("status") == "ok":
+            yield name

@@ -45,6 +45,13 @@ def reason(name: str, *results: Mapping[str, Any] | None) -> str:
     return ""
 
 
+def failure_text(failure: Mapping[str, Any]) -> str:
+    """Return one question that mx_pairs got no answer to, with what came instead."""
+    return (
+        f"{failure['type']} of {failure['name']} at {failure['nameserver']}: {failure['message']}"
+    )
+
+
 def wrapped(line: str, *, width: int = 100) -> list[str]:
     """Return a line as several that are not too wide, further in than its own beginning."""
     indent = " " * (len(line) - len(line.lstrip()))

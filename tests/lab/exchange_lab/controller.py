@@ -40,7 +40,7 @@ class Run:
     @property
     def changed(self) -> int:
         """How many changes all hosts together report."""
-        return sum(self.recap(host)["changed"] for host, _ in _RECAP.findall(self.output))
+        return sum(self.recap(host)["changed"] for host, _skipped in _RECAP.findall(self.output))
 
 
 @dataclass(slots=True)

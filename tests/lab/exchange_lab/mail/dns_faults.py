@@ -130,7 +130,7 @@ def _lies(fault: Fault, reply: dns.message.Message) -> list[Sending]:
     if fault is Fault.GARBAGE:
         return [Sending(secrets.token_bytes(40))]
     if fault is Fault.FLOOD:
-        return [Sending(secrets.token_bytes(40)) for _ in range(_FLOOD)]
+        return [Sending(secrets.token_bytes(40)) for _round in range(_FLOOD)]
     lie = _poisoned(reply)
     if fault is Fault.WRONG_ID:
         octets = bytearray(lie.to_wire())

@@ -162,7 +162,9 @@ class DnsServer:
             def datagram_received(self, data: bytes, addr: Any) -> None:
                 server._on_datagram(self.transport, data, addr)
 
-        transport, _ = loop.run_until_complete(loop.create_datagram_endpoint(Datagrams, sock=udp))
+        transport, _skipped = loop.run_until_complete(
+            loop.create_datagram_endpoint(Datagrams, sock=udp)
+        )
         listener = loop.run_until_complete(asyncio.start_server(self._on_stream, sock=tcp))
         ready.set()
         loop.run_forever()
@@ -260,7 +262,7 @@ def _key(name: str) -> str:
 
 def _bind(address: str, port: int) -> tuple[socket.socket, socket.socket]:
     """Return a datagram and a stream socket on the same port; any free one for port 0."""
-    for _ in range(_PORT_TRIES):
+    for _round in range(_PORT_TRIES):
         udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:

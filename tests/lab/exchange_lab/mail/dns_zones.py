@@ -50,7 +50,7 @@ class Zones:
         self, reply: dns.message.Message, name: dns.name.Name, kind: dns.rdatatype.RdataType
     ) -> None:
         """Add the answer for a name, and for what its aliases lead to within these zones."""
-        for _ in range(_MAX_ALIASES):
+        for _round in range(_MAX_ALIASES):
             zone = self._zone_of(name)
             if zone is None:
                 return

@@ -71,7 +71,7 @@ def parse_dropped(data: bytes) -> Dropped:
 
 def _addresses(headers: Parsed, name: str) -> list[str]:
     values = [str(value) for value in headers.get_all(name, [])]
-    return [address for _, address in getaddresses(values) if "@" in address]
+    return [address for _skipped, address in getaddresses(values) if "@" in address]
 
 
 class PickupFolder:

@@ -81,9 +81,9 @@ class Resolver:
     @staticmethod
     def _sorted(domain: str, records: dns.rrset.RRset) -> list[str]:
         pairs = sorted((r.preference, r.exchange.to_text().casefold()) for r in records)
-        if [name for _, name in pairs] == ["."]:
+        if [name for _skipped, name in pairs] == ["."]:
             raise NoSuchDestination(f"{domain} does not accept mail")
-        return [name for _, name in pairs if name != "."]
+        return [name for _skipped, name in pairs if name != "."]
 
     def addresses(self, host: str) -> list[str]:
         """Return the IPv4 addresses of a host, sorted as numbers; none when it has none."""
@@ -95,7 +95,7 @@ class Resolver:
 
     def _ask(self, name: str, kind: dns.rdatatype.RdataType) -> dns.rrset.RRset | None:
         """Return the records, an empty set for an existing name without any, None for no name."""
-        for _ in range(_CHAIN):
+        for _round in range(_CHAIN):
             reply = self._exchange(name, kind)
             if reply.rcode() == dns.rcode.NXDOMAIN:
                 return None
@@ -116,7 +116,7 @@ class Resolver:
         except dns.exception.DNSException as exc:  # an empty or too long label
             raise NoSuchDestination(_NOT_FOUND) from exc
         where = self._service
-        for _ in range(_TRIES):
+        for _round in range(_TRIES):
             try:
                 reply, _tcp = dns.query.udp_with_fallback(
                     question, where.host, timeout=where.timeout, port=where.port

@@ -121,7 +121,7 @@ def set_variable(context: Context) -> Outcome:
 
 
 def _prompt(context: Context, text: str) -> Outcome:
-    name, _, prompt = text.strip('"').partition("=")
+    name, _skipped, prompt = text.strip('"').partition("=")
     context.out(prompt)
     line = context.streams.stdin.read_line(context.streams.stop)
     answer = line.decode(context.shell.codec, "replace").rstrip("\r\n")

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -76,9 +77,10 @@ def _entries(files: FileSystem, folder: str, mask: str, *, deep: bool) -> Iterab
     for path in paths:
         name = path.rpartition("\\")[2]
         if wildcard(name, mask):
-            found = files.stat(path)
-            is_dir = files.is_dir(path)
-            yield _Entry(name, path, is_dir, 0 if is_dir else found.st_size, found.st_mtime)
+            with contextlib.suppress(WinError):  # deleted by somebody else meanwhile
+                found = files.stat(path)
+                is_dir = files.is_dir(path)
+                yield _Entry(name, path, is_dir, 0 if is_dir else found.st_size, found.st_mtime)
 
 
 def _wanted(entry: _Entry, switches: set[str]) -> bool:

@@ -87,11 +87,11 @@ def _modified(value: str, modifier: str) -> str:
             return value[first:]
         length = int(match[2])
         return value[first:length] if length < 0 else value[first : first + length]
-    old, _, new = modifier.partition("=")
+    old, _skipped, new = modifier.partition("=")
     if old.startswith("*"):
         position = value.casefold().find(old[1:].casefold())
         return value if position < 0 else new + value[position + len(old) - 1 :]
-    return re.sub(re.escape(old), lambda _: new, value, flags=re.IGNORECASE) if old else value
+    return re.sub(re.escape(old), lambda _unused: new, value, flags=re.IGNORECASE) if old else value
 
 
 def loop_variables(text: str, variables: Mapping[str, str], shell: Shell) -> str:
@@ -147,7 +147,7 @@ def modified_path(value: str, letters: str, search: str, shell: Shell) -> str:
 def _path_parts(full: str, letters: str) -> str:
     if "f" in letters or letters.strip("atz") == "s":
         return full
-    folder, _, name = full.rpartition("\\")
+    folder, _skipped, name = full.rpartition("\\")
     stem, dot, suffix = name.rpartition(".")
     if not dot:
         stem, suffix = name, ""

@@ -61,7 +61,7 @@ class Faults:
         if isinstance(when, int):
             action, skip = "*", when - 1
         else:
-            action, _, number = when.partition("#")
+            action, _skipped, number = when.partition("#")
             skip = int(number or 1) - 1
         with self._lock:
             self._armed.append(Fault(action, Kind(kind), skip, times, seconds))

@@ -108,7 +108,7 @@ def _delete_pattern(context: Context, word: str, *, quiet: bool) -> None:
 
 
 def _could_not_find(context: Context, word: str) -> None:
-    folder, _, name = word.replace("/", "\\").rpartition("\\")
+    folder, _skipped, name = word.replace("/", "\\").rpartition("\\")
     try:
         full = context.shell.absolute(folder + "\\" if folder else ".").rstrip("\\")
     except WinError as exc:

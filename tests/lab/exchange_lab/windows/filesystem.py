@@ -150,7 +150,10 @@ class FileSystem:
 
     def stat(self, winpath: str) -> os.stat_result:
         """Return size and times of an existing file or folder."""
-        return self._existing(winpath).stat()
+        try:
+            return self._existing(winpath).stat()
+        except FileNotFoundError as exc:  # deleted by somebody else meanwhile
+            raise WinError(FILE_NOT_FOUND, winpath) from exc
 
     def walk(self, winpath: str) -> Iterator[str]:
         """Yield every path below a folder, folders before what is in them."""

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from .cmdline import run_line
-from .errors import BAD_NETWORK_PATH, WinError
+from .errors import ALREADY_EXISTS, BAD_NETWORK_PATH, WinError
 from .filesystem import FileSystem, normalise
 from .process import Stdin, Streams, Terminated, Tool
 from .registry import Registry
@@ -204,5 +204,9 @@ class LabHost:
         self.services.close()
 
     def _ensure_dir(self, folder: str) -> None:
-        if not self.fs.is_dir(folder):
+        """Make a folder unless it is there; shells opened at the same moment may both try."""
+        try:
             self.fs.mkdir(folder)
+        except WinError as exc:
+            if exc.code != ALREADY_EXISTS:
+                raise

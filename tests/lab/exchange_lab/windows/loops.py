@@ -82,7 +82,7 @@ def iterations(node: For, items: str, capture: Capture) -> Iterator[dict[str, st
     if node.kind == "F":
         yield from _lines(node, items, capture)
         return
-    shell, _ = capture(None)
+    shell, _skipped = capture(None)
     words = _words(items)
     if node.kind == "L":
         for number in _counter(words):
@@ -145,7 +145,7 @@ def _source(items: str, options: dict[str, str], capture: Capture) -> list[str]:
         return output.decode(shell.codec, "replace").splitlines()
     if len(items) > 1 and items[0] == items[-1] == literal:
         return [items[1:-1]]
-    shell, _ = capture(None)
+    shell, _skipped = capture(None)
     lines: list[str] = []
     for name in _words(items):
         files, path = shell.locate(name)
@@ -177,7 +177,7 @@ def _token_numbers(text: str) -> list[int]:
     numbers: list[int] = []
     star = text.endswith("*")
     for part in filter(None, text.rstrip("*").split(",")):
-        first, _, last = part.partition("-")
+        first, _skipped, last = part.partition("-")
         numbers.extend(range(int(first), int(last or first) + 1))
     if star:
         numbers.append(-((numbers[-1] if numbers else 0) + 1))

@@ -154,7 +154,7 @@ def _target(invocation: Invocation, verb: str, typed: str) -> tuple[Registry, st
     """Return the registry and key (full root, the rest as typed); a remote one is reached."""
     machine = invocation.host
     if typed.startswith("\\\\"):
-        name, _, typed = typed[2:].partition("\\")
+        name, _skipped, typed = typed[2:].partition("\\")
         if verb == "EXPORT" or typed.partition("\\")[0].upper() not in {
             "HKLM",
             "HKU",

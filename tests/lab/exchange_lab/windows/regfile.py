@@ -108,7 +108,7 @@ def _load_value(registry: Registry, key: str, quoted: str, data: str, *, wide: b
     elif data.startswith("dword:"):
         registry.set(key, name, "REG_DWORD", int(data[6:], 16))
     else:
-        kind, _, digits = data.partition(":")
+        kind, _skipped, digits = data.partition(":")
         raw = bytes(int(pair, 16) for pair in digits.split(",") if pair.strip())
         type_ = next(reg for reg, text in _HEX_KINDS.items() if text == kind)
         registry.set(key, name, type_, _typed(type_, raw, wide=wide))

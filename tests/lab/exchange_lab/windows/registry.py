@@ -125,7 +125,7 @@ class Registry:
         with self._lock:
             self._existing(key)
             self._check_change(key)
-            parent, _, _last = key.rstrip("\\").rpartition("\\")
+            parent, _skipped, _last = key.rstrip("\\").rpartition("\\")
             if not parent:
                 raise WinError(ACCESS_DENIED, key)
             del self._existing(parent).subkeys[self._alias(split_key(key))[-1].casefold()]

@@ -104,7 +104,7 @@ class RunningCommand:
             return Fetched(output, None if self._output else self._exit_code)
 
     def _size(self) -> int:
-        return sum(len(data) for _, data in self._output)
+        return sum(len(data) for _skipped, data in self._output)
 
     def _take(self, limit: int) -> list[tuple[str, bytes]]:
         taken: list[tuple[str, bytes]] = []

@@ -237,7 +237,7 @@ class RemoteShells:
         return wsman.received(request, command_id, fetched.output, fetched.exit_code)
 
     def _send(self, request: Request, shell: _OpenShell) -> bytes:
-        _, command = self._running(request, shell, "rsp:Send/rsp:Stream")
+        _skipped, command = self._running(request, shell, "rsp:Send/rsp:Stream")
         element = request.element("rsp:Send/rsp:Stream")
         text = "" if element is None else element.text or ""
         try:

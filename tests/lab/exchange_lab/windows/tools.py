@@ -114,14 +114,14 @@ def typeperf(invocation: Invocation) -> int:
         return _NO_COUNTERS
     names = [
         path if path.startswith("\\\\") else f"\\\\{invocation.host.name.upper()}{path}"
-        for path, _ in columns
+        for path, _skipped in columns
     ]
     invocation.out("\r\n" + ",".join(f'"{text}"' for text in ["(PDH-CSV 4.0)", *names]))
-    for _ in range(samples):
+    for _round in range(samples):
         invocation.streams.sleep(invocation.host.time_scale)
         now = invocation.host.clock()
         stamp = f"{now:%m/%d/%Y %H:%M:%S}.{now.microsecond // 1000:03}"
-        values = [f"{found():.6f}" for _, found in columns]
+        values = [f"{found():.6f}" for _skipped, found in columns]
         invocation.out("\r\n" + ",".join(f'"{text}"' for text in [stamp, *values]))
     invocation.out("\r\nExiting, please wait...                         \r\n")
     invocation.out("The command completed successfully.\r\n\r\n")
@@ -131,7 +131,7 @@ def typeperf(invocation: Invocation) -> int:
 def _counter(invocation: Invocation, path: str) -> Callable[[], float] | None:
     machine = invocation.host
     if path.startswith("\\\\"):
-        name, _, rest = path[2:].partition("\\")
+        name, _skipped, rest = path[2:].partition("\\")
         try:
             machine = invocation.shell.remote(name)
         except WinError:

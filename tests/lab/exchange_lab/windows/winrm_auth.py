@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import os
 import struct
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import spnego
@@ -22,7 +23,11 @@ from spnego.exceptions import SpnegoError
 _BOUNDARY = b"--Encrypted Boundary"
 _PROTOCOL = "application/HTTP-SPNEGO-session-encrypted"
 ENCRYPTED_TYPE = f'multipart/encrypted;protocol="{_PROTOCOL}";boundary="Encrypted Boundary"'
-_user_file_lock = threading.Lock()  # the library takes the credentials' file from the environment
+# The library takes the credentials' file from the environment. The variable is there from now on
+# (empty is none), since other threads may walk through the environment while it is changed.
+_USER_FILE = "NTLM_USER_FILE"
+os.environ.setdefault(_USER_FILE, "")
+_user_file_lock = threading.Lock()
 
 # What the library raises for tokens that are none, besides its own error.
 _TOKEN_ERRORS = (SpnegoError, ValueError, LookupError, AttributeError, TypeError, struct.error)
@@ -46,12 +51,14 @@ def write_user_file(path: Path, users: Mapping[str, str]) -> None:
     """
     lines = []
     for user, password in users.items():
-        domain, _, name = user.rpartition("\\")
+        domain, _skipped, name = user.rpartition("\\")
         if ":" in user + password:
             raise ValueError("the acceptor's credential file has no way to write a colon")
         lines.append(f"{domain}:{name}:{password}\n")
-    path.write_text("".join(lines), encoding="utf-8")
-    path.chmod(0o600)
+    fresh = path.with_suffix(".new")
+    fresh.touch(mode=0o600)
+    fresh.write_text("".join(lines), encoding="utf-8")
+    fresh.replace(path)
 
 
 class Authenticator:
@@ -79,7 +86,7 @@ class Authenticator:
             text = base64.b64decode(credentials, validate=True).decode("utf-8")
         except (binascii.Error, UnicodeDecodeError) as exc:
             raise LoginRefusedError("not a Basic credential") from exc
-        user, _, password = text.partition(":")
+        user, _skipped, password = text.partition(":")
         known = {name.casefold(): name for name in self._users}.get(user.casefold())
         if known is None or self._users[known] != password:
             raise LoginRefusedError(user)
@@ -102,13 +109,13 @@ class Authenticator:
 
     def _start(self, token: bytes) -> None:
         self.user = None
-        with _user_file_lock, _environment("NTLM_USER_FILE", str(self._user_file)):
+        with _credentials(self._user_file):
             self._context = self._acceptor(token)
 
     def _step(self, token: bytes) -> bytes | None:
         context = self._context
         assert context is not None
-        with _user_file_lock, _environment("NTLM_USER_FILE", str(self._user_file)):
+        with _credentials(self._user_file):
             answer = context.step(token)
         if context.complete:
             self.user = self._known_user(context.client_principal or "")
@@ -167,19 +174,12 @@ class Authenticator:
         )
 
 
-class _environment:  # noqa: N801 - reads as a statement
-    """Set a variable of this process for a moment."""
-
-    def __init__(self, name: str, value: str) -> None:
-        self._name, self._value = name, value
-        self._before: str | None = None
-
-    def __enter__(self) -> None:
-        self._before = os.environ.get(self._name)
-        os.environ[self._name] = self._value
-
-    def __exit__(self, *_: object) -> None:
-        if self._before is None:
-            os.environ.pop(self._name, None)
-        else:
-            os.environ[self._name] = self._before
+@contextlib.contextmanager
+def _credentials(user_file: Path) -> Iterator[None]:
+    """Let the library find a listener's credentials for a moment."""
+    with _user_file_lock:
+        before, os.environ[_USER_FILE] = os.environ[_USER_FILE], str(user_file)
+        try:
+            yield
+        finally:
+            os.environ[_USER_FILE] = before

@@ -88,7 +88,7 @@ class HttpServer(ThreadingHTTPServer):
         """Tell whether the client closed the connection of the current thread."""
         connection: socket.socket = self._here.connection
         try:
-            readable, _, _ = select.select([connection], [], [], 0)
+            readable, _skipped, _skipped = select.select([connection], [], [], 0)
             return bool(readable) and not connection.recv(1, socket.MSG_PEEK)
         except (OSError, ValueError):
             return True
@@ -174,7 +174,7 @@ class Handler(BaseHTTPRequestHandler):
 
         Steps of a login are answered here, also the last one when it brings no message.
         """
-        scheme, _, value = self.headers.get("Authorization", "").partition(" ")
+        scheme, _skipped, value = self.headers.get("Authorization", "").partition(" ")
         token: bytes | None = None
         try:
             token = self._check(scheme.lower(), value.strip())

@@ -114,6 +114,7 @@ class HttpListener:
         self._acceptor = acceptor
         self._folder = tempfile.TemporaryDirectory(prefix="winrm-lab-")
         self._user_file = Path(self._folder.name) / "users"
+        write_user_file(self._user_file, users)
         self.tls: ssl.SSLContext | None = (
             certificate.server_context(self.settings.client_ca) if certificate else None
         )
@@ -145,8 +146,6 @@ class HttpListener:
 
     def authenticator(self) -> Authenticator:
         """Return the security context for a new connection."""
-        if not self._user_file.exists():
-            write_user_file(self._user_file, self._users)
         return Authenticator(self._users, self._user_file, self._acceptor)
 
     def passwords_changed(self) -> None:

@@ -94,7 +94,7 @@ def test_delivery_report_reads_what_the_role_registered() -> None:
     made = delivery_report.FilterModule().filters()["delivery_report"](
         resolved, variables, list(variables), fail_on=["loop"]
     )
-    assert made["problems"] == {"a": "loop: nestle.com", "b": "was not looked at"}
+    assert made["problems"] == {"a": "nestle.com left as it is (loop)", "b": "was not looked at"}
     assert "  a     1 unknown  in place     not touched  none" in made["lines"]
     assert not any("later" in line for line in made["lines"])
 

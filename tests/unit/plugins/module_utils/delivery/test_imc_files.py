@@ -50,7 +50,7 @@ def test_files_are_listed_by_age_and_folders_are_not(
     assert run(session, list_by_age(folder, newest_first=True)) == b"A2\r\nB1\r\n"
 
 
-def test_sizes_are_exact_numbers_in_any_language(tmp_path: object, machine: LabHost) -> None:
+def test_sizes_are_exact_numbers_in_any_language(machine: LabHost) -> None:
     machine.language = "de"
     folder = r"C:\exchsrvr\imcdata\Out"
     machine.fs.write_bytes(rf"{folder}\A B & C.TXT", b"x" * 1_234_567)

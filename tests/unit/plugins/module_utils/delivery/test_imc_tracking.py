@@ -202,7 +202,7 @@ def test_a_missing_folder_means_that_tracking_is_off_and_after_a_while_that_wait
 ) -> None:
     machine.fs.rmdir(TRACKING)
     watching = tracker(session)
-    sights = [watching.look([ONE]) for _ in range(3)]
+    sights = [watching.look([ONE]) for _round in range(3)]
 
     assert all("tracking is off" in sight.blind for sight in sights)
     assert [sight.hopeless for sight in sights] == [False, False, True]

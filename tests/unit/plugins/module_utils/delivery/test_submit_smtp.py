@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
@@ -53,7 +54,7 @@ class Inbox:
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         self.offered[session] += 1
-        if self.offered[session] == self.hang_up_at:
+        if self.offered[session] == self.hang_up_at and server.transport is not None:
             server.transport.close()
         envelope.mail_from = address
         return "250 OK"
@@ -135,8 +136,8 @@ def probes(*names: str) -> list[Probe]:
     return compose(targets, sender="mx@hq.example", subject="test", now=NOW, run_tag="t")
 
 
-def options(port: int, timeout: float = 5.0, **more: object) -> SmtpOptions:
-    return SmtpOptions(host="127.0.0.1", port=port, timeout=timeout, **more)  # type: ignore[arg-type]
+def options(port: int, timeout: float = 5.0, **more: Any) -> SmtpOptions:
+    return SmtpOptions(host="127.0.0.1", port=port, timeout=timeout, **more)
 
 
 def test_every_message_arrives_with_its_own_envelope(listen: Listen, inbox: Inbox) -> None:
@@ -178,7 +179,7 @@ def serve_once(*replies: bytes) -> int:
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
-        connection, _ = listener.accept()
+        connection, _skipped = listener.accept()
         listener.close()
         with connection, connection.makefile("rb") as lines:
             for reply in replies:
@@ -229,7 +230,12 @@ def test_starttls_with_a_trusted_certificate_and_login(
 ) -> None:
     ca_cert, context = certificate
     port = listen(tls_context=context, authenticator=login, auth_required=True)
-    more = {"starttls": True, "ca_cert": ca_cert, "user": "mx", "password": PASSWORD}
+    more: dict[str, Any] = {
+        "starttls": True,
+        "ca_cert": ca_cert,
+        "user": "mx",
+        "password": PASSWORD,
+    }
 
     assert submit(probes("a.example"), options(port, **more)) == {}
     assert len(inbox.taken) == 1

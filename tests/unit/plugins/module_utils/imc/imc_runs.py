@@ -34,6 +34,8 @@ class Runner:
     def __init__(self, base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.base = base
         self._monkeypatch = monkeypatch
+        # A disk that really writes takes most of the time of these tests.
+        monkeypatch.setattr("os.fsync", lambda _handle: None)
 
     def __call__(self, host: FakeHost, *, check: bool = False, **options: Any) -> dict[str, Any]:
         self._monkeypatch.setattr(transaction, "monotonic", host.tick)

@@ -36,7 +36,7 @@ def test_a_backup_is_private_and_complete(tmp_path: Path) -> None:
 
 
 def test_two_backups_of_one_second_are_two(tmp_path: Path) -> None:
-    names = [make_folder(tmp_path, "a", NOW).stamp for _ in range(3)]
+    names = [make_folder(tmp_path, "a", NOW).stamp for _round in range(3)]
     assert names == ["2026-11-23T114500Z", "2026-11-23T114500Z-2", "2026-11-23T114500Z-3"]
 
 

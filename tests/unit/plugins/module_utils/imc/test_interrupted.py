@@ -78,7 +78,7 @@ def _is_new(host: FakeHost) -> bool:
 def _check_claim(error: ExchangeError, host: FakeHost, old: FakeHost) -> None:
     """What an error says has to be true."""
     claim = error.details.get("state")
-    if "Nothing was changed." in error.message:
+    if "othing was changed." in error.message:
         assert _is_old(host, old)
         assert (host.state, host.loaded) == (old.state, old.loaded)
     elif claim == "old":

@@ -329,7 +329,7 @@ def test_no_imccopy_sets_the_value_and_returns_a_worksheet(run: Runner) -> None:
         {"action": "enter", "domain": "nestle.com", "address": "192.0.2.25"},
         {"action": "enter", "domain": "nestle.com", "address": "192.0.2.26"},
     ]
-    assert "enter   nestle.com  192.0.2.25\nenter   nestle.com  192.0.2.26\n" in error.message
+    assert "enter   nestle.com  192.0.2.25\nenter   nestle.com  192.0.2.26" in str(error)
     assert error.details["changed"] is True
     result = run(host, missing_imccopy="warn", **DONE)
     assert not result["changed"]
@@ -524,7 +524,7 @@ def test_a_restart_that_may_not_be_done_stays_due(run: Runner) -> None:
     lines = _lines_of_a_run(run)
     stop = next(number for number, line in enumerate(lines, 1) if 'stop "MSExchangeIMC"' in line)
     host = _interrupted(run, stop)
-    for _ in range(2):
+    for _round in range(2):
         result = run(host, service_restart="never", **DONE)
         assert not result["changed"]
         assert result["restart_required"]

@@ -128,6 +128,14 @@ def test_the_size_of_the_table_is_warned_of_above_the_limit_only() -> None:
     assert make_plan(state, WANTED, Policy(max_routes=0)).warnings == ()
 
 
+def test_rows_that_may_keep_the_service_from_starting_are_warned_of_before_a_restart() -> None:
+    rows = ("anlsf.msbp.co", "nestle.com;192.0.2.25;0")
+    (warning,) = make_plan(host(*rows), WANTED, Policy()).warnings
+    assert "'anlsf.msbp.co'" in warning
+    assert "event 4056" in warning
+    assert make_plan(host(*rows, value=DISABLED), WANTED, Policy()).warnings == ()
+
+
 def test_a_table_not_read_to_the_byte_is_compared_and_not_written() -> None:
     content = table("nestle.com;192.0.2.25;0")
     inexact = Table("imccopy", content, RoutesFile.parse(content), "70 bytes arrived of 142")

@@ -185,8 +185,14 @@ def test_more_than_any_domain_has_is_no_answer() -> None:
 
 def test_rule_15_a_server_without_edns_is_asked_without(server: DnsServer) -> None:
     server.set_fault("*", "*", Fault.NO_EDNS)
-    first, second = _ask(MX, A, servers=[_where(server)])
-    assert (first.kind, second.kind) == (Kind.ANSWER, Kind.ANSWER)
+
+    async def go() -> None:
+        asker = Asker([_where(server)], QUICK, asyncio.Semaphore(1), Stats())
+        for question in (MX, A):
+            assert (await asker.follow(question)).kind is Kind.ANSWER
+
+    asyncio.run(go())
+    assert (server.count(rdtype="MX"), server.count(rdtype="A")) == (2, 1)  # it is remembered
 
 
 def test_a_server_that_keeps_silent_is_asked_after_the_others(server: DnsServer) -> None:
@@ -225,6 +231,21 @@ def test_lifetime_ends_a_question(server: DnsServer) -> None:
     assert answer.kind is Kind.TIMEOUT
     assert time.monotonic() - started < 1.5
     assert server.count() <= 3
+
+
+def test_a_server_that_was_not_asked_in_time_is_not_blamed() -> None:
+    with DnsServer({}) as a, DnsServer({}) as b, DnsServer({}) as c:
+        for server in (a, b, c):
+            server.set_fault("*", "*", Fault.TIMEOUT)
+        answer = _one(MX, a, b, c, patience=Patience(timeout=0.2, retries=1, lifetime=0.3))
+    assert [f.nameserver for f in answer.failures] == [f"127.0.0.1:{x.port}" for x in (a, b)]
+    assert c.count() == 0
+
+
+def test_a_flood_is_not_listened_to_for_long(server: DnsServer) -> None:
+    server.set_fault("*", "*", Fault.FLOOD)
+    (failure,) = _one(MX, server).failures
+    assert failure.message == "sent 64 packets, none of them a reply to the question"
 
 
 def test_each_server_of_a_failure_is_named_with_what_it_said(server: DnsServer) -> None:

@@ -203,7 +203,7 @@ def test_octets_changed_at_random_never_surprise(
 ) -> None:
     reply.use_edns(0, options=[dns.edns.EDEOption(dns.edns.EDECode.DNSSEC_BOGUS)])
     wire = bytearray(reply.to_wire())
-    for _ in range(data.draw(st.integers(1, 6))):
+    for _round in range(data.draw(st.integers(1, 6))):
         wire[data.draw(st.integers(2, len(wire) - 1))] = data.draw(st.integers(0, 255))
     cut = data.draw(st.integers(0, len(wire)))
     for octets in (bytes(wire), bytes(wire[:cut])):

@@ -62,7 +62,7 @@ def test_rule_3_rotated_answers_give_the_same_result(resolve: Run) -> None:
         f"@ MX 10 mail{n}\nmail{n} A 192.0.2.{n}\nmail{n} A 192.0.2.1{n}" for n in range(1, 6)
     )
     with DnsServer({"nestle.com": zone}, rotate=True) as server:
-        runs = [resolve(server, domains=["nestle.com"]) for _ in range(5)]
+        runs = [resolve(server, domains=["nestle.com"]) for _round in range(5)]
     assert len(runs[0]["pairs"]) == 10
     for result in runs[1:]:
         assert result["domains"] == runs[0]["domains"]

@@ -87,6 +87,18 @@ def test_rule_18_aaaa_trouble_is_told_and_changes_nothing(
     assert not any(failure["needed"] for failure in found["failures"])
 
 
+def test_rule_18_only_the_server_that_answers_the_rest_is_blamed(
+    resolve: Run, server: DnsServer
+) -> None:
+    with DnsServer({}) as dead:
+        dead.set_fault("*", "*", Fault.SERVFAIL)
+        server.set_fault("*", "AAAA", Fault.REFUSED)
+        (found,) = resolve(dead, server, domains=["nestle.com"], evidence=True)["domains"]
+    assert {(x["nameserver"], x["kind"]) for x in _of(found, "aaaa_trouble")} == {
+        (f"127.0.0.1:{server.port}", "refused")
+    }
+
+
 def test_rule_18_no_aaaa_record_is_no_trouble(one: Run, server: DnsServer) -> None:
     found = one(server, evidence=True)
     assert (_of(found, "aaaa_trouble"), found["failures"]) == ([], [])

@@ -115,7 +115,7 @@ def test_the_nonce_is_hexadecimal_and_long(nonce: str) -> None:
 
 
 def test_every_batch_has_its_own_nonce() -> None:
-    assert len({new_nonce() for _ in range(100)}) == 100
+    assert len({new_nonce() for _round in range(100)}) == 100
     one, two = Batch(), Batch()
     one.add("a", "ver")
     two.add("a", "ver")

@@ -147,6 +147,10 @@ def test_decode_falls_back_byte_by_byte() -> None:
     assert decode(b"Gr\xf6\xdfe") == "Größe"
 
 
+def test_an_excerpt_is_not_garbled_by_its_own_cut() -> None:
+    assert excerpt(b"x" + "ü".encode() * 100, 40) == "x" + "ü" * 39 + " ..."
+
+
 @given(st.binary(max_size=400))
 def test_an_excerpt_is_one_short_printable_line(data: bytes) -> None:
     text = excerpt(data, 40)

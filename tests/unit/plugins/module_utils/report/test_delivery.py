@@ -29,7 +29,14 @@ def resolved(**statuses: str) -> dict[str, Any]:
                 "pairs": [{"address": "192.0.2.25"}, {"address": "192.0.2.26"}]
                 if status == "ok"
                 else [],
-                "failures": [{"message": "192.0.2.53 did not answer"}]
+                "failures": [
+                    {
+                        "name": name.replace("_", "."),
+                        "type": "MX",
+                        "nameserver": "192.0.2.53",
+                        "message": "no answer",
+                    }
+                ]
                 if status == "temporary_failure"
                 else [],
             }
@@ -125,11 +132,11 @@ def test_an_unknown_domain_is_a_problem_only_where_the_option_says_so() -> None:
     assert made.problems == {}
     assert "1 unknown" in host_row(made.lines, "mail55")
     assert made.lines[1] == (
-        "  nestle.com  not known now (temporary failure): its routes stay as they are;"
-        " 192.0.2.53 did not answer"
+        "  nestle.com  not known now (temporary failure): its routes stay as they are"
+        " (MX of nestle.com at 192.0.2.53: no answer)"
     )
     made = report(answer, [host], fail_on=["temporary_failure"])
-    assert made.problems == {"mail55": "temporary failure: nestle.com"}
+    assert made.problems == {"mail55": "nestle.com left as it is (temporary failure)"}
 
 
 def test_a_domain_of_another_host_is_no_problem_here() -> None:
@@ -165,7 +172,7 @@ def test_undelivered_test_messages_are_a_problem_with_the_servers_words() -> Non
     tested = {
         "results": [
             {"domain": "aol.com", "verdict": "delivered"},
-            {"domain": "nestle.com", "verdict": "queued", "error": {"text": "421 busy"}},
+            {"domain": "nestle.com", "verdict": "queued", "error": {"code": 421, "text": "busy"}},
             {"domain": "a.example", "verdict": "unknown", "reason": "tracking is off"},
         ]
     }

@@ -15,6 +15,13 @@ from ansible_collections.postmaster.exchange.plugins.module_utils.report.diagnos
 )
 
 REPLY = "421 NSO hq.com Unable to contact destination SMTP demon nestle.com"
+FAILURE = {
+    "name": "nestle.com",
+    "type": "MX",
+    "nameserver": "192.0.2.53",
+    "message": "SERVFAIL",
+    "needed": True,
+}
 HIJACK = {
     "code": "search_list_hijack",
     "message": "nestle.com.hq.example has an answer (10 mail.hq.example)",
@@ -62,7 +69,7 @@ def resolved(status: str = "ok", *, warnings: tuple[Any, ...] = ()) -> dict[str,
                 "status": status,
                 "pairs": pairs if status == "ok" else [],
                 "warnings": list(warnings),
-                "failures": [],
+                "failures": [FAILURE] if status == "temporary_failure" else [],
             }
         ]
     }
@@ -129,6 +136,8 @@ def test_a_domain_without_pairs_is_explained_and_not_advised(status: str, said: 
     patient = Patient("mail55", switched, queue("nestle.com"), PINNED)
     lines = diagnosis(resolved(status), [patient])
     assert f"    {said}" in lines
+    failed = "    MX of nestle.com at 192.0.2.53: SERVFAIL." in lines
+    assert failed is (status == "temporary_failure")
     assert lines[-1] == "Nothing is left that this collection could do."
 
 
@@ -142,7 +151,9 @@ def test_a_domain_that_is_pinned_already_is_the_far_servers_matter() -> None:
 def test_without_imccopy_pinning_is_by_hand() -> None:
     planned = {"routes": None, "worksheet": [{"domain": "nestle.com"}]}
     patient = Patient("mail40", info(), queue("nestle.com"), planned)
-    assert any("To be pinned by hand" in line for line in diagnosis(resolved(), [patient]))
+    lines = diagnosis(resolved(), [patient])
+    assert any("To be pinned by hand" in line for line in lines)
+    assert "  List in mx_delivery_domains: nestle.com." in lines
 
 
 def test_evidence_that_matters_is_told() -> None:

@@ -1,0 +1,93 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The demo ends as it has to, leaves nothing behind, and prints what the README shows of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+DEMO = [sys.executable, str(ROOT / "tools" / "demo.py"), "--collections", str(ROOT / ".build")]
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Everything one run of the demo prints; it must succeed and clean up after itself."""
+    scratch = tmp_path_factory.mktemp("scratch")
+    done = subprocess.run(
+        DEMO,
+        env={**os.environ, "TMPDIR": str(scratch)},
+        cwd=scratch,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=300,
+        check=False,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+    assert list(scratch.iterdir()) == []
+    return done.stdout
+
+
+def alike(text: str) -> list[str]:
+    """Lines without what differs from run to run: times, ports, widths."""
+    lines = (re.sub(r"[\d.:TZ-]*\d[\d.:TZ-]*", "#", line) for line in text.splitlines())
+    return [" ".join(line.split()) for line in lines if line.strip()]
+
+
+def test_every_step_is_shown_with_its_result(shown: str) -> None:
+    for said in (
+        "1. What waits, and why",
+        "Cause: nestle.com.hq.example has an answer",
+        "Exit status 2: there is something to change",
+        "mail55     3 changed   changed      restarted    3 delivered",
+        "And the 2 letters that had waited have arrived.",
+        "mail55     3 in place  in place     not touched  none",
+        "All 5 steps ended as they have to",
+    ):
+        assert said in shown
+
+
+def test_the_readme_shows_what_the_demo_prints(shown: str) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = re.search(r"<!-- demo -->\n```text\n(.*?)^```$", readme, re.DOTALL | re.MULTILINE)
+    assert block is not None
+    excerpts = [part for part in block[1].split("[...]") if part.strip()]
+    printed = "\n".join(alike(shown))
+    for excerpt in excerpts:
+        # Which of two hosts says something first differs, so lines of progress are not compared.
+        for line in alike(excerpt):
+            assert line in printed
+    assert len(excerpts) >= 1
+
+
+def test_the_lab_that_is_kept_up_ends_when_it_is_interrupted() -> None:
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(
+            [*DEMO, "--keep"], stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        deadline = time.monotonic() + 60
+        text = ""
+        while "Ctrl-C ends it." not in text and time.monotonic() < deadline:
+            assert process.poll() is None, text
+            time.sleep(0.1)
+            output.seek(0)
+            text = output.read().decode()
+        os.killpg(process.pid, signal.SIGINT)  # what a terminal sends on Ctrl-C
+        assert process.wait(30) == 0
+    assert "postmaster.exchange.audit" in text
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)

@@ -1,0 +1,119 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""exchange_info as an administrator runs it: in process, as a real module, behind another host."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from exchange_lab.controller import Controller, Run
+from exchange_lab.lab import Lab
+from exchange_lab.mail.imc_model import V40
+from exchange_lab.scenario import SIMPLE_HOST, simple
+
+Play = Callable[..., tuple[Run, dict[str, Any]]]
+
+pytestmark = pytest.mark.e2e
+
+# A connection that is no local one to Ansible, and leads to this machine nevertheless.
+CONNECTION = """
+DOCUMENTATION = '''
+name: elsewhere
+short_description: another machine
+description: This machine, under another name.
+author: the lab
+options: {}
+'''
+from ansible.plugins.connection.local import Connection as Local
+
+
+class Connection(Local):
+    transport = "elsewhere"
+"""
+ELSEWHERE = {
+    "ansible_connection": "elsewhere",
+    "ansible_python_interpreter": sys.executable,
+}
+OLD = replace(SIMPLE_HOST, name="mail4old", version=V40, imccopy=None, behind="mgmt1")
+
+
+@pytest.fixture
+def hosts(tmp_path: Path, controller: Controller) -> Iterator[Lab]:
+    """A 5.5 host, and a 4.0 host without WinRM behind a management host without Exchange."""
+    scenario = replace(simple(SIMPLE_HOST, OLD), managers=("mgmt1",))
+    plugins = controller.folder / "connection_plugins"
+    plugins.mkdir()
+    (plugins / "elsewhere.py").write_text(CONNECTION)
+    controller.more = {"ANSIBLE_CONNECTION_PLUGINS": str(plugins)}
+    with Lab(scenario, folder=tmp_path / "lab") as lab:
+        lab.write_inventory(controller.inventory)
+        yield lab
+
+
+def info(**options: Any) -> dict[str, Any]:
+    return {"postmaster.exchange.exchange_info": options}
+
+
+def connection(lab: Lab, name: str) -> dict[str, Any]:
+    return {
+        "host": "127.0.0.1",
+        "port": lab[name].winrm.port,
+        "scheme": "http",
+        "user": lab.scenario.user,
+        "password": lab.scenario.password,
+    }
+
+
+def facts(result: dict[str, Any]) -> dict[str, Any]:
+    """What a result says about the host, without what differs by the way it came."""
+    volatile = {"invocation", "deprecations", "warnings"}
+    return {key: value for key, value in result.items() if key not in volatile}
+
+
+def test_in_process_and_as_a_real_module_it_says_the_same(hosts: Lab, play: Play) -> None:
+    before = hosts["mail55"].requests
+    done, results = play(
+        "mail55",
+        ("here", info()),
+        ("there", {**info(connection=connection(hosts, "mail55")), "vars": ELSEWHERE}),
+    )
+
+    assert done.recap("mail55")["failed"] == 0, done.output
+    assert results["here"]["version"] == "5.5"
+    assert results["here"]["tools"]["imccopy"] == r"C:\imccopy.exe"
+    assert facts(results["here"]) == facts(results["there"])
+    # Each time a login, two commands and the end: 4 + 2 x 3 + 1 with NTLM.
+    assert hosts["mail55"].requests - before == 22
+    assert hosts.scenario.password not in done.output
+
+
+def test_a_host_without_exchange_and_the_one_behind_it(hosts: Lab, play: Play) -> None:
+    done, results = play(
+        "mail4old",
+        ("manager", info()),
+        ("behind", info(target_computer="mail4old")),
+        ("nobody", info(target_computer="nosuch")),
+    )
+
+    assert (results["manager"]["family"], results["manager"]["failed"]) == ("none", False)
+    assert results["manager"]["exchange_installed"] is False
+    assert (results["behind"]["family"], results["behind"]["version"]) == ("imc", "4.0")
+    assert any("no imccopy" in note for note in results["behind"]["notes"])
+    assert results["nobody"]["failed"] is True
+    assert "MSExchangeIMC" in results["nobody"]["msg"]
+    assert "Traceback" not in done.output
+
+
+def test_a_host_that_cannot_be_reached_is_unreachable(
+    hosts: Lab, play: Play, controller: Controller
+) -> None:
+    done, _skipped = play("mail55", ("info", info()), options=("-e", "ansible_password=wrong"))
+
+    assert done.recap("mail55")["unreachable"] == 1
+    assert "Traceback" not in done.output

@@ -1,0 +1,83 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""queue_info as an administrator runs it, from the queue to the pairs of what is stuck in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from exchange_lab.controller import Run
+from exchange_lab.lab import Lab
+
+Play = Callable[..., tuple[Run, dict[str, Any]]]
+
+pytestmark = pytest.mark.e2e
+
+LOOK = {"postmaster.exchange.queue_info": {}}
+PAIRS = {
+    "postmaster.exchange.mx_pairs": {
+        "domains": "{{ queue.stuck_domains }}",
+        "nameservers": "{{ mx_delivery_nameservers }}",
+        "port": "{{ mx_delivery_dns_port }}",
+        "allow_private": True,
+    }
+}
+
+
+def settle(lab: Lab) -> None:
+    """Wait until what can leave has left, and the rest has failed once."""
+    lab["mail55"].imc.wait(lambda imc: all(entry.reply for entry in imc.queue))
+
+
+def test_stuck_domains_lead_to_their_pairs(lab: Lab, play: Play) -> None:
+    settle(lab)
+    before = lab["mail55"].requests
+    done, results = play("mail55", ("queue", LOOK), ("pairs", PAIRS))
+    queue = results["queue"]
+
+    assert done.status == 0, done.output
+    assert queue["stuck_domains"] == ["aol.com", "nestle.com"]
+    errors = {one["domain"]: one["last_error"] for one in queue["queues"]}
+    assert errors["nestle.com"] == (
+        "421 NSO hq.example Unable to contact destination SMTP demon nestle.com"
+    )
+    assert queue["counters"]["queued_outbound"] == 2
+    assert queue["changed"] is False
+    astray = [one["domain"] for one in queue["failures"] if "loops back" in one["text"]]
+    assert sorted(astray) == ["aol.com", "nestle.com"]
+    assert [pair["address"] for pair in results["pairs"]["pairs"]][:3] == [
+        "198.51.100.9",
+        "198.51.100.12",
+        "198.51.100.13",
+    ]
+    # Login, at most five commands of three requests, and the end.
+    assert lab["mail55"].requests - before <= 4 + 5 * 3 + 1
+
+
+def test_nothing_of_the_messages_is_shown_at_any_verbosity(lab: Lab, play: Play) -> None:
+    settle(lab)
+    done, results = play("mail55", ("queue", LOOK), options=("-vvvvv",))
+
+    assert results["queue"]["files"] == 2
+    assert "Your call of this morning" not in done.output
+    assert lab.scenario.password not in done.output
+
+
+def test_an_empty_queue_and_a_quiet_log(lab: Lab, play: Play) -> None:
+    done, results = play("mail50", ("queue", LOOK), options=("--check",))
+
+    assert done.status == 0, done.output
+    assert (results["queue"]["files"], results["queue"]["stuck_domains"]) == (0, [])
+    assert any("diagnostics level 3" in note for note in results["queue"]["notes"])
+
+
+def test_a_bad_option_is_a_clear_error(lab: Lab, play: Play) -> None:
+    bad = {"postmaster.exchange.queue_info": {"max_files": -1}}
+    done, results = play("mail50", ("queue", bad))
+
+    assert results["queue"]["failed"] is True
+    assert "max_files is -1" in results["queue"]["msg"]
+    assert "Traceback" not in done.output

@@ -1,0 +1,226 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Connection options: complete, consistent, and taken from the inventory where not given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.postmaster.exchange.plugins.module_utils.errors import InvalidInput
+from ansible_collections.postmaster.exchange.plugins.module_utils.remote.options import (
+    CONNECTION_SPEC,
+    ConnectionOptions,
+    from_params,
+    from_psrp,
+    from_variables,
+    from_winrm,
+    merged,
+)
+
+LOGIN = {"host": "mail5-a.hq.example", "user": "operator", "password": "s3cret"}
+
+
+def test_the_defaults_are_the_safe_ones() -> None:
+    options = from_params(LOGIN)
+    assert options.endpoint == "https://mail5-a.hq.example:5986/wsman"
+    assert options.transport == "ntlm"
+    assert options.cert_validation == "validate"
+    assert options.message_encryption == "auto"
+
+
+@pytest.mark.parametrize(
+    ("given", "endpoint"),
+    [
+        ({"port": 5985}, "http://mail5-a.hq.example:5985/wsman"),
+        ({"scheme": "http"}, "http://mail5-a.hq.example:5985/wsman"),
+        ({"port": 443, "path": "exchange/wsman"}, "https://mail5-a.hq.example:443/exchange/wsman"),
+        ({"host": "2001:db8::7", "scheme": None}, "https://[2001:db8::7]:5986/wsman"),
+        ({"scheme": "https", "port": 5985}, "https://mail5-a.hq.example:5985/wsman"),
+    ],
+)
+def test_scheme_port_and_path(given: dict[str, Any], endpoint: str) -> None:
+    assert from_params({**LOGIN, **given}).endpoint == endpoint
+
+
+@pytest.mark.parametrize(
+    ("given", "transport"),
+    [
+        ({"user": "operator@HQ.EXAMPLE"}, "kerberos"),
+        ({"user": "operator@HQ.EXAMPLE", "transport": "ntlm"}, "ntlm"),
+        ({"client_cert": "c.pem", "client_key": "k.pem"}, "certificate"),
+        ({"transport": "basic"}, "basic"),
+    ],
+)
+def test_the_transport_follows_from_what_is_given(given: dict[str, Any], transport: str) -> None:
+    assert from_params({**LOGIN, **given}).transport == transport
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"host": None}, "Which host to work on is not known"),
+        ({"host": "http://a"}, "not usable as a computer name"),
+        ({"host": "a@b"}, "not usable as a computer name"),
+        ({"port": 0, "scheme": "http"}, None),
+        ({"port": 70000}, "not between 1 and 65535"),
+        ({"connect_timeout": 1}, "2 seconds or more"),
+        ({"path": "a b"}, "no path of a URL"),
+        ({"path": "a\r\nHost: x"}, "no path of a URL"),
+        ({"password": None}, "needs user and password"),
+        ({"password": ""}, "needs user and password"),
+        ({"user": None}, "needs user and password"),
+        ({"transport": "certificate"}, "needs client_cert"),
+        ({"client_cert": "a", "client_key": "b", "scheme": "http"}, "scheme=https"),
+        ({"transport": "basic", "scheme": "http"}, "send the password readable"),
+    ],
+)
+def test_what_does_not_fit_together(given: dict[str, Any], message: str | None) -> None:
+    params = {**LOGIN, **given}
+    if message is None:
+        from_params(params)
+        return
+    with pytest.raises(InvalidInput, match=message) as caught:
+        from_params(params)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_basic_over_http_has_to_be_asked_for() -> None:
+    options = from_params(
+        {**LOGIN, "transport": "basic", "scheme": "http", "message_encryption": "never"}
+    )
+    assert options.scheme == "http"
+
+
+def test_kerberos_needs_no_password() -> None:
+    assert from_params({"host": "a", "user": "x@Y"}).transport == "kerberos"
+
+
+def test_secrets_are_known_and_not_shown() -> None:
+    options = from_params({**LOGIN, "proxy": "http://user:geheim@proxy.example:3128"})
+    assert options.secrets == ("s3cret", "geheim")
+    assert "s3cret" not in repr(options)
+    assert "geheim" not in repr(options)
+
+
+def test_no_log_stands_on_what_can_hold_a_password() -> None:
+    spec = CONNECTION_SPEC["connection"]["options"]
+    assert {name for name, option in spec.items() if option.get("no_log")} == {"password", "proxy"}
+
+
+def test_the_spec_and_the_options_have_the_same_names() -> None:
+    assert set(CONNECTION_SPEC["connection"]["options"]) == set(ConnectionOptions.__slots__)
+
+
+def test_what_the_task_says_wins() -> None:
+    inherited = {"host": "a", "port": 1, "user": "u"}
+    explicit = {"host": "b", "port": None}
+    assert merged(explicit, inherited) == {"host": "b", "port": 1, "user": "u"}
+
+
+WINRM = {
+    "remote_addr": "10.0.0.7",
+    "remote_user": "operator",
+    "remote_password": "s3cret",
+    "port": "5985",
+    "scheme": None,
+    "path": "/wsman",
+    "transport": ["ntlm"],
+    "connection_timeout": None,
+    "_extras": {
+        "ansible_winrm_ca_trust_path": "/etc/ca.pem",
+        "ansible_winrm_server_cert_validation": "ignore",
+        "ansible_winrm_message_encryption": "always",
+    },
+}
+
+
+def test_options_of_the_winrm_connection() -> None:
+    options = from_params(from_winrm(WINRM.__getitem__))
+    assert options == ConnectionOptions(
+        host="10.0.0.7",
+        port=5985,
+        scheme="http",
+        user="operator",
+        password="s3cret",
+        transport="ntlm",
+        ca_cert="/etc/ca.pem",
+        cert_validation="ignore",
+        message_encryption="always",
+    )
+
+
+@pytest.mark.parametrize(
+    ("transport", "extras", "expected"),
+    [
+        (None, {}, None),
+        ([], {}, None),
+        (["plaintext"], {}, "basic"),
+        (["ssl"], {}, "basic"),
+        (["ssl"], {"ansible_winrm_cert_pem": "c.pem"}, "certificate"),
+        (["kerberos", "ntlm"], {}, "kerberos"),
+        ("credssp", {}, "credssp"),
+    ],
+)
+def test_names_of_transports(transport: Any, extras: dict[str, str], expected: str | None) -> None:
+    values = {**WINRM, "transport": transport, "_extras": extras}
+    assert from_winrm(values.__getitem__)["transport"] == expected
+
+
+PSRP = {
+    "remote_addr": "10.0.0.7",
+    "remote_user": "operator",
+    "remote_password": "s3cret",
+    "port": 5986,
+    "protocol": "https",
+    "path": "PowerShell",
+    "auth": "negotiate",
+    "ca_cert": "/etc/ca.pem",
+    "cert_validation": "validate",
+    "certificate_pem": None,
+    "certificate_key_pem": None,
+    "message_encryption": "auto",
+    "connection_timeout": 17,
+    "proxy": None,
+}
+
+
+def test_options_of_the_psrp_connection() -> None:
+    options = from_params(from_psrp(PSRP.__getitem__))
+    assert options.endpoint == "https://10.0.0.7:5986/wsman"
+    assert options.transport == "ntlm"
+    assert options.ca_cert == "/etc/ca.pem"
+    assert options.connect_timeout == 17
+
+
+def test_negotiate_is_kerberos_for_a_principal() -> None:
+    values = {**PSRP, "remote_user": "operator@HQ.EXAMPLE"}
+    assert from_params(from_psrp(values.__getitem__)).transport == "kerberos"
+
+
+def test_variables_of_an_inventory() -> None:
+    variables = {
+        "inventory_hostname": "mail5-a",
+        "ansible_host": "10.0.0.7",
+        "ansible_user": "operator",
+        "ansible_password": "s3cret",
+        "ansible_port": "5985",
+        "ansible_winrm_transport": "ntlm",
+        "ansible_winrm_connection_timeout": "9",
+    }
+    options = from_params(from_variables(variables.get))
+    assert (options.host, options.port, options.scheme) == ("10.0.0.7", 5985, "http")
+    assert options.connect_timeout == 9
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "::1"])
+def test_the_controller_is_not_taken_for_a_host(host: str) -> None:
+    given = from_variables({"inventory_hostname": host}.get)
+    with pytest.raises(InvalidInput, match="Which host"):
+        from_params({"user": "a", "password": "b", **given})
+
+
+def test_a_port_that_is_no_number() -> None:
+    with pytest.raises(InvalidInput, match="port is no number"):
+        from_winrm({**WINRM, "port": "abc"}.__getitem__)
