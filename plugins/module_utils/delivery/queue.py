@@ -61,7 +61,7 @@ def by_domain(
     queues: dict[str, DomainQueue] = {}
     for head in heads:
         for domain in head.domains:
-            if True:
+            if domain not in own_domains:
                 queues.setdefault(domain, DomainQueue(domain)).add(head)
     for domain, queue in queues.items():
         queue.last = errors.get(domain)
