@@ -20,7 +20,7 @@ description:
   - Turns what M(postmaster.exchange.exchange_info), M(postmaster.exchange.queue_info),
     M(postmaster.exchange.mx_pairs) and, in check mode, M(postmaster.exchange.imc_delivery) returned
     into lines that a person reads.
-  - Made for the role M(postmaster.exchange.mx_delivery#role).
+  - Made for the role P(postmaster.exchange.mx_delivery#role).
 options:
   _input:
     description: The result of M(postmaster.exchange.mx_pairs).

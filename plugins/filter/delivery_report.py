@@ -24,7 +24,7 @@ description:
   - Turns what M(postmaster.exchange.mx_pairs), M(postmaster.exchange.imc_delivery) and
     M(postmaster.exchange.delivery_test) returned into lines that a person reads, and one sentence
     for each host that needs somebody.
-  - Made for the role M(postmaster.exchange.mx_delivery#role).
+  - Made for the role P(postmaster.exchange.mx_delivery#role).
 options:
   _input:
     description: The result of M(postmaster.exchange.mx_pairs).

@@ -20,7 +20,7 @@ author:
 short_description: Names of domains that are listed with or without settings
 version_added: 0.1.0
 description:
-  - Picks the names out of a list of domains as the role M(postmaster.exchange.mx_delivery#role)
+  - Picks the names out of a list of domains as the role P(postmaster.exchange.mx_delivery#role)
     takes it, in which an entry is a name, or a dictionary with a V(name) and settings.
   - Says nothing about whether the names are domains; M(postmaster.exchange.mx_pairs) does.
 options:

@@ -21,7 +21,7 @@ author:
 short_description: Those of a list of domains that are worth a test message from a host
 version_added: 0.1.0
 description:
-  - Picks from a list of domains, as the role M(postmaster.exchange.mx_delivery#role) takes it,
+  - Picks from a list of domains, as the role P(postmaster.exchange.mx_delivery#role) takes it,
     those that M(postmaster.exchange.delivery_test) is to send a message to, with their settings.
   - A domain that takes no mail, or about which nothing is known, is none of them.
 options:

@@ -89,12 +89,13 @@ def test_a_record_that_has_only_the_hosts_own_identifier_is_found_by_it() -> Non
 def test_what_ties_identifiers_may_come_after_what_needs_it() -> None:
     found = Trail(RUN_TAG).sort(
         events(
-            tracking_record(4, message_id=MTS),
+            tracking_record(34, message_id=OTHER_MTS),
+            tracking_record(4, message_id=MTS, report_id=OTHER_MTS),
             tracking_record(1010, message_id=MTS, remote_id=ONE.message_id),
         )
     )
 
-    assert len(found[ONE.tag]) == 2
+    assert [event.number for event in found[ONE.tag]] == [34, 4, 1010]
 
 
 def test_two_messages_are_told_apart() -> None:

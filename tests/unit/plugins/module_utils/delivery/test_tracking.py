@@ -83,6 +83,12 @@ def test_a_missing_recipient_line_does_not_shift_the_next_ones() -> None:
     assert event.recipients == ()
 
 
+def test_no_more_recipients_are_taken_than_the_event_declares() -> None:
+    (event,) = parse_text(record(("a@b.example", "")) + b"not-a-recipient@b.example\t1\n")
+
+    assert event.recipients == (Recipient("a@b.example", None),)
+
+
 def test_a_line_cut_short_or_another_text_is_passed_over() -> None:
     data = b"# Message Tracking Log File\nid\t1011\tcut\n\n" + record(("a@b.example", ""))
     (event,) = parse_text(data)
