@@ -89,7 +89,6 @@ def _imc(session: Session, host: ImcHost) -> dict[str, Any]:
         "tracking": {
             "folder": host.tracking_dir or None,
             "exists": _exists(sections, "tracking"),
-            "enabled": None,
         },
         "pickup": _exists(sections, "pickup") and (host.release is None or host.release.has_pickup),
         "resolver": _resolver(host),
@@ -148,8 +147,6 @@ def _resolver(host: ImcHost) -> dict[str, Any]:
         "stored_data": switch.data if switch else None,
         "domain": host.dns_domain or None,
         "search_list": list(host.search_list),
-        "source": "search_list",
-        "adapters": [],
     }
 
 
@@ -158,7 +155,7 @@ def _notes(
 ) -> Iterator[str]:
     """Say what keeps the collection from doing its work here."""
     if family is Family.NONE:
-        yield "There is no Exchange on this host."
+        yield "There is no Exchange 4.0, 5.0 or 5.5 on this host."
         return
     if family is Family.OTHER:
         yield f"The build {host.build} is not one of Exchange 4.0, 5.0 or 5.5."

@@ -142,7 +142,6 @@ def _tracking(settings: Mapping[str, Any] | None) -> dict[str, Any]:
     return {
         "folder": folder or None,
         "exists": None,
-        "enabled": _flag(settings, "MessageTrackingLogEnabled"),
     }
 
 
