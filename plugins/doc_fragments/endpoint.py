@@ -15,8 +15,8 @@ options:
     description:
       - How to reach Exchange's own PowerShell endpoint, C(http://HOST/PowerShell), of Exchange 2010
         and later.
-      - Host, user, password, authentication and trust are those of the inventory or of
-        O(connection), where they are not given here. Port, scheme and path are not, for the web
+      - Host, user, password, authentication and trust are those of the inventory, or of the option
+        C(connection) of a module that has it, where they are not given here. Port, scheme and path are not, for the web
         server is another service than WinRM.
       - A P(ansible.builtin.psrp#connection) connection with C(ansible_psrp_configuration_name) set
         to C(Microsoft.Exchange) is this very endpoint, and is taken as it is.
@@ -98,7 +98,7 @@ options:
       connect_timeout:
         description:
           - Seconds to wait for the server to take the connection, and to open a runspace.
-          - The default is V(30).
+          - The default is V(60), since an idle web server takes a while to start.
         type: int
       proxy:
         description:

@@ -121,12 +121,18 @@ def discard(folder: Folder) -> None:
         folder.path.rmdir()
 
 
-def find(path: Path, host: str, *, counts: Callable[[Path], bool] = Path.is_dir) -> Path:
+def find(
+    path: Path,
+    host: str,
+    *,
+    counts: Callable[[Path], bool] = Path.is_dir,
+    kind: str = "this host",
+) -> Path:
     """Return the folder of the backup that ``path`` means.
 
     ``path`` is such a folder (the folder of the host may be left out), its backup.json, a host's
     folder, or the folder of all hosts; of several backups the newest is meant that ``counts``.
-    Raises ExchangeError when there is none.
+    ``kind`` is what messages call what the backup is of. Raises ExchangeError when there is none.
     """
     if path.name == FACTS_FILE:
         path = path.parent
@@ -137,7 +143,7 @@ def find(path: Path, host: str, *, counts: Callable[[Path], bool] = Path.is_dir)
         if stamps := [name for name in _stamps_in(folder) if counts(folder / name)]:
             return folder / stamps[-1]
     raise ExchangeError(
-        f"{host}: there is no backup of this host in {path}.",
+        f"{host}: there is no backup of {kind} in {path}.",
         hint=f"Name a folder that holds {FACTS_FILE}, or one that holds such folders.",
     )
 

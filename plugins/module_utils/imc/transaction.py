@@ -17,7 +17,7 @@ from time import monotonic
 
 from .. import backups
 from ..context import Context
-from ..errors import CommandTimeout, ExchangeError, HostUnreachable, SessionLost
+from ..errors import ExchangeError, HostUnreachable, SessionLost, untouched
 from ..remote import files
 from ..remote.session import Session
 from . import hostbackup
@@ -51,15 +51,6 @@ def _some(what: str, rows: list[str]) -> str:
     more = f" and {len(rows) - _MOST_SUSPECTS} more" if rows[_MOST_SUSPECTS:] else ""
     shown = ", ".join(ascii(row[:_MOST_SHOWN]) for row in rows[:_MOST_SUSPECTS])
     return f" Suspect are the {what} {shown}{more}." if rows else ""
-
-
-def untouched(error: ExchangeError) -> ExchangeError:
-    """Say of an error that it came before the first change."""
-    doubtful = isinstance(error, SessionLost | CommandTimeout)
-    end = "Either way, nothing was changed." if doubtful else "Nothing was changed."
-    error.message = f"{error.message} {end}"
-    error.details.setdefault("changed", False)
-    return error
 
 
 @dataclass(slots=True)

@@ -46,6 +46,11 @@ class CmdletError(ExchangeError):
         self.error_id = error_id
         self.reason = reason
 
+    @property
+    def transient(self) -> bool:
+        """Whether Exchange itself says that it may pass (``ADTransientException`` and its like)."""
+        return "Transient" in self.reason or "TransientException" in self.error_id
+
 
 class CmdletSession(Protocol):
     """Runs cmdlets in one runspace of one host; opened at the first."""

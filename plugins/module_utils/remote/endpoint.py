@@ -79,7 +79,7 @@ class EndpointOptions:
     client_cert: str | None = None
     client_key: str | None = None
     message_encryption: str = "auto"
-    connect_timeout: int = options.DEFAULT_TIMEOUT
+    connect_timeout: int = 60
     proxy: str | None = field(default=None, repr=False)
 
     @property

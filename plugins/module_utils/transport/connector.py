@@ -9,7 +9,7 @@ This file is private to the collection postmaster.exchange.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import ExchangeError, InvalidInput
@@ -41,6 +41,10 @@ class Settings:
     tls_domain: str | None = None
     require_tls: bool | None = None
     protocol_logging: str | None = None
+
+    def sorted(self) -> Settings:
+        """Return the settings with their smart hosts in order, each once."""
+        return replace(self, smart_hosts=tuple(sorted(set(self.smart_hosts))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +80,48 @@ class Connector:
         return tuple(space.address for space in self.address_spaces if space.kind == "SMTP")
 
     @property
+    def logs_in(self) -> bool:
+        """Whether it logs in at its smart hosts, by a password that nobody can read back."""
+        return self.auth_mechanism.casefold().startswith("basicauth")
+
+    @property
+    def in_conflict(self) -> bool:
+        """Whether Active Directory renamed it, since two were made of one name at two places."""
+        return "CNF:" in self.name
+
+    def covers(self, domain: str) -> int:
+        """Return how specifically an address space fits a domain; less than 0 if none does.
+
+        0 is ``*``; the more labels fit the better, and the domain itself beats ``*.domain``, which
+        takes the domain as well as those below it (learn.microsoft.com, "Send connectors").
+        """
+        return max((_covers(space, domain) for space in self.address_spaces), default=-1)
+
+    def cost_for(self, domain: str) -> int:
+        """Return the cost of the address space that fits a domain best."""
+        best = self.covers(domain)
+        return min(s.cost for s in self.address_spaces if _covers(s, domain) == best)
+
+    @property
     def pinned_domain(self) -> str | None:
         """The one domain a pin of ours is for, or ``None`` where somebody widened it."""
         return self.domains[0] if len(self.address_spaces) == 1 and self.domains else None
 
 
-def _texts(value: object) -> tuple[str, ...]:
+def _covers(space: AddressSpace, domain: str) -> int:
+    if space.kind != "SMTP":
+        return -1
+    if space.address == "*":
+        return 0
+    if space.address.startswith("*."):
+        base = space.address[2:]
+        fits = domain == base or domain.endswith(f".{base}")
+        return 2 * (base.count(".") + 1) if fits else -1
+    return 2 * (domain.count(".") + 1) + 1 if space.address == domain else -1
+
+
+def texts(value: object) -> tuple[str, ...]:
+    """Return a multi-valued property as texts, in whatever form it came."""
     if value is None:
         return ()
     if isinstance(value, str):
@@ -107,16 +147,16 @@ def connector_from(properties: Mapping[str, Any], host: str) -> Connector:
             identity=str(properties.get("Guid") or properties["Identity"]),
             name=str(properties["Name"]),
             address_spaces=tuple(
-                sorted(address_space(text) for text in _texts(properties["AddressSpaces"]))
+                sorted(address_space(text) for text in texts(properties["AddressSpaces"]))
             ),
-            smart_hosts=tuple(sorted({smart_host(x) for x in _texts(properties["SmartHosts"])})),
+            smart_hosts=tuple(sorted({smart_host(x) for x in texts(properties["SmartHosts"])})),
             dns_routing=boolean(properties["DNSRoutingEnabled"]),
             auth_mechanism=str(properties["SmartHostAuthMechanism"]),
             enabled=boolean(properties["Enabled"]),
             comment=str(properties.get("Comment") or ""),
             port=int(properties.get("Port") or 25),
             source_servers=tuple(
-                sorted({server_name(x) for x in _texts(properties["SourceTransportServers"])})
+                sorted({server_name(x) for x in texts(properties["SourceTransportServers"])})
             ),
             require_tls=boolean(properties.get("RequireTLS") or False),
             tls_auth_level=_optional(properties.get("TlsAuthLevel")),

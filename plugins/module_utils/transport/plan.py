@@ -11,14 +11,20 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from .carrier import carrier, taken_over
 from .connector import Connector, Settings, comment_for
 
 State = Literal["present", "absent", "exact"]
 Existing = Literal["adopt", "refuse"]
+
+#: The name of a directory object may have that many characters.
+NAME_LIMIT = 64
+DEFAULT_NAME = "postmaster.exchange {domain}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,7 @@ class Desired:
     removed: frozenset[str] = frozenset()
     state: State = "present"
     existing: Existing = "refuse"
-    name_template: str = "postmaster.exchange {domain}"
+    name_template: str = DEFAULT_NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,10 @@ class Plan:
     def changes(self) -> bool:
         """Tell whether there is anything to do."""
         return bool(self.steps)
+
+
+Planner = Callable[[Sequence[Connector]], Plan]
+"""Makes the plan from the connectors that are there; asked again whenever they were read."""
 
 
 def _wanted_parameters(pin: Settings) -> dict[str, Any]:
@@ -121,30 +131,42 @@ def _same(wanted: object, present: object) -> bool:
 
 def differences(pin: Settings, connector: Connector) -> dict[str, Any]:
     """Return the parameters of a connector that are not as the pin wants them."""
+    return changes_to(_wanted_parameters(pin), connector)
+
+
+def changes_to(wanted: Mapping[str, Any], connector: Connector) -> dict[str, Any]:
+    """Return the parameters of a connector that are not as wanted.
+
+    Exchange wants the smart hosts told anew in the command that ends routing by DNS.
+    """
     present = present_parameters(connector)
-    wanted = _wanted_parameters(pin)
-    return {key: value for key, value in wanted.items() if not _same(value, present[key])}
+    changed = {key: value for key, value in wanted.items() if not _same(value, present[key])}
+    if changed.get("DNSRoutingEnabled") is False:
+        changed["SmartHosts"] = wanted["SmartHosts"]
+    return changed
 
 
 def _name(template: str, domain: str, taken: Iterable[str]) -> str:
     """Return a connector name that nobody else in the organisation uses."""
     name = template.replace("{domain}", domain)
+    if len(name) > NAME_LIMIT:
+        name = f"{name[: NAME_LIMIT - 9]}~{hashlib.sha256(domain.encode()).hexdigest()[:8]}"
     used = {other.casefold() for other in taken}
     candidate, number = name, 2
     while candidate.casefold() in used:
-        candidate, number = f"{name} ({number})", number + 1
+        end = f" ({number})"
+        candidate, number = f"{name[: NAME_LIMIT - len(end)]}{end}", number + 1
     return candidate
 
 
-def _set(pin: Settings, connector: Connector) -> Step | None:
-    changes = differences(pin, connector)
-    if not changes:
-        return None
+def set_step(connector: Connector, changes: Mapping[str, Any], domain: str) -> Step:
+    """Return the step that changes a connector."""
     parameters = {"Identity": connector.identity, **changes}
-    return Step("Set-SendConnector", parameters, pin.domain, connector)
+    return Step("Set-SendConnector", parameters, domain, connector)
 
 
-def _remove(connector: Connector, domain: str) -> Step:
+def remove_step(connector: Connector, domain: str) -> Step:
+    """Return the step that takes a connector away."""
     parameters = {"Identity": connector.identity, "Confirm": False}
     return Step("Remove-SendConnector", parameters, domain, connector)
 
@@ -155,6 +177,8 @@ def _refusal(pin: Settings, connector: Connector, existing: Existing) -> Refusal
         reason = "serves other address spaces too, which a pin would take along"
     elif connector.scoped:
         reason = "is scoped to one Active Directory site"
+    elif connector.logs_in:
+        reason = "logs in at its smart hosts by a password, which could not be put back"
     elif existing == "refuse":
         reason = "was not made by this collection (existing: adopt takes it over)"
     else:
@@ -163,9 +187,12 @@ def _refusal(pin: Settings, connector: Connector, existing: Existing) -> Refusal
 
 
 def _ours_by_domain(connectors: Sequence[Connector]) -> dict[str, list[Connector]]:
-    """Group our pins by domain, oldest first, so that every run keeps the same one of a double."""
+    """Group our pins by domain, oldest first, so that every run keeps the same one of a double.
+
+    One that Active Directory renamed stands behind the one that kept its name.
+    """
     found: dict[str, list[Connector]] = {}
-    for connector in sorted(connectors, key=lambda c: (c.created, c.identity)):
+    for connector in sorted(connectors, key=lambda c: (c.in_conflict, c.created, c.identity)):
         if connector.ours and connector.pinned_domain:
             found.setdefault(connector.pinned_domain, []).append(connector)
     return found
@@ -175,82 +202,61 @@ def _ours_by_domain(connectors: Sequence[Connector]) -> dict[str, list[Connector
 class _Draft:
     """Steps by their place in the order: make and mend first, take away last."""
 
-    made: list[Step]
-    mended: list[Step]
-    removed: list[Step]
-    refusals: list[Refusal]
-    names: list[str]
+    connectors: Sequence[Connector]
+    desired: Desired
+    made: list[Step] = field(default_factory=list)
+    mended: list[Step] = field(default_factory=list)
+    removed: list[Step] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
 
-
-def _pin(
-    draft: _Draft,
-    pin: Settings,
-    ours: Sequence[Connector],
-    others: Sequence[Connector],
-    desired: Desired,
-) -> None:
-    """Plan one domain's pin."""
-    if not ours:
+    def pin(self, pin: Settings, ours: Sequence[Connector]) -> None:
+        """Plan one domain's pin."""
+        others = [] if ours else self._others(pin.domain)
         for other in others:
-            refusal = _refusal(pin, other, desired.existing)
+            refusal = _refusal(pin, other, self.desired.existing)
             if refusal:
-                draft.refusals.append(refusal)
+                self.refusals.append(refusal)
                 return
-    keep = next(iter((*ours, *others)), None)
-    if keep is None:
-        name = _name(desired.name_template, pin.domain, draft.names)
-        draft.names.append(name)
-        draft.made.append(
-            Step("New-SendConnector", {"Name": name, **_wanted_parameters(pin)}, pin.domain)
-        )
-        return
-    step = _set(pin, keep)
-    if step:
-        draft.mended.append(step)
-    draft.removed.extend(_remove(double, pin.domain) for double in ours[1:])
+        keep = next(iter((*ours, *others)), None)
+        if keep is None:
+            self.made.append(self._new(pin))
+            return
+        changes = differences(pin, keep)
+        if changes:
+            self.mended.append(set_step(keep, changes, pin.domain))
+        self.removed.extend(remove_step(double, pin.domain) for double in ours[1:])
+
+    def _others(self, domain: str) -> list[Connector]:
+        """Return the connectors of somebody else for this very domain, the one in use first."""
+        found = [c for c in self.connectors if not c.ours and domain in c.domains]
+        return sorted(found, key=lambda c: (not c.enabled, c.cost_for(domain), c.name.casefold()))
+
+    def _new(self, pin: Settings) -> Step:
+        taken = (*(connector.name for connector in self.connectors), *self.names)
+        name = _name(self.desired.name_template, pin.domain, taken)
+        self.names.append(name)
+        habits = taken_over(carrier(self.connectors, pin.domain))
+        parameters = {"Name": name, **habits, **_wanted_parameters(pin)}
+        return Step("New-SendConnector", parameters, pin.domain)
 
 
 def make_plan(connectors: Sequence[Connector], desired: Desired) -> Plan:
     """Return the steps from the present connectors to the desired pins."""
     ours = _ours_by_domain(connectors)
-    draft = _Draft([], [], [], [], [connector.name for connector in connectors])
+    draft = _Draft(connectors, desired)
     going = set(desired.removed)
     if desired.state == "absent":
         going |= {pin.domain for pin in desired.pins}
     else:
         for pin in desired.pins:
-            others = [c for c in connectors if not c.ours and pin.domain in c.domains]
-            _pin(draft, pin, ours.get(pin.domain, []), others, desired)
+            draft.pin(pin, ours.get(pin.domain, []))
     if desired.state == "exact":
         listed = {pin.domain for pin in desired.pins} | desired.kept
         going |= set(ours) - listed
     for domain in sorted(going):
-        draft.removed.extend(_remove(connector, domain) for connector in ours.get(domain, []))
+        draft.removed.extend(remove_step(each, domain) for each in ours.get(domain, []))
     return Plan((*draft.made, *draft.mended, *draft.removed), tuple(draft.refusals))
-
-
-def after(connectors: Sequence[Connector], plan: Plan) -> dict[str, dict[str, Any]]:
-    """Return what the plan's connectors will be, by domain; for the diff, and for its laws."""
-    result: dict[str, dict[str, Any]] = {}
-    gone = {
-        step.before.identity
-        for step in plan.steps
-        if step.before and step.cmdlet == "Remove-SendConnector"
-    }
-    for connector in connectors:
-        if connector.ours and connector.pinned_domain and connector.identity not in gone:
-            result[connector.pinned_domain] = {
-                "Name": connector.name,
-                **present_parameters(connector),
-            }
-    for step in plan.steps:
-        if step.cmdlet == "New-SendConnector":
-            result[step.domain] = dict(step.parameters)
-        elif step.cmdlet == "Set-SendConnector" and step.before:
-            base = {"Name": step.before.name, **present_parameters(step.before)}
-            changes = {k: v for k, v in step.parameters.items() if k != "Identity"}
-            result[step.domain] = {**base, **changes}
-    return result
 
 
 def with_best_tier(pin: Settings, preferences: Sequence[int]) -> Settings:

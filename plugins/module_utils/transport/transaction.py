@@ -15,31 +15,38 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from ..errors import ExchangeError, SessionLost
-from ..remote.cmdlets import Cmdlet, CmdletError, CmdletSession
+from ..errors import CommandTimeout, ExchangeError, HostUnreachable, SessionLost
+from ..remote.cmdlets import Cmdlet, CmdletError
 from .connector import Connector
-from .gather import at, read_connectors
-from .plan import Desired, Plan, Step, make_plan, present_parameters
+from .gather import Reader
+from .plan import Plan, Planner, Step
+from .snapshot import new_parameters, set_parameters
 
 #: How often a plan is made anew because somebody else changed the connectors meanwhile.
 ATTEMPTS = 4
+_PAUSE = 0.5  # seconds, times the number of the attempt, before a transient error is tried again
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
     """Where a transaction works: one runspace, one domain controller."""
 
-    session: CmdletSession
+    reader: Reader
     domain_controller: str
     progress: Callable[[str], None]
 
+    @property
+    def host(self) -> str:
+        """Name of the host that carries the cmdlets out."""
+        return self.reader.session.host
+
     def invoke(self, cmdlet: Cmdlet) -> None:
         """Run a cmdlet at the transaction's domain controller."""
-        self.session.invoke(at(self.domain_controller, cmdlet))
+        self.reader.invoke(cmdlet, self.domain_controller)
 
     def connectors(self) -> tuple[Connector, ...]:
         """Read the connectors at the transaction's domain controller."""
-        return read_connectors(self.session, self.domain_controller)
+        return self.reader.connectors(self.domain_controller)
 
 
 @dataclass(slots=True)
@@ -57,30 +64,37 @@ class Applied:
     connectors: tuple[Connector, ...]
 
 
-def apply(site: Site, plan: Plan, desired: Desired) -> Applied:
+def apply(site: Site, plan: Plan, planner: Planner) -> Applied:
     """Carry out a plan and verify it; raises ExchangeError after everything was put back."""
     state = _Progress()
     try:
-        connectors = _until_right(site, plan, desired, state)
+        connectors = _until_right(site, plan, planner, state)
     except ExchangeError as error:
         _give_up(site, state.done, error)
     return Applied(tuple(state.done), connectors)
 
 
 def _until_right(
-    site: Site, plan: Plan, desired: Desired, state: _Progress
+    site: Site, plan: Plan, planner: Planner, state: _Progress
 ) -> tuple[Connector, ...]:
-    for _attempt in range(ATTEMPTS):
+    for attempt in range(1, ATTEMPTS + 1):
         failure = _carry_out(site, plan, state)
         connectors = site.connectors()
-        again = make_plan(connectors, desired)
+        again = planner(connectors)
+        if again.refusals:
+            raise ExchangeError(
+                f"{site.host}: somebody made a connector meanwhile that stands in the way:"
+                f" {again.refusals[0].connector!r} for {again.refusals[0].domain}."
+            )
         if not again.steps:
             return connectors
         if failure and any(_same_need(step, failure[0]) for step in again.steps):
-            raise failure[1]
+            if not failure[1].transient or attempt == ATTEMPTS:
+                raise failure[1]
+            site.reader.sleep(_PAUSE * attempt)
         plan = again
     raise ExchangeError(
-        f"{site.session.host}: the Send connectors do not read back as they were written"
+        f"{site.host}: the Send connectors do not read back as they were written"
         f" ({', '.join(sorted({step.domain for step in plan.steps}))})."
     )
 
@@ -93,7 +107,7 @@ def _carry_out(site: Site, plan: Plan, state: _Progress) -> tuple[Step, CmdletEr
             site.invoke(Cmdlet(step.cmdlet, step.parameters))
         except CmdletError as error:
             return step, error
-        except SessionLost:
+        except (SessionLost, CommandTimeout):
             # Nobody knows whether it was carried out, so the way back has to look.
             state.done.append(step)
             raise
@@ -106,26 +120,30 @@ def _same_need(one: Step, other: Step) -> bool:
 
 
 def _give_up(site: Site, done: Sequence[Step], error: ExchangeError) -> None:
-    """Put back what was changed, and raise the error with the state things are in."""
+    """Put back what was changed, and raise the error with the state things are in.
+
+    A host that cannot be reached in the middle is a failure of the task, not an unreachable host.
+    """
     if not done:
-        error.details.update(rolled_back=False, state="old")
+        error.details.update(changed=False, rolled_back=False, state="old")
         error.message = f"{error.message} Nothing was changed."
         raise error
+    failure = error if not isinstance(error, HostUnreachable) else ExchangeError(error.message)
     try:
-        if isinstance(error, SessionLost):
-            site.session.reopen()
+        if isinstance(error, SessionLost | HostUnreachable):
+            site.reader.session.reopen()
         _undo(site, done)
     except ExchangeError as second:
-        error.details.update(rolled_back=False, state="unknown")
-        error.message = (
-            f"{error.message} Putting the connectors back failed too ({second}). These may be"
-            f" changed: {', '.join(sorted({step.domain for step in done}))}."
+        failure.details.update(changed=True, rolled_back=False, state="unknown")
+        failure.message = (
+            f"{failure.message} Putting the connectors back failed too ({second.message}) These may"
+            f" be changed: {', '.join(sorted({step.domain for step in done}))}."
         )
-        error.hint = "Compare with the backup by Get-SendConnector, then run again."
-        raise error from second
-    error.details.update(rolled_back=True, state="old")
-    error.message = f"{error.message} The previous connectors were put back."
-    raise error
+        failure.hint = "Compare with the backup by Get-SendConnector, then run again."
+        raise failure from second
+    failure.details.update(changed=False, rolled_back=True, state="old")
+    failure.message = f"{failure.message} The previous connectors were put back."
+    raise failure
 
 
 def _undo(site: Site, done: Sequence[Step]) -> None:
@@ -147,12 +165,10 @@ def _reverse(step: Step, present: dict[str, Connector]) -> Cmdlet | None:
         if not made:
             return None
         return Cmdlet("Remove-SendConnector", {"Identity": made[0].identity, "Confirm": False})
-    old = {k: v for k, v in present_parameters(before).items() if v is not None}
     now = present.get(before.identity)
     if now is None:
-        return Cmdlet("New-SendConnector", {"Name": before.name, **old})
-    there = present_parameters(now)
-    changes = {key: value for key, value in old.items() if value != there[key]}
+        return Cmdlet("New-SendConnector", new_parameters(before))
+    changes = set_parameters(before, now)
     return Cmdlet("Set-SendConnector", {"Identity": now.identity, **changes}) if changes else None
 
 
@@ -163,6 +179,6 @@ def _verify_undone(site: Site, done: Sequence[Step]) -> None:
             wrong = step.parameters["Name"] in by_name
         else:
             now = by_name.get(step.before.name)
-            wrong = now is None or present_parameters(now) != present_parameters(step.before)
+            wrong = now is None or bool(set_parameters(step.before, now))
         if wrong:
-            raise ExchangeError(f"the connector of {step.domain} does not read back as it was")
+            raise ExchangeError(f"the connector of {step.domain} does not read back as it was.")

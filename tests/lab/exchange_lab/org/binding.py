@@ -136,6 +136,11 @@ def to_enum(*names: str) -> Callable[[object], object]:
     return convert
 
 
+def nullable(convert: Callable[[object], object]) -> Callable[[object], object]:
+    """A parameter of a type that has a null (``Nullable`1``): ``-Name $null`` empties it."""
+    return lambda value: None if value is None else convert(value)
+
+
 def to_list(item: Callable[[str], str]) -> Callable[[object], object]:
     """A multi-valued property; each member goes through ``item``."""
 

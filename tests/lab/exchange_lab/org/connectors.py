@@ -110,7 +110,11 @@ SETTINGS = (
     ),
     Parameter("SmtpMaxMessagesPerConnection", "System.Int32", binding.to_int32(0)),
     Parameter("SourceIPAddress", "System.Net.IPAddress", binding.to_ip),
-    Parameter("TlsAuthLevel", "Microsoft.Exchange.Data.TlsAuthLevel", binding.to_enum(*TLS_LEVELS)),
+    Parameter(
+        "TlsAuthLevel",
+        "System.Nullable`1[Microsoft.Exchange.Data.TlsAuthLevel]",
+        binding.nullable(binding.to_enum(*TLS_LEVELS)),
+    ),
     Parameter("TlsDomain", "SmtpDomainWithSubdomains", binding.to_string),
     _boolean("UseExternalDNSServersEnabled"),
     _boolean("CloudServicesMailEnabled", SINCE_2013),

@@ -20,10 +20,12 @@ from ansible_collections.postmaster.exchange.plugins.module_utils.remote.cmdlets
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils.transport import plan as planning
 from ansible_collections.postmaster.exchange.plugins.module_utils.transport.connector import (
+    Connector,
     Settings,
     comment_for,
     connector_from,
 )
+from ansible_collections.postmaster.exchange.plugins.module_utils.transport.gather import Reader
 from ansible_collections.postmaster.exchange.plugins.module_utils.transport.transaction import (
     Site,
     apply,
@@ -120,11 +122,15 @@ def settings(there: Directory) -> dict[str, Any]:
 
 def enforce(there: Directory) -> int:
     """Run the transaction as the module does; return the number of steps planned."""
-    site = Site(there, "dc1", lambda _text: None)
-    plan = planning.make_plan(site.connectors(), DESIRED)
+    site = Site(Reader(there, sleep=lambda _seconds: None), "dc1", lambda _text: None)
+    plan = planner(site.connectors())
     if plan.changes:
-        apply(site, plan, DESIRED)
+        apply(site, plan, planner)
     return len(plan.steps)
+
+
+def planner(connectors: Sequence[Connector]) -> planning.Plan:
+    return planning.make_plan(connectors, DESIRED)
 
 
 def test_enforce_then_nothing_to_do() -> None:
