@@ -53,9 +53,8 @@ class Trail:
 
     def sort(self, events: Sequence[TrackingEvent]) -> dict[str, list[TrackingEvent]]:
         """Return the events about our messages by the message's tag, in the order given."""
-        for _round in range(
-            2
-        ):  # the record that ties two identifiers may come after its neighbours
+        # Twice: the record that ties two identifiers may come after its neighbours.
+        for _round in range(2):
             for event in events:
                 self._learn(event)
         found: dict[str, list[TrackingEvent]] = {}
