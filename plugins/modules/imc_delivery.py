@@ -182,6 +182,7 @@ attributes:
       - The rows of the whole table are shown before and after, with a remark at those that are kept
         since they are not managed.
   platform:
+    support: full
     platforms: posix
 seealso:
   - module: postmaster.exchange.mx_pairs

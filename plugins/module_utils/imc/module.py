@@ -21,7 +21,7 @@ from .report import result, service_facts, worksheet_text
 from .saved import Origin, load
 from .spec import Options, parse_options
 from .state import HostState
-from .transaction import Transaction, untouched
+from .transaction import Transaction, say_untouched
 
 
 def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
@@ -49,9 +49,11 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     except MissingService as error:
         if options.skips_missing_service:
             return {"changed": False, "skipped": True, "skip_reason": error.message}
-        raise untouched(error) from error
+        say_untouched(error)
+        raise
     except ExchangeError as error:
-        raise untouched(error) from error
+        say_untouched(error)
+        raise
 
     facts = result(plan, state, context.host)
     if saved_from:

@@ -51,13 +51,12 @@ def _some(what: str, rows: list[str]) -> str:
     return f" Suspect are the {what} {shown}{more}." if rows else ""
 
 
-def untouched(error: ExchangeError) -> ExchangeError:
+def say_untouched(error: ExchangeError) -> None:
     """Say of an error that it came before the first change."""
     doubtful = isinstance(error, SessionLost | CommandTimeout)
     end = "Either way, nothing was changed." if doubtful else "Nothing was changed."
     error.message = f"{error.message} {end}"
     error.details.setdefault("changed", False)
-    return error
 
 
 @dataclass(slots=True)
@@ -132,7 +131,8 @@ class Transaction:
             backup.discard(folder)
             if not isinstance(error, HostUnreachable):
                 self._discard(saved, new_table)
-            raise untouched(error) from error
+            say_untouched(error)
+            raise
         return Changes(folder.path, saved, keeps_marker=self._inherits), new_table
 
     @property
