@@ -104,8 +104,8 @@ options:
     type: path
   backup:
     description:
-      - The backup to put back, with O(state=restored). This is what RV(backup) was, or a folder that
-        holds such folders, of which the newest of this host is taken.
+      - The backup to put back, with O(state=restored). This is what RV(backup) was, or a folder
+        that holds such folders, of which the newest of this host is taken.
       - A backup is put back only on the host it is of.
     type: path
   host_backup_dir:
@@ -182,6 +182,7 @@ attributes:
       - The rows of the whole table are shown before and after, with a remark at those that are kept
         since they are not managed.
   platform:
+    support: full
     platforms: posix
 seealso:
   - module: postmaster.exchange.mx_pairs

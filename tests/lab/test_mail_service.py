@@ -150,8 +150,10 @@ def test_a_full_disk_is_a_temporary_failure_and_leaves_no_piece() -> None:
 
 
 def test_a_caller_with_this_hosts_own_name_is_a_loop() -> None:
-    with running(OPEN) as (_lab, machine), client(machine) as smtp:
-        assert smtp.ehlo("MAIL55.hq.example")[0] == 421
+    with running(OPEN) as (_lab, machine):
+        smtp = client(machine)
+        with smtp:
+            assert smtp.ehlo("MAIL55.hq.example")[0] == 421
 
 
 def test_starttls_and_login(tmp_path: Path) -> None:
@@ -159,15 +161,17 @@ def test_starttls_and_login(tmp_path: Path) -> None:
     trust = ssl.create_default_context(cafile=str(authority.ca_file))
     tls = authority.issue("127.0.0.1").server_context()
     submission = Submission(tls=tls, users={"probe": "s3cret"})
-    with running(replace(OPEN, submission=submission)) as (lab, machine), client(machine) as smtp:
-        smtp.starttls(context=trust)
-        with pytest.raises(smtplib.SMTPSenderRefused):
+    with running(replace(OPEN, submission=submission)) as (lab, machine):
+        smtp = client(machine)
+        with smtp:
+            smtp.starttls(context=trust)
+            with pytest.raises(smtplib.SMTPSenderRefused):
+                smtp.sendmail(ALICE, [BOB], MESSAGE)
+            with pytest.raises(smtplib.SMTPAuthenticationError):
+                smtp.login("probe", "wrong")
+            smtp.login("probe", "s3cret")
             smtp.sendmail(ALICE, [BOB], MESSAGE)
-        with pytest.raises(smtplib.SMTPAuthenticationError):
-            smtp.login("probe", "wrong")
-        smtp.login("probe", "s3cret")
-        smtp.sendmail(ALICE, [BOB], MESSAGE)
-        lab.sinks.wait(lambda items: len(items) == 1)
+            lab.sinks.wait(lambda items: len(items) == 1)
 
 
 # -- logs ---------------------------------------------------------------------------------------

@@ -190,7 +190,7 @@ def test_a_german_host_differs_in_words_only(tmp_path: Path, line: str, code: in
 
 # -- laws ------------------------------------------------------------------------------------
 
-_NOBODY = cast("Shell", None)  # no variable is looked up
+_NOBODY = cast(Shell, None)  # no variable is looked up
 _SHELL_TEXT = st.text(alphabet='abIif0129 &|<>()"^%!@;,=./\\:~$*?+', max_size=40)
 
 

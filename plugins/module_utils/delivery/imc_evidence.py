@@ -41,28 +41,48 @@ class Evidence:
 
 
 def gather_evidence(session: Session, host: ImcHost, run_tag: str) -> Evidence:
-    """Look for the messages of a run; what cannot be looked at is said in a note, never raised."""
+    """Look for the messages of a run; what cannot be looked at is said in a note, never raised.
+
+    The three looks are apart from each other: a queue with a giant file in it takes longer to
+    search than anybody waits, and that must not hide what the logs say.
+    """
+    notes: list[str] = []
+    waiting: frozenset[str] = frozenset()
+    untouched: frozenset[str] = frozenset()
+    failures: Mapping[str, LoggedFailure] = {}
+    try:
+        untouched, failures = _pickup_and_logs(session, host, notes)
+        waiting = _waiting(session, host, run_tag)
+    except ExchangeError as error:
+        notes.append(error.message)
+    return Evidence(waiting, untouched, failures, tuple(notes))
+
+
+def _pickup_and_logs(
+    session: Session, host: ImcHost, notes: list[str]
+) -> tuple[frozenset[str], Mapping[str, LoggedFailure]]:
+    pickup = {"pickup": list_folder(host.reach(host.root_dir, FOLDER))}
+    sections = _run(session, pickup | smtp_log_commands(host))
+    untouched = frozenset(parse_dir_bare(sections["pickup"].output))
     reader = Reader(session)
     try:
-        sections = _look(session, host, run_tag)
         failures = read_smtp_logs(reader, host, sections, _LOGS)
     except ExchangeError as error:
-        return Evidence(notes=(error.message,))
-    tags = re.findall(re.escape(run_tag) + r"-\d+", decode(sections["out"].output), re.IGNORECASE)
-    return Evidence(
-        waiting=frozenset(tag.lower() for tag in tags),
-        untouched=frozenset(parse_dir_bare(sections["pickup"].output)),
-        failures=newest_by_domain(failures),
-        notes=tuple(reader.notes),
-    )
+        notes.append(error.message)
+        return untouched, {}
+    notes += reader.notes
+    return untouched, newest_by_domain(failures)
 
 
-def _look(session: Session, host: ImcHost, run_tag: str) -> dict[str, Section]:
-    commands = {
-        "out": search_folder(host.reach(host.root_dir, "Out"), [run_tag]),
-        "pickup": list_folder(host.reach(host.root_dir, FOLDER)),
-        **smtp_log_commands(host),
-    }
+def _waiting(session: Session, host: ImcHost, run_tag: str) -> frozenset[str]:
+    """Return the tags of the messages that lie in the outbound queue."""
+    folder = host.reach(host.root_dir, "Out")
+    found = _run(session, {"out": search_folder(folder, [run_tag])})["out"].output
+    tags = re.findall(re.escape(run_tag) + r"-\d+", decode(found), re.IGNORECASE)
+    return frozenset(tag.lower() for tag in tags)
+
+
+def _run(session: Session, commands: Mapping[str, str]) -> dict[str, Section]:
     sections: dict[str, Section] = {}
     for batch in batches(commands):
         sections |= batch.run(session, timeout=_TIMEOUT, max_output=_MAX_OUTPUT)

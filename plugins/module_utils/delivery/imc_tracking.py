@@ -53,9 +53,8 @@ class Trail:
 
     def sort(self, events: Sequence[TrackingEvent]) -> dict[str, list[TrackingEvent]]:
         """Return the events about our messages by the message's tag, in the order given."""
-        for _round in range(
-            2
-        ):  # the record that ties two identifiers may come after its neighbours
+        # Twice: the record that ties two identifiers may come after its neighbours.
+        for _round in range(2):
             for event in events:
                 self._learn(event)
         found: dict[str, list[TrackingEvent]] = {}
@@ -110,7 +109,6 @@ class TrackingLogTracker:
         self._trail = Trail(run_tag)
         self._missing = 0
         self._detail = _WITH_RECIPIENTS
-        self.seen_log = ""
 
     def look(self, pending: Sequence[Probe]) -> Sight:
         folder = self._host.tracking_dir
@@ -147,7 +145,6 @@ class TrackingLogTracker:
             if new := [name for name in self._logs if name not in searched]:
                 searched += new
                 sections = {**sections, **self._ask(pending, new, start=len(searched))}
-        self.seen_log = self._logs[-1] if self._logs else ""
         events, complaint = _understand(sections)
         if exists and not self._logs:
             complaint = f"message tracking is off: there is no log in {self._host.tracking_dir}"

@@ -29,8 +29,6 @@ from .transport_versions import SETUP_KEYS, Build, installed_build
 
 _TIMEOUT = 60.0
 
-Tools = Mapping[str, str | None]
-
 
 class Family(StrEnum):
     """Which part of the collection serves a host."""
@@ -151,7 +149,7 @@ def _resolver(host: ImcHost) -> dict[str, Any]:
 
 
 def _notes(
-    host: ImcHost, family: Family, tools: Tools, sections: Mapping[str, Section]
+    host: ImcHost, family: Family, tools: Mapping[str, str | None], sections: Mapping[str, Section]
 ) -> Iterator[str]:
     """Say what keeps the collection from doing its work here."""
     if family is Family.NONE:

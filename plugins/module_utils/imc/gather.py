@@ -225,7 +225,7 @@ def _table(host: str, imccopy: str, sections: Sections) -> Table:
         raise ExchangeError(
             f"{host}: what imccopy saved is not the documented routes file: {error}.",
             hint=f"Look at it on the host: {imccopy} -save routes FILE",
-        ) from error
+        ) from None
     return Table(imccopy, content, file, _inexact(content, sections["size"]))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..backups import find
 from ..context import Context
-from ..errors import ExchangeError, untouched
+from ..errors import ExchangeError, say_untouched
 from .desired import State
 from .gather import MissingService, gather
 from .plan import Plan, Saved, make_plan
@@ -49,9 +49,11 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     except MissingService as error:
         if options.skips_missing_service:
             return {"changed": False, "skipped": True, "skip_reason": error.message}
-        raise untouched(error) from error
+        say_untouched(error)
+        raise
     except ExchangeError as error:
-        raise untouched(error) from error
+        say_untouched(error)
+        raise
 
     facts = result(plan, state, context.host)
     if saved_from:

@@ -117,4 +117,4 @@ def _routes(folder: Path, digest: object) -> RoutesFile | None:
     try:
         return RoutesFile.parse(content)
     except NotARoutesFile as error:
-        raise _Broken(f"{ROUTES_FILE} is no routes file: {error}") from error
+        raise _Broken(f"{ROUTES_FILE} is no routes file: {error}") from None

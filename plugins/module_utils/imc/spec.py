@@ -39,7 +39,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "backup": {"type": "path"},
     "host_backup_dir": {"type": "str"},
     "imccopy": {"type": "str"},
-    "registry_key": {"type": "str", "default": PARAMETERS_KEY},
+    "registry_key": {"type": "str", "default": PARAMETERS_KEY, "no_log": False},
     "max_routes": {"type": "int", "default": 100},
     "missing_service": {"type": "str", "choices": ["fail", "skip"], "default": "fail"},
     "missing_imccopy": {"type": "str", "choices": ["fail", "warn"], "default": "fail"},

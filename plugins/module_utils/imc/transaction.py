@@ -17,7 +17,7 @@ from time import monotonic
 
 from .. import backups
 from ..context import Context
-from ..errors import ExchangeError, HostUnreachable, SessionLost, untouched
+from ..errors import ExchangeError, HostUnreachable, SessionLost, say_untouched
 from ..remote import files
 from ..remote.session import Session
 from . import hostbackup
@@ -125,7 +125,8 @@ class Transaction:
             backups.discard(folder)
             if not isinstance(error, HostUnreachable):
                 self._discard(saved, new_table)
-            raise untouched(error) from error
+            say_untouched(error)
+            raise
         return Changes(folder.path, saved, keeps_marker=self._inherits), new_table
 
     @property

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import ipaddress
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import TypeAlias
 
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
+Address: TypeAlias = "IPv4Address | IPv6Address"
+Network: TypeAlias = "IPv4Network | IPv6Network"
 
 _IPV4: tuple[tuple[IPv4Network, str], ...] = tuple(
     (IPv4Network(text), reason)

@@ -14,7 +14,7 @@ from typing import Any
 
 from .. import backups
 from ..context import Context
-from ..errors import CommandTimeout, ExchangeError, untouched
+from ..errors import CommandTimeout, ExchangeError, say_untouched
 from ..remote.cmdlets import CmdletError
 from .connector import Connector
 from .gather import Organisation, Reader, View
@@ -43,7 +43,8 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
         wanted = work.wanted(view.organisation)
         plan = wanted.plan(view.connectors)
     except ExchangeError as error:
-        raise untouched(error) from error
+        say_untouched(error)
+        raise
     if plan.changes and not context.check_mode:
         found = work.change(view, wanted)
     else:
@@ -146,7 +147,8 @@ class _Work:
                 found["backup"] = str(self._save(view, plan))
                 self.turns.remember(key, view.domain_controller)
             except ExchangeError as error:
-                raise untouched(error) from error
+                say_untouched(error)
+                raise
             try:
                 site = Site(self.reader, view.domain_controller, self.context.progress)
                 applied = apply(site, plan, wanted.bare_plan)

@@ -121,7 +121,7 @@ def test_a_lost_session_is_reopened_and_what_was_known_stays() -> None:
     script = Script(
         iter([Sight({"a": [QUEUED]}), SessionLost("the line broke"), Sight({"a": [SENT]})])
     )
-    outcome, _skipped, _skipped = run(script, "a")
+    outcome, _news, _time = run(script, "a")
 
     assert script.recovered == 1
     assert outcome.followed[0].observations == [QUEUED, SENT]
@@ -130,7 +130,7 @@ def test_a_lost_session_is_reopened_and_what_was_known_stays() -> None:
 
 def test_a_host_that_stays_away_leaves_the_reason() -> None:
     script = Script(iter([SessionLost("the line broke")] * 9))
-    outcome, _skipped, _skipped = run(script, "a", deadline=20.0)
+    outcome, _news, _time = run(script, "a", deadline=20.0)
 
     assert outcome.blind == "the line broke"
 
@@ -145,7 +145,7 @@ def test_a_hopeless_view_ends_the_waiting() -> None:
 
 def test_no_messages_need_no_look() -> None:
     script = Script(iter([]))
-    outcome, _skipped, _skipped = run(script)
+    outcome, _news, _time = run(script)
 
     assert script.asked == []
     assert outcome.followed == []

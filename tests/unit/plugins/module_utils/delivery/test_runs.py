@@ -26,9 +26,13 @@ from ansible_collections.postmaster.exchange.plugins.module_utils.delivery.specs
     QUEUE_INFO_SPEC,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils.errors import (
+    CommandTimeout,
     ExchangeError,
     InvalidInput,
     SessionLost,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils.remote.session import (
+    Completed,
 )
 from delivery_fakes import ROOT, TRACKING, DirectSession, raising
 from exchange_lab.lab import Lab, Machine
@@ -264,6 +268,40 @@ def test_a_session_that_breaks_while_following_loses_nothing() -> None:
 
     assert result["delivered"] == ["nestle.com"]
     assert session.reopened == 2
+
+
+def test_a_queue_too_big_to_search_does_not_hide_what_the_logs_say() -> None:
+    class Slow(DirectSession):
+        def run(
+            self, command: str, *, timeout: float = 60.0, max_output: int = 16_000_000
+        ) -> Completed:
+            if "findstr /i" in command:
+                raise CommandTimeout("the search took too long")
+            return super().run(command, timeout=timeout, max_output=max_output)
+
+    with running(SIMPLE_HOST) as (_lab, machine):
+        session = Slow(machine.host)
+        result = deliver(machine, "nestle.com", session=session, fail_on_undelivered=False)
+
+    (one,) = result["results"]
+    assert (one["verdict"], one["error"]["text"]) == ("queued", ARTICLE)
+
+
+def test_a_search_that_took_too_long_is_the_reason_where_nothing_else_is_known() -> None:
+    class Blind(DirectSession):
+        def run(
+            self, command: str, *, timeout: float = 60.0, max_output: int = 16_000_000
+        ) -> Completed:
+            if "findstr" in command:
+                raise CommandTimeout("the search took too long")
+            return super().run(command, timeout=timeout, max_output=max_output)
+
+    with running(TREATED) as (_lab, machine):
+        session = Blind(machine.host)
+        result = deliver(machine, "nestle.com", session=session, fail_on_undelivered=False)
+
+    (one,) = result["results"]
+    assert (one["verdict"], one["reason"]) == ("unknown", "the search took too long")
 
 
 # -- delivery_test: before anything is sent -----------------------------------------------------

@@ -69,7 +69,7 @@ def test_ids_are_those_that_stand_there() -> None:
 
 
 def test_a_recipient_belongs_to_the_event_directly_above_it_only() -> None:
-    event_line = record(("mine@b.example", "")).split(b"\n")[0]
+    event_line = record(("mine@b.example", "")).partition(b"\n")[0]
     found = [(10, event_line), (11, b"mine@b.example\t"), (40, b"other@b.example\t1")]
     (event,) = parse_lines(found)
 
@@ -77,7 +77,7 @@ def test_a_recipient_belongs_to_the_event_directly_above_it_only() -> None:
 
 
 def test_a_missing_recipient_line_does_not_shift_the_next_ones() -> None:
-    event_line = record(("a@b.example", "")).split(b"\n")[0]
+    event_line = record(("a@b.example", "")).partition(b"\n")[0]
     (event,) = parse_lines([(10, event_line), (12, b"next-but-one@b.example\t1")])
 
     assert event.recipients == ()
