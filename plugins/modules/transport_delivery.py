@@ -199,7 +199,7 @@ seealso:
   - module: postmaster.exchange.delivery_test
   - name: DNS query failed when sending mail
     description: Microsoft's workaround for current versions of Exchange.
-    link: https://learn.microsoft.com/en-us/troubleshoot/exchange/mailflow/dns-query-failed
+    link: https://learn.microsoft.com/en-us/exchange/troubleshoot/mailflow/dns-query-failed
   - name: Send connectors
     description: What Send connectors are, and how Exchange chooses one.
     link: https://learn.microsoft.com/en-us/exchange/mail-flow/connectors/send-connectors
