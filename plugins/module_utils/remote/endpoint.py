@@ -115,7 +115,7 @@ def _where(given: Mapping[str, Any], auth: str) -> dict[str, Any]:
     """Port and scheme follow from each other, and from what may only go over TLS."""
     secure = given.get("port") == HTTPS_PORT or (auth in _ONLY_HTTPS and "port" not in given)
     scheme = given.get("scheme") or ("https" if secure else "http")
-    port = given.get("port") or (HTTPS_PORT if scheme == "https" else HTTP_PORT)
+    port = given.get("port", HTTPS_PORT if scheme == "https" else HTTP_PORT)
     return {"scheme": scheme, "port": port}
 
 

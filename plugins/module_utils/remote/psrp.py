@@ -105,15 +105,33 @@ class PsrpSession:
     def close(self) -> None:
         """Close the runspace, in little time."""
         pool, self._pool = self._pool, None
-        if pool is None:
-            return
+        if pool is not None:
+            self._delete(pool, fresh=False)
+
+    def _break(self) -> None:
+        """Use this runspace no more: delete it over a new connection.
+
+        After a break the old one's encryption no longer fits; left to itself, the runspace would
+        count against the user's limit until its idle time is over.
+        """
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            self._delete(pool, fresh=True)
+
+    def _delete(self, pool: Any, *, fresh: bool) -> None:
+        """Delete a runspace and close the connection, in little time; never raises."""
         self._meter.deadline = time.monotonic() + _PARTING_TIMEOUT
+        transport = pool.connection.transport
         try:
             try:
-                pool.close()
+                if fresh:
+                    transport.close()
+                    transport.session = transport.encryption = None
+                if pool.shell.opened:
+                    pool.shell.close()
             finally:
-                pool.connection.close()
-        except Exception as error:  # noqa: BLE001 - never raises: the work is done, or failed before
+                transport.close()
+        except Exception as error:  # noqa: BLE001 - the work is done, or its failure is told already
             del error
 
     # -- opening
@@ -138,19 +156,9 @@ class PsrpSession:
             try:
                 pool.open()
             except BaseException:
-                self._abandon(pool)
+                self._delete(pool, fresh=True)
                 raise
         return pool
-
-    def _abandon(self, pool: Any) -> None:
-        """Delete a runspace that came to be but did not open, and close the connection."""
-        self._meter.deadline = time.monotonic() + _PARTING_TIMEOUT
-        try:
-            if pool.shell.opened:
-                pool.shell.close()
-            pool.connection.close()
-        except Exception as error:  # noqa: BLE001 - the first error is the one to tell
-            del error
 
     # -- a pipeline
 
@@ -188,7 +196,7 @@ class PsrpSession:
             shell.stop()
         except Exception as error:  # noqa: BLE001 - the timeout is the error to tell
             del error
-            self.close()
+            self._break()
 
     def _result(self, shell: Any, cmdlet: Cmdlet) -> list[Mapping[str, Any]]:
         if shell.streams.error:
@@ -244,7 +252,7 @@ class PsrpSession:
                 f"{self.host}: no session with Exchange's PowerShell{login}: {cause.sentence}.",
                 hint=cause.hint,
             )
-        self.close()
+        self._break()
         raise SessionLost(
             f"{self.host}: the session with Exchange's PowerShell broke in the middle of a cmdlet:"
             f" {cause.sentence}. Whether the cmdlet was carried out is not known.",
