@@ -78,7 +78,7 @@ def run_by(clock: Clock, params: Mapping[str, Any], context: Context) -> dict[st
         now=context.now(),
         run_tag=run_tag,
     )
-    retries = _retries(test, wanted=bool(params.get("retry_queues")))
+    retries = _retries(test, clock) if params.get("retry_queues") else Retries()
     about = _about(test, sender) | _retried(retries, context)
     if context.check_mode:
         return about | _preview(probes)
@@ -119,11 +119,11 @@ def _send(
         raise
 
 
-def _retries(test: Test, *, wanted: bool) -> Retries:
-    if not (wanted and isinstance(test, TransportRun)):
-        return Retries()
+def _retries(test: Test, clock: Clock) -> Retries:
+    if not isinstance(test, TransportRun):
+        return Retries()  # refused before: see _open
     domains = {target.domain for target in test.options.targets}
-    return find_retries(test.session, test.servers, domains)
+    return find_retries(test.session, test.servers, domains, clock.sleep)
 
 
 def _retried(retries: Retries, context: Context) -> dict[str, Any]:

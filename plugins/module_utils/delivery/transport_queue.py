@@ -77,6 +77,11 @@ class Queue:
         return self.unreachable or self.status.casefold() == "retry"
 
     @property
+    def tried_now(self) -> bool:
+        """Whether Exchange is just trying once more what failed before."""
+        return self.error is not None and self.status.casefold() in {"active", "connecting"}
+
+    @property
     def suspended(self) -> bool:
         return self.status.casefold() == "suspended"
 

@@ -12,7 +12,7 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..errors import ExchangeError
@@ -23,6 +23,8 @@ from .transport_waiting import Waiting, look
 
 #: Messages that are read to learn which domains a queue is for.
 _MOST_MESSAGES = 1000
+#: Seconds between the looks at queues that are just being tried.
+_PAUSES = (2.0, 4.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,26 +52,39 @@ class Retries:
 
 
 def find_retries(
-    session: CmdletSession, servers: Sequence[Server], domains: Collection[str]
+    session: CmdletSession,
+    servers: Sequence[Server],
+    domains: Collection[str],
+    sleep: Callable[[float], None],
 ) -> Retries:
-    """Return the queues of all servers that hold mail for the domains and can be retried."""
+    """Return the queues of all servers that hold mail for the domains and can be retried.
+
+    A queue that Exchange is trying at this moment cannot: so it is looked at again a little later.
+    """
     names = [server.name for server in servers]
-    waiting = look(session, names, most_messages=_MOST_MESSAGES, ages=False)
-    found = [(queue, _wanted(waiting, queue, domains)) for queue in waiting.queues]
-    notes = list(waiting.notes)
-    notes += [
-        f"The queue {queue.identity} is suspended and was left alone ({', '.join(wanted)})."
-        for queue, wanted in found
-        if wanted and queue.suspended
-    ]
+    for pause in (*_PAUSES, None):
+        waiting = look(session, names, most_messages=_MOST_MESSAGES, ages=False)
+        found = [(queue, _wanted(waiting, queue, domains)) for queue in waiting.queues]
+        concerned = [(queue, wanted) for queue, wanted in found if wanted]
+        if pause is None or not any(queue.tried_now for queue, _wanted in concerned):
+            break
+        sleep(pause)
+    return Retries(
+        tuple(Retry(queue, wanted) for queue, wanted in concerned if queue.waits),
+        tuple(_notes(waiting, concerned)),
+    )
+
+
+def _notes(waiting: Waiting, concerned: Sequence[tuple[Queue, tuple[str, ...]]]) -> Iterator[str]:
+    yield from waiting.notes
+    for queue, wanted in concerned:
+        if queue.suspended or queue.tried_now:
+            why = "suspended" if queue.suspended else "being tried just now"
+            yield (f"The queue {queue.identity} is {why} and was left alone ({', '.join(wanted)}).")
     if waiting.unread:
-        notes.append(
+        yield (
             f"{waiting.unread} messages were not looked into; a queue of theirs may not be retried."
         )
-    return Retries(
-        tuple(Retry(queue, wanted) for queue, wanted in found if wanted and queue.waits),
-        tuple(notes),
-    )
 
 
 def _wanted(waiting: Waiting, queue: Queue, domains: Collection[str]) -> tuple[str, ...]:

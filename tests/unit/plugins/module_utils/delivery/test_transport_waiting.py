@@ -180,8 +180,12 @@ def test_a_time_without_a_zone_is_not_guessed() -> None:
 # --- retry ----------------------------------------------------------------------------------------
 
 
+def _never(seconds: float) -> None:
+    pytest.fail(f"waited {seconds} seconds for nothing")
+
+
 def chosen(session: FakeCmdlets, *wanted: str) -> list[str]:
-    found = find_retries(session, [EX16], set(wanted))
+    found = find_retries(session, [EX16], set(wanted), _never)
     return [one.queue.identity for one in found.chosen]
 
 
@@ -189,11 +193,11 @@ def test_only_queues_of_the_domains_in_retry_are_chosen() -> None:
     queues = [
         queue(r"EX16\1"),
         queue(r"EX16\2", "aol.com"),
-        queue(r"EX16\3", "nestle.com", Status="Active"),
+        queue(r"EX16\3", "nestle.com", None),
         queue(r"EX16\4", "nestle.com", Status="Suspended"),
     ]
     session = FakeCmdlets({"Get-Queue": queues})
-    found = find_retries(session, [EX16], {"nestle.com"})
+    found = find_retries(session, [EX16], {"nestle.com"}, _never)
     assert [one.queue.identity for one in found.chosen] == [r"EX16\1"]
     assert found.chosen[0].as_dict() == {
         "queue": r"EX16\1",
@@ -204,6 +208,21 @@ def test_only_queues_of_the_domains_in_retry_are_chosen() -> None:
     (note,) = found.notes
     assert r"EX16\4 is suspended" in note
     assert session.names() == ["Get-Queue"]  # nobody asks how old the mail is
+
+
+def test_a_queue_that_is_being_tried_is_looked_at_again() -> None:
+    states = iter(["Active", "Connecting", "Retry"])
+    session = FakeCmdlets({"Get-Queue": lambda _asked: [queue(Status=next(states))]})
+    waited: list[float] = []
+    found = find_retries(session, [EX16], {"nestle.com"}, waited.append)
+    assert [one.queue.identity for one in found.chosen] == [r"EX16\1"]
+    assert (waited, found.notes) == ([2.0, 4.0], ())
+
+    busy = FakeCmdlets({"Get-Queue": [queue(Status="Active")]})
+    found = find_retries(busy, [EX16], {"nestle.com"}, lambda _seconds: None)
+    assert found.chosen == ()
+    assert "being tried just now" in found.notes[0]
+    assert len(busy.asked) == 3
 
 
 def test_unreachable_and_smart_host_queues_are_chosen_by_their_recipients() -> None:
@@ -223,7 +242,7 @@ def test_unreachable_and_smart_host_queues_are_chosen_by_their_recipients() -> N
 
 def test_a_retry_resubmits_so_that_new_connectors_count() -> None:
     session = FakeCmdlets({"Get-Queue": [queue()]})
-    found = find_retries(session, [EX10, EX16], {"nestle.com"})
+    found = find_retries(session, [EX10, EX16], {"nestle.com"}, _never)
     told: list[str] = []
     retry(session, found.chosen, told.append)
     ran = [x.parameters for x in session.asked if x.name == "Retry-Queue"]
@@ -236,7 +255,7 @@ def test_a_queue_that_emptied_itself_meanwhile_is_no_failure() -> None:
     session = FakeCmdlets(
         {"Get-Queue": lambda _asked: next(answers), "Retry-Queue": refused("Retry-Queue")}
     )
-    retry(session, find_retries(session, [EX16], {"nestle.com"}).chosen, lambda _text: None)
+    retry(session, find_retries(session, [EX16], {"nestle.com"}, _never).chosen, lambda _text: None)
     assert session.names() == ["Get-Queue", "Retry-Queue", "Get-Queue"]
 
 
@@ -248,7 +267,7 @@ def test_a_queue_that_may_not_be_retried_is_an_error_that_tells_what_was_done() 
 
     queues = [queue(), queue(r"EX16\2", "aol.com")]
     session = FakeCmdlets({"Get-Queue": queues, "Retry-Queue": may})
-    found = find_retries(session, [EX16], {"nestle.com", "aol.com"})
+    found = find_retries(session, [EX16], {"nestle.com", "aol.com"}, _never)
     with pytest.raises(ExchangeError, match="1 of 2 queues were not retried") as caught:
         retry(session, found.chosen, lambda _text: None)
     assert "Access is denied" in str(caught.value)
