@@ -141,8 +141,10 @@ def _give_up(site: Site, done: Sequence[Step], error: ExchangeError) -> None:
         )
         failure.hint = "Compare with the backup by Get-SendConnector, then run again."
         raise failure from second
-    failure.details.update(changed=False, rolled_back=True, state="old")
-    failure.message = f"{failure.message} The previous connectors were put back."
+    late = isinstance(error, CommandTimeout)
+    failure.details.update(changed=False, rolled_back=True, state="unknown" if late else "old")
+    end = ", but what hung may still take effect." if late else "."
+    failure.message = f"{failure.message} The previous connectors were put back{end}"
     raise failure
 
 

@@ -107,7 +107,7 @@ class Turns:
             age = self.now() - written
         except (KeyError, TypeError, ValueError):
             return ""
-        controller = str(note.get("domain_controller"))
+        controller = str(note.get("domain_controller") or "")
         fresh = timedelta(0) <= age <= FRESH
         fits = note.get("organisation") == key and _HOST.match(controller)
         return controller if fresh and fits else ""
