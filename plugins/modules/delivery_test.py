@@ -44,9 +44,9 @@ options:
         sent, on all Transport servers. For O(family=transport), after a cause was removed.
       - The queues are resubmitted (C(Retry-Queue -Resubmit)), so that their messages take the route
         that a new connector gives them. A mere retry would go to the old next hop.
-      - Only queues in the state C(Retry), and C(Unreachable), are touched. One that Exchange is trying
-        at the moment is looked at again for some seconds. A queue that also holds mail for other
-        domains is retried whole.
+      - Only queues in the state C(Retry), and C(Unreachable), are touched. One that Exchange is
+        trying at the moment is looked at again for some seconds. A queue that also holds mail for
+        other domains is retried whole.
     type: bool
     default: false
   domains:
