@@ -63,7 +63,11 @@ class _Case:
     @property
     def aaaa(self) -> list[str]:
         warnings = (self.resolved or {}).get("warnings") or ()
-        return [str(one["message"]) for one in warnings if one["code"] == _AAAA_CODE]
+        return [
+            f"AAAA of {one['name']} at {one['nameserver']}: {words(one['kind'])}"
+            for one in warnings
+            if one["code"] == _AAAA_CODE
+        ]
 
     @property
     def asks_dns(self) -> bool:
