@@ -93,7 +93,7 @@ class PsrpSession:
         shell = PowerShell(self._pool)
         shell.add_cmdlet(cmdlet.name)
         for name, value in cmdlet.parameters.items():
-            shell.add_parameter(name, list(value) if isinstance(value, tuple) else value)
+            shell.add_parameter(name, _native(value))
         self._call(shell.begin_invoke)
         self._wait(shell, cmdlet, deadline, timeout)
         return self._result(shell, cmdlet)
@@ -313,6 +313,21 @@ def _guard(transport: Any, meter: Meter) -> None:
 
     transport._build_session = build_session
     transport.send = checked_send
+
+
+def _native(value: Any) -> Any:
+    """Return a parameter in the very types that pypsrp serialises.
+
+    Ansible's values are of classes derived from them, which it would take for unknown objects.
+    """
+    if isinstance(value, list | tuple):
+        return [_native(item) for item in value]
+    if isinstance(value, bool):
+        return value
+    for kind in (int, str):
+        if isinstance(value, kind):
+            return kind(value)
+    return value
 
 
 def _plain(item: Any) -> Mapping[str, Any]:

@@ -91,6 +91,27 @@ def test_values_go_there_and_come_back(session: psrp.PsrpSession) -> None:
     assert (seen["Port"], seen["DNSRoutingEnabled"], seen["TlsDomain"]) == (2525, False, None)
 
 
+class Text(str):
+    """Text as Ansible hands it over: marked with where it came from."""
+
+
+class Number(int):
+    """A number of that kind."""
+
+
+def test_values_of_derived_classes_go_as_what_they_are(session: psrp.PsrpSession) -> None:
+    parameters = {
+        "Name": Text("derived"),
+        "AddressSpaces": [Text("SMTP:nestle.com;5")],
+        "Port": Number(2525),
+        "DNSRoutingEnabled": True,
+    }
+    (made,) = session.invoke(Cmdlet("New-SendConnector", parameters))
+    session.invoke(Cmdlet("Remove-SendConnector", {"Identity": made["Guid"], "Confirm": False}))
+    assert (made["Name"], made["AddressSpaces"]) == ("derived", ["smtp:nestle.com;5"])
+    assert (made["Port"], made["DNSRoutingEnabled"]) == (2525, True)
+
+
 def test_nothing_is_sent_before_the_first_cmdlet_and_little_after(lab: OrganisationLab) -> None:
     before = lab.requests("EX16")
     session = connect(lab)
