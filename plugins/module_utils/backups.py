@@ -145,6 +145,7 @@ def find(
     raise ExchangeError(
         f"{host}: there is no backup of {kind} in {path}.",
         hint=f"Name a folder that holds {FACTS_FILE}, or one that holds such folders.",
+        details={"no_backup": True},
     )
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..imc.setting import VALUE_NAME
-from .delivery import changed_domains
+from .outcome import changed_domains
 from .text import count, failure_text, listed, reason, words, wrapped
 from .transport_diagnosis import Host, cured_by_pinning, host_lines, is_transport
 
