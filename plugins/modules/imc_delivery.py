@@ -112,6 +112,7 @@ options:
     description:
       - Folder on the host for its own backups, and for the note that a run is at work. In it, each
         Exchange computer has a folder of its own.
+      - Backups are never removed. Old ones can be deleted by hand.
       - The default is C(%ALLUSERSPROFILE%\postmaster.exchange).
     type: str
   imccopy:
