@@ -342,7 +342,8 @@ worksheet:
 rolled_back:
   description:
     - Whether a change failed and everything was put back. Only a failed task has V(true).
-  returned: when the host could be looked at
+    - A task that failed before the first change does not return it.
+  returned: success, or when a change failed
   type: bool
   sample: false
 state:

@@ -34,11 +34,6 @@ class HostBackup:
     routes: bytes | None
 
     @property
-    def name(self) -> str:
-        """The name of the folder: the stamp of the backup on the controller, and a bit more."""
-        return self.folder.rpartition("\\")[2]
-
-    @property
     def routes_file(self) -> TempFile:
         """The saved table, as imccopy on this very host is told of it."""
         path = f"{self.folder}\\{ROUTES_FILE}"

@@ -126,7 +126,7 @@ class Transaction:
             self._save_on_controller(folder, saved)
             if new_table:
                 self._write_table(new_table)
-            self._write_marker(saved)
+            self._write_marker(folder.stamp)
         except ExchangeError as error:
             backup.discard(folder)
             if not isinstance(error, HostUnreachable):
@@ -155,9 +155,9 @@ class Transaction:
             lines = [line.text for line in self.plan.table.after.lines]
             files.write_text_file(self._session, new_table.seen, lines, timeout=self.limits.command)
 
-    def _write_marker(self, saved: HostBackup) -> None:
+    def _write_marker(self, stamp: str) -> None:
         if not self._inherits:
-            marker = Marker(saved.name, was_running=self.before.service.runs)
+            marker = Marker(stamp, was_running=self.before.service.runs)
             files.write_text_file(self._session, self.layout.marker_path, marker.lines())
 
     # -- the change
