@@ -203,7 +203,7 @@ def _host_row(
         routes or "none listed",
         change if switched else str(Standing.IN_PLACE),
         _service_cell(host.enforced, audit=audit),
-        _test_cell(host.tested),
+        _test_cell(host, statuses),
     )
 
 
@@ -216,12 +216,17 @@ def _service_cell(enforced: Mapping[str, Any], *, audit: bool) -> str:
     return "not touched" if state in {"", "running"} else f"{state}, not touched"
 
 
-def _test_cell(tested: Mapping[str, Any] | None) -> str:
-    if tested is None or tested.get("skipped"):
+def _test_cell(host: HostOutcome, statuses: Mapping[str, str]) -> str:
+    if host.tested is None or host.tested.get("skipped"):
         return "none"
-    if "results" not in tested:
+    if "results" not in host.tested:
         return "failed"
-    verdicts = Counter(words(result["verdict"]) for result in tested["results"])
+    results = host.tested["results"]
+    verdicts = Counter(words(result["verdict"]) for result in results)
+    pinned = [domain for domain in host.domains if statuses.get(domain) == "ok"]
+    untested = len(worth_testing(host.enforced or {}, pinned)) - len(results)
+    if untested > 0:  # a limit was set
+        verdicts["not tested"] = untested
     return ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items()) or "none"
 
 
