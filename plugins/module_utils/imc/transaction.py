@@ -112,7 +112,11 @@ class Transaction:
 
     def _prepare(self) -> tuple[Changes, TempFile | None]:
         """Make the backups, the new table as a file, and the note; or leave nothing behind."""
-        folder = backup.make_folder(self.backup_dir, self.context.host, self.context.now())
+        try:
+            folder = backup.make_folder(self.backup_dir, self.context.host, self.context.now())
+        except ExchangeError as error:
+            say_untouched(error)
+            raise
         saved: HostBackup | None = None
         new_table = self.layout.temp_file() if self.plan.changes_table else None
         try:

@@ -301,6 +301,16 @@ def test_disk_full_on_the_controller(run: Runner, monkeypatch: pytest.MonkeyPatc
 # -- what cannot be done
 
 
+def test_backup_dir_that_is_no_folder(run: Runner) -> None:
+    host = FakeHost()
+    (run.base / "backups").write_text("a file")
+    error = run.fail(host, **DONE)
+    assert "the backup cannot be written to" in error.message
+    assert error.message.endswith("Nothing was changed.")
+    assert error.details["changed"] is False
+    assert (host.files, host.folders, host.rows) == ({}, set(), [])
+
+
 def test_no_connector_at_all(run: Runner) -> None:
     host = FakeHost(installed=False)
     error = run.fail(host, **DONE)
