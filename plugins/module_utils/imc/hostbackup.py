@@ -72,6 +72,7 @@ def _batch(layout: Layout, state: HostState, folder: str, temp: TempFile) -> Bat
     batch.add("export", layout.export(export))
     batch.add("exported", commands.type_file(export))
     batch.add("parameters", layout.query(layout.registry_key))
+    batch.add("noted", commands.echo_if_exists(layout.marker_path))
     if state.table is not None:
         routes = f"{folder}\\{ROUTES_FILE}"
         batch.add("save", layout.save(state.table.imccopy, temp))
@@ -83,6 +84,11 @@ def _batch(layout: Layout, state: HostState, folder: str, temp: TempFile) -> Bat
 
 
 def _check(host: str, layout: Layout, state: HostState, sections: Sections) -> None:
+    if bool(sections["noted"].output.strip()) != (state.marker is not None):
+        raise ExchangeError(
+            f"{host}: another run of imc_delivery started or ended while this one was at work.",
+            hint="Let one run work on a host at a time; run again when the other has ended.",
+        )
     _check_table(host, state.table, sections)
     for name in ("folder", "export", "copy"):
         section = sections.get(name)

@@ -14,6 +14,8 @@ from ansible_collections.postmaster.exchange.plugins.module_utils.errors import 
     HostUnreachable,
     InvalidInput,
 )
+from ansible_collections.postmaster.exchange.plugins.module_utils.imc.layout import Layout
+from ansible_collections.postmaster.exchange.plugins.module_utils.imc.marker import Marker
 from imc_fake_host import NAME, FakeHost, PowerCut, Reply, table
 from imc_runs import DONE, DONE_ROWS, NESTLE, Runner
 
@@ -247,6 +249,24 @@ def test_a_concurrent_edit_of_the_value_stops_the_run(run: Runner) -> None:
     error = run.fail(host, **DONE)
     assert "somebody else changed the registry value" in error.message
     assert host.value == (NAME, "REG_DWORD", "0x0")
+
+
+def test_a_run_that_starts_at_the_same_time_stops_the_run(run: Runner) -> None:
+    host = FakeHost()
+    note = Layout().marker_path.lower()
+    theirs = "\r\n".join(Marker("2026-11-23T114500Z", was_running=True).lines()).encode()
+
+    def start(fake: FakeHost) -> Reply | None:
+        fake.files[note] = theirs
+        return None
+
+    host.hooks["mkdir"] = start
+    error = run.fail(host, **DONE)
+    assert "another run of imc_delivery started" in error.message
+    assert error.message.endswith("Nothing was changed.")
+    assert host.files == {note: theirs}
+    assert (host.value, host.rows, host.state) == (None, [], 4)
+    assert run.backups() == []
 
 
 def test_imccopy_that_says_yes_and_does_nothing(run: Runner) -> None:
