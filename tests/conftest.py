@@ -1,10 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Make the collection and its lab importable from a plain checkout."""
+"""Make the collection and its lab importable from a plain checkout.
+
+With ``NO_SKIPS`` in the environment a skipped test fails the run: where everything that tests need
+is said to be there, a skip means that something was not looked at.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -21,3 +28,21 @@ def _link_collection() -> Path:
 for _path in (ROOT / "tests" / "lab", _link_collection()):
     if str(_path) not in sys.path:
         sys.path.insert(0, str(_path))
+
+
+def _skipped(config: pytest.Config) -> int:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    return len(reporter.stats.get("skipped", ())) if os.environ.get("NO_SKIPS") else 0
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Let skipped tests fail the run where none may be skipped."""
+    if _skipped(session.config) and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say why a run without failures fails."""
+    if number := _skipped(terminalreporter.config):
+        terminalreporter.write_line(f"{number} skipped where NO_SKIPS allows none", red=True)

@@ -48,6 +48,9 @@ options:
     type: str
     choices: [changed, all, none]
     default: changed
+  limit:
+    description: Pick at most so many, the first of the list.
+    type: int
 positional: routes, enforced, which
 """
 
@@ -70,6 +73,8 @@ def domains_to_test(
     routes: Sequence[Mapping[str, Any]],
     enforced: Mapping[str, Any],
     which: str = "changed",
+    *,
+    limit: int | None = None,
 ) -> list[Any]:
     """Return the entries whose domain is worth a test message, each domain once."""
     if which not in {"changed", "all", "none"}:
@@ -82,7 +87,7 @@ def domains_to_test(
         entries = by_domain(domains)
     except (InvalidInput, MissingLibrary) as err:
         raise AnsibleFilterError(str(err)) from err
-    return [entry for domain, entry in entries.items() if domain in wanted]
+    return [entry for domain, entry in entries.items() if domain in wanted][:limit]
 
 
 class FilterModule:

@@ -112,6 +112,7 @@ options:
     description:
       - Folder on the host for its own backups, and for the note that a run is at work. In it, each
         Exchange computer has a folder of its own.
+      - Backups are never removed. Old ones can be deleted by hand.
       - The default is C(%ALLUSERSPROFILE%\postmaster.exchange).
     type: str
   imccopy:
@@ -341,7 +342,8 @@ worksheet:
 rolled_back:
   description:
     - Whether a change failed and everything was put back. Only a failed task has V(true).
-  returned: when the host could be looked at
+    - A task that failed before the first change does not return it.
+  returned: success, or when a change failed
   type: bool
   sample: false
 state:

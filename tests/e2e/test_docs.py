@@ -17,8 +17,8 @@ from exchange_lab.lab import Lab
 from exchange_lab.scenario import SIMPLE_HOST, Letter, simple
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
-NAMES = [page.name for page in PAGES]
+PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("roles/*/README.md")])
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 
 _BLOCK = re.compile(
     r"^(?:<!-- not run in the tests: (?P<why>[^\n]+) -->\n)?"
@@ -26,7 +26,7 @@ _BLOCK = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
-_MOST_NOT_RUN = 3
+_MOST_NOT_RUN = 4
 
 
 def blocks(page: Path, language: str) -> Iterator[tuple[str, str]]:

@@ -27,57 +27,13 @@ from exchange_lab.windows.services import RUNNING, STOPPED, ServiceStartError
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).resolve().parents[2]
+PLUGINS = Path(__file__).parent / "ansible_plugins"
 SWITCH = "DisableResolverSearchList"
 FOREIGN = ("PARTNER.CORP;10.1.2.3;0", "ODD.EXAMPLE;relay.odd.example;7")
 OTHER_SECTION = "[Domain]\nDomainInformation=+\n+Default,ISO-8859-1,ISO-8859-1,800,76,0,0,0\n"
 NESTLE = {"domain": "nestle.com", "addresses": ["192.0.2.25", "192.0.2.26"]}
 WANTED = {"resolver_search_list": "disabled", "routes": [NESTLE]}
 ROWS = ("nestle.com;192.0.2.25;0", "nestle.com;192.0.2.26;0")
-
-# Writes the result of every task as a line of JSON.
-CALLBACK = """
-DOCUMENTATION = '''
-name: keep
-type: aggregate
-short_description: keep results
-description: Keeps results.
-'''
-import json, os
-from ansible.plugins.callback import CallbackBase
-
-
-class CallbackModule(CallbackBase):
-    CALLBACK_VERSION = 2.0
-    CALLBACK_TYPE = "aggregate"
-    CALLBACK_NAME = "keep"
-
-    def _keep(self, result, **more):
-        name = getattr(result, "host", None) or result._host
-        found = getattr(result, "result", None) or result._result
-        with open(os.environ["KEEP_FILE"], "a") as file:
-            file.write(json.dumps([name.get_name(), {**found, **more}], default=str) + "\\n")
-
-    v2_runner_on_ok = v2_runner_on_skipped = v2_runner_on_unreachable = _keep
-
-    def v2_runner_on_failed(self, result, ignore_errors=False):
-        self._keep(result, failed=True)
-"""
-
-# A connection that is no local one to Ansible, and leads to this machine nevertheless.
-ELSEWHERE = """
-DOCUMENTATION = '''
-name: elsewhere
-short_description: another machine
-description: This machine, under another name.
-author: the lab
-options: {}
-'''
-from ansible.plugins.connection.local import Connection as Local
-
-
-class Connection(Local):
-    transport = "elsewhere"
-"""
 
 Results = dict[str, dict[str, Any]]
 
@@ -89,15 +45,10 @@ class Site:
         self.lab = lab
         self.controller = controller
         self._kept = controller.folder / "kept.json"
-        for name, text in (("callback", CALLBACK), ("connection", ELSEWHERE)):
-            folder = controller.folder / f"{name}_plugins"
-            folder.mkdir()
-            plugin = "keep.py" if name == "callback" else "elsewhere.py"
-            (folder / plugin).write_text(text)
         controller.more = {
-            "ANSIBLE_CALLBACK_PLUGINS": str(controller.folder / "callback_plugins"),
+            "ANSIBLE_CALLBACK_PLUGINS": str(PLUGINS / "callback"),
             "ANSIBLE_CALLBACKS_ENABLED": "keep",
-            "ANSIBLE_CONNECTION_PLUGINS": str(controller.folder / "connection_plugins"),
+            "ANSIBLE_CONNECTION_PLUGINS": str(PLUGINS / "connection"),
             "KEEP_FILE": str(self._kept),
         }
         lab.write_inventory(controller.inventory)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.e2e
 FOREIGN = ("PARTNER.CORP;10.1.2.3;0", "ODD.EXAMPLE;relay.odd.example;7")
 ROWS = ("nestle.com;192.0.2.25;0", "nestle.com;192.0.2.26;0")
 SWITCH = "DisableResolverSearchList"
-OPTIONS = {
+OPTIONS: dict[str, Any] = {
     "resolver_search_list": "disabled",
     "routes": [{"domain": "nestle.com", "addresses": ["192.0.2.25", "192.0.2.26"]}],
     "command_timeout": 10,
@@ -148,6 +149,26 @@ def test_a_session_that_breaks_at_every_command(kind: str, action: str, wire: Wi
         assert wire.litter() == []
     assert failures > number_of_commands // 2
     assert wire.lab.winrm.open_shells <= 1
+
+
+@pytest.mark.parametrize("command", [1, 5, 7])
+def test_a_host_that_stops_answering(
+    command: int, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Our own deadline ends the wait: before anything changed, at the table, at the service."""
+    monkeypatch.setitem(OPTIONS, "command_timeout", 2)
+    wire.untreat()
+    wire.machine.winrm.faults.at(f"Receive#{command}", "hang_after")
+    began = monotonic()
+    with pytest.raises(ExchangeError) as caught:
+        wire.run()
+    assert monotonic() - began < 40
+    _check(caught.value, wire)
+    wire.machine.winrm.faults.clear()
+    wire.run()
+    assert wire.is_new
+    assert wire.runs
+    assert wire.litter() == []
 
 
 def _check(error: ExchangeError, wire: Wire) -> None:

@@ -315,6 +315,7 @@ def in_wine(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return results
 
 
+@pytest.mark.peers
 @pytest.mark.skipif(not _has_wine, reason="LAB_WINEPREFIX names no Wine prefix")
 @pytest.mark.parametrize("expected", [c for c in CASES if c.wine], ids=lambda item: item.name)
 def test_wine_prints_the_same(in_wine: dict[str, str], expected: Case) -> None:

@@ -258,6 +258,7 @@ reg delete HKCU\Software\LabCase /f
 reg query HKCU\Software\LabCase 2>nul&call echo %^errorlevel%"""
 
 
+@pytest.mark.peers
 @pytest.mark.skipif(not _prefix, reason="LAB_WINEPREFIX names no Wine prefix")
 def test_reg_prints_the_same_in_wine(host: LabHost, tmp_path: Path) -> None:
     lines = _SCRIPT.splitlines()

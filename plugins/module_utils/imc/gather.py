@@ -37,7 +37,13 @@ from .state import SERVICE_NAME, HostState, Service, ServiceState, Table
 Sections = Mapping[str, Section]
 
 _NOT_INSTALLED = 1060  # ERROR_SERVICE_DOES_NOT_EXIST
-_REASONS = {5: "access is denied", 1722: "the RPC server is unavailable"}
+_REASONS = {
+    5: "access is denied",
+    1326: "the logon failed",
+    1722: "the RPC server is unavailable",
+}
+# What the second hop is told where the logon ends at the first one: access denied, logon failure.
+_LOGON_REFUSED = frozenset({5, 1326})
 _NO_SUCH_PROGRAM = 9009  # cmd.exe, for a name that it finds nowhere
 _SIZE = re.compile(rb"size=(\d+)")
 
@@ -100,7 +106,7 @@ def read_service(host: str, layout: Layout, sections: Sections) -> Service:
         raise ExchangeError(
             f"{host}: the service {SERVICE_NAME}{where} cannot be asked for its state (sc: exit"
             f" code {asked.exit_code}, {reason}).",
-            hint="Check the rights of the account, and that the computer can be reached.",
+            hint=_why_refused(layout, asked.exit_code),
         )
     state = parse_sc_state(asked.output)
     if state is None:
@@ -111,6 +117,17 @@ def read_service(host: str, layout: Layout, sections: Sections) -> Service:
     control = _dump(host, SERVICE_KEY, sections["control"])
     start = find_value(values_of(control, SERVICE_KEY), "Start")
     return Service(ServiceState(state), start.number if start else None)
+
+
+def _why_refused(layout: Layout, code: int) -> str:
+    if not layout.computer or code not in _LOGON_REFUSED:
+        return "Check the rights of the account, and that the computer can be reached."
+    return (
+        "A logon by NTLM, or by Kerberos without delegation, ends at the management host and is"
+        f" nobody on {layout.computer}: use CredSSP, Kerberos with delegation"
+        " (ansible_winrm_kerberos_delegation) or Basic over HTTPS. Else check the rights of the"
+        f" account on {layout.computer}."
+    )
 
 
 def _dump(host: str, key: str, section: Section) -> RegistryDump:

@@ -34,11 +34,6 @@ class HostBackup:
     routes: bytes | None
 
     @property
-    def name(self) -> str:
-        """The name of the folder: the stamp of the backup on the controller, and a bit more."""
-        return self.folder.rpartition("\\")[2]
-
-    @property
     def routes_file(self) -> TempFile:
         """The saved table, as imccopy on this very host is told of it."""
         path = f"{self.folder}\\{ROUTES_FILE}"
@@ -77,6 +72,7 @@ def _batch(layout: Layout, state: HostState, folder: str, temp: TempFile) -> Bat
     batch.add("export", layout.export(export))
     batch.add("exported", commands.type_file(export))
     batch.add("parameters", layout.query(layout.registry_key))
+    batch.add("noted", commands.echo_if_exists(layout.marker_path))
     if state.table is not None:
         routes = f"{folder}\\{ROUTES_FILE}"
         batch.add("save", layout.save(state.table.imccopy, temp))
@@ -88,6 +84,11 @@ def _batch(layout: Layout, state: HostState, folder: str, temp: TempFile) -> Bat
 
 
 def _check(host: str, layout: Layout, state: HostState, sections: Sections) -> None:
+    if bool(sections["noted"].output.strip()) != (state.marker is not None):
+        raise ExchangeError(
+            f"{host}: another run of imc_delivery started or ended while this one was at work.",
+            hint="Let one run work on a host at a time; run again when the other has ended.",
+        )
     _check_table(host, state.table, sections)
     for name in ("folder", "export", "copy"):
         section = sections.get(name)

@@ -51,7 +51,7 @@ class Changes:
 class Rollback:
     """The way back of one transaction.
 
-    ``open`` holds what could not be done, each with the commands to do it by hand.
+    ``open`` holds what could not be done, each with the reason.
     """
 
     control: ServiceControl

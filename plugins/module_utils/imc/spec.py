@@ -95,8 +95,8 @@ def parse_options(params: Mapping[str, Any], basedir: Path) -> Options:
         limits=Limits(
             command=_seconds(params, "command_timeout"), service=_seconds(params, "service_timeout")
         ),
-        backup_dir=basedir / (params["backup_dir"] or "backups"),
-        backup=basedir / params["backup"] if params["backup"] else None,
+        backup_dir=_folder(params, "backup_dir", basedir) or basedir / "backups",
+        backup=_folder(params, "backup", basedir),
         skips_missing_service=params["missing_service"] == "skip",
         warns_of_missing_imccopy=params["missing_imccopy"] == "warn",
     )
@@ -129,6 +129,14 @@ def _check_together(params: Mapping[str, Any], state: State) -> None:
         )
     if params["target_imccopy"] and not params["target_computer"]:
         raise InvalidInput("The option target_imccopy needs target_computer.")
+
+
+def _folder(params: Mapping[str, Any], name: str, basedir: Path) -> Path | None:
+    """Return a path on the controller; no system call takes one with a NUL."""
+    path = params[name]
+    if path and "\0" in path:
+        raise InvalidInput(f"{name} is {path!a}, which is no path.")
+    return basedir / path if path else None
 
 
 def _seconds(params: Mapping[str, Any], name: str) -> float:

@@ -106,7 +106,11 @@ class Transaction:
 
     def _prepare(self) -> tuple[Changes, TempFile | None]:
         """Make the backups, the new table as a file, and the note; or leave nothing behind."""
-        folder = backups.make_folder(self.backup_dir, self.context.host, self.context.now())
+        try:
+            folder = backups.make_folder(self.backup_dir, self.context.host, self.context.now())
+        except ExchangeError as error:
+            say_untouched(error)
+            raise
         saved: HostBackup | None = None
         new_table = self.layout.temp_file() if self.plan.changes_table else None
         try:
@@ -120,7 +124,7 @@ class Transaction:
             self._save_on_controller(folder, saved)
             if new_table:
                 self._write_table(new_table)
-            self._write_marker(saved)
+            self._write_marker(folder.stamp)
         except ExchangeError as error:
             backups.discard(folder)
             if not isinstance(error, HostUnreachable):
@@ -149,9 +153,9 @@ class Transaction:
             lines = [line.text for line in self.plan.table.after.lines]
             files.write_text_file(self._session, new_table.seen, lines, timeout=self.limits.command)
 
-    def _write_marker(self, saved: HostBackup) -> None:
+    def _write_marker(self, stamp: str) -> None:
         if not self._inherits:
-            marker = Marker(saved.name, was_running=self.before.service.runs)
+            marker = Marker(stamp, was_running=self.before.service.runs)
             files.write_text_file(self._session, self.layout.marker_path, marker.lines())
 
     # -- the change

@@ -13,10 +13,10 @@ This file is private to the collection postmaster.exchange.
 from __future__ import annotations
 
 import ipaddress
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from typing import TypeAlias
 
-Address: TypeAlias = "IPv4Address | IPv6Address"
+Address: TypeAlias = "IPv4Address | ipaddress.IPv6Address"
 Network: TypeAlias = "IPv4Network | IPv6Network"
 
 _IPV4: tuple[tuple[IPv4Network, str], ...] = tuple(

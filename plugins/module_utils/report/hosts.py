@@ -12,7 +12,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .outcome import HostOutcome, Standing, changed_domains, standings, switch_changed
+from .outcome import (
+    HostOutcome,
+    Standing,
+    changed_domains,
+    standings,
+    switch_changed,
+    worth_testing,
+)
 from .text import columns, count, listed, words
 
 #: Connectors of an organisation that are shown; of more, how many there are.
@@ -68,7 +75,7 @@ def _host_row(
         _domains_cell(host, statuses, audit=audit),
         change if switched else str(Standing.IN_PLACE),
         _service_cell(host.enforced, audit=audit),
-        _test_cell(host.tested),
+        _test_cell(host, statuses),
     )
 
 
@@ -81,12 +88,17 @@ def _service_cell(enforced: Mapping[str, Any], *, audit: bool) -> str:
     return "not touched" if state in {"", "running"} else f"{state}, not touched"
 
 
-def _test_cell(tested: Mapping[str, Any] | None) -> str:
-    if tested is None or tested.get("skipped"):
+def _test_cell(host: HostOutcome, statuses: Mapping[str, str]) -> str:
+    if host.tested is None or host.tested.get("skipped"):
         return "none"
-    if "results" not in tested:
+    if "results" not in host.tested:
         return "failed"
-    verdicts = Counter(words(result["verdict"]) for result in tested["results"])
+    results = host.tested["results"]
+    verdicts = Counter(words(result["verdict"]) for result in results)
+    pinned = [domain for domain in host.domains if statuses.get(domain) == "ok"]
+    untested = len(worth_testing(host.enforced or {}, pinned)) - len(results)
+    if untested > 0:  # a limit was set
+        verdicts["not tested"] = untested
     return ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items()) or "none"
 
 
@@ -95,7 +107,7 @@ def _server_row(
 ) -> tuple[str, str, str]:
     if host.failure or host.enforced is None:
         return host.name, "failed", ""
-    return host.name, _domains_cell(host, statuses, audit=audit), _test_cell(host.tested)
+    return host.name, _domains_cell(host, statuses, audit=audit), _test_cell(host, statuses)
 
 
 def _domains_cell(host: HostOutcome, statuses: Mapping[str, str], *, audit: bool) -> str:

@@ -70,6 +70,7 @@ def test_domains_to_test_are_those_that_leave_by_a_new_way(
 ) -> None:
     pick = domains_to_test.FilterModule().filters()["domains_to_test"]
     assert pick(["nestle.com", AOL, "gone.example", "aol.com"], ROUTES, enforced, which) == picked
+    assert pick(["nestle.com", AOL], ROUTES, enforced, which, limit=1) == picked[:1]
 
 
 def test_domains_to_test_refuses_what_it_does_not_know() -> None:

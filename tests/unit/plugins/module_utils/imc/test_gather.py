@@ -80,6 +80,18 @@ def test_only_1060_means_not_installed(code: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("computer", "code", "delegation"),
+    [("MAIL4OLD", 5, True), ("MAIL4OLD", 1326, True), ("MAIL4OLD", 1722, False), ("", 5, False)],
+)
+def test_a_logon_that_ends_at_the_management_host(
+    computer: str, code: int, delegation: bool
+) -> None:
+    with pytest.raises(ExchangeError) as caught:
+        gather(FakeHost(sc_exit=code), Layout(computer=computer))
+    assert ("CredSSP, Kerberos with delegation" in caught.value.hint) == delegation
+
+
+@pytest.mark.parametrize(
     ("part", "reply", "reason"),
     [
         ("sc query", (0, b""), "shows no state"),

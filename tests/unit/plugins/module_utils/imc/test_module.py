@@ -14,6 +14,8 @@ from ansible_collections.postmaster.exchange.plugins.module_utils.errors import 
     HostUnreachable,
     InvalidInput,
 )
+from ansible_collections.postmaster.exchange.plugins.module_utils.imc.layout import Layout
+from ansible_collections.postmaster.exchange.plugins.module_utils.imc.marker import Marker
 from imc_fake_host import NAME, FakeHost, PowerCut, Reply, table
 from imc_runs import DONE, DONE_ROWS, NESTLE, Runner
 
@@ -249,6 +251,24 @@ def test_a_concurrent_edit_of_the_value_stops_the_run(run: Runner) -> None:
     assert host.value == (NAME, "REG_DWORD", "0x0")
 
 
+def test_a_run_that_starts_at_the_same_time_stops_the_run(run: Runner) -> None:
+    host = FakeHost()
+    note = Layout().marker_path.lower()
+    theirs = "\r\n".join(Marker("2026-11-23T114500Z", was_running=True).lines()).encode()
+
+    def start(fake: FakeHost) -> Reply | None:
+        fake.files[note] = theirs
+        return None
+
+    host.hooks["mkdir"] = start
+    error = run.fail(host, **DONE)
+    assert "another run of imc_delivery started" in error.message
+    assert error.message.endswith("Nothing was changed.")
+    assert host.files == {note: theirs}
+    assert (host.value, host.rows, host.state) == (None, [], 4)
+    assert run.backups() == []
+
+
 def test_imccopy_that_says_yes_and_does_nothing(run: Runner) -> None:
     host = FakeHost(routes=table(*FOREIGN))
     old = host.routes
@@ -299,6 +319,16 @@ def test_disk_full_on_the_controller(run: Runner, monkeypatch: pytest.MonkeyPatc
 
 
 # -- what cannot be done
+
+
+def test_backup_dir_that_is_no_folder(run: Runner) -> None:
+    host = FakeHost()
+    (run.base / "backups").write_text("a file")
+    error = run.fail(host, **DONE)
+    assert "the backup cannot be written to" in error.message
+    assert error.message.endswith("Nothing was changed.")
+    assert error.details["changed"] is False
+    assert (host.files, host.folders, host.rows) == ({}, set(), [])
 
 
 def test_no_connector_at_all(run: Runner) -> None:
@@ -539,8 +569,9 @@ def test_a_recovery_that_fails_says_how_to_go_back(run: Runner) -> None:
     host.bad_routes = ("nestle.com;192.0.2.25;0",)
     error = run.fail(host, **DONE)
     assert "No setting was changed by this run" in error.message
-    assert "state: restored" in error.hint
-    run(host, state="restored", backup="backups")
+    stamp = error.hint.rstrip(".").split()[-1]
+    assert stamp in {path.parent.name for path in run.backups()}
+    run(host, state="restored", backup=f"backups/{stamp}")
     assert (host.rows, host.state) == (FOREIGN, 4)
 
 

@@ -46,6 +46,8 @@ def test_paths_count_from_the_playbook_unless_absolute() -> None:
             "takes neither",
         ),
         ({**DONE, "backup": "x"}, "for state: restored only"),
+        ({**DONE, "backup_dir": "a\0b"}, "backup_dir is 'a\\\\x00b', which is no path"),
+        ({"state": "restored", "backup": "\0"}, "backup is '\\\\x00', which is no path"),
         ({**DONE, "service_timeout": 0}, "service_timeout is 0"),
         ({**DONE, "command_timeout": -1}, "command_timeout is -1"),
         ({**DONE, "imccopy": 'C:\\x" & del'}, "not usable as a Windows path"),

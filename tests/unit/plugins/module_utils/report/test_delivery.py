@@ -185,6 +185,14 @@ def test_undelivered_test_messages_are_a_problem_with_the_servers_words() -> Non
     assert "1 delivered, 1 queued, 1 unknown" in host_row(made.lines, "mail55")
 
 
+def test_domains_beyond_the_limit_of_test_messages_are_counted() -> None:
+    after = [*PINNED, *rows("aol.com 192.0.2.25", "aol.com 192.0.2.26")]
+    tested = {"results": [{"domain": "nestle.com", "verdict": "delivered"}]}
+    host = HostOutcome("mail55", ["nestle.com", "aol.com"], enforced([], after), tested)
+    made = report(resolved(nestle_com="ok", aol_com="ok"), [host])
+    assert "1 delivered, 1 not tested" in host_row(made.lines, "mail55")
+
+
 def test_rows_to_enter_by_hand_are_a_problem() -> None:
     sheet = [{"action": "enter", "domain": "nestle.com", "address": "192.0.2.25"}]
     outcome = {**enforced([], []), "routes": None, "worksheet": sheet}
