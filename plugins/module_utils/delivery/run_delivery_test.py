@@ -79,11 +79,13 @@ def run_by(clock: Clock, params: Mapping[str, Any], context: Context) -> dict[st
         run_tag=run_tag,
     )
     retries = _retries(test, clock) if params.get("retry_queues") else Retries()
-    about = _about(test, sender) | _retried(retries, context)
+    about = _about(test, sender, retries)
     if context.check_mode:
-        return about | _preview(probes)
+        would = [one.as_dict() for one in retries.chosen]
+        return about | {"changed": bool(would), "would_retry": would} | _preview(probes)
     if isinstance(test, TransportRun):
-        retry(test.session, retries.chosen, context.progress)
+        done = retry(test.session, retries.chosen, context.progress, clock.sleep)
+        about |= {"changed": bool(done), "retried": [one.as_dict() for one in done]}
     refused = _send(test, probes, about)
     accepted = [probe for probe in probes if probe.tag not in refused]
     context.progress(f"{_messages(len(accepted))} handed to the host by {test.method}")
@@ -102,8 +104,8 @@ def _open(
         return transport_run.open_run(context.need_cmdlets(), options, names)
     if params.get("retry_queues"):
         raise InvalidInput(
-            "retry_queues is for family=transport; the Internet Mail Connector tries again by"
-            " itself, and at once when it is restarted."
+            "retry_queues is for family=transport; the Internet Mail Connector has no command to"
+            " try a queue again."
         )
     return imc_run.open_run(context.need_session(), options, run_tag)
 
@@ -126,25 +128,19 @@ def _retries(test: Test, clock: Clock) -> Retries:
     return find_retries(test.session, test.servers, domains, clock.sleep)
 
 
-def _retried(retries: Retries, context: Context) -> dict[str, Any]:
-    chosen = [one.as_dict() for one in retries.chosen]
-    return {
-        "changed": bool(chosen),
-        "retried": [] if context.check_mode else chosen,
-        "would_retry": chosen if context.check_mode else [],
-        "notes": list(retries.notes),
-    }
-
-
 def _with_smtp_host(options: DeliveryTestOptions, context: Context) -> DeliveryTestOptions:
     """Fill in where mail is submitted: the Exchange computer, else where the session leads to."""
     host = options.smtp.host or options.computer or context.address or context.host
     return replace(options, smtp=replace(options.smtp, host=host))
 
 
-def _about(test: Test, sender: str) -> dict[str, Any]:
+def _about(test: Test, sender: str, retries: Retries) -> dict[str, Any]:
     smtp = test.options.smtp
     return {
+        "changed": False,
+        "retried": [],
+        "would_retry": [],
+        "notes": list(retries.notes),
         "method": test.method,
         "sender": sender,
         "version": test.version,

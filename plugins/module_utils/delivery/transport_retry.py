@@ -92,24 +92,24 @@ def _wanted(waiting: Waiting, queue: Queue, domains: Collection[str]) -> tuple[s
 
 
 def retry(
-    session: CmdletSession, retries: Sequence[Retry], progress: Callable[[str], None]
-) -> None:
-    """Resubmit the queues. Raises ExchangeError that names those which were not.
+    session: CmdletSession,
+    retries: Sequence[Retry],
+    progress: Callable[[str], None],
+    sleep: Callable[[float], None],
+) -> tuple[Retry, ...]:
+    """Resubmit the queues; return those that were. Raises ExchangeError that names the others.
 
-    A queue that Exchange emptied or began to send meanwhile needs it no more.
+    A queue that Exchange emptied meanwhile needs it no more, and is in neither.
     """
     refused: dict[str, CmdletError] = {}
     done: list[Retry] = []
     for one in retries:
         progress(f"resubmitting the queue {one.queue.identity}")
-        parameters = {"Identity": one.queue.identity, "Resubmit": True, "Confirm": False}
         try:
-            session.invoke(Cmdlet("Retry-Queue", parameters))
+            if _resubmit(session, one.queue, sleep):
+                done.append(one)
         except CmdletError as error:
-            if _still_waits(session, one.queue):
-                refused[one.queue.identity] = error
-                continue
-        done.append(one)
+            refused[one.queue.identity] = error
     if refused:
         told = "; ".join(f"{name} ({error.message})" for name, error in refused.items())
         raise ExchangeError(
@@ -118,8 +118,26 @@ def retry(
             hint="The account needs the role Transport Queues.",
             details={"changed": bool(done), "retried": [one.as_dict() for one in done]},
         )
+    return tuple(done)
 
 
-def _still_waits(session: CmdletSession, queue: Queue) -> bool:
-    queues, _cut = read_queues(session, queue.server)
-    return any(other.identity == queue.identity and other.waits for other in queues)
+def _resubmit(session: CmdletSession, queue: Queue, sleep: Callable[[float], None]) -> bool:
+    """Resubmit a queue; return False if it is gone.
+
+    Raises CmdletError where Exchange refuses it, also after it had time to end an attempt.
+    """
+    parameters = {"Identity": queue.identity, "Resubmit": True, "Confirm": False}
+    for pause in (*_PAUSES, None):
+        try:
+            session.invoke(Cmdlet("Retry-Queue", parameters))
+        except CmdletError:
+            queues, _cut = read_queues(session, queue.server)
+            now = next((other for other in queues if other.identity == queue.identity), None)
+            if now is None:
+                return False
+            if pause is None or not now.tried_now:
+                raise
+            sleep(pause)
+        else:
+            return True
+    return False

@@ -244,7 +244,7 @@ def test_a_retry_resubmits_so_that_new_connectors_count() -> None:
     session = FakeCmdlets({"Get-Queue": [queue()]})
     found = find_retries(session, [EX10, EX16], {"nestle.com"}, _never)
     told: list[str] = []
-    retry(session, found.chosen, told.append)
+    assert retry(session, found.chosen, told.append, _never) == found.chosen
     ran = [x.parameters for x in session.asked if x.name == "Retry-Queue"]
     assert ran[0] == {"Identity": r"EX16\1", "Resubmit": True, "Confirm": False}
     assert told[0] == r"resubmitting the queue EX16\1"
@@ -255,7 +255,8 @@ def test_a_queue_that_emptied_itself_meanwhile_is_no_failure() -> None:
     session = FakeCmdlets(
         {"Get-Queue": lambda _asked: next(answers), "Retry-Queue": refused("Retry-Queue")}
     )
-    retry(session, find_retries(session, [EX16], {"nestle.com"}, _never).chosen, lambda _text: None)
+    found = find_retries(session, [EX16], {"nestle.com"}, _never)
+    assert retry(session, found.chosen, lambda _text: None, _never) == ()
     assert session.names() == ["Get-Queue", "Retry-Queue", "Get-Queue"]
 
 
@@ -269,7 +270,36 @@ def test_a_queue_that_may_not_be_retried_is_an_error_that_tells_what_was_done() 
     session = FakeCmdlets({"Get-Queue": queues, "Retry-Queue": may})
     found = find_retries(session, [EX16], {"nestle.com", "aol.com"}, _never)
     with pytest.raises(ExchangeError, match="1 of 2 queues were not retried") as caught:
-        retry(session, found.chosen, lambda _text: None)
+        retry(session, found.chosen, lambda _text: None, _never)
     assert "Access is denied" in str(caught.value)
     assert caught.value.details["changed"] is True
     assert caught.value.details["retried"] == [found.chosen[0].as_dict()]
+
+
+def test_a_queue_that_is_tried_when_it_should_be_retried_gets_its_turn_later() -> None:
+    states = iter(["Retry", "Active"])
+    answers = iter([refused("Retry-Queue", "The queue isn't in Retry."), []])
+    session = FakeCmdlets(
+        {
+            "Get-Queue": lambda _asked: [queue(Status=next(states))],
+            "Retry-Queue": lambda _asked: next(answers),
+        }
+    )
+    found = find_retries(session, [EX16], {"nestle.com"}, _never)
+    waited: list[float] = []
+    assert retry(session, found.chosen, lambda _text: None, waited.append) == found.chosen
+    assert (waited, session.names().count("Retry-Queue")) == ([2.0], 2)
+
+
+def test_a_queue_that_stays_refused_is_not_said_to_be_retried() -> None:
+    states = iter(["Retry", "Active", "Active", "Active"])
+    session = FakeCmdlets(
+        {
+            "Get-Queue": lambda _asked: [queue(Status=next(states))],
+            "Retry-Queue": refused("Retry-Queue"),
+        }
+    )
+    found = find_retries(session, [EX16], {"nestle.com"}, _never)
+    with pytest.raises(ExchangeError, match="1 of 1 queues were not retried") as caught:
+        retry(session, found.chosen, lambda _text: None, lambda _seconds: None)
+    assert (caught.value.details["changed"], caught.value.details["retried"]) == (False, [])
