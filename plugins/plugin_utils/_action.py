@@ -137,13 +137,15 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
         given = any(value is not None for value in explicit.values())
         if transport == "winrm" and not given:
             password = get("remote_password")
+            address = str(get("remote_addr") or name)
             session = WinrsSession(
                 ConnectionShell(self._connection),
                 host=name,
                 user=get("remote_user") or "",
+                at=f"{address} port {get('port')}",
                 secrets=(password,) if password else (),
             )
-            return session, str(get("remote_addr") or name)
+            return session, address
         if transport == "winrm":
             inherited = options.from_winrm(get)
         elif transport == "psrp":
