@@ -366,8 +366,9 @@ parts:
     service: old
 requests:
   description:
-    - WinRM requests that the commands of this task took, three for each. Logging in and opening and
-      closing the shell take up to five more.
+    - WinRM requests that the commands of this task took, three for each. Logging in and opening the
+      shell take up to four more, which count where the task has a connection of its own, and closing
+      it one.
   returned: success
   type: int
   sample: 3
