@@ -79,7 +79,8 @@ options:
     description:
       - The service reads its settings only when it starts. With V(when_changed) it is restarted
         after a change, once, if it was running.
-      - With V(never) it is left alone, and RV(restart_required) tells that a restart is due.
+      - With V(never) it is left alone, and RV(restart_required) tells that a restart is due. A later
+        run that finds nothing to change does not know of it and does not restart the service.
       - A service that is found stopped or disabled is left as found, with a warning.
     type: str
     choices: [when_changed, never]
@@ -365,8 +366,9 @@ parts:
     service: old
 requests:
   description:
-    - WinRM requests that the commands of this task took, three for each. Logging in and opening and
-      closing the shell take up to five more.
+    - WinRM requests that the commands of this task took, three for each. Logging in and opening the
+      shell take up to four more, which count where the task has a connection of its own, and closing
+      it one.
   returned: success
   type: int
   sample: 3

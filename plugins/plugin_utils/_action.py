@@ -156,13 +156,15 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
         given = any(value is not None for value in explicit.values())
         if transport == "winrm" and not given:
             password = get("remote_password")
+            address = str(get("remote_addr") or name)
             session = WinrsSession(
                 ConnectionShell(self._connection),
                 host=name,
                 user=get("remote_user") or "",
+                at=f"{address} port {get('port')}",
                 secrets=(password,) if password else (),
             )
-            return session, str(get("remote_addr") or name)
+            return session, address
         chosen = options.from_params(options.merged(explicit, self._inherited(variables)))
         return connect(chosen, host=name), chosen.host
 

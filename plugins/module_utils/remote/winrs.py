@@ -143,19 +143,33 @@ def connect(options: ConnectionOptions, *, host: str = "") -> WinrsSession:
     ``host`` is the name for messages, by default the host of the options.
     """
     return WinrsSession(
-        OwnShell(options), host=host or options.host, user=options.user, secrets=options.secrets
+        OwnShell(options),
+        host=host or options.host,
+        user=options.user,
+        at=f"{options.host} port {options.port}",
+        secrets=options.secrets,
     )
 
 
 class WinrsSession:
-    """Runs command lines in one WinRM command shell; see ``session.Session``."""
+    """Runs command lines in one WinRM command shell; see ``session.Session``.
+
+    ``user`` and ``at`` (address and port) are for messages.
+    """
 
     def __init__(
-        self, source: ShellSource, *, host: str, user: str = "", secrets: tuple[str, ...] = ()
+        self,
+        source: ShellSource,
+        *,
+        host: str,
+        user: str = "",
+        at: str = "",
+        secrets: tuple[str, ...] = (),
     ) -> None:
         self.host = host
         self._source = source
         self._user = user
+        self._at = at
         self._secrets = secrets
         self._protocol: Any = None
         self._shell = ""
@@ -314,6 +328,7 @@ class WinrsSession:
             return MissingLibrary(f"{self.host}: {cause.sentence}.", hint=cause.hint)
         if opening:
             login = f" as {self._user}" if self._user else ""
+            login += f" at {self._at}" if self._at else ""
             return HostUnreachable(
                 f"{self.host}: no WinRM session{login}: {cause.sentence}.", hint=cause.hint
             )

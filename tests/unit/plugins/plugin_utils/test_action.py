@@ -135,7 +135,12 @@ def test_a_winrm_host_lends_its_connection() -> None:
     session = context().session
     assert isinstance(session, FakeSession)
     assert session.args[0].connection is made._connection
-    assert session.named == {"host": "mail5-a", "user": "operator", "secrets": (PASSWORD,)}
+    assert session.named == {
+        "host": "mail5-a",
+        "user": "operator",
+        "at": "10.0.0.7 port 5985",
+        "secrets": (PASSWORD,),
+    }
     assert session.closed == 1
 
 

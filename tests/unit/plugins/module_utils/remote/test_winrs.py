@@ -184,7 +184,7 @@ def test_no_session_and_why(
 ) -> None:
     session = session_to(params_for(listener, **changes))
     with pytest.raises(
-        HostUnreachable, match=f"^mail5-a: no WinRM session as .*{sentence}"
+        HostUnreachable, match=rf"^mail5-a: no WinRM session as \S+ at \S+ port \d+: .*{sentence}"
     ) as caught:
         session.run("ver")
     _check_harmless(caught.value)
