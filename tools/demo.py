@@ -82,10 +82,10 @@ class Demo:
 
     def introduce(self) -> None:
         """Tell who takes part, and what is wrong."""
-        say("Five Exchange hosts on this machine's loopback, their DNS, and the mail servers of four")
-        say("domains. Three hosts are old: a wildcard MX record in the local zone leads their mail")
-        say("astray (Q169781). Two are of one organisation of today, and Microsoft's advice to them is")
-        say("the same: the name servers of one domain ignore questions for AAAA (KB972744).")
+        say("Five Exchange hosts on this machine's loopback, their DNS, and the mail servers of")
+        say("four domains. Three hosts are old: a wildcard MX record in the local zone leads their")
+        say("mail astray (Q169781). Two are of one organisation of today, with the same cure for")
+        say("another cause: the name servers of one domain ignore questions for AAAA (KB972744).")
         say()
         for name, machine in self.lab.machines.items():
             settle(machine)
@@ -134,7 +134,7 @@ class Demo:
             for machine in self.lab.machines.values():
                 machine.imc.wait(lambda imc: not imc.queue, _MAIL_SECONDS)
             for server in self.lab.servers.values():
-                until(lambda server=server: not server.queues, f"{server.spec.name}: queues")
+                until(server.has_sent_all, f"{server.spec.name}: sending what waited")
         except TimeoutError as error:
             raise Unexpected(f"mail still waits: {error}") from error
         arrived = {to for mail in self.lab.sinks.received for to in mail.recipients}

@@ -61,6 +61,10 @@ class Server:
         """What waits there to leave the organisation."""
         return [queue for queue in self.transport.queues.all() if queue.hop.external]
 
+    def has_sent_all(self) -> bool:
+        """Whether nothing waits there."""
+        return not self.queues
+
     @property
     def endpoint_requests(self) -> int:
         """The requests that its PowerShell endpoint has answered."""
