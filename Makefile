@@ -21,7 +21,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 help: ## Tell what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(BIN)/.test $(MANIFEST) ## Show the whole job on a lab of three Exchange hosts (about a minute)
+demo: $(BIN)/.test $(MANIFEST) ## Show the whole job on a lab of five Exchange hosts (about a minute)
 	@$(BIN)/python tools/demo.py --collections $(INSTALLED)
 
 lab: $(BIN)/.test $(MANIFEST) ## Keep that lab up, with an inventory and commands to try, until Ctrl-C

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT / "tests" / "lab"))
 from exchange_lab.controller import Controller, Run  # noqa: E402 - the path comes first
 from exchange_lab.lab import Lab, Machine  # noqa: E402
 from exchange_lab.mail.imc import Imc  # noqa: E402
+from exchange_lab.servers import Server  # noqa: E402
 
 _MAIL_SECONDS = 20.0
 _MEANING = {0: "as it should be", 2: "there is something to change, as the audit says"}
@@ -81,17 +82,28 @@ class Demo:
 
     def introduce(self) -> None:
         """Tell who takes part, and what is wrong."""
-        say("Three Exchange hosts on this machine's loopback, their DNS, and the mail servers of")
-        say("three domains. A wildcard MX record in the local zone leads mail astray (Q169781).")
+        say("Five Exchange hosts on this machine's loopback, their DNS, and the mail servers of")
+        say("four domains. Three hosts are old: a wildcard MX record in the local zone leads their")
+        say("mail astray (Q169781). Two are of one organisation of today, with the same cure for")
+        say("another cause: the name servers of one domain ignore questions for AAAA (KB972744).")
         say()
         for name, machine in self.lab.machines.items():
             settle(machine)
-            waiting = machine.imc.queue
-            self.waited += [to for entry in waiting for to in entry.recipients]
-            say(f"  {name:<10} Exchange {machine.spec.version.label}, {len(waiting)} letters wait")
-            for entry in waiting:
-                say(f"  {'':<10}   {', '.join(entry.recipients)}: {entry.reply}")
+            waiting = [(entry.recipients, entry.reply) for entry in machine.imc.queue]
+            self.tell_waiting(name, machine.spec.version.label, waiting)
+        for name, server in self.lab.servers.items():
+            self.tell_waiting(name, server.label, settled_letters(server))
         say()
+
+    def tell_waiting(
+        self, name: str, version: str, waiting: Sequence[tuple[Sequence[str], str]]
+    ) -> None:
+        """Tell what waits on one host, and remember whose mail it is."""
+        self.waited += [to for recipients, _skipped in waiting for to in recipients]
+        many = f"{len(waiting)} letter{'' if len(waiting) == 1 else 's'} wait"
+        say(f"  {name:<10} Exchange {version}, {many}{'s' if len(waiting) == 1 else ''}")
+        for recipients, error in waiting:
+            say(f"  {'':<10}   {', '.join(recipients)}: {error}")
 
     def step(self, title: str, playbook: str, *options: str, status: int = 0) -> Run:
         """Run a playbook and show it; its exit status has to be ``status``."""
@@ -121,6 +133,8 @@ class Demo:
         try:
             for machine in self.lab.machines.values():
                 machine.imc.wait(lambda imc: not imc.queue, _MAIL_SECONDS)
+            for server in self.lab.servers.values():
+                until(server.has_sent_all, f"{server.spec.name}: sending what waited")
         except TimeoutError as error:
             raise Unexpected(f"mail still waits: {error}") from error
         arrived = {to for mail in self.lab.sinks.received for to in mail.recipients}
@@ -143,6 +157,35 @@ def settle(machine: Machine) -> None:
         return len(imc.delivered) + sum(bool(entry.reply) for entry in imc.queue) == letters
 
     machine.imc.wait(settled, _MAIL_SECONDS)
+
+
+def settled_letters(server: Server) -> list[tuple[tuple[str, ...], str]]:
+    """Wait until each queue of a server was tried once; return what waits, with the last error."""
+
+    def tried() -> bool:
+        return all(queue.status == "Retry" for queue in server.queues)
+
+    until(tried, f"{server.spec.name}: the first attempt")
+    return [
+        (waiting.recipients, error_text(queue.last_error))
+        for queue in server.queues
+        for waiting in queue.waiting
+    ]
+
+
+def error_text(last_error: str) -> str:
+    """Return what Exchange says in a last error, out of its wrapping."""
+    found = re.search(r"\{LED=(.*?)\};", last_error)
+    return found[1] if found else last_error
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    """Wait for a condition; raises TimeoutError."""
+    deadline = time.monotonic() + _MAIL_SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what} took more than {_MAIL_SECONDS:g} s")
+        time.sleep(0.05)
 
 
 def say(text: str = "") -> None:

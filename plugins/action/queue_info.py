@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ..module_utils.delivery.run_queue_info import run
 from ..module_utils.delivery.specs import QUEUE_INFO_SPEC
+from ..module_utils.remote.psrp import connect
 from ..plugin_utils._action import EngineAction
 
 
@@ -15,3 +16,4 @@ class ActionModule(EngineAction):
 
     argument_spec = QUEUE_INFO_SPEC
     engine = staticmethod(run)
+    connects = staticmethod(connect)

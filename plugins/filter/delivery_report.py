@@ -9,10 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..module_utils.pairs.names import parse_domain
-from ..module_utils.report.delivery import (
-    HostOutcome,
-    report,
-)
+from ..module_utils.report.delivery import report
+from ..module_utils.report.outcome import HostOutcome
 
 DOCUMENTATION = r"""
 name: delivery_report
@@ -21,9 +19,10 @@ author:
 short_description: Report of what the role mx_delivery did or found on all hosts
 version_added: 0.1.0
 description:
-  - Turns what M(postmaster.exchange.mx_pairs), M(postmaster.exchange.imc_delivery) and
-    M(postmaster.exchange.delivery_test) returned into lines that a person reads, and one sentence
-    for each host that needs somebody.
+  - Turns what M(postmaster.exchange.mx_pairs), M(postmaster.exchange.imc_delivery),
+    M(postmaster.exchange.transport_delivery) and M(postmaster.exchange.delivery_test) returned into
+    lines that a person reads, and one sentence for each host that needs somebody.
+  - Send connectors, which are an organisation's, are shown once for all its hosts.
   - Made for the role P(postmaster.exchange.mx_delivery#role).
 options:
   _input:
@@ -78,21 +77,29 @@ def delivery_report(
 ) -> dict[str, Any]:
     """Return lines and problems as plain data."""
     known = {name: hostvars[name] for name in hosts}
-    outcomes = [
-        _outcome(name, known[name]) for name in known if "_mx_delivery_asked" in known[name]
-    ]
+    outcomes = [_outcome(name, told) for name, told in known.items() if _begun(told)]
     made = report(resolved, outcomes, audit=audit, fail_on=fail_on)
     return {"lines": made.lines, "problems": made.problems}
 
 
+def _begun(variables: Mapping[str, Any]) -> bool:
+    """Whether the role has begun with a host: its first two tasks leave these."""
+    return "_mx_delivery_info" in variables or "_mx_delivery_asked" in variables
+
+
 def _outcome(name: str, variables: Mapping[str, Any]) -> HostOutcome:
     """Return what the role registered for one host."""
-    asked = variables["_mx_delivery_asked"]
+    info = variables.get("_mx_delivery_info") or {}
+    asked = variables.get("_mx_delivery_asked") or {}
+    transport = asked.get("family", variables.get("mx_delivery_family")) == "transport"
+    enforced = "_mx_delivery_connectors" if transport else "_mx_delivery_enforced"
     return HostOutcome(
         name=name,
-        domains=[parse_domain(domain) for domain in asked["domains"]],
-        enforced=variables.get("_mx_delivery_enforced"),
+        domains=[parse_domain(domain) for domain in asked.get("domains", ())],
+        enforced=variables.get(enforced),
         tested=variables.get("_mx_delivery_tested"),
+        transport=transport,
+        info=None if not info or info.get("skipped") else info,
     )
 
 

@@ -11,8 +11,8 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from ..module_utils.errors import InvalidInput, MissingLibrary
-from ..module_utils.report.delivery import worth_testing
 from ..module_utils.report.domains import by_domain
+from ..module_utils.report.outcome import worth_testing
 
 DOCUMENTATION = r"""
 name: domains_to_test
@@ -36,13 +36,15 @@ options:
     elements: dict
     required: true
   enforced:
-    description: What M(postmaster.exchange.imc_delivery) returned for the host.
+    description:
+      - What M(postmaster.exchange.imc_delivery) or M(postmaster.exchange.transport_delivery)
+        returned for the host.
     type: dict
     required: true
   which:
     description:
-      - V(changed) picks the domains whose routes changed on the host, or all if the registry value
-        did; V(all) all that are pinned; V(none) none.
+      - V(changed) picks the domains whose routes or connectors the host's task changed, or all if
+        it changed the registry value; V(all) all that are pinned; V(none) none.
     type: str
     choices: [changed, all, none]
     default: changed

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from ipaddress import ip_address
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
@@ -15,6 +16,8 @@ from ..module_utils.errors import (
     MissingLibrary,
 )
 from ..module_utils.pairs.names import parse_domain
+
+_VERSIONS = {"ipv4": 4, "ipv6": 6}
 
 DOCUMENTATION = r"""
 name: routes_for
@@ -37,6 +40,13 @@ options:
     type: list
     elements: str
     required: true
+  families:
+    description:
+      - Which addresses to keep. A route that is left without any has the status V(no_address).
+    type: list
+    elements: str
+    choices: [ipv4, ipv6]
+    default: [ipv4, ipv6]
 positional: domains
 """
 
@@ -54,13 +64,30 @@ _value:
 """
 
 
-def routes_for(routes: Sequence[Mapping[str, Any]], domains: Sequence[str]) -> list[Any]:
+def routes_for(
+    routes: Sequence[Mapping[str, Any]],
+    domains: Sequence[str],
+    *,
+    families: Collection[str] = tuple(_VERSIONS),
+) -> list[Any]:
     """Return the routes whose domain is named, however it is spelled."""
+    if unknown := set(families) - set(_VERSIONS):
+        raise AnsibleFilterError(f"families has {min(unknown)!r}; it can have ipv4 and ipv6")
+    versions = {_VERSIONS[name] for name in families}
     try:
         wanted = {parse_domain(domain) for domain in domains}
     except (InvalidInput, MissingLibrary) as err:
         raise AnsibleFilterError(str(err)) from err
-    return [route for route in routes if route["domain"] in wanted]
+    return [_narrowed(route, versions) for route in routes if route["domain"] in wanted]
+
+
+def _narrowed(route: Mapping[str, Any], versions: Collection[int]) -> Mapping[str, Any]:
+    """Return a route with addresses of these IP versions only."""
+    addresses = route.get("addresses") or ()
+    kept = [address for address in addresses if ip_address(address).version in versions]
+    if len(kept) == len(addresses):
+        return route
+    return {**route, "addresses": kept, "status": route["status"] if kept else "no_address"}
 
 
 class FilterModule:

@@ -50,3 +50,11 @@ class CommandTimeout(ExchangeError):  # noqa: N818
 
 class SessionLost(ExchangeError):  # noqa: N818
     """The session broke, or answered with what is no answer, after it had been open."""
+
+
+def say_untouched(error: ExchangeError) -> None:
+    """Say of an error that it came before the first change."""
+    doubtful = isinstance(error, SessionLost | CommandTimeout)
+    end = "Either way, nothing was changed." if doubtful else "Nothing was changed."
+    error.message = f"{error.message} {end}"
+    error.details.setdefault("changed", False)

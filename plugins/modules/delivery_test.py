@@ -16,7 +16,9 @@ description:
   - Sends one message to a mailbox of each domain through an Exchange host, and follows it in the
     message tracking log of the host until it has left, came back, or the deadline is over. This is
     step 6 of the article Q169781.
-  - Exchange 5.5 gets the messages through its Pickup folder (Q201314), 4.0 and 5.0 by SMTP.
+  - Exchange 5.5 gets the messages through its Pickup folder (Q201314), all other versions by SMTP.
+  - From Exchange 2010 on they are followed in the tracking logs of all Transport servers of the
+    organisation (C(Get-MessageTrackingLog)), and looked for in their queues (C(Get-Message)).
   - Each message has a random Message-ID of its own, and is marked as generated automatically
     (RFC 3834), so that no other mail is taken for it and nobody's robot answers it.
   - A message that has no verdict at the deadline is looked for in the queue, and the SMTP protocol
@@ -24,8 +26,29 @@ description:
     (Q154505).
   - The task fails if a message was not delivered, unless O(fail_on_undelivered=false). The failed
     task holds the complete result, too.
-  - No setting of the host is changed, so the task is never C(changed), though mail was sent.
+  - No setting of the host is changed, so the task is C(changed) only if O(retry_queues) retried
+    some queue, though mail was sent.
 options:
+  family:
+    description:
+      - Which kind of Exchange the host is. V(imc) is the Internet Mail Connector of 4.0 to 5.5,
+        V(transport) the Transport service of 2010 to Subscription Edition.
+      - RV(postmaster.exchange.exchange_info#module:family) tells.
+      - With V(transport), Exchange's own PowerShell is asked (O(endpoint)), and nothing but it.
+    type: str
+    choices: [imc, transport]
+    default: imc
+  retry_queues:
+    description:
+      - Whether to have the queues that hold mail for O(domains) retried before the messages are
+        sent, on all Transport servers. For O(family=transport), after a cause was removed.
+      - The queues are resubmitted (C(Retry-Queue -Resubmit)), so that their messages take the route
+        that a new connector gives them. A mere retry would go to the old next hop.
+      - Only queues in the state C(Retry), and C(Unreachable), are touched. One that Exchange is
+        trying at the moment is looked at again for some seconds. A queue that also holds mail for
+        other domains is retried whole.
+    type: bool
+    default: false
   domains:
     description:
       - The domains to test; the same domain given twice gets one message.
@@ -40,7 +63,8 @@ options:
     description:
       - The mailbox that sends, in the envelope and in the header. Non-delivery reports go there, so
         it should be one that somebody reads.
-      - By default V(postmaster) at the TCP/IP domain of the host.
+      - By default V(postmaster) at the TCP/IP domain of the host, or at the organisation's default
+        accepted domain with O(family=transport).
     type: str
   subject:
     description: The subject of the messages, in any language.
@@ -118,15 +142,19 @@ options:
     description:
       - The name of the Exchange computer, where the host of the play is a management host in front
         of it. Its registry, service and files are reached over the network then (C(\\HOST\C$)).
+      - With O(family=transport) the server that gets the messages, where it is not the one that
+        runs the cmdlets.
     type: str
 extends_documentation_fragment:
   - postmaster.exchange.attributes
   - postmaster.exchange.connection
+  - postmaster.exchange.endpoint
 attributes:
   check_mode:
     support: full
     details:
-      - Sends nothing, and returns in RV(would_send) what it would send. The host is looked at.
+      - Sends and retries nothing, and returns in RV(would_send) and RV(would_retry) what it would.
+        The host is looked at.
   diff_mode:
     support: none
     details:
@@ -134,8 +162,6 @@ attributes:
   platform:
     support: full
     platforms: posix
-requirements:
-  - pywinrm >= 0.5
 notes:
   - Message tracking has to be enabled on the connector (its properties, Internet Mail). Without it
     a message that left cannot be told from one that was lost, and the verdict is V(unknown).
@@ -153,6 +179,12 @@ EXAMPLES = r"""
   postmaster.exchange.delivery_test:
     domains: "{{ mx.routes | map(attribute='domain') }}"
     sender: mail-admins@hq.example
+
+- name: Send what waits by the new connectors, and see that mail arrives
+  postmaster.exchange.delivery_test:
+    family: transport
+    domains: "{{ mx.routes | map(attribute='domain') }}"
+    retry_queues: true
 
 - name: Write to a mailbox that the partner set up for tests
   postmaster.exchange.delivery_test:
@@ -246,7 +278,7 @@ results:
       elements: dict
       contains:
         event:
-          description: Number and name of the event.
+          description: Number and name of the event, or its name and the server that logged it.
           type: str
           sample: 1010 SMTP queued outbound
         time:
@@ -287,6 +319,59 @@ would_send:
       description: Its subject.
       type: str
       sample: Delivery test
+retried:
+  description: The queues that were retried; empty in check mode.
+  returned: as RV(results), and where no message could be sent after it
+  type: list
+  elements: dict
+  contains:
+    queue:
+      description: The identity of the queue.
+      type: str
+      sample: EX19\31
+    domains:
+      description: Which of O(domains) it held mail for.
+      type: list
+      elements: str
+      sample: [nestle.com]
+    messages:
+      description: How many messages it held.
+      type: int
+      sample: 3
+    last_error:
+      description: Its last error, or null.
+      type: str
+      sample: 451 4.4.0 DNS query failed
+would_retry:
+  description: The queues that would be retried; empty without check mode.
+  returned: as RV(results)
+  type: list
+  elements: dict
+  contains:
+    queue:
+      description: The identity of the queue.
+      type: str
+      sample: EX19\31
+    domains:
+      description: Which of O(domains) it held mail for.
+      type: list
+      elements: str
+      sample: [nestle.com]
+    messages:
+      description: How many messages it held.
+      type: int
+      sample: 3
+    last_error:
+      description: Its last error, or null.
+      type: str
+      sample: 451 4.4.0 DNS query failed
+notes:
+  description: Sentences about queues that were not seen or not retried.
+  returned: as RV(results)
+  type: list
+  elements: str
+  sample:
+    - The queue EX19\31 is suspended and was left alone (nestle.com).
 method:
   description: How the messages were handed over, V(pickup) or V(smtp).
   returned: as RV(results)
@@ -303,12 +388,15 @@ smtp_server:
   type: str
   sample: mail5-a.hq.example:25
 version:
-  description: The version of Exchange, or null where the host does not tell.
+  description:
+    - The version of Exchange, such as V(5.5) or V(2019), or null where the host does not tell.
   returned: as RV(results)
   type: str
   sample: "5.5"
 tracking_folder:
-  description: The folder of the tracking log, or null where the host does not tell.
+  description:
+    - The folder of the tracking log, or null where the host does not tell, and with
+      O(family=transport).
   returned: as RV(results)
   type: str
   sample: C:\exchsrvr\tracking.log
@@ -322,11 +410,12 @@ msg:
 from ..module_utils.adapter import run_module
 from ..module_utils.delivery.run_delivery_test import run
 from ..module_utils.delivery.specs import DELIVERY_TEST_SPEC
+from ..module_utils.remote.psrp import connect
 
 
 def main() -> None:
     """Run as a module, on the machine of the task's connection."""
-    run_module(DELIVERY_TEST_SPEC, run)
+    run_module(DELIVERY_TEST_SPEC, run, connects=connect)
 
 
 if __name__ == "__main__":

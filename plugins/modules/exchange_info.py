@@ -15,17 +15,36 @@ author:
 description:
   - Tells version, service, folders and tools of a host with Exchange 4.0, 5.0 or 5.5, and what of
     them keeps this collection from doing its work there.
+  - Of Exchange 2010 to Subscription Edition it tells the version, the organisation and its servers,
+    and who is asked for names. That is the DNS servers of the Transport service
+    (C(Get-TransportService)) and what Windows appends to names.
   - A host without Exchange is an answer and no failure. RV(family) is V(none) then.
-  - Two commands are run on the host. Nothing is changed.
+  - Two commands are run on the host, and two cmdlets where it has Exchange 2010 or later. Nothing
+    is changed.
 options:
+  family:
+    description:
+      - Which kind of Exchange to look for.
+      - V(auto) asks the registry over WinRM, by C(NewestBuild) for Exchange 4.0 to 5.5, and by what
+        Setup of 2010 and later leaves under C(SOFTWARE\Microsoft\ExchangeServer). Where the latter
+        is found, but Exchange's PowerShell (O(endpoint)) cannot be asked, the version of the
+        registry is returned, and RV(notes) says the rest.
+      - V(transport) asks Exchange's PowerShell, whether or not there is WinRM. Without it
+        RV(resolver) is null.
+    type: str
+    choices: [auto, imc, transport]
+    default: auto
   target_computer:
     description:
       - The name of the Exchange computer, where the host of the play is a management host in front
         of it. Its registry, service and files are reached over the network then (C(\\HOST\C$)).
+      - For Exchange 2010 and later it is also the name by which RV(server) is looked for in the
+        organisation, where the name in the inventory is another.
     type: str
 extends_documentation_fragment:
   - postmaster.exchange.attributes
   - postmaster.exchange.connection
+  - postmaster.exchange.endpoint
 attributes:
   check_mode:
     support: full
@@ -38,8 +57,6 @@ attributes:
   platform:
     support: full
     platforms: posix
-requirements:
-  - pywinrm >= 0.5
 seealso:
   - module: postmaster.exchange.queue_info
   - module: postmaster.exchange.imc_delivery
@@ -59,6 +76,10 @@ EXAMPLES = r"""
     domains: [nestle.com]
     search_list: "{{ exchange.resolver.search_list }}"
 
+- name: Look at a server of Exchange 2010 or later that has no WinRM
+  postmaster.exchange.exchange_info:
+    family: transport
+
 - name: Look at a computer that has no WinRM, from its management host
   postmaster.exchange.exchange_info:
     target_computer: MAIL4OLD
@@ -67,7 +88,8 @@ EXAMPLES = r"""
 RETURN = r"""
 family:
   description:
-    - V(imc) where Exchange 4.0, 5.0 or 5.5 is installed, V(none) where none of them is.
+    - V(imc) where Exchange 4.0, 5.0 or 5.5 is installed, V(transport) where it is 2010 or later,
+      V(none) where none of them is.
     - V(other) where Exchange left a build in the registry that belongs to none of them.
   returned: success
   type: str
@@ -78,22 +100,28 @@ exchange_installed:
   type: bool
   sample: true
 version:
-  description: V(4.0), V(5.0) or V(5.5); null where the build is none of theirs.
+  description:
+    - V(4.0), V(5.0), V(5.5), V(2010), V(2013), V(2016), V(2019) or V(SE); null where the build is
+      none of theirs, or where it is not known which server this is.
   returned: success
   type: str
   sample: "5.5"
 build:
-  description: The newest build that Setup installed (C(NewestBuild)), or null.
+  description:
+    - The newest build that Setup installed, or null. A number (C(NewestBuild)) for V(imc), text
+      for V(transport), such as C(15.2.1544.4). Security updates do not change it.
   returned: success
-  type: int
+  type: raw
   sample: 2653
 service_pack:
-  description: The service pack the build belongs to, V(RTM) for none; null for a build in between.
+  description:
+    - The service pack the build belongs to, V(RTM) for none; null for a build in between, and from
+      2013 on.
   returned: success
   type: str
   sample: SP4
 service:
-  description: The service C(MSExchangeIMC), or null where there is none.
+  description: The service C(MSExchangeIMC); null where there is none, as with V(transport).
   returned: success
   type: dict
   contains:
@@ -128,16 +156,22 @@ tracking:
       type: str
       sample: C:\exchsrvr\tracking.log
     exists:
-      description: Whether the folder is there. It is not proof that the connector writes to it.
+      description:
+        - Whether the folder is there. It is not proof that the connector writes to it.
+        - Null with V(transport), where it is not looked for.
       type: bool
       sample: true
 pickup:
-  description: Whether there is a Pickup folder that the connector reads, as 5.5 does (Q201314).
+  description:
+    - Whether there is a Pickup folder that the connector reads, as 5.5 does (Q201314). Null with
+      V(transport), where it is not used.
   returned: success
   type: bool
   sample: true
 resolver:
-  description: What decides which names the connector asks DNS for (Q150969).
+  description:
+    - What decides which names the connector asks DNS for (Q150969), or what Windows appends to
+      names from Exchange 2010 on. Null where WinRM was not there to tell.
   returned: success
   type: dict
   contains:
@@ -145,6 +179,7 @@ resolver:
       description:
         - Whether C(DisableResolverSearchList) is there in this spelling and not 0. It counts for
           the service only since its last start.
+        - This and the three values after it are null with V(transport), which has no such switch.
       type: bool
       sample: false
     stored_name:
@@ -167,13 +202,27 @@ resolver:
       description:
         - The search list of the host, ready for
           O(postmaster.exchange.mx_pairs#module:search_list).
+        - With V(transport) the list in force, from a policy, else from the host, else made of the
+          suffixes of the computer and its adapters.
       type: list
       elements: str
       sample: [hq.example]
+    source:
+      description:
+        - Where RV(resolver.search_list) comes from, V(policy), V(search_list) or V(suffixes). Only
+          with V(transport).
+      type: str
+      sample: suffixes
+    adapters:
+      description: The suffixes of the network adapters. Only with V(transport).
+      type: list
+      elements: str
+      sample: [corp.hq.example]
 tools:
   description:
     - The path of each tool the collection uses or that tells more about the connector, or null.
     - With O(target_computer) they are those of the host in front of it, except C(imccopy).
+    - Empty with V(transport), which needs none.
   returned: success
   type: dict
   sample:
@@ -185,6 +234,87 @@ tools:
     restest: null
     sc: C:\Windows\system32\sc.exe
     typeperf: C:\Windows\system32\typeperf.exe
+organisation:
+  description: The name of the Exchange organisation; null with V(imc), and where it was not seen.
+  returned: success
+  type: str
+  sample: First Organization
+server:
+  description: Which of RV(servers) this host is, or null where that is not known.
+  returned: success
+  type: str
+  sample: EX19
+servers:
+  description: The servers of the organisation; empty with V(imc).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The name of the server.
+      type: str
+      sample: EX19
+    fqdn:
+      description: Its full name.
+      type: str
+      sample: EX19.hq.example
+    version:
+      description: V(2010), V(2013), V(2016), V(2019) or V(SE), or null for another build.
+      type: str
+      sample: "2019"
+    build:
+      description: The build in C(AdminDisplayVersion), or null.
+      type: str
+      sample: 15.2.1544.4
+    display_version:
+      description: C(AdminDisplayVersion) as Exchange shows it.
+      type: str
+      sample: Version 15.2 (Build 1544.4)
+    edition:
+      description: The edition, or null.
+      type: str
+      sample: Enterprise
+    roles:
+      description: C(ServerRole), or null.
+      type: str
+      sample: Mailbox
+    site:
+      description: The Active Directory site, or null.
+      type: str
+      sample: Default-First-Site-Name
+    transport:
+      description: Whether the server queues and sends mail for the organisation.
+      type: bool
+      sample: true
+    tracking:
+      description: Whether message tracking is enabled, or null where that was not seen.
+      type: bool
+      sample: true
+    external_dns:
+      description: Whom the Transport service asks for names of other mail systems, or null.
+      type: dict
+      contains:
+        servers:
+          description: C(ExternalDNSServers). Where it is empty, those of the adapters are asked.
+          type: list
+          elements: str
+          sample: []
+        adapter_enabled:
+          description: C(ExternalDNSAdapterEnabled).
+          type: bool
+          sample: true
+        adapter_guid:
+          description: C(ExternalDNSAdapterGuid); all zero means every adapter.
+          type: str
+          sample: 00000000-0000-0000-0000-000000000000
+        protocol:
+          description: C(ExternalDNSProtocolOption).
+          type: str
+          sample: Any
+    internal_dns:
+      description: The same for names of the organisation's own servers (C(InternalDNS...)).
+      type: dict
+      sample: {servers: [], adapter_enabled: true, protocol: Any}
 notes:
   description: Sentences about what this collection cannot do here, and why.
   returned: success
@@ -197,11 +327,12 @@ notes:
 from ..module_utils.adapter import run_module
 from ..module_utils.delivery.run_exchange_info import run
 from ..module_utils.delivery.specs import EXCHANGE_INFO_SPEC
+from ..module_utils.remote.psrp import connect
 
 
 def main() -> None:
     """Run as a module, on the machine of the task's connection."""
-    run_module(EXCHANGE_INFO_SPEC, run)
+    run_module(EXCHANGE_INFO_SPEC, run, connects=connect)
 
 
 if __name__ == "__main__":

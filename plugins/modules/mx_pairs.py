@@ -55,7 +55,8 @@ options:
     default: 2.0
   lifetime:
     description:
-      - Seconds after which a question is given up, over all name servers and retries.
+      - Seconds after which a question is given up, over all name servers and retries; and so is an
+        MTA-STS policy, over all addresses of its web server.
     type: float
     default: 12.0
   retries:
@@ -64,7 +65,9 @@ options:
     type: int
     default: 2
   concurrency:
-    description: How many questions may be under way at once, from 1 to 500.
+    description:
+      - How many questions may be under way at once, from 1 to 500. An MTA-STS policy that is being
+        fetched counts as one.
     type: int
     default: 100
   families:
@@ -94,7 +97,7 @@ options:
     description:
       - Keep addresses that no mail server on the Internet can have (private, loopback, link-local,
         documentation, multicast and other ranges that are not global). Without it they are left out
-        with a warning.
+        with a warning, and no MTA-STS policy is fetched from them.
     type: bool
     default: false
   search_list:
@@ -125,6 +128,10 @@ options:
         fail on AAAA, which is the known cause of C(451 4.4.0 DNS query failed) (KB972744); whether
         answers are authentic (DNSSEC); and whether TLSA records or an MTA-STS policy are published,
         whose protection is lost for mail that is sent to a pinned address.
+      - A domain that announces an MTA-STS policy by a valid record at C(_mta-sts) is asked for it
+        at C(https://mta-sts.DOMAIN/.well-known/mta-sts.txt), as RFC 8461 says. The certificate is
+        checked against the authorities that the system trusts, the address comes from
+        O(nameservers), and no redirect is followed and no proxy used.
       - It triples the number of questions, and never changes a status or a pair.
     type: bool
     default: false
@@ -281,6 +288,8 @@ domains:
       description:
         - What is wrong with the domain. Each has a C(code) that does not change, a C(message), and
           the facts of that code.
+        - V(mta_sts) is told of a policy whose mode is V(enforce) or not known; in the latter case
+          its C(mode) is empty, and its C(reason) says why.
         - >-
           The codes are V(null_mx_ignored), V(mx_is_address), V(mx_is_no_host), V(mx_is_cname),
           V(own_exchange), V(exchange_without_address), V(address_not_global), V(max_pairs),
@@ -359,9 +368,34 @@ domains:
           elements: str
           sample: [mail.nestle.com]
         mta_sts:
-          description: The record of the MTA-STS policy (RFC 8461), if there is one.
+          description:
+            - The record of the MTA-STS policy (RFC 8461), if there is a valid one. With several
+              there is none.
           type: str
           sample: v=STSv1; id=20261123T000000;
+        mta_sts_policy:
+          description: The policy that the record announces; none without such a record.
+          type: dict
+          contains:
+            mode:
+              description:
+                - One of V(enforce), V(testing) and V(none). It is null where the policy could not
+                  be fetched, or is none.
+              type: str
+              sample: enforce
+            mx:
+              description: The patterns of the names of its exchanges, in lower case.
+              type: list
+              elements: str
+              sample: [mail.nestle.com, "*.mx.nestle.com"]
+            max_age:
+              description: For how many seconds senders keep the policy; null where it is not known.
+              type: int
+              sample: 604800
+            reason:
+              description: Why the policy is not known; empty if it is.
+              type: str
+              sample: ""
 pairs:
   description: The pairs of all domains in one list, as RV(domains[].pairs), each with its domain.
   returned: success, or failure by O(fail_on)

@@ -8,22 +8,42 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: queue_info
-short_description: Tell what waits in the outbound queue of a host
+short_description: Tell what waits in the outbound queues of a host
 version_added: 0.1.0
 author:
   - The postmaster.exchange contributors (@postmaster-exchange)
 description:
-  - Looks into the outbound queue of the Internet Mail Connector of Exchange 4.0, 5.0 or 5.5, and
-    tells for which domains mail waits, since when, and with which error.
-  - The domains come from the messages in C(RootDir\Out), from their envelope where it stands ahead
-    of the message (C(X-Receiver)), else from their header. Errors come from the SMTP protocol log,
-    which the connector writes at diagnostics level 3 or more only (Q154505), and returned mail from
-    the message tracking log.
+  - Looks into the outbound queue of the Internet Mail Connector of Exchange 4.0, 5.0 or 5.5, or
+    into the queues of the Transport service of Exchange 2010 to Subscription Edition, and tells for
+    which domains mail waits, since when, and with which error.
+  - On a connector the domains come from the messages in C(RootDir\Out), from their envelope where
+    it stands ahead of the message (C(X-Receiver)), else from their header. Errors come from the
+    SMTP protocol log, which the connector writes at diagnostics level 3 or more only (Q154505), and
+    returned mail from the message tracking log.
   - Hand RV(stuck_domains) to M(postmaster.exchange.mx_pairs).
   - Of the messages nothing is returned but the domains of recipients and the oldest date.
-  - A host is asked two to five commands, and logs of any size are read from their ends. Nothing is
-    changed.
+  - The Transport service is asked by C(Get-Queue). Where a queue does not tell its domain, as those
+    for smart hosts, the recipients of its messages do (C(Get-Message)). Mail for the organisation's
+    own domains is left out (C(Get-AcceptedDomain)).
+  - A connector is asked two to five commands, and logs of any size are read from their ends. A
+    Transport server is asked three cmdlets, and one more for each queue, for 50 queues at most.
+    Nothing is changed.
 options:
+  family:
+    description:
+      - Which kind of Exchange the host is. V(imc) is the Internet Mail Connector of 4.0 to 5.5,
+        V(transport) the Transport service of 2010 to Subscription Edition.
+      - RV(postmaster.exchange.exchange_info#module:family) tells.
+      - With V(transport), Exchange's own PowerShell is asked (O(endpoint)), and nothing but it.
+    type: str
+    choices: [imc, transport]
+    default: imc
+  all_servers:
+    description:
+      - Whether to look at the queues of all Transport servers of the organisation, instead of those
+        of this host. Only for O(family=transport).
+    type: bool
+    default: false
   own_domains:
     description:
       - The mail domains of the own organisation. Local recipients beside foreign ones in the header
@@ -39,9 +59,12 @@ options:
     type: int
     default: 0
   max_files:
-    description: The most messages to look into, the oldest first.
+    description:
+      - The most messages to look into, the oldest first.
+      - With O(family=transport) these are the messages in queues that do not tell their domain.
     type: int
     default: 100
+    aliases: [max_messages]
   max_bytes:
     description: The longest message to look into, in bytes. All messages are counted.
     type: int
@@ -51,22 +74,28 @@ options:
     type: int
     default: 20
   tracking_lines:
-    description: Lines to read from the end of the tracking log of each of the last two days.
+    description:
+      - Lines to read from the end of the tracking log of each of the last two days.
+      - With O(family=transport) the most failures (C(FAIL)) of the last day to ask for; V(0) asks
+        for none, which spares a busy server the search.
     type: int
     default: 5000
   counters:
     description:
-      - Whether to ask for the performance counters, which takes a second.
+      - Whether to ask for the performance counters, which takes a second. Only for O(family=imc).
     type: bool
     default: true
   target_computer:
     description:
       - The name of the Exchange computer, where the host of the play is a management host in front
         of it. Its registry, service and files are reached over the network then (C(\\HOST\C$)).
+      - With O(family=transport) the Transport server whose queues are wanted, where it is not the
+        one that runs the cmdlets.
     type: str
 extends_documentation_fragment:
   - postmaster.exchange.attributes
   - postmaster.exchange.connection
+  - postmaster.exchange.endpoint
 attributes:
   check_mode:
     support: full
@@ -79,8 +108,6 @@ attributes:
   platform:
     support: full
     platforms: posix
-requirements:
-  - pywinrm >= 0.5
 seealso:
   - module: postmaster.exchange.mx_pairs
   - module: postmaster.exchange.delivery_test
@@ -100,6 +127,13 @@ EXAMPLES = r"""
     domains: "{{ queue.stuck_domains }}"
   when: queue.stuck_domains
 
+- name: Look into the queues of all servers of an organisation, by one of them
+  postmaster.exchange.queue_info:
+    family: transport
+    all_servers: true
+  run_once: true
+  register: queues
+
 - name: Say so where mail has waited for more than an hour
   postmaster.exchange.queue_info:
     min_age: 3600
@@ -108,23 +142,33 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+family:
+  description: As O(family).
+  returned: success
+  type: str
+  sample: imc
 version:
-  description: V(4.0), V(5.0) or V(5.5); null where the host does not tell.
+  description:
+    - V(4.0), V(5.0), V(5.5), V(2010), V(2013), V(2016), V(2019) or V(SE); null where the host does
+      not tell.
   returned: success
   type: str
   sample: "5.5"
 service:
-  description: The state of the service C(MSExchangeIMC), in words.
+  description:
+    - The state of the service C(MSExchangeIMC), in words. Null with O(family=transport).
   returned: success
   type: str
   sample: running
 files:
-  description: Messages in C(RootDir\Out). One message may wait for several domains.
+  description:
+    - Messages in C(RootDir\Out), or in the outbound queues. One message may wait for several
+      domains.
   returned: success
   type: int
   sample: 2
 bytes:
-  description: Their size together.
+  description: Their size together. Null with O(family=transport).
   returned: success
   type: int
   sample: 3531
@@ -134,13 +178,16 @@ files_unread:
   type: int
   sample: 0
 oldest:
-  description: The oldest date in their headers (UTC), or null.
+  description:
+    - The oldest date in their headers, or the time when Exchange received the oldest (UTC), or
+      null.
   returned: success
   type: str
   sample: "2026-11-23T11:45:07Z"
 counters:
   description:
-    - Performance counters of the connector since its start; null where the host does not tell.
+    - Performance counters of the connector since its start; null where the host does not tell, and
+      with O(family=transport).
   returned: success
   type: dict
   contains:
@@ -179,7 +226,9 @@ queues:
       type: str
       sample: "2026-11-23T11:45:07Z"
     last_error:
-      description: The last failure that the SMTP protocol log has for the domain, or null.
+      description:
+        - The last failure that the SMTP protocol log has for the domain, or the last error of its
+          queue, without the fields around it (C({LED=...})); or null.
       type: str
       sample: 421 NSO hq.com Unable to contact destination SMTP demon nestle.com
     code:
@@ -191,7 +240,7 @@ queues:
       type: str
       sample: 4.4.1
     address:
-      description: An IPv4 address named in it, or null.
+      description: The address that was tried last, where it is named, or null.
       type: str
       sample: 192.0.2.25
     source:
@@ -205,7 +254,9 @@ stuck_domains:
   elements: str
   sample: [aol.com, nestle.com]
 failures:
-  description: Failures in the SMTP protocol log, each once, the newest first, at most 100.
+  description:
+    - Failures in the SMTP protocol log, the newest first, or last errors of queues; each once, at
+      most 100.
   returned: success
   type: list
   elements: dict
@@ -230,18 +281,30 @@ failures:
       description: The rest of the reply.
       type: str
       sample: NSO hq.com Unable to contact destination SMTP demon nestle.com
+    trouble:
+      description:
+        - What kept the mail, by the text of a queue's last error. V(dns) where DNS gave no answer,
+          V(no_connection) where nobody took the connection, V(refused) where a far server answered
+          with 4xx or 5xx, V(no_route) where no Send connector takes the domain, else V(other).
+        - Null with O(family=imc).
+      type: str
+      sample: dns
+    said:
+      description: The reply of a far server that the error quotes, or null.
+      type: str
+      sample: 421 4.3.2 Service not available
     count:
-      description: How often it stands in the files read.
+      description: How often it stands in the files read, or how many queues have it.
       type: int
       sample: 7
     log:
-      description: The newest of these files.
+      description: The newest of these files, or one of these queues.
       type: str
       sample: L0000009.LOG
 returned:
   description:
-    - Recipients that a non-delivery report was made for, by the end of the tracking log, the last
-      100.
+    - Recipients that a non-delivery report was made for, by the end of the tracking log, or that
+      mail failed for within a day (C(FAIL)); the last 100.
   returned: success
   type: list
   elements: dict
@@ -262,6 +325,53 @@ returned:
       description: The event of the tracking log.
       type: str
       sample: 1007 gateway report generation
+transport_queues:
+  description: The queues of the Transport service; empty with O(family=imc).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    identity:
+      description: The identity of the queue.
+      type: str
+      sample: EX19\31
+    server:
+      description: Its server.
+      type: str
+      sample: EX19
+    status:
+      description: C(Status), such as V(Retry).
+      type: str
+      sample: Retry
+    delivery_type:
+      description: C(DeliveryType).
+      type: str
+      sample: DnsConnectorDelivery
+    next_hop:
+      description: C(NextHopDomain).
+      type: str
+      sample: nestle.com
+    messages:
+      description: C(MessageCount).
+      type: int
+      sample: 3
+    domains:
+      description: The foreign domains it holds mail for, as far as they are known.
+      type: list
+      elements: str
+      sample: [nestle.com]
+    last_error:
+      description: Its last error, without the fields around it, or null.
+      type: str
+      sample: 451 4.4.0 DNS query failed
+    trouble:
+      description: As in RV(failures).
+      type: str
+      sample: dns
+    next_retry:
+      description: When it is tried again (UTC), or null.
+      type: str
+      sample: "2026-11-23T11:55:07Z"
 notes:
   description: Sentences about what could not be read, and what that means.
   returned: success
@@ -274,11 +384,12 @@ notes:
 from ..module_utils.adapter import run_module
 from ..module_utils.delivery.run_queue_info import run
 from ..module_utils.delivery.specs import QUEUE_INFO_SPEC
+from ..module_utils.remote.psrp import connect
 
 
 def main() -> None:
     """Run as a module, on the machine of the task's connection."""
-    run_module(QUEUE_INFO_SPEC, run)
+    run_module(QUEUE_INFO_SPEC, run, connects=connect)
 
 
 if __name__ == "__main__":

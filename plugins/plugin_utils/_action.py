@@ -21,10 +21,10 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ..module_utils.adapter import failed, full_spec, outcome
+from ..module_utils.adapter import Cmdlets, Connector, cmdlets_by, failed, full_spec, outcome
 from ..module_utils.context import Context
-from ..module_utils.errors import ExchangeError
-from ..module_utils.remote import options
+from ..module_utils.errors import ExchangeError, InvalidInput
+from ..module_utils.remote import endpoint, options
 from ..module_utils.remote.session import Session
 from ..module_utils.remote.winrs import WinrsSession, connect
 from ._shell import ConnectionShell
@@ -40,13 +40,15 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
     """Runs an engine in the worker process, or its module on the machine of another connection.
 
     Subclasses set the class attributes; ``constraints`` are those of the argument spec, such as
-    ``required_if``. A plugin without a session runs on the controller whatever the connection is,
-    unless the task is delegated.
+    ``required_if``, and ``connects`` is given where the engine runs Exchange cmdlets. A plugin
+    that works on no host runs on the controller whatever the connection is, unless the task is
+    delegated.
     """
 
     argument_spec: ClassVar[Mapping[str, Any]]
     engine: ClassVar[staticmethod[[Mapping[str, Any], Context], dict[str, Any]]]
     needs_session: ClassVar[bool] = True
+    connects: ClassVar[Connector | None] = None
     constraints: ClassVar[Mapping[str, Any]] = {}
 
     _supports_check_mode = True
@@ -76,10 +78,15 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
 
     def _in_process(self) -> bool:
         here = self._connection.transport in _IN_PROCESS
-        return here or not (self.needs_session or self._task.delegate_to)
+        on_host = self.needs_session or self.connects is not None
+        return here or not (on_host or self._task.delegate_to)
 
     def _run_in_process(self, variables: Mapping[str, Any]) -> dict[str, Any]:
-        spec = full_spec(self.argument_spec, needs_session=self.needs_session)
+        spec = full_spec(
+            self.argument_spec,
+            needs_session=self.needs_session,
+            needs_endpoint=self.connects is not None,
+        )
         checked = ArgumentSpecValidator(spec, **self.constraints).validate(self._task.args)
         params: dict[str, Any] = checked.validated_parameters
         if checked.error_messages:
@@ -98,15 +105,26 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
         self, params: Mapping[str, Any], variables: Mapping[str, Any]
     ) -> dict[str, Any]:
         session: Session | None = None
+        no_session: ExchangeError | None = None
+        cmdlets: Cmdlets | None = None
         address = ""
         explicit = params.get("connection") or {}
-        name = self._display_name(explicit, variables)
+        name = self._display_name({**(params.get("endpoint") or {}), **explicit}, variables)
         try:
+            if self.connects is not None:
+                cmdlets, address = self._cmdlets(self.connects, params, name, variables)
             if self.needs_session:
-                session, address = self._session(explicit, name, variables)
+                try:
+                    session, address = self._session(explicit, name, variables)
+                except InvalidInput as error:
+                    if self.connects is None:
+                        raise
+                    no_session = error  # cmdlets may be all that the engine needs
             context = Context(
                 host=name,
                 session=session,
+                no_session=no_session,
+                cmdlets=cmdlets,
                 address=address,
                 check_mode=self._task.check_mode,
                 diff=self._task.diff,
@@ -117,8 +135,9 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
         except ExchangeError as error:
             return failed(error)
         finally:
-            if session is not None:
-                session.close()
+            for opened in (session, cmdlets):
+                if opened is not None:
+                    opened.close()
 
     def _display_name(self, explicit: Mapping[str, Any], variables: Mapping[str, Any]) -> str:
         """The inventory's name; the option's host only where that would be the controller."""
@@ -146,16 +165,41 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
                 secrets=(password,) if password else (),
             )
             return session, address
-        if transport == "winrm":
-            inherited = options.from_winrm(get)
-        elif transport == "psrp":
-            inherited = options.from_psrp(get)
-        else:
-            inherited = options.from_variables(
-                lambda variable: self._templar.template(variables.get(variable))
-            )
-        chosen = options.from_params(options.merged(explicit, inherited))
+        chosen = options.from_params(options.merged(explicit, self._inherited(variables)))
         return connect(chosen, host=name), chosen.host
+
+    def _inherited(self, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the inventory says about WinRM, as suboptions of ``connection``."""
+        get = self._connection.get_option
+        if self._connection.transport == "winrm":
+            return options.from_winrm(get)
+        if self._connection.transport == "psrp":
+            return options.from_psrp(get)
+        return options.from_variables(
+            lambda variable: self._templar.template(variables.get(variable))
+        )
+
+    def _cmdlets(
+        self,
+        connects: Connector,
+        params: Mapping[str, Any],
+        name: str,
+        variables: Mapping[str, Any],
+    ) -> tuple[Cmdlets, str]:
+        """Return what leads to Exchange's PowerShell, and the host's name or address.
+
+        Nothing is opened yet, and options that do not fit are not complained of, for an engine may
+        not need it.
+        """
+        explicit = params.get("endpoint") or {}
+        if self._connection.transport == "psrp":
+            inventory = endpoint.from_psrp(self._connection.get_option)
+        else:
+            inventory = endpoint.inherited(self._inherited(variables))
+        connection = endpoint.inherited(params.get("connection") or {})
+        known = options.merged(connection, inventory)
+        address = str(explicit.get("host") or known.get("host") or name)
+        return cmdlets_by(connects, explicit, known, name), address
 
 
 def _show(text: str) -> None:

@@ -6,13 +6,18 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from exchange_lab.controller import Controller, Run
 from exchange_lab.lab import Lab
+from exchange_lab.scenario_default import DEFAULT
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -25,8 +30,8 @@ def controller(tmp_path: Path) -> Controller:
 
 @pytest.fixture
 def lab(tmp_path: Path, controller: Controller) -> Iterator[Lab]:
-    """The lab of three hosts, running, with its inventory in the administrator's folder."""
-    with Lab(folder=tmp_path / "lab") as running:
+    """The lab's three old hosts, running, with their inventory in the administrator's folder."""
+    with Lab(replace(DEFAULT, organisation=None), tmp_path / "lab") as running:
         running.write_inventory(controller.inventory)
         yield running
 

@@ -54,7 +54,9 @@ def test_every_step_is_shown_with_its_result(shown: str) -> None:
         "Cause: nestle.com.hq.example has an answer",
         "Exit status 2: there is something to change",
         "mail55     3 changed   changed      restarted    3 delivered",
-        "And the 2 letters that had waited have arrived.",
+        "ex19-a     Exchange 2019, 1 letter waits",
+        "Cause: name servers of the far side ignore or mishandle AAAA",
+        "And the 3 letters that had waited have arrived.",
         "mail55     3 in place  in place     not touched  none",
         "All 5 steps ended as they have to",
     ):

@@ -14,7 +14,8 @@ import pytest
 import yaml
 from exchange_lab.controller import Controller
 from exchange_lab.lab import Lab
-from exchange_lab.scenario import SIMPLE_HOST, Letter, simple
+from exchange_lab.scenario import SIMPLE_HOST, Letter
+from exchange_lab.scenario_default import DEFAULT
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("roles/*/README.md")])
@@ -48,10 +49,10 @@ def commands(page: Path) -> list[str]:
 
 @pytest.fixture
 def as_documented(tmp_path: Path, controller: Controller) -> Iterator[Controller]:
-    """A lab whose host has the name that the documentation gives it, with mail that waits."""
+    """A lab with mail that waits; its old host has the name that the documentation gives it."""
     letter = Letter("sales@hq.example", "buyer@nestle.com", "Offer")
     host = dataclasses.replace(SIMPLE_HOST, name="mail5-a.hq.example", letters=(letter,))
-    with Lab(simple(host), folder=tmp_path / "lab") as lab:
+    with Lab(dataclasses.replace(DEFAULT, hosts=(host,)), folder=tmp_path / "lab") as lab:
         lab.write_inventory(controller.inventory)
         yield controller
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The playbooks as an operator runs them, against the lab of three hosts."""
+"""The playbooks as an operator runs them, against the lab's three old hosts."""
 
 from __future__ import annotations
 

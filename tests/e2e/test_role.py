@@ -230,9 +230,9 @@ def test_a_host_without_the_service_is_skipped_where_that_is_allowed(
 ) -> None:
     with a_lab(managers=("files",)) as lab:
         file = lab.write_inventory(controller.inventory)
-        port = lab.managers["files"].winrm.port
-        with file.open("a", encoding="utf-8") as inventory:
-            inventory.write(f"    files: {{ansible_port: {port}}}\n")
+        files = {"ansible_port": lab.managers["files"].winrm.port}
+        more = {"exchange": {"hosts": {"files": files}}}
+        (file.parent / "more.yml").write_text(json.dumps(more), encoding="utf-8")
         strict = controller.playbook("audit", "-l", "files")
         assert strict.status == 2
         run = controller.playbook("enforce", *having(missing_service="skip", test="none"))

@@ -14,7 +14,7 @@ from exchange_lab.scenario import simple
 
 @pytest.fixture
 def lab() -> Iterator[Lab]:
-    """The lab of three hosts, as it comes up by default."""
+    """The lab as it comes up by default."""
     with Lab() as running:
         yield running
 

@@ -32,7 +32,7 @@ SWITCH = "DisableResolverSearchList"
 # -- the default scenario -----------------------------------------------------------------------
 
 
-def test_the_three_hosts_are_what_they_are_said_to_be(lab: Lab) -> None:
+def test_the_old_hosts_are_what_they_are_said_to_be(lab: Lab) -> None:
     builds = {
         name: machine.host.registry.get(r"HKLM\SOFTWARE\Microsoft\Exchange\Setup", "NewestBuild")
         for name, machine in lab.machines.items()
@@ -91,6 +91,41 @@ def test_the_odd_domains_answer_oddly(lab: Lab, name: str, rcode: str) -> None:
     assert dns.rcode.to_text(reply.rcode()) == rcode
 
 
+def test_the_servers_are_what_they_are_said_to_be(lab: Lab) -> None:
+    assert lab.organisation is not None
+    with lab.organisation.session(
+        "exse-b", lab.scenario.user, auth="ntlm", encryption="auto"
+    ) as session:
+        servers = session.run("Get-ExchangeServer").objects
+        connectors = session.run("Get-SendConnector").objects
+    assert {one["Name"]: one["AdminDisplayVersion"] for one in servers} == {
+        "ex19-a": "Version 15.2 (Build 1118.7)",
+        "exse-b": "Version 15.2 (Build 2562.17)",
+    }
+    assert [one["Name"] for one in connectors] == ["Internet"]
+    for name, build in (("ex19-a", 1118), ("exse-b", 2562)):
+        setup = r"HKLM\SOFTWARE\Microsoft\ExchangeServer\v15\Setup"
+        stored = lab.servers[name].host.registry.get(setup, "MsiBuildMajor")
+        assert stored is not None
+        assert stored.data == build
+
+
+def test_mail_waits_where_dns_ignores_aaaa_and_nowhere_else(lab: Lab) -> None:
+    server = lab.servers["ex19-a"]
+    deadline = time.monotonic() + 10
+    while [queue.status for queue in server.queues] != ["Retry"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    (queue,) = server.queues
+    assert queue.hop.domain == "contoso.example"
+    assert "451 4.4.0 DNS query failed" in queue.last_error
+    assert lab.servers["exse-b"].queues == []
+    lab.servers["exse-b"].transport.submit(
+        "a@hq.example", ("b@nestle.com",), b"Subject: x\r\n\r\n", "127.0.0.1"
+    )
+    lab.sinks.wait(lambda mails: any(mail.recipients == ("b@nestle.com",) for mail in mails))
+
+
 # -- life ---------------------------------------------------------------------------------------
 
 
@@ -134,9 +169,16 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> Non
 # -- the inventory ------------------------------------------------------------------------------
 
 
+def hosts_in(file: Path, group: str) -> dict[str, dict[str, object]]:
+    """The hosts of a group of the inventory, with their variables."""
+    inventory = yaml.safe_load(file.read_text())
+    found: dict[str, dict[str, object]] = inventory["exchange"]["children"][group]["hosts"]
+    return found
+
+
 def test_the_inventory_logs_in(lab: Lab) -> None:
     file = lab.write_inventory()
-    hosts = yaml.safe_load(file.read_text())["exchange"]["hosts"]
+    hosts = hosts_in(file, "exchange_imc")
     group = yaml.safe_load((file.parent / "group_vars" / "exchange.yml").read_text())
     assert list(hosts) == ["mail50", "mail55", "mail55-ok"]
     assert group["ansible_connection"] == "winrm"
@@ -167,7 +209,26 @@ def test_the_inventory_names_domains_and_name_server(lab: Lab) -> None:
         "mx_delivery_dns_port": lab.dns.port,
         "mx_delivery_allow_private": True,
         "mx_delivery_search_list": ["hq.example"],
+        "mx_delivery_dns_timeout": 0.5,
+        "mx_delivery_dns_lifetime": 2,
         "mx_delivery_test_interval": 1,
+    }
+
+
+def test_the_inventory_leads_to_the_servers_and_their_powershell(lab: Lab) -> None:
+    file = lab.write_inventory()
+    hosts = hosts_in(file, "exchange_transport")
+    assert lab.organisation is not None
+    for name, server in lab.servers.items():
+        assert hosts[name] == {
+            "ansible_port": server.winrm.port,
+            "mx_delivery_endpoint": {"port": lab.organisation.port(name)},
+            "mx_delivery_test_smtp_port": server.transport.port,
+        }
+    group = yaml.safe_load((file.parent / "group_vars" / "exchange_transport.yml").read_text())
+    assert group == {
+        "mx_delivery_family": "transport",
+        "mx_delivery_domains": ["contoso.example", "nestle.com"],
     }
 
 
@@ -186,7 +247,7 @@ def test_a_host_without_winrm_is_reached_through_its_manager() -> None:
     behind = replace(SIMPLE_HOST, name="mail4old", behind="mgmt1", rows=("A.COM;192.0.2.1;0",))
     with Lab(replace(simple(behind), managers=("mgmt1",))) as lab:
         file = lab.write_inventory()
-        host = yaml.safe_load(file.read_text())["exchange"]["hosts"]["mail4old"]
+        host = hosts_in(file, "exchange_imc")["mail4old"]
         manager = lab.managers["mgmt1"]
         assert host["ansible_port"] == manager.winrm.port
         computer, imccopy = (host[f"mx_delivery_target_{key}"] for key in ("computer", "imccopy"))

@@ -20,7 +20,7 @@ from ..remote.session import Session
 from . import imc_pickup, submit_smtp
 from .follow import Clock, Followed, Outcome, follow
 from .imc_evidence import Evidence, gather_evidence
-from .imc_host import ImcHost
+from .imc_host import ImcHost, gather_host
 from .imc_tracking import TrackingLogTracker
 from .message import Probe
 from .options import DEFAULT_LOCAL_PART, DeliveryTestOptions
@@ -99,6 +99,13 @@ def choose_way(session: Session, host: ImcHost, wanted: str) -> Way:
     return Way(method, tuple(logs))
 
 
+def open_run(session: Session, options: DeliveryTestOptions, run_tag: str) -> ImcRun:
+    """Return the test of a host; nothing is sent yet. Raises ExchangeError where it cannot be."""
+    host = gather_host(session, options.computer)
+    check_ready(host)
+    return ImcRun(session, host, choose_way(session, host, options.method), options, run_tag)
+
+
 @dataclass(frozen=True, slots=True)
 class ImcRun:
     """One test on one host, once everything about it is known."""
@@ -108,6 +115,25 @@ class ImcRun:
     way: Way
     options: DeliveryTestOptions
     run_tag: str
+
+    @property
+    def method(self) -> str:
+        """How messages are handed over."""
+        return self.way.method
+
+    @property
+    def version(self) -> str | None:
+        """The version of the host."""
+        return self.host.version
+
+    @property
+    def tracking_folder(self) -> str | None:
+        """The folder of the host's tracking log, where it is known."""
+        return self.host.tracking_dir or None
+
+    def default_sender(self) -> str:
+        """Return the postmaster of the host's own TCP/IP domain."""
+        return default_sender(self.host)
 
     def send(self, probes: Sequence[Probe]) -> dict[str, DeliveryError]:
         """Hand the messages over; return those that were refused, by tag."""

@@ -8,28 +8,56 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from ..context import Context
-from ..errors import ExchangeError
+from ..errors import ExchangeError, InvalidInput
+from . import imc_run, transport_run
 from .follow import Clock
-from .imc_host import gather_host
-from .imc_run import (
-    ImcRun,
-    check_ready,
-    choose_way,
-    default_sender,
-    refused_results,
-)
+from .imc_run import refused_results
 from .message import Probe, compose, new_run_tag
 from .options import DeliveryTestOptions, from_params
-from .verdict import Result, failure_message
+from .transport_retry import Retries, find_retries, retry
+from .transport_run import TransportRun
+from .verdict import DeliveryError, Result, failure_message
+
+
+class Test(Protocol):
+    """A test on one host, ready to send; each family of Exchange has its own."""
+
+    @property
+    def options(self) -> DeliveryTestOptions:
+        """What the administrator asks for."""
+
+    @property
+    def method(self) -> str:
+        """How messages are handed over, ``pickup`` or ``smtp``."""
+
+    @property
+    def version(self) -> str | None:
+        """The version of Exchange, where it is known."""
+
+    @property
+    def tracking_folder(self) -> str | None:
+        """The folder of the tracking log, where messages are followed in files."""
+
+    def default_sender(self) -> str:
+        """Return who sends if nobody is named. Raises ExchangeError where that is not known."""
+
+    def send(self, probes: Sequence[Probe]) -> dict[str, DeliveryError]:
+        """Hand messages over; return those that were refused, by tag."""
+
+    def follow(
+        self, probes: Sequence[Probe], progress: Callable[[str], None], clock: Clock
+    ) -> list[Result]:
+        """Follow accepted messages to their results."""
 
 
 def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    """Return the task result. ``changed`` is false: no setting of the host is touched.
+    """Return the task result. ``changed`` is false unless queues were retried: no setting of the
+    host is touched.
 
     Raises InvalidInput for options that cannot be used, and ExchangeError where nothing could be
     sent, or with the whole result as details where a message was not delivered.
@@ -40,30 +68,64 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
 def run_by(clock: Clock, params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """Return the task result, with another passing of time."""
     options = _with_smtp_host(from_params(params, context.basedir), context)
-    session = context.need_session()
-    host = gather_host(session, options.computer)
-    check_ready(host)
-    sender = options.sender or default_sender(host)
-    way = choose_way(session, host, options.method)
-    test = ImcRun(session, host, way, options, new_run_tag())
+    run_tag = new_run_tag()
+    test = _open(params, options, context, run_tag)
+    sender = options.sender or test.default_sender()
     probes = compose(
         options.targets,
         sender=sender,
         subject=options.subject,
         now=context.now(),
-        run_tag=test.run_tag,
+        run_tag=run_tag,
     )
-    about = _about(test, sender)
+    retries = _retries(test, clock) if params.get("retry_queues") else Retries()
+    about = _about(test, sender, retries)
     if context.check_mode:
-        return about | _preview(probes)
-    refused = test.send(probes)
+        would = [one.as_dict() for one in retries.chosen]
+        return about | {"changed": bool(would), "would_retry": would} | _preview(probes)
+    if isinstance(test, TransportRun):
+        done = retry(test.session, retries.chosen, context.progress, clock.sleep)
+        about |= {"changed": bool(done), "retried": [one.as_dict() for one in done]}
+    refused = _send(test, probes, about)
     accepted = [probe for probe in probes if probe.tag not in refused]
-    context.progress(f"{_messages(len(accepted))} handed to the host by {way.method}")
+    context.progress(f"{_messages(len(accepted))} handed to the host by {test.method}")
     results = refused_results(refused, probes)
     results += test.follow(accepted, context.progress, clock)
     order = {probe.tag: number for number, probe in enumerate(probes)}
     results.sort(key=lambda result: order[result.probe.tag])
     return _judged(about | _told(results), results, options, context)
+
+
+def _open(
+    params: Mapping[str, Any], options: DeliveryTestOptions, context: Context, run_tag: str
+) -> Test:
+    if params.get("family") == "transport":
+        names = (context.host, context.address)
+        return transport_run.open_run(context.need_cmdlets(), options, names)
+    if params.get("retry_queues"):
+        raise InvalidInput(
+            "retry_queues is for family=transport; the Internet Mail Connector has no command to"
+            " try a queue again."
+        )
+    return imc_run.open_run(context.need_session(), options, run_tag)
+
+
+def _send(
+    test: Test, probes: Sequence[Probe], about: Mapping[str, Any]
+) -> dict[str, DeliveryError]:
+    try:
+        return test.send(probes)
+    except ExchangeError as error:
+        # What was retried before was changed, though no message could be sent after it.
+        error.details.update({key: about[key] for key in ("changed", "retried")})
+        raise
+
+
+def _retries(test: Test, clock: Clock) -> Retries:
+    if not isinstance(test, TransportRun):
+        return Retries()  # refused before: see _open
+    domains = {target.domain for target in test.options.targets}
+    return find_retries(test.session, test.servers, domains, clock.sleep)
 
 
 def _with_smtp_host(options: DeliveryTestOptions, context: Context) -> DeliveryTestOptions:
@@ -72,15 +134,18 @@ def _with_smtp_host(options: DeliveryTestOptions, context: Context) -> DeliveryT
     return replace(options, smtp=replace(options.smtp, host=host))
 
 
-def _about(test: ImcRun, sender: str) -> dict[str, Any]:
+def _about(test: Test, sender: str, retries: Retries) -> dict[str, Any]:
     smtp = test.options.smtp
     return {
         "changed": False,
-        "method": test.way.method,
+        "retried": [],
+        "would_retry": [],
+        "notes": list(retries.notes),
+        "method": test.method,
         "sender": sender,
-        "version": test.host.version,
-        "tracking_folder": test.host.tracking_dir or None,
-        "smtp_server": f"{smtp.host}:{smtp.port}" if test.way.method == "smtp" else None,
+        "version": test.version,
+        "tracking_folder": test.tracking_folder,
+        "smtp_server": f"{smtp.host}:{smtp.port}" if test.method == "smtp" else None,
     }
 
 

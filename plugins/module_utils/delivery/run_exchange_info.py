@@ -13,15 +13,19 @@ from enum import StrEnum
 from typing import Any
 
 from ..context import Context
+from ..imc.layout import Layout
 from ..imc.setting import VALUE_NAME
 from ..imc.state import SERVICE_NAME
 from ..remote.batch import Section
-from ..remote.commands import echo_if_exists
+from ..remote.commands import computer_name, echo_if_exists
+from ..remote.parse import parse_reg_query, values_of
 from ..remote.session import Session
+from . import transport_info
 from .imc_files import batches
-from .imc_host import ImcHost, gather_host
+from .imc_host import ImcHost, facts_batch, gather_host, read_facts
 from .imc_pickup import FOLDER as PICKUP
 from .imc_tools import imccopy_commands, read_tools, tool_commands
+from .transport_versions import SETUP_KEYS, Build, installed_build
 
 _TIMEOUT = 60.0
 
@@ -30,14 +34,44 @@ class Family(StrEnum):
     """Which part of the collection serves a host."""
 
     IMC = "imc"
+    TRANSPORT = "transport"
     NONE = "none"
     OTHER = "other"
 
 
 def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """Return the task result; a host without Exchange is an answer, not a failure."""
+    if params.get("family") == Family.TRANSPORT:
+        return transport_info.run(params, context, None)
     session = context.need_session()
-    host = gather_host(session, params.get("target_computer") or "")
+    computer = params.get("target_computer") or ""
+    if params.get("family") == Family.IMC:
+        return _imc(session, gather_host(session, computer))
+    host, installed = _which(session, computer)
+    if installed is not None:
+        return transport_info.run(params, context, installed)
+    return _imc(session, host)
+
+
+def _which(session: Session, computer: str) -> tuple[ImcHost, Build | None]:
+    """Look at a host, and for what Setup of Exchange 2010 and later leaves in the registry."""
+    layout = Layout(computer=computer_name(computer) if computer else "")
+    batch = facts_batch(layout)
+    names = {f"setup{number}": key for number, key in enumerate(SETUP_KEYS)}
+    for name, key in names.items():
+        batch.add(name, layout.query(key))
+    sections = batch.run(session, timeout=_TIMEOUT)
+    builds = (_installed(sections[name], key) for name, key in names.items())
+    return read_facts(session.host, layout, sections), next(filter(None, builds), None)
+
+
+def _installed(section: Section, key: str) -> Build | None:
+    if not section.ok:
+        return None
+    return installed_build(values_of(parse_reg_query(section.output), key))
+
+
+def _imc(session: Session, host: ImcHost) -> dict[str, Any]:
     sections = _look_around(session, host)
     tools = read_tools(host, sections)
     family = _family(host)
@@ -57,6 +91,9 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
         "pickup": _exists(sections, "pickup") and (host.release is None or host.release.has_pickup),
         "resolver": _resolver(host),
         "tools": tools,
+        "organisation": None,
+        "server": None,
+        "servers": [],
         "notes": list(_notes(host, family, tools, sections)),
     }
 

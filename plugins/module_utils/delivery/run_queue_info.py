@@ -15,6 +15,7 @@ from typing import Any
 from ..context import Context
 from ..errors import ExchangeError, InvalidInput
 from ..pairs.names import parse_domain
+from . import transport_queue_info
 from .imc_host import ImcHost, gather_host
 from .imc_logs import LoggedFailure, NotDelivered
 from .imc_queue import Found, Limits, look
@@ -36,6 +37,10 @@ _SHOWN = 100
 def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """Return the task result; raises ExchangeError on a host without a connector."""
     limits = _limits(params)
+    if params.get("family") == "transport":
+        return transport_queue_info.run(params, context)
+    if params.get("all_servers"):
+        raise InvalidInput("all_servers is for family=transport; a connector has one host.")
     own = {parse_domain(name) for name in params["own_domains"]}
     session = context.need_session()
     host = gather_host(session, params.get("target_computer") or "")
@@ -44,6 +49,7 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     queues = by_domain(found.heads, found.errors(), own)
     return {
         "changed": False,
+        "family": "imc",
         "version": host.version,
         "service": host.service.words if host.service else None,
         "files": found.files,
@@ -55,6 +61,7 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
         "stuck_domains": stuck(queues, context.now(), params["min_age"]),
         "failures": _failures(found.failures)[:_SHOWN],
         "returned": [_returned(one) for one in found.returned[-_SHOWN:]],
+        "transport_queues": [],
         "notes": _notes(found),
     }
 
@@ -97,6 +104,8 @@ def _failures(logged: Sequence[LoggedFailure]) -> list[dict[str, Any]]:
             "code": failure.code,
             "enhanced_code": failure.enhanced,
             "text": failure.text,
+            "trouble": None,
+            "said": None,
             "count": counts[failure],
             "log": log,
         }

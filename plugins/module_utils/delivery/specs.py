@@ -12,14 +12,20 @@ from typing import Any
 
 METHODS = ("auto", "pickup", "smtp")
 
+#: Which kind of Exchange a host is: 4.0 to 5.5, or 2010 and later.
+FAMILIES = ("imc", "transport")
+
 EXCHANGE_INFO_SPEC: dict[str, dict[str, Any]] = {
+    "family": {"type": "str", "choices": ["auto", *FAMILIES], "default": "auto"},
     "target_computer": {"type": "str"},
 }
 
 QUEUE_INFO_SPEC: dict[str, dict[str, Any]] = {
+    "family": {"type": "str", "choices": [*FAMILIES], "default": "imc"},
+    "all_servers": {"type": "bool", "default": False},
     "own_domains": {"type": "list", "elements": "str", "default": []},
     "min_age": {"type": "int", "default": 0},
-    "max_files": {"type": "int", "default": 100},
+    "max_files": {"type": "int", "default": 100, "aliases": ["max_messages"]},
     "max_bytes": {"type": "int", "default": 262_144},
     "max_logs": {"type": "int", "default": 20},
     "tracking_lines": {"type": "int", "default": 5_000},
@@ -28,6 +34,8 @@ QUEUE_INFO_SPEC: dict[str, dict[str, Any]] = {
 }
 
 DELIVERY_TEST_SPEC: dict[str, dict[str, Any]] = {
+    "family": {"type": "str", "choices": [*FAMILIES], "default": "imc"},
+    "retry_queues": {"type": "bool", "default": False},
     "domains": {"type": "list", "elements": "raw", "required": True},
     "sender": {"type": "str"},
     "subject": {"type": "str", "default": "Delivery test"},

@@ -8,20 +8,14 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv6Address
 from typing import Any
 
-from ..errors import InvalidInput
-from ..pairs.names import parse_domain, shown
-
-#: Statuses after which nothing is known about a domain's addresses: its rows stay as they are.
-UNKNOWN_STATUSES = frozenset({"temporary_failure", "disagreement", "loop", "no_address"})
-#: Statuses that say a domain takes no mail any more.
-GONE_STATUSES = frozenset({"no_such_domain", "null_mx"})
-STATUSES = ("ok", *sorted(GONE_STATUSES), *sorted(UNKNOWN_STATUSES))
+from .. import wanted_routes
+from ..wanted_routes import GONE_STATUSES, UNKNOWN_STATUSES, Address, Route
 
 
 class SearchList(StrEnum):
@@ -39,15 +33,6 @@ class State(StrEnum):
     ABSENT = "absent"
     EXACT = "exact"
     RESTORED = "restored"
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One domain and where its mail is to go, in this order. ``domain`` is in lower case."""
-
-    domain: str
-    addresses: tuple[str, ...] = ()
-    status: str = "ok"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,84 +56,19 @@ class Desired:
 
 
 def parse_routes(entries: Sequence[Any], *, state: State) -> tuple[Route, ...]:
-    """Check the option ``routes``; raises InvalidInput naming the entry that must not be used.
+    """Check the option ``routes``; see ``wanted_routes.parse_routes``.
 
-    Equal entries are folded. Keys beyond domain, addresses and status are ignored, so that what
-    mx_pairs returns can be handed over as it is.
+    The Internet Mail Connector knows only IPv4.
     """
-    routes: dict[str, Route] = {}
-    for number, entry in enumerate(entries):
-        route = _parse_route(entry, f"routes[{number}]", state)
-        if routes.setdefault(route.domain, route) != route:
-            raise InvalidInput(
-                f"routes[{number}]: {route.domain} is listed twice, with different addresses or"
-                " statuses.",
-                hint="List each domain once, with all its addresses in order.",
-            )
-    return tuple(routes.values())
-
-
-def _parse_route(entry: object, where: str, state: State) -> Route:
-    if not isinstance(entry, Mapping):
-        raise InvalidInput(
-            f"{where} is no dictionary.",
-            hint="An entry has the keys domain, addresses and, optionally, status.",
-        )
-    domain = _parse_domain(entry.get("domain"), where)
-    where = f"{where} ({domain})"
-    status = entry.get("status") or "ok"
-    if status not in STATUSES:
-        raise InvalidInput(
-            f"{where}: the status {shown(str(status))} is not known.",
-            hint=f"Known are {', '.join(STATUSES)}.",
-        )
-    given = entry.get("addresses")
-    if given is None:
-        given = []
-    if not isinstance(given, list | tuple):
-        raise InvalidInput(f"{where}: addresses is no list.")
-    addresses = tuple(_parse_address(address, where) for address in given)
-    if status == "ok" and not addresses and state is not State.ABSENT:
-        raise InvalidInput(
-            f"{where} has no address: a route without an address is refused.",
-            hint="Give its addresses, or leave the domain out.",
-        )
-    return Route(domain, tuple(dict.fromkeys(addresses)), status)
-
-
-def _parse_domain(value: object, where: str) -> str:
-    if not isinstance(value, str):
-        raise InvalidInput(f"{where} has no domain.")
-    try:
-        return parse_domain(value)
-    except InvalidInput as error:
-        raise InvalidInput(f"{where}: {error.message}.", hint=error.hint) from error
-
-
-def _parse_address(value: object, where: str) -> str:
-    """Check one address; the Internet Mail Connector knows only IPv4."""
-    try:
-        address = ip_address(value if isinstance(value, str) else "")
-    except ValueError:
-        raise InvalidInput(
-            f"{where}: {shown(str(value))} is no IPv4 address.",
-            hint="Routes lead to addresses, as in 192.0.2.25.",
-        ) from None
-    if isinstance(address, IPv6Address):
-        raise InvalidInput(
-            f"{where}: {address} is an IPv6 address; the Internet Mail Connector takes only IPv4.",
-            hint="Compute the pairs with families: ipv4.",
-        )
-    if _is_no_host(address):
-        raise InvalidInput(f"{where}: {address} is no address of a mail host.")
-    return str(address)
-
-
-def _is_no_host(address: IPv4Address) -> bool:
-    """Tell addresses that cannot be another host's: 0.0.0.0/8, 127/8, multicast, reserved."""
-    return (
-        int(address) >> 24 == 0
-        or address.is_loopback
-        or address.is_multicast
-        or address.is_reserved
+    return wanted_routes.parse_routes(
+        entries, needs_addresses=state is not State.ABSENT, check=_only_ipv4, kind="IPv4"
     )
+
+
+def _only_ipv4(address: Address) -> str:
+    if isinstance(address, IPv6Address):
+        return (
+            "is an IPv6 address; the Internet Mail Connector takes only IPv4 (compute the pairs"
+            " with families: ipv4)"
+        )
+    return ""

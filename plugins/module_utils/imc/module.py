@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..backups import find
 from ..context import Context
-from ..errors import ExchangeError
-from .backup import find
+from ..errors import ExchangeError, say_untouched
 from .desired import State
 from .gather import MissingService, gather
 from .plan import Plan, Saved, make_plan
@@ -21,7 +21,7 @@ from .report import result, service_facts, worksheet_text
 from .saved import Origin, load
 from .spec import Options, parse_options
 from .state import HostState
-from .transaction import Transaction, say_untouched
+from .transaction import Transaction
 
 
 def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..remote.parse import RegistryValue
-from .desired import Route, State
+from ..wanted_routes import Route
+from .desired import State
 from .plan import ManualRow, Plan, ServiceStep
 from .routes import NEW_ROW_FLAG, Row
 from .setting import number, shown

@@ -15,9 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ..backups import FACTS_FILE
 from ..errors import ExchangeError
 from ..remote.parse import RegistryValue
-from .backup import FACTS_FILE, ROUTES_FILE
+from .backup import ROUTES_FILE
 from .plan import Saved
 from .report import service_facts
 from .routes import NotARoutesFile, RoutesFile

@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from .desired import UNKNOWN_STATUSES, Desired, Route, State
+from ..wanted_routes import UNKNOWN_STATUSES, Route
+from .desired import Desired, State
 from .routes import Row, new_row
 
 

@@ -15,11 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
+from .. import backups
 from ..context import Context
-from ..errors import CommandTimeout, ExchangeError, HostUnreachable, SessionLost
+from ..errors import ExchangeError, HostUnreachable, SessionLost, say_untouched
 from ..remote import files
 from ..remote.session import Session
-from . import backup, hostbackup
+from . import hostbackup
+from .backup import write
 from .gather import gather
 from .hostbackup import HostBackup
 from .layout import Layout, TempFile
@@ -49,14 +51,6 @@ def _some(what: str, rows: list[str]) -> str:
     more = f" and {len(rows) - _MOST_SUSPECTS} more" if rows[_MOST_SUSPECTS:] else ""
     shown = ", ".join(ascii(row[:_MOST_SHOWN]) for row in rows[:_MOST_SUSPECTS])
     return f" Suspect are the {what} {shown}{more}." if rows else ""
-
-
-def say_untouched(error: ExchangeError) -> None:
-    """Say of an error that it came before the first change."""
-    doubtful = isinstance(error, SessionLost | CommandTimeout)
-    end = "Either way, nothing was changed." if doubtful else "Nothing was changed."
-    error.message = f"{error.message} {end}"
-    error.details.setdefault("changed", False)
 
 
 @dataclass(slots=True)
@@ -113,7 +107,7 @@ class Transaction:
     def _prepare(self) -> tuple[Changes, TempFile | None]:
         """Make the backups, the new table as a file, and the note; or leave nothing behind."""
         try:
-            folder = backup.make_folder(self.backup_dir, self.context.host, self.context.now())
+            folder = backups.make_folder(self.backup_dir, self.context.host, self.context.now())
         except ExchangeError as error:
             say_untouched(error)
             raise
@@ -132,7 +126,7 @@ class Transaction:
                 self._write_table(new_table)
             self._write_marker(folder.stamp)
         except ExchangeError as error:
-            backup.discard(folder)
+            backups.discard(folder)
             if not isinstance(error, HostUnreachable):
                 self._discard(saved, new_table)
             say_untouched(error)
@@ -150,9 +144,9 @@ class Transaction:
         if new_table:
             files.discard_file(self._session, new_table.seen)
 
-    def _save_on_controller(self, folder: backup.Folder, saved: HostBackup) -> None:
+    def _save_on_controller(self, folder: backups.Folder, saved: HostBackup) -> None:
         known = facts(self.origin, self.before, now=self.context.now(), host_folder=saved.folder)
-        backup.write(folder, self.context.host, known, saved.export, saved.routes)
+        write(folder, self.context.host, known, saved.export, saved.routes)
 
     def _write_table(self, new_table: TempFile) -> None:
         if self.plan.table:

@@ -11,14 +11,16 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 from . import notes
 from .addresses import Network
 from .asker import Asker
 from .dnslib import require_dnspython
-from .evidence import with_evidence, with_search_list
+from .evidence import Web, with_evidence, with_search_list
+from .https import get_policy
 from .model import (
     DomainResult,
     Failure,
@@ -33,23 +35,32 @@ from .rules import Answers, Policy, agreed, decide, plan
 
 _PROGRESS_EVERY = 500  # domains
 
+# What gets the MTA-STS policy page of a host at its addresses, within so many seconds.
+GetPolicy: TypeAlias = Callable[[str, Sequence[str], float], Awaitable[bytes]]
 
-def resolve(options: Options, progress: Callable[[str], None] = lambda _message: None) -> Outcome:
+
+def resolve(
+    options: Options,
+    progress: Callable[[str], None] = lambda _message: None,
+    get: GetPolicy = get_policy,
+) -> Outcome:
     """Compute the pairs of all domains; MissingLibrary is the only error it raises by itself."""
     if not options.domains:
         return Outcome(results=())
     require_dnspython()
-    return asyncio.run(_Run(options, progress).outcome())
+    return asyncio.run(_Run(options, progress, get).outcome())
 
 
 class _Run:
     """One run over all domains, within one event loop."""
 
-    def __init__(self, options: Options, progress: Callable[[str], None]) -> None:
+    def __init__(self, options: Options, progress: Callable[[str], None], get: GetPolicy) -> None:
         self._options = options
         self._progress = progress
+        self._get = get
         self._stats = Stats()
-        slots = asyncio.Semaphore(options.concurrency)
+        self._slots = slots = asyncio.Semaphore(options.concurrency)
+        self._web = Web(self._page, options.policy.allow_private)
         groups = (
             [(server,) for server in options.nameservers]
             if options.agreement == "all"
@@ -128,8 +139,13 @@ class _Run:
         addresses: dict[str, Answers] = dict(zip(names, answers, strict=True))
         result = decide(planned, addresses, policy)
         if self._options.evidence and asker is self._askers[0][1]:
-            result = await with_evidence(asker, result, planned, addresses)
+            result = await with_evidence(asker, self._web, result, planned, addresses)
         return result
+
+    async def _page(self, host: str, addresses: Sequence[str]) -> bytes:
+        """Get a policy page; it holds a socket, so it counts as a question under way."""
+        async with self._slots:
+            return await self._get(host, addresses, self._options.patience.lifetime)
 
 
 async def _addresses(asker: Asker, name: str, types: tuple[RecordType, ...]) -> Answers:

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What else DNS tells about a domain: search-list hijack, AAAA trouble, DNSSEC (rules 17 to 19).
 
-None of it ever changes a status or a pair: what cannot be asked is told as such, and that is all.
+Besides, what the web server of a domain tells about its MTA-STS policy. None of it ever
+changes a status or a pair: what cannot be asked is told as such, and that is all.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -11,11 +12,14 @@ This file is private to the collection postmaster.exchange.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
-from dataclasses import replace
-from typing import Protocol
+import ipaddress
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeAlias
 
 from . import notes
+from .addresses import why_not_global
+from .https import NoPage
 from .model import (
     Answer,
     DomainResult,
@@ -26,16 +30,31 @@ from .model import (
     Question,
     RecordType,
     Status,
+    StsPolicy,
 )
+from .mta_sts import BadPolicy, parse_policy, policy_record
 from .names import MAX_NAME
 from .rules import Answers, Plan
 
-_MTA_STS = "v=STSv1"
+# Addresses of each family at which a policy is asked for.
+_MOST_TRIED = 2
 # What a server that cannot handle AAAA does; a name that it denies although it exists is one of
 # the ways (RFC 4074 section 4).
 _AAAA_KINDS = frozenset(
     {Kind.TIMEOUT, Kind.SERVER_FAILURE, Kind.REFUSED, Kind.MALFORMED, Kind.NO_SUCH_NAME}
 )
+
+
+# What gets the policy page of a host at one of its addresses, or raises NoPage.
+Get: TypeAlias = Callable[[str, Sequence[str]], Awaitable[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """How policies are fetched; unless ``allow_private``, from global addresses only."""
+
+    get: Get
+    allow_private: bool
 
 
 class Asks(Protocol):
@@ -67,7 +86,7 @@ async def with_search_list(
 
 
 async def with_evidence(
-    asker: Asks, result: DomainResult, planned: Plan, addresses: dict[str, Answers]
+    asker: Asks, web: Web, result: DomainResult, planned: Plan, addresses: dict[str, Answers]
 ) -> DomainResult:
     """Ask for AAAA, TLSA and MTA-STS, and add what was found to a result."""
     if not planned.answer.kind.definite or result.status is Status.NO_SUCH_DOMAIN:
@@ -79,19 +98,24 @@ async def with_evidence(
     witnesses = dict(zip(hosts, a, strict=True)) | {result.domain: planned.answer}
     exchanges = sorted({pair.exchange for pair in result.pairs})
     tlsa = await _follow_all(asker, [(f"_25._tcp.{x}", RecordType.TLSA) for x in exchanges])
-    (policy,) = await _follow_all(asker, [(f"_mta-sts.{result.domain}", RecordType.TXT)])
+    (sts,) = await _follow_all(asker, [(f"_mta-sts.{result.domain}", RecordType.TXT)])
+    record = policy_record(sts.texts)
+    policy, hosted = await _policy(asker, web, result.domain) if record else (None, [])
     found = Evidence(
         authentic=planned.answer.authentic
         and all(answer.authentic for answers in addresses.values() for answer in answers),
         tlsa=tuple(x for x, one in zip(exchanges, tlsa, strict=True) if one.texts),
-        mta_sts=_policy_record(policy),
+        mta_sts=record,
+        policy=policy,
     )
     said = [
         *(note for one in aaaa for note in aaaa_trouble(one, witnesses[one.question.name])),
         *(notes.tlsa(exchange) for exchange in found.tlsa),
-        *([notes.mta_sts(found.mta_sts)] if found.mta_sts else []),
     ]
-    told = _with(result, said, _not_needed((*aaaa, *tlsa, policy)))
+    lost = notes.mta_sts(record, policy) if record and policy else None
+    if lost:
+        said.append(lost)
+    told = _with(result, said, _not_needed((*aaaa, *tlsa, sts, *hosted)))
     return replace(told, evidence=found)
 
 
@@ -109,10 +133,35 @@ def aaaa_trouble(aaaa: Answer, witness: Answer) -> list[Note]:
     ]
 
 
-def _policy_record(answer: Answer) -> str | None:
-    """Return the one record of an MTA-STS policy; with several there is none (RFC 8461 3.1)."""
-    records = [text for text in answer.texts if text.startswith(_MTA_STS)]
-    return records[0] if len(records) == 1 else None
+async def _policy(asker: Asks, web: Web, domain: str) -> tuple[StsPolicy, list[Answer]]:
+    """Return the policy that a domain announces, and the answers on the way (RFC 8461 3.3)."""
+    host = f"mta-sts.{domain}"
+    answers = await _follow_all(asker, [(host, t) for t in (RecordType.A, RecordType.AAAA)])
+    try:
+        addresses = [x for answer in answers for x in _reachable(answer, web)[:_MOST_TRIED]]
+        if not addresses:
+            raise NoPage(_why_nowhere(host, answers))
+        return parse_policy(await web.get(host, addresses)), answers
+    except (BadPolicy, NoPage) as err:
+        return StsPolicy(None, reason=str(err)), answers
+
+
+def _reachable(answer: Answer, web: Web) -> list[str]:
+    return [x for x in answer.texts if web.allow_private or not _why_not_global(x)]
+
+
+def _why_nowhere(host: str, answers: list[Answer]) -> str:
+    """Return why no address of a host can be asked."""
+    for text in (text for answer in answers for text in answer.texts):
+        return f"the address {text} of {host} is {_why_not_global(text)}, and was not asked"
+    for failure in (failure for answer in answers for failure in answer.failures):
+        name = failure.question.rdtype.name
+        return f"the question for {name} of {host} ends in {failure.kind.value}"
+    return f"{host} has no address"
+
+
+def _why_not_global(address: str) -> str:
+    return why_not_global(ipaddress.ip_address(address))
 
 
 async def _follow_all(asker: Asks, wanted: Iterable[tuple[str, RecordType]]) -> list[Answer]:

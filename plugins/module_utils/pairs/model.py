@@ -167,18 +167,41 @@ class Note:
     facts: tuple[tuple[str, str | int], ...] = ()
 
 
+class StsMode(StrEnum):
+    """What a sender does by an MTA-STS policy (RFC 8461 section 5): only one refuses delivery."""
+
+    ENFORCE = "enforce"
+    TESTING = "testing"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class StsPolicy:
+    """The MTA-STS policy that a domain announces (RFC 8461 section 3.2).
+
+    ``mx`` are the patterns of its exchanges, ``max_age`` is in seconds. ``mode`` is None where the
+    policy could not be had; ``reason`` says why then.
+    """
+
+    mode: StsMode | None
+    mx: tuple[str, ...] = ()
+    max_age: int | None = None
+    reason: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What was asked only because ``evidence`` is wanted.
 
     ``authentic`` tells whether the name server vouched (AD flag) for the MX answer and for every
     address answer; ``tlsa`` are the exchanges that publish TLSA records; ``mta_sts`` is the policy
-    record of the domain (RFC 8461 section 3.1).
+    record of the domain (RFC 8461 section 3.1), and ``policy`` what it announces.
     """
 
     authentic: bool
     tlsa: tuple[str, ...] = ()
     mta_sts: str | None = None
+    policy: StsPolicy | None = None
 
 
 @dataclass(frozen=True, slots=True)

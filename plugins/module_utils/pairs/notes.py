@@ -8,7 +8,7 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
-from .model import Answer, Kind, Mx, Note
+from .model import Answer, Kind, Mx, Note, StsMode, StsPolicy
 from .names import shown
 
 
@@ -129,14 +129,29 @@ def tlsa(exchange: str) -> Note:
     )
 
 
-def mta_sts(record: str) -> Note:
-    """An MTA-STS policy, which an address as target defeats (RFC 8461)."""
-    return Note(
-        "mta_sts",
-        "the domain announces an MTA-STS policy; pinning its mail to addresses gives up the check "
-        "of host names (RFC 8461)",
-        (("record", record),),
+def mta_sts(record: str, policy: StsPolicy) -> Note | None:
+    """An MTA-STS policy, which an address as target defeats if its mode is enforce (RFC 8461)."""
+    facts = (
+        ("record", record),
+        ("mode", policy.mode.value if policy.mode else ""),
+        ("reason", policy.reason),
     )
+    if policy.mode is StsMode.ENFORCE:
+        return Note(
+            "mta_sts",
+            "the domain enforces an MTA-STS policy; pinning its mail to addresses loses the "
+            "protection, since host names are no longer checked (RFC 8461)",
+            facts,
+        )
+    if policy.mode is None:
+        return Note(
+            "mta_sts",
+            "the domain announces an MTA-STS policy; pinning its mail to addresses loses the "
+            f"protection if its mode is enforce, which could not be told: {policy.reason} "
+            "(RFC 8461)",
+            facts,
+        )
+    return None
 
 
 def own_host_without_address(name: str) -> Note:

@@ -43,106 +43,114 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
-class _Rule:
+class Rule:
+    """What a pattern in the text of an exception means."""
+
     pattern: re.Pattern[str]
     cause: Cause
 
 
-def _rule(pattern: str, sentence: str, hint: str = "", *, missing_library: bool = False) -> _Rule:
-    return _Rule(re.compile(pattern), Cause(sentence, hint, missing_library))
+def rule(pattern: str, sentence: str, hint: str = "", *, missing_library: bool = False) -> Rule:
+    """Return the rule of a regular expression."""
+    return Rule(re.compile(pattern), Cause(sentence, hint, missing_library))
+
+
+def first_cause(rules: Iterable[Rule], text: str) -> Cause | None:
+    """Return the cause of the first rule that fits."""
+    return next((each.cause for each in rules if each.pattern.search(text)), None)
 
 
 # The first that matches counts, so what is special stands before what is general.
 _RULES = (
-    _rule(
+    rule(
         r"(?:winrm or requests|xmltodict) is not installed",
         "the Python library pywinrm is missing where the task runs",
         "Install pywinrm >= 0.5.",
         missing_library=True,
     ),
-    _rule(
+    rule(
         r"is not installed|does not support transport",
         "a Python library for this way of authentication is missing where the task runs",
         "Install pywinrm[kerberos] or pywinrm[credssp], or choose transport ntlm.",
         missing_library=True,
     ),
-    _rule(
+    rule(
         r"InvalidCredentialsError|credentials were rejected|did not respond with NTLM challenge",
         "the login was refused: wrong user or password, or this transport is not enabled there",
         "Check user, password and transport; winrm get winrm/config/service/auth shows the rest.",
     ),
-    _rule(
+    rule(
         r"Hostname mismatch|IP address mismatch|CertificateError|is not valid for|doesn't match",
         "the TLS certificate is made out to another name",
         "Use the name the certificate has, or get a certificate for this name.",
     ),
-    _rule(
+    rule(
         r"certificate has expired|certificate is not yet valid",
         "the TLS certificate has expired, or is not valid yet",
         "Renew the certificate; check the clocks on both sides.",
     ),
-    _rule(
+    rule(
         r"certificate verify failed|CERTIFICATE_VERIFY_FAILED",
         "the TLS certificate is not trusted",
         _CERTIFICATE_HINT,
     ),
-    _rule(
+    rule(
         r"suitable TLS CA certificate bundle|NO_CERTIFICATE_OR_CRL_FOUND|X509: *NO_",
         "the file given as ca_cert is missing or holds no certificate",
         "Check ca_cert (ansible_winrm_ca_trust_path).",
     ),
-    _rule(
+    rule(
         r"TLS certificate file|TLS key file|KEY_VALUES_MISMATCH|PEM lib",
         "the client certificate or its key cannot be used",
         "Check client_cert and client_key.",
     ),
-    _rule(
+    rule(
         r"WRONG_VERSION_NUMBER|UNKNOWN_PROTOCOL|packet length too long|http_request",
         "no TLS is spoken on this port",
         "5985 is the port for http, 5986 for https.",
     ),
-    _rule(
+    rule(
         r"ProxyError|Cannot connect to proxy|ProxySchemeUnknown|InvalidProxyURL",
         "the proxy could not be used",
         "Check the proxy of the connection and the variables http_proxy and no_proxy.",
     ),
-    _rule(r"SSLError|SSLEOFError|SSLZeroReturn", "the TLS handshake failed"),
-    _rule(
+    rule(r"SSLError|SSLEOFError|SSLZeroReturn", "the TLS handshake failed"),
+    rule(
         r"NameResolutionError|Failed to resolve|getaddrinfo|gaierror|Name or service not known",
         "DNS does not know this name",
         "Check the name of the host, or set ansible_host.",
     ),
-    _rule(
+    rule(
         r"ConnectionRefused|Connection refused|Errno 111\b|Errno 61\b",
         "the connection was refused: nothing listens on this port",
         "Check the port, and that the WinRM service runs (winrm quickconfig).",
     ),
-    _rule(
+    rule(
         r"No route to host|Network is unreachable|Host is down",
         "there is no route to the host",
         "Check the address and the network.",
     ),
-    _rule(
+    rule(
         r"ConnectTimeout|[Cc]onnect timeout|Connection timed out|connection attempt timed out",
         "the host did not answer in time when the connection was opened",
         "Check the address and the firewall, or raise connect_timeout.",
     ),
-    _rule(
+    rule(
         r"ReadTimeout|[Rr]ead timed out|TimeoutError|OperationTimeout|timed out",
         "the host took the connection but did not answer in time",
         "See whether the host hangs, or raise connect_timeout (ansible_winrm_connection_timeout).",
     ),
-    _rule(
+    rule(
         r"Kerberos|[Kk]rb5|KRB5|GSS|gssapi|SpnegoError|NoCredentialError|BadMechanismError",
         "Kerberos authentication failed: no valid ticket, or the host's name is unknown to it",
         "Check klist, the realm, and that the host is called by its full name.",
     ),
-    _rule(
+    rule(
         r"AnswerRefused",
         "the answer is none that WinRM gives (a redirect, a DTD, beyond any sensible size or time)",
         "Check that host, port and path are those of a WinRM listener.",
     ),
-    _rule(
+    rule(
         r"RemoteDisconnected|Connection aborted|ConnectionReset|Connection reset|BrokenPipe"
         r"|Broken pipe|IncompleteRead|ChunkedEncodingError|ProtocolError",
         "the host closed the connection",
@@ -193,11 +201,11 @@ def explain(text: str) -> Cause:
         return _QUOTA
     if fault:
         code = int(fault[1])
-        known = _FAULT_CODES.get(code, (f"the WinRM service answered with fault {code}", ""))
-        return Cause(*known)
-    for rule in _RULES:
-        if rule.pattern.search(text):
-            return rule.cause
+        words = _FAULT_CODES.get(code, (f"the WinRM service answered with fault {code}", ""))
+        return Cause(*words)
+    known = first_cause(_RULES, text)
+    if known:
+        return known
     status = _HTTP_STATUS.search(text)
     if status:
         what = _HTTP_CAUSES.get(status[1], "that is no answer of WinRM")
@@ -215,13 +223,13 @@ def explain_fault(code: int | None, subcode: str, reason: str, secrets: Iterable
     return Cause(f"the WinRM service answered with fault{number}: {clean(reason, secrets)}")
 
 
-def clean(text: str, secrets: Iterable[str]) -> str:
+def clean(text: str, secrets: Iterable[str], limit: int = 160) -> str:
     """Return a short printable piece of a host's words, without the secrets.
 
     They are looked for twice, since making text printable could put one together.
     """
     hidden = tuple(secrets)
-    return _without(excerpt(_without(text, hidden).encode("utf-8", "replace")), hidden)
+    return _without(excerpt(_without(text, hidden).encode("utf-8", "replace"), limit), hidden)
 
 
 def _without(text: str, secrets: Iterable[str]) -> str:

@@ -1,14 +1,14 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bounds for what a WinRM host can do to us before its answer is even read.
+"""Bounds for what a host can do to us before its answer is even read.
 
 What is guaranteed for every answer after ``guard``: its body has at most ``ANSWER_LIMIT`` bytes and
 arrives within the read timeout, it redirects nowhere, and it holds no document type declaration
 (SOAP forbids one), so no entity is ever expanded. Every HTTP request is counted. Not bounded is a
 host that drips its HTTP *headers* byte by byte within the read timeout of each.
 
-Nothing is imported from requests or pywinrm: their objects are only handed through.
+Nothing is imported from requests, pywinrm or pypsrp: their objects are only handed through.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -19,6 +19,7 @@ import contextlib
 import re
 import socket
 import threading
+import time
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -33,17 +34,33 @@ _ENCODINGS = frozenset({b"utf-8", b"us-ascii"})
 
 
 class AnswerRefused(Exception):  # noqa: N818 - never leaves this package
-    """An HTTP answer that no WinRM service gives."""
+    """An HTTP answer that no service of Windows Remote Management gives, or not in time."""
 
 
 class Meter:
-    """Counts HTTP requests."""
+    """Counts HTTP requests, and the bytes of their answers.
+
+    With a ``deadline`` (of the monotonic clock) no request waits longer than until then, whatever
+    timeout it was given, and none is sent after it.
+    """
 
     def __init__(self) -> None:
         self.requests = 0
+        self.received = 0
+        self.deadline: float | None = None
+
+    def patience(self, timeout: Any) -> Any:
+        """Return a timeout of ``requests`` (seconds, or a pair of them), cut to the deadline."""
+        if self.deadline is None:
+            return timeout
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise AnswerRefused("later than the deadline")
+        pair = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+        return tuple(left if each is None else min(float(each), left) for each in pair)
 
 
-def _bound_body(raw: Any, seconds: float) -> None:
+def _bound_body(raw: Any, meter: Meter, seconds: float) -> None:
     """Make urllib3's ``raw`` stop reading in time.
 
     Its method is replaced, and the object kept: NTLM and Kerberos look for the server's certificate
@@ -61,6 +78,7 @@ def _bound_body(raw: Any, seconds: float) -> None:
         try:
             for chunk in read(_CHUNK, decode_content=decode_content):
                 total += len(chunk)
+                meter.received += len(chunk)
                 if total > ANSWER_LIMIT:
                     raise AnswerRefused("longer than any answer of WinRM")
                 yield chunk
@@ -87,20 +105,25 @@ class _GuardedAdapter:
         self._meter = meter
 
     def send(self, request: Any, **options: Any) -> Any:
+        timeout = self._meter.patience(options.get("timeout"))
         self._meter.requests += 1
-        response = self._inner.send(request, **options)
+        response = self._inner.send(request, **{**options, "timeout": timeout})
         # NTLM sends its next steps over this attribute.
         response.connection = self
         if response.status_code in _REDIRECTS:
             response.close()
             raise AnswerRefused("a redirect")
-        timeout = options.get("timeout")
-        seconds = float(timeout) if isinstance(timeout, (int, float)) else _DEFAULT_TIMEOUT
-        _bound_body(response.raw, seconds)
+        _bound_body(response.raw, self._meter, _seconds(timeout))
         return response
 
     def close(self) -> None:
         self._inner.close()
+
+
+def _seconds(timeout: Any) -> float:
+    """Return how long an answer may take, by the timeout of its request."""
+    longest = timeout[-1] if isinstance(timeout, tuple) else timeout
+    return float(longest) if isinstance(longest, (int, float)) else _DEFAULT_TIMEOUT
 
 
 def check_answer(answer: bytes) -> None:
@@ -133,12 +156,12 @@ def guard(transport: Any) -> Meter:
             # pywinrm's warning about a proxy of the environment shows its URL, password and all.
             warnings.simplefilter("ignore", DeprecationWarning)
             session = build()
-        _guard_session(session, meter)
+        guard_session(session, meter)
         return session
 
     def setup_encryption(session: Any) -> None:
         # Within build(), ahead of the first request.
-        _guard_session(session, meter)
+        guard_session(session, meter)
         encrypt(session)
 
     def send_message(message: Any) -> bytes:
@@ -157,11 +180,12 @@ def guard(transport: Any) -> Meter:
     transport.setup_encryption = setup_encryption
     transport.send_message = send_message
     if transport.session is not None:
-        _guard_session(transport.session, meter)
+        guard_session(transport.session, meter)
     return meter
 
 
-def _guard_session(session: Any, meter: Meter) -> None:
+def guard_session(session: Any, meter: Meter) -> None:
+    """Put bounds around a session of ``requests``; once is enough."""
     for prefix, adapter in list(session.adapters.items()):
         if not isinstance(adapter, _GuardedAdapter):
             session.mount(prefix, _GuardedAdapter(adapter, meter))

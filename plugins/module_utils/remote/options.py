@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from ..errors import InvalidInput
@@ -20,7 +20,8 @@ from .commands import computer_name
 TRANSPORTS = ("basic", "ntlm", "kerberos", "credssp", "certificate")
 HTTP_PORT = 5985
 HTTPS_PORT = 5986
-_DEFAULT_TIMEOUT = 30
+#: Seconds.
+DEFAULT_TIMEOUT = 30
 _SHORTEST_TIMEOUT = 2
 _PORTS = range(1, 65536)
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -65,7 +66,7 @@ class ConnectionOptions:
     client_cert: str | None = None
     client_key: str | None = None
     message_encryption: str = "auto"
-    connect_timeout: int = _DEFAULT_TIMEOUT
+    connect_timeout: int = DEFAULT_TIMEOUT
     proxy: str | None = field(default=None, repr=False)
 
     @property
@@ -77,8 +78,13 @@ class ConnectionOptions:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Texts that must never be shown."""
-        in_proxy = urlsplit(self.proxy).password if self.proxy else None
-        return tuple(text for text in (self.password, in_proxy) if text)
+        return secrets_of(self.password, self.proxy)
+
+
+def secrets_of(password: str, proxy: str | None) -> tuple[str, ...]:
+    """Return a password, and that in a proxy's URL, where there are any."""
+    in_proxy = urlsplit(proxy).password if proxy else None
+    return tuple(text for text in (password, in_proxy) if text)
 
 
 def from_params(params: Mapping[str, Any]) -> ConnectionOptions:
@@ -96,7 +102,7 @@ def from_params(params: Mapping[str, Any]) -> ConnectionOptions:
             "path": "/" + str(given.get("path", "wsman")).lstrip("/"),
         }
     )
-    _check_host(options.host)
+    check_host(options.host)
     _check_consistency(options)
     return options
 
@@ -117,11 +123,12 @@ def _transport(given: Mapping[str, Any]) -> str:
     return "kerberos" if "@" in str(given.get("user", "")) else "ntlm"
 
 
-def _check_host(host: str) -> None:
+def check_host(host: str, *, option: str = "connection") -> None:
+    """Raise InvalidInput for what is no name and no address; ``option`` is where to set it."""
     if not host:
         raise InvalidInput(
             "Which host to work on is not known.",
-            hint="Set 'host' in the option 'connection', or use an inventory host with "
+            hint=f"Set 'host' in the option '{option}', or use an inventory host with "
             "ansible_connection=winrm.",
         )
     try:
@@ -130,30 +137,56 @@ def _check_host(host: str) -> None:
         computer_name(host)
 
 
-def _check_consistency(options: ConnectionOptions) -> None:
-    problem = ""
+class Reached(Protocol):
+    """What options of WinRM and of Exchange's endpoint have in common."""
+
+    @property
+    def port(self) -> int:
+        """TCP port."""
+
+    @property
+    def connect_timeout(self) -> int:
+        """Seconds."""
+
+    @property
+    def path(self) -> str:
+        """Path of the URL."""
+
+
+def general_problem(options: Reached) -> str:
+    """Say which option has a value that cannot be, or nothing."""
     if options.port not in _PORTS:
-        problem = f"port {options.port} is not between 1 and 65535"
-    elif options.connect_timeout < _SHORTEST_TIMEOUT:
-        problem = f"connect_timeout has to be {_SHORTEST_TIMEOUT} seconds or more"
-    elif not options.path.isascii() or any(c in options.path for c in " ?#\\\r\n\t"):
-        problem = "path is no path of a URL"
-    elif options.transport == "certificate":
+        return f"port {options.port} is not between 1 and 65535"
+    if options.connect_timeout < _SHORTEST_TIMEOUT:
+        return f"connect_timeout has to be {_SHORTEST_TIMEOUT} seconds or more"
+    if not options.path.isascii() or any(c in options.path for c in " ?#\\\r\n\t"):
+        return "path is no path of a URL"
+    return ""
+
+
+def _check_consistency(options: ConnectionOptions) -> None:
+    problem = general_problem(options) or _problem(options)
+    if problem:
+        raise InvalidInput(f"The connection to {options.host} cannot be made: {problem}.")
+
+
+def _problem(options: ConnectionOptions) -> str:
+    """Say what does not fit together, or nothing."""
+    if options.transport == "certificate":
         if not (options.client_cert and options.client_key and options.scheme == "https"):
-            problem = "transport=certificate needs client_cert, client_key and scheme=https"
+            return "transport=certificate needs client_cert, client_key and scheme=https"
     elif options.transport != "kerberos" and not (options.user and options.password):
-        problem = f"transport={options.transport} needs user and password"
+        return f"transport={options.transport} needs user and password"
     elif (
         options.transport == "basic"
         and options.scheme == "http"
         and options.message_encryption != "never"
     ):
-        problem = (
+        return (
             "transport=basic over http would send the password readable; use scheme=https or "
             "another transport (or set message_encryption=never to allow it)"
         )
-    if problem:
-        raise InvalidInput(f"The connection to {options.host} cannot be made: {problem}.")
+    return ""
 
 
 def merged(explicit: Mapping[str, Any], inherited: Mapping[str, Any]) -> dict[str, Any]:
@@ -266,8 +299,13 @@ def _numbered(values: dict[str, Any]) -> dict[str, Any]:
     """Inventory variables are often text; ports and times are numbers here."""
     for name in ("port", "connect_timeout"):
         if values[name] is not None:
-            try:
-                values[name] = int(values[name])
-            except (TypeError, ValueError):
-                raise InvalidInput(f"The inventory's {name} is no number.") from None
+            values[name] = number(values[name], name)
     return values
+
+
+def number(value: object, name: str) -> int:
+    """Return a number that an inventory may hold as text."""
+    try:
+        return int(str(value))
+    except ValueError:
+        raise InvalidInput(f"The inventory's {name} is no number.") from None

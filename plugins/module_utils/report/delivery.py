@@ -3,55 +3,26 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a run of the role did, or an audit found, on all hosts: text for a person. Pure.
 
-Input are the results of the tasks: of mx_pairs once, of imc_delivery and delivery_test for each
-host. Nothing is concluded that they do not say.
+Input are the results of the tasks: of mx_pairs once, of imc_delivery or transport_delivery, and
+delivery_test, for each host. Nothing is concluded that they do not say.
 
 This file is private to the collection postmaster.exchange.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
-from ..imc.desired import GONE_STATUSES, UNKNOWN_STATUSES
-from .text import columns, count, failure_text, listed, reason, words, wrapped
+from .hosts import host_lines
+from .outcome import HostOutcome, changed_domains, switch_changed
+from .text import columns, count, failure_text, listed, words, wrapped
 
 #: Domains shown one by one; of more, only those that are not simply all right.
 MOST_DOMAINS = 20
-
-
-class Standing(StrEnum):
-    """How a domain stands on a host after the run."""
-
-    CHANGED = "changed"
-    IN_PLACE = "in place"
-    GONE = "gone"
-    UNKNOWN = "unknown"
-    BY_HAND = "by hand"
-
-
-@dataclass(frozen=True, slots=True)
-class HostOutcome:
-    """What the tasks of one host returned; None for a task that did not run."""
-
-    name: str
-    domains: Sequence[str]
-    enforced: Mapping[str, Any] | None = None
-    tested: Mapping[str, Any] | None = None
-
-    @property
-    def failure(self) -> str:
-        """Why nothing is known of this host, or nothing."""
-        return reason(self.name, self.enforced)
-
-    @property
-    def skipped(self) -> bool:
-        """Whether there was nothing to do here, as an option says."""
-        return bool(self.enforced and self.enforced.get("skipped"))
+#: Warnings of mx_pairs about protections that mail to a bare address goes without.
+_DEFEATED = frozenset({"tlsa", "mta_sts"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,68 +50,16 @@ def report(
         for host in hosts
         if (found := list(_problems(host, statuses, audit=audit, fail_on=frozenset(fail_on))))
     }
-    lines = [*_domain_lines(resolved), "", *_host_lines(hosts, statuses, audit=audit)]
+    lines = [*_domain_lines(resolved), "", *host_lines(hosts, statuses, audit=audit)]
+    if known := list(_worth_knowing(resolved, hosts)):
+        lines += ["", "To know"]
+        for text in known:
+            lines += wrapped(f"  {text}")
     if problems:
         lines += ["", "To look at"]
         for host, text in problems.items():
             lines += wrapped(f"  {host}: {text}")
     return Report(lines, problems)
-
-
-def changed_domains(enforced: Mapping[str, Any]) -> list[str]:
-    """Return the domains whose rows a result of imc_delivery changes, in the table's order."""
-    table = enforced.get("routes") or {}
-    before, after = _rows(table.get("before", ())), _rows(table.get("after", ()))
-    return [name for name in {**before, **after} if before.get(name) != after.get(name)]
-
-
-def switch_changed(enforced: Mapping[str, Any]) -> bool:
-    """Whether a result of imc_delivery changes the registry value."""
-    registry = enforced.get("registry") or {}
-    return bool(registry.get("before") != registry.get("after"))
-
-
-def worth_testing(enforced: Mapping[str, Any], pinned: Collection[str]) -> set[str]:
-    """Return those of the domains that are pinned whose way out of the host is a new one.
-
-    The registry value changes how the host finds every domain, and so the restart after it.
-    """
-    if enforced.get("worksheet"):
-        return set()  # the rows are not there yet
-    if switch_changed(enforced):
-        return set(pinned)
-    return set(pinned).intersection(changed_domains(enforced))
-
-
-def _rows(rows: Sequence[Mapping[str, str]]) -> dict[str, list[tuple[str, str]]]:
-    """Return where each domain leads, in order, by its name in lower case."""
-    table: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for row in rows:
-        if "domain" in row:
-            table[row["domain"].lower()].append((row["address"].lower(), row["flag"]))
-    return dict(table)
-
-
-def _standings(host: HostOutcome, statuses: Mapping[str, str]) -> Counter[Standing]:
-    enforced = host.enforced or {}
-    changed = set(changed_domains(enforced))
-    by_hand = {row["domain"] for row in enforced.get("worksheet") or ()}
-    standings: Counter[Standing] = Counter()
-    for domain in host.domains:
-        status = statuses.get(domain, "")
-        if status in UNKNOWN_STATUSES:
-            standings[Standing.UNKNOWN] += 1
-        elif domain in by_hand:
-            standings[Standing.BY_HAND] += 1
-        elif domain in changed:
-            standings[Standing.CHANGED] += 1
-        elif status in GONE_STATUSES:
-            standings[Standing.GONE] += 1
-        else:
-            standings[Standing.IN_PLACE] += 1
-    others = changed.difference(host.domains)
-    standings[Standing.CHANGED] += len(others)
-    return +standings
 
 
 def _domain_lines(resolved: Mapping[str, Any]) -> Iterator[str]:
@@ -173,61 +92,35 @@ def _leads_to(domain: Mapping[str, Any]) -> str:
     return f"{told} ({failure_text(failures[0])})" if failures else told
 
 
-def _host_lines(
-    hosts: Sequence[HostOutcome], statuses: Mapping[str, str], *, audit: bool
+def _worth_knowing(resolved: Mapping[str, Any], hosts: Sequence[HostOutcome]) -> Iterator[str]:
+    """Say what DNS tells of domains besides where their mail goes, as far as it concerns a host."""
+    pinned = {name for host in hosts if host.transport for name in host.domains}
+    for domain in resolved["domains"]:
+        for note in domain.get("warnings") or ():
+            if note["code"] in _DEFEATED and domain["domain"] in pinned:
+                yield f"{domain['domain']}: {note['message']}."
+    for suffix in dict.fromkeys(suffix for host in hosts for suffix in host.appends):
+        yield from _astray(suffix, resolved, [host for host in hosts if suffix in host.appends])
+
+
+def _astray(
+    suffix: str, resolved: Mapping[str, Any], hosts: Sequence[HostOutcome]
 ) -> Iterator[str]:
-    yield count(len(hosts), "host")
-    heading = ("host", "routes", "search list", "service", "test messages")
-    width = len(heading) - (1 if audit else 0)
-    rows = [_host_row(host, statuses, audit=audit) for host in hosts]
-    yield from columns([row[:width] for row in (heading, *rows)])
-
-
-def _host_row(
-    host: HostOutcome, statuses: Mapping[str, str], *, audit: bool
-) -> tuple[str, str, str, str, str]:
-    if host.failure:
-        return host.name, "failed", "", "", ""
-    if host.skipped or host.enforced is None:
-        return host.name, "no such service here", "", "", ""
-    found = _standings(host, statuses)
-    change = "to change" if audit else str(Standing.CHANGED)
-    routes = ", ".join(
-        f"{found[one]} {change if one is Standing.CHANGED else one}"
-        for one in Standing
-        if found[one]
-    )
-    switched = switch_changed(host.enforced)
-    return (
-        host.name,
-        routes or "none listed",
-        change if switched else str(Standing.IN_PLACE),
-        _service_cell(host.enforced, audit=audit),
-        _test_cell(host, statuses),
-    )
-
-
-def _service_cell(enforced: Mapping[str, Any], *, audit: bool) -> str:
-    if enforced.get("restarted"):
-        return "to restart" if audit else "restarted"
-    if enforced.get("restart_required"):
-        return "restart needed"
-    state = (enforced.get("service") or {}).get("state", "")
-    return "not touched" if state in {"", "running"} else f"{state}, not touched"
-
-
-def _test_cell(host: HostOutcome, statuses: Mapping[str, str]) -> str:
-    if host.tested is None or host.tested.get("skipped"):
-        return "none"
-    if "results" not in host.tested:
-        return "failed"
-    results = host.tested["results"]
-    verdicts = Counter(words(result["verdict"]) for result in results)
-    pinned = [domain for domain in host.domains if statuses.get(domain) == "ok"]
-    untested = len(worth_testing(host.enforced or {}, pinned)) - len(results)
-    if untested > 0:  # a limit was set
-        verdicts["not tested"] = untested
-    return ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items()) or "none"
+    """Warn of names that DNS knows with a suffix that Windows may append to them (Q150969)."""
+    concerned = {name for host in hosts for name in host.domains}
+    found = {
+        note["name"]: note["answer"]
+        for domain in resolved["domains"]
+        if domain["domain"] in concerned
+        for note in domain.get("warnings") or ()
+        if note["code"] == "search_list_hijack" and note["suffix"] == suffix
+    }
+    if found:
+        yield (
+            f"Windows on {listed(host.name for host in hosts)} may append {suffix} to names, and"
+            f" DNS has answers for {listed(found)} ({listed(dict.fromkeys(found.values()))}): mail"
+            " that is not pinned may be led astray there (Q150969)."
+        )
 
 
 def _problems(
@@ -259,7 +152,8 @@ def _drift(enforced: Mapping[str, Any]) -> str:
         what.append("the search list switch")
     domains = sorted(changed_domains(enforced))
     if domains:
-        what.append(f"the routes of {listed(domains)}")
+        thing = "Send connectors" if "steps" in enforced else "routes"
+        what.append(f"the {thing} of {listed(domains)}")
     return f"enforce would change {' and '.join(what) or 'the state of the service'}"
 
 

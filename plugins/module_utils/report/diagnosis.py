@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..imc.setting import VALUE_NAME
-from .delivery import changed_domains
+from .outcome import changed_domains
 from .text import count, failure_text, listed, reason, words, wrapped
+from .transport_diagnosis import Host, cured_by_pinning, host_lines, is_transport
 
 #: Domains of one host that are explained; of more, how many there are.
 MOST_EXPLAINED = 20
@@ -42,6 +43,8 @@ class Patient:
     @property
     def appends(self) -> bool:
         """Whether the connector appends its search list to names (Q150969)."""
+        if is_transport(self.info):
+            return False  # no such switch there
         resolver = (self.info or {}).get("resolver") or {}
         return not resolver.get("search_list_disabled") or self.misspelled
 
@@ -78,6 +81,11 @@ def _host(
         yield f"{patient.name}: {patient.failure}"
         return
     info, queue = patient.info or {}, patient.queue or {}
+    if is_transport(info):
+        appended = [*patient.suffixes, *(suffix.lower().strip(".") for suffix in suffixes)]
+        host = Host(patient.name, info, queue)
+        yield from host_lines(host, domains, appended, most=MOST_EXPLAINED)
+        return
     version = info.get("version") or "of an unknown version"
     waiting = queue.get("files", 0)
     yield (
@@ -176,6 +184,9 @@ def _advice(patients: Sequence[Patient], domains: Mapping[str, Mapping[str, Any]
 
 def _pinnable(patient: Patient, domains: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """Yield the stuck domains of a host that pinning would lead elsewhere than now."""
+    if is_transport(patient.info):
+        yield from cured_by_pinning(patient.queue or {}, domains)
+        return
     planned = patient.planned or {}
     by_hand = {row["domain"] for row in planned.get("worksheet") or ()}
     changed = by_hand.union(changed_domains(planned))

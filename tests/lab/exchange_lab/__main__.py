@@ -86,6 +86,9 @@ def _invitation(lab: Lab, file: Path) -> str:
         waiting = len(machine.imc.queue)
         version = machine.spec.version.label
         lines.append(f"  {name:<10} Exchange {version}, {waiting} messages await delivery")
+    for name, server in lab.servers.items():
+        waiting = sum(len(queue.waiting) for queue in server.queues)
+        lines.append(f"  {name:<10} Exchange {server.label}, {waiting} messages await delivery")
     lines += ["", f"Inventory: {file}", "", "Try, in another window:"]
     for playbook in ("diagnose", "audit", "enforce"):
         lines.append(

@@ -78,6 +78,7 @@ class Controller:
             "NO_PROXY": "127.0.0.1,localhost",
             "PATH": f"{_BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             "PWD": str(self.folder),
+            "XDG_CACHE_HOME": str(self.folder / ".cache"),
             **self.more,
         }
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A whole lab in one process: DNS, far mail servers, Exchange hosts and their WinRM listeners."""
+"""A whole lab in one process: DNS, far mail servers, Exchange hosts and how they are reached."""
 
 from __future__ import annotations
 
@@ -25,8 +25,10 @@ from .mail.network import Endpoint, Network
 from .mail.smtp_loop import LoopThread
 from .mail.smtp_sink import SinkFarm
 from .manager import REMOTE, Manager
+from .org.lab import OrganisationLab
 from .scenario import HostSpec, Scenario
 from .scenario_default import DEFAULT
+from .servers import Server, start_organisation, windows_of
 from .windows.host import Completed, LabHost
 from .windows.services import RUNNING, STOPPED
 from .windows.winrm_server import WinRMServer
@@ -109,7 +111,10 @@ class Machine:
             "mx_delivery_target_imccopy": rf"{REMOTE} \\{self.spec.name} {self.spec.imccopy}",
         }
         return inventory.Machine(
-            self.spec.name, self.winrm.port, self.imc.port, more if self.spec.behind else {}
+            self.spec.name,
+            self.winrm.port,
+            self.imc.port,
+            more=more if self.spec.behind else {},
         )
 
     def close(self) -> None:
@@ -121,8 +126,9 @@ class Machine:
 class Lab:
     """Starts with ``with``; everything it made is gone afterwards, but for a folder it was given.
 
-    Attributes: ``network``, ``dns``, ``sinks`` (by address), ``winrm``, ``managers`` and
-    ``machines`` (by name; a lab can be indexed by its machines' names).
+    Attributes: ``network``, ``dns``, ``sinks`` (by address), ``winrm``, ``managers``, ``machines``
+    (hosts with the connector, by name; a lab can be indexed by these), ``servers`` (of the
+    organisation, by name) and ``organisation``, which is None in a lab without one.
     """
 
     def __init__(self, scenario: Scenario = DEFAULT, folder: Path | None = None) -> None:
@@ -146,6 +152,8 @@ class Lab:
             self.dns = stack.enter_context(DnsServer({**_ROOT_ZONE, **self.scenario.zones}))
             for name in self.scenario.failing:
                 self.dns.set_fault(name, "*", Fault.SERVFAIL)
+            for name in self.scenario.ignoring_aaaa:
+                self.dns.set_fault(name, "AAAA", Fault.TIMEOUT)
             names = NameService(self.dns.address, self.dns.port)
             self.surroundings = Surroundings(self.network, names, loops)
             self.winrm = stack.enter_context(WinRMServer())
@@ -155,6 +163,7 @@ class Lab:
                 self._add_manager(name, stack)
             for spec in self.scenario.hosts:
                 self._add(spec, stack)
+            self.organisation = self._start_organisation(stack)
             self._ending = stack.pop_all()
 
     def _add_manager(self, name: str, stack: contextlib.ExitStack) -> None:
@@ -171,6 +180,21 @@ class Lab:
             manager.host.connect(machine.host)
         machine.start()
         self.machines[spec.name] = machine
+
+    def _start_organisation(self, stack: contextlib.ExitStack) -> OrganisationLab | None:
+        self.servers: dict[str, Server] = {}
+        spec = self.scenario.organisation
+        if spec is None:
+            return None
+        organisation = start_organisation(self.scenario, spec, self.surroundings)
+        stack.callback(organisation.close)
+        for one in spec.servers:
+            host = windows_of(one, self.scenario, self.folder / "hosts" / one.name)
+            stack.callback(host.close)
+            self.servers[one.name] = Server(one, host, self.winrm, organisation)
+        for server in self.servers.values():
+            server.send_letters()
+        return organisation
 
     def _prepare_folder(self, stack: contextlib.ExitStack) -> Path:
         if self._given is None:
@@ -195,8 +219,11 @@ class Lab:
 
     def write_inventory(self, file: Path | None = None) -> Path:
         """Write the Ansible inventory of this lab and return its path."""
+        organisation = self.scenario.organisation
         facts = inventory.Facts(
             machines=tuple(machine.facts() for machine in self.machines.values()),
+            servers=tuple(server.facts() for server in self.servers.values()),
+            server_domains=organisation.domains if organisation else (),
             user=self.scenario.user,
             password=self.scenario.password,
             domains=self.scenario.domains,

@@ -12,6 +12,7 @@ from .mail.imc_install import IMCCOPY
 from .mail.imc_listener import Submission
 from .mail.imc_model import V55, Assumptions, Version
 from .mail.smtp_sink import Temper
+from .org.versions import Family
 from .windows.winrm_server import Settings
 
 
@@ -63,19 +64,45 @@ class HostSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerSpec:
+    """A server of the organisation; ``letters`` are sent through it when the lab starts."""
+
+    name: str
+    family: Family
+    letters: tuple[Letter, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OrganisationSpec:
+    """An organisation of Exchange 2010 and later, with one connector for the whole internet.
+
+    ``domains`` are those its hosts treat. ``replication_delay`` is what a domain controller needs
+    to hear of a change, in seconds; ``time_scale`` multiplies the intervals of its queues.
+    """
+
+    servers: tuple[ServerSpec, ...]
+    domains: tuple[str, ...] = ()
+    replication_delay: float = 0.0
+    time_scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Scenario:
     """A whole lab.
 
     ``zones`` maps origins to master file text (RFC 1035 section 5); names in none of them do not
-    exist. ``failing`` names the domains for which DNS answers SERVFAIL. ``domains`` are those to be
-    treated, in the inventory's order. ``managers`` are hosts that reach all others. ``user`` and
-    ``password`` log in to every host. ``time_scale`` multiplies the waits of Windows and its tools.
+    exist. ``failing`` names the domains for which DNS answers SERVFAIL, ``ignoring_aaaa`` the names
+    whose AAAA questions get no answer (KB972744). ``domains`` are those to be treated, in the
+    inventory's order. ``managers`` are hosts that reach all others. ``user`` and ``password`` log
+    in to every host. ``time_scale`` multiplies the waits of Windows and its tools.
     """
 
-    hosts: tuple[HostSpec, ...]
+    hosts: tuple[HostSpec, ...] = ()
+    organisation: OrganisationSpec | None = None
     zones: Mapping[str, str] = field(default_factory=dict)
     sinks: tuple[SinkSpec, ...] = ()
     failing: tuple[str, ...] = ()
+    ignoring_aaaa: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
     managers: tuple[str, ...] = ()
     local_domain: str = "hq.example"

@@ -1,12 +1,13 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lab as it comes up by default: three Exchange hosts and a small internet around them."""
+"""The lab as it comes up by default: Exchange hosts old and new, a small internet."""
 
 from __future__ import annotations
 
 from .mail.imc_model import V50, V55
 from .mail.smtp_sink import Temper
+from .org.versions import Family
 from .scenario import (
     LOCAL_SINKS,
     LOCAL_ZONE,
@@ -14,7 +15,9 @@ from .scenario import (
     NESTLE_SINKS,
     HostSpec,
     Letter,
+    OrganisationSpec,
     Scenario,
+    ServerSpec,
     SinkSpec,
 )
 
@@ -38,6 +41,9 @@ _TREATED_ROWS = (
     "AOL.COM;198.51.100.14;0",
     "SISTER.EXAMPLE;198.51.100.12;0",
 )
+
+_CONTOSO = "@ MX 10 mx1\n@ MX 20 mx2\nmx1 A 192.0.2.41\nmx2 A 192.0.2.42\n"
+"""Its name servers ignore questions for AAAA: to Exchange 2010 and later that is a failed query."""
 
 _OTHER_SECTION = "[Domain]\nDomainInformation=+\n+Default,ISO-8859-1,ISO-8859-1,800,76,0,0,0\n"
 
@@ -73,10 +79,24 @@ DEFAULT = Scenario(
             rows=(_FOREIGN_ROW, *_TREATED_ROWS),
         ),
     ),
+    # Two servers of one organisation. Microsoft's workaround for "451 4.4.0 DNS query failed" is
+    # what the old hosts need, too: the addresses of the MX, pinned.
+    organisation=OrganisationSpec(
+        servers=(
+            ServerSpec(
+                "ex19-a",
+                Family.E2019,
+                letters=(Letter("sales@hq.example", "buyer@contoso.example", "Offer 2024-0311"),),
+            ),
+            ServerSpec("exse-b", Family.SE),
+        ),
+        domains=("contoso.example", "nestle.com"),
+    ),
     zones={
         "hq.example": LOCAL_ZONE,
         "nestle.com": NESTLE,
         "aol.com": _AOL,
+        "contoso.example": _CONTOSO,
         "sister.example": "@ MX 10 mailin-02.mx.aol.com.\n",
         "nomail.example": "@ MX 0 .\n",
         "dead.example": "@ MX 10 mx\nmx A 192.0.2.99\n",
@@ -89,11 +109,14 @@ DEFAULT = Scenario(
         SinkSpec("198.51.100.12", "mailin-02.mx.aol.com"),
         SinkSpec("198.51.100.13", "mailin-03.mx.aol.com"),
         SinkSpec("198.51.100.14", "mailin-04.mx.aol.com"),
+        SinkSpec("192.0.2.41", "mx1.contoso.example"),
+        SinkSpec("192.0.2.42", "mx2.contoso.example"),
         SinkSpec("10.1.2.3", "mail.partner.corp"),
         SinkSpec("192.0.2.99", "mx.dead.example", Temper.REFUSE),
         SinkSpec("192.0.2.98", "mx.flaky.example"),
     ),
     failing=("flaky.example",),
+    ignoring_aaaa=("contoso.example", "mx1.contoso.example", "mx2.contoso.example"),
     domains=("nestle.com", "aol.com", "sister.example"),
 )
 

@@ -131,8 +131,10 @@ class Authenticator:
 
     @staticmethod
     def _default_acceptor(token: bytes) -> spnego.ContextProxy:
-        protocol = "ntlm" if token.startswith(b"NTLMSSP\0") else "negotiate"
-        return spnego.server(protocol=protocol)
+        if token.startswith(b"NTLMSSP\0"):
+            return spnego.server(protocol="ntlm", options=spnego.NegotiateOptions.use_ntlm)
+        # The library's own SPNEGO around NTLM, whether or not a Kerberos library is installed.
+        return spnego.server(protocol="negotiate", options=spnego.NegotiateOptions.use_negotiate)
 
     # -- messages ----------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ from .winrm_auth import ENCRYPTED_TYPE, BadSignatureError, LoginRefusedError
 from .wsman import NotSoapError, SoapFault
 
 if TYPE_CHECKING:
-    from .winrm_server import Listener
+    from .winrm_listener import HttpListener
 
 _SOAP = "application/soap+xml;charset=UTF-8"
 _CERTIFICATE = "http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/https/mutual"
@@ -41,7 +41,7 @@ class HttpServer(ThreadingHTTPServer):
     block_on_close = True
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], listener: Listener) -> None:
+    def __init__(self, address: tuple[str, int], listener: HttpListener) -> None:
         self.listener = listener
         self._open: set[socket.socket] = set()
         self._to_reset: set[socket.socket] = set()
@@ -113,6 +113,10 @@ class HttpServer(ThreadingHTTPServer):
         self.server_close()
 
 
+class CutConnection(Exception):  # noqa: N818 - an order, not a defect
+    """Raised by what carries out a request: let the connection end with a TCP reset."""
+
+
 class _Cut(Exception):  # noqa: N818 - what happens to the connection
     """The connection ends without a further answer."""
 
@@ -154,7 +158,7 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(length)) if length.isdigit() else b""
         self.listener.traffic.count(received=len(self.requestline) + len(body))
         try:
-            if self.path.partition("?")[0].rstrip("/").lower() != "/wsman":
+            if self.path.partition("?")[0].rstrip("/").lower() != self.listener.path.lower():
                 self._answer(404)
             elif len(body) > _MAX_BODY:
                 self._answer(413)
@@ -258,9 +262,12 @@ class Handler(BaseHTTPRequestHandler):
         delegated = self._authenticator.delegated or self.listener.settings.delegates
         user = self._authenticator.user or ""
         try:
-            return 200, self.listener.shells.handle(request, user, delegated=delegated)
+            return 200, self.listener.handle(request, user, delegated=delegated)
         except SoapFault as problem:
             return 500, wsman.fault(request, problem)
+        except CutConnection:
+            self.server.reset()
+            raise _Cut from None
 
     # -- faults ------------------------------------------------------------------------------
 

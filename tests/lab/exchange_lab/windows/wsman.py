@@ -115,7 +115,8 @@ def parse(data: bytes) -> Request:
     )
 
 
-def _envelope(action: str, relates_to: str, body: str) -> bytes:
+def envelope(action: str, relates_to: str, body: str) -> bytes:
+    """Return an answer around the XML of a body."""
     spaces = " ".join(f'xmlns:{prefix}="{uri}"' for prefix, uri in NAMESPACES.items())
     return (
         f'<s:Envelope xml:lang="en-US" {spaces}><s:Header><a:Action>{action}</a:Action>'
@@ -136,7 +137,7 @@ def fault(request: Request | None, problem: SoapFault) -> bytes:
         f'Code="{problem.code}" Machine="127.0.0.1"><f:Message>{text} </f:Message>'
         f"</f:WSManFault></s:Detail></s:Fault>"
     )
-    return _envelope(_FAULT_ACTION, request.message_id if request else "", body)
+    return envelope(_FAULT_ACTION, request.message_id if request else "", body)
 
 
 def created(request: Request, shell_id: str, owner: str) -> bytes:
@@ -151,13 +152,13 @@ def created(request: Request, shell_id: str, owner: str) -> bytes:
         f"<rsp:InputStreams>stdin</rsp:InputStreams><rsp:OutputStreams>stdout stderr"
         f"</rsp:OutputStreams></rsp:Shell>"
     )
-    return _envelope(f"{NAMESPACES['x']}/CreateResponse", request.message_id, body)
+    return envelope(f"{NAMESPACES['x']}/CreateResponse", request.message_id, body)
 
 
 def command_started(request: Request, command_id: str) -> bytes:
     """Return the answer to Command."""
     body = f"<rsp:CommandResponse><rsp:CommandId>{command_id}</rsp:CommandId></rsp:CommandResponse>"
-    return _envelope(f"{SHELL}/CommandResponse", request.message_id, body)
+    return envelope(f"{SHELL}/CommandResponse", request.message_id, body)
 
 
 def received(
@@ -182,12 +183,12 @@ def received(
             f"<rsp:ExitCode>{exit_code}</rsp:ExitCode></rsp:CommandState>"
         )
     body = f"<rsp:ReceiveResponse>{streams}{state}</rsp:ReceiveResponse>"
-    return _envelope(f"{SHELL}/ReceiveResponse", request.message_id, body)
+    return envelope(f"{SHELL}/ReceiveResponse", request.message_id, body)
 
 
 def done(request: Request) -> bytes:
     """Return the answer to Send, Signal or Delete."""
     if request.verb == "Delete":
-        return _envelope(f"{NAMESPACES['x']}/DeleteResponse", request.message_id, "")
+        return envelope(f"{NAMESPACES['x']}/DeleteResponse", request.message_id, "")
     body = f"<rsp:{request.verb}Response/>"
-    return _envelope(f"{SHELL}/{request.verb}Response", request.message_id, body)
+    return envelope(f"{SHELL}/{request.verb}Response", request.message_id, body)

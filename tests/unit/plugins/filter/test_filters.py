@@ -37,6 +37,21 @@ def test_routes_for_understands_every_spelling_of_a_name() -> None:
     assert pick(routes, []) == []
 
 
+def test_routes_for_keeps_the_addresses_of_the_families_asked_for() -> None:
+    both = {"domain": "a.example", "status": "ok", "addresses": ["192.0.2.1", "2001:db8::1"]}
+    new = {"domain": "b.example", "status": "ok", "addresses": ["2001:db8::2"]}
+    gone = {"domain": "c.example", "status": "null_mx", "addresses": []}
+    names = ["a.example", "b.example", "c.example"]
+    assert routes_for.routes_for([both, new, gone], names, families=["ipv4"]) == [
+        {**both, "addresses": ["192.0.2.1"]},
+        {**new, "addresses": [], "status": "no_address"},
+        gone,
+    ]
+    assert routes_for.routes_for([both, new, gone], names) == [both, new, gone]
+    with pytest.raises(AnsibleFilterError, match="ipv5"):
+        routes_for.routes_for([], [], families=["ipv5"])
+
+
 def test_routes_for_refuses_what_is_no_domain() -> None:
     with pytest.raises(AnsibleFilterError, match="e-mail address"):
         routes_for.routes_for([], ["a@nestle.com"])
@@ -59,6 +74,8 @@ ROUTES = [
         ("changed", {"routes": {"before": [], "after": []}}, []),
         ("changed", {"registry": {"before": None, "after": SWITCH}}, ["nestle.com", AOL]),
         ("changed", {"routes": PINNED, "worksheet": [{"domain": "aol.com"}]}, []),
+        ("changed", {"steps": [{"domain": "aol.com"}]}, [AOL]),
+        ("changed", {"steps": []}, []),
         ("changed", {"skipped": True}, []),
         ("all", {"routes": {"before": [], "after": []}}, ["nestle.com", AOL]),
         ("all", {"skipped": True}, []),
@@ -98,6 +115,32 @@ def test_delivery_report_reads_what_the_role_registered() -> None:
     assert made["problems"] == {"a": "nestle.com left as it is (loop)", "b": "was not looked at"}
     assert "  a     1 unknown  in place     not touched  none" in made["lines"]
     assert not any("later" in line for line in made["lines"])
+
+
+def test_delivery_report_tells_by_the_family_whose_result_counts() -> None:
+    resolved = {
+        "domains": [{"domain": "nestle.com", "status": "ok", "pairs": []}],
+        "stats": {"questions": 1, "seconds": 0.0},
+    }
+    skipped = {"changed": False, "skipped": True}
+    done = {
+        "changed": False,
+        "organisation": {"name": "HQ", "forest": "hq.example"},
+        "connectors": {"before": [], "after": []},
+        "steps": [],
+    }
+    variables: dict[str, dict[str, Any]] = {
+        "new": {
+            "_mx_delivery_info": skipped,
+            "_mx_delivery_asked": {"domains": ["nestle.com"], "family": "transport"},
+            "_mx_delivery_enforced": skipped,
+            "_mx_delivery_connectors": done,
+        },
+        "unseen": {"_mx_delivery_info": {"unreachable": True, "msg": "unseen: no answer."}},
+    }
+    made = delivery_report.delivery_report(resolved, variables, list(variables))
+    assert made["problems"] == {"unseen": "no answer."}
+    assert "  new   1 in place  none" in made["lines"]
 
 
 def test_delivery_diagnosis_reads_what_the_role_registered() -> None:

@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from ansible_collections.postmaster.exchange.plugins.module_utils.errors import ExchangeError
-from ansible_collections.postmaster.exchange.plugins.module_utils.imc.backup import (
+from ansible_collections.postmaster.exchange.plugins.module_utils.backups import (
     discard,
     find,
     make_folder,
-    write,
 )
+from ansible_collections.postmaster.exchange.plugins.module_utils.errors import ExchangeError
+from ansible_collections.postmaster.exchange.plugins.module_utils.imc.backup import write
 
 NOW = datetime(2026, 11, 23, 11, 45, tzinfo=UTC)
 

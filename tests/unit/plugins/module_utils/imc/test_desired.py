@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils.errors import InvalidInput
 from ansible_collections.postmaster.exchange.plugins.module_utils.imc.desired import (
-    Route,
     State,
     parse_routes,
 )
+from ansible_collections.postmaster.exchange.plugins.module_utils.wanted_routes import Route
 
 
 def test_what_mx_pairs_returns_is_taken_as_it_is() -> None:

@@ -9,9 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils.imc.desired import (
-    STATUSES,
     Desired,
-    Route,
     SearchList,
     State,
 )
@@ -36,6 +34,10 @@ from ansible_collections.postmaster.exchange.plugins.module_utils.imc.state impo
     Table,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils.remote.parse import RegistryValue
+from ansible_collections.postmaster.exchange.plugins.module_utils.wanted_routes import (
+    STATUSES,
+    Route,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from imc_fake_host import table

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from ansible_collections.postmaster.exchange.plugins.module_utils.imc.desired import (
     Desired,
-    Route,
     SearchList,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils.imc.plan import (
@@ -27,6 +26,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils.imc.state impo
     ServiceState,
     Table,
 )
+from ansible_collections.postmaster.exchange.plugins.module_utils.wanted_routes import Route
 from imc_fake_host import table
 
 CONTENT = table(

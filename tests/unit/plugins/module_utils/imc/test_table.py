@@ -6,16 +6,15 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.postmaster.exchange.plugins.module_utils.imc.desired import (
+from ansible_collections.postmaster.exchange.plugins.module_utils.imc.desired import Desired, State
+from ansible_collections.postmaster.exchange.plugins.module_utils.imc.routes import Line, Row
+from ansible_collections.postmaster.exchange.plugins.module_utils.imc.table import edit
+from ansible_collections.postmaster.exchange.plugins.module_utils.wanted_routes import (
     GONE_STATUSES,
     STATUSES,
     UNKNOWN_STATUSES,
-    Desired,
     Route,
-    State,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils.imc.routes import Line, Row
-from ansible_collections.postmaster.exchange.plugins.module_utils.imc.table import edit
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils.report.delivery import (
     MOST_DOMAINS,
+    report,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils.report.outcome import (
     HostOutcome,
     changed_domains,
-    report,
 )
 
 SWITCH = {"name": "DisableResolverSearchList", "type": "REG_DWORD", "data": 1}

@@ -1,0 +1,20 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run transport_delivery in the worker process, at the endpoint that the inventory leads to."""
+
+from __future__ import annotations
+
+from ..module_utils.remote.psrp import connect
+from ..module_utils.transport.module import run
+from ..module_utils.transport.spec import ARGUMENT_SPEC
+from ..plugin_utils._action import EngineAction
+
+
+class ActionModule(EngineAction):
+    """The action plugin of postmaster.exchange.transport_delivery."""
+
+    argument_spec = ARGUMENT_SPEC
+    engine = staticmethod(run)
+    needs_session = False
+    connects = staticmethod(connect)

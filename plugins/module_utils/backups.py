@@ -1,0 +1,159 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Backups on the controller: ``BACKUP_DIR/NAME/STAMP/backup.json``, with other files beside it.
+
+``NAME`` is the host, or the organisation, that the backup is of. Backups are complete on the disk
+before the first change there. They hold no secret, and are readable by their owner only.
+
+This file is private to the collection postmaster.exchange.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from .errors import ExchangeError
+
+FACTS_FILE = "backup.json"
+
+_STAMP_FORMAT = "%Y-%m-%dT%H%M%SZ"
+_STAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d{6}Z)(?:-(\d{1,3}))?\Z")
+_MOST_IN_A_SECOND = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """The folder of one backup; ``stamp`` is its name here and on the host."""
+
+    path: Path
+
+    @property
+    def stamp(self) -> str:
+        """When the backup was taken, as its name."""
+        return self.path.name
+
+
+def make_folder(base: Path, host: str, now: datetime) -> Folder:
+    """Make a new empty folder for a backup of ``host``; ``now`` is in UTC."""
+    parent = base / _folder_name(host)
+    name = now.strftime(_STAMP_FORMAT)
+    try:
+        _make_parents(parent)
+        for number in range(1, _MOST_IN_A_SECOND):
+            path = parent / (name if number == 1 else f"{name}-{number}")
+            with contextlib.suppress(FileExistsError):
+                path.mkdir(mode=0o700)
+                return Folder(path)
+    except OSError as error:
+        raise _not_written(parent, host, error) from error
+    raise ExchangeError(f"{host}: {parent} holds {_MOST_IN_A_SECOND} backups of this second.")
+
+
+def _folder_name(host: str) -> str:
+    """Return the name of a host as the name of a folder, never one that leads elsewhere."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", host).lstrip(".") or "_"
+
+
+def _make_parents(path: Path) -> None:
+    """Make a folder and those above it, each for its owner only."""
+    if path.is_dir():
+        return
+    _make_parents(path.parent)
+    path.mkdir(mode=0o700, exist_ok=True)
+
+
+def _not_written(path: Path, host: str, error: OSError) -> ExchangeError:
+    return ExchangeError(
+        f"{host}: the backup cannot be written to {path} ({error.strerror}).",
+        hint="Free space there, or choose another folder with backup_dir.",
+    )
+
+
+def write(
+    folder: Folder, host: str, facts: Mapping[str, object], files: Mapping[str, bytes]
+) -> None:
+    """Write a backup so that it is on the disk when this returns; the facts last.
+
+    A folder without its facts is no backup. On failure nothing of the folder is left.
+    """
+    content = (json.dumps(facts, indent=2, sort_keys=True) + "\n").encode()
+    try:
+        for name, data in {**files, FACTS_FILE: content}.items():
+            _write_file(folder.path / name, data)
+        _sync(folder.path)
+        _sync(folder.path.parent)
+    except OSError as error:
+        discard(folder)
+        raise _not_written(folder.path, host, error) from error
+
+
+def _write_file(path: Path, content: bytes) -> None:
+    partial = path.with_name(path.name + ".partial")
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def discard(folder: Folder) -> None:
+    """Remove a backup that nothing needs, since nothing was changed after it; never raises."""
+    with contextlib.suppress(OSError):
+        for path in folder.path.iterdir():
+            path.unlink()
+        folder.path.rmdir()
+
+
+def find(
+    path: Path,
+    host: str,
+    *,
+    counts: Callable[[Path], bool] = Path.is_dir,
+    kind: str = "this host",
+) -> Path:
+    """Return the folder of the backup that ``path`` means.
+
+    ``path`` is such a folder (the folder of the host may be left out), its backup.json, a host's
+    folder, or the folder of all hosts; of several backups the newest is meant that ``counts``.
+    ``kind`` is what messages call what the backup is of. Raises ExchangeError when there is none.
+    """
+    if path.name == FACTS_FILE:
+        path = path.parent
+    for folder in (path, path.parent / _folder_name(host) / path.name):
+        if (folder / FACTS_FILE).is_file():
+            return folder
+    for folder in (path / _folder_name(host), path):
+        if stamps := [name for name in _stamps_in(folder) if counts(folder / name)]:
+            return folder / stamps[-1]
+    raise ExchangeError(
+        f"{host}: there is no backup of {kind} in {path}.",
+        hint=f"Name a folder that holds {FACTS_FILE}, or one that holds such folders.",
+        details={"no_backup": True},
+    )
+
+
+def _stamps_in(folder: Path) -> list[str]:
+    """Return the names of complete backups, the oldest first."""
+    try:
+        names = [match for match in map(_STAMP.match, os.listdir(folder)) if match]  # noqa: PTH208
+    except OSError:
+        return []
+    names.sort(key=lambda match: (match[1], int(match[2] or 1)))
+    return [match[0] for match in names if (folder / match[0] / FACTS_FILE).is_file()]

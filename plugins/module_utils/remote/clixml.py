@@ -1,0 +1,138 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Objects as PowerShell remoting writes them (MS-PSRP 2.2.5), read as plain Python values. Pure.
+
+Text from a host is data: it is unescaped and never interpreted. What is no such object raises
+``NotAnObject``, for half an object must not pass for one.
+
+This file is private to the collection postmaster.exchange.
+"""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+#: How deep objects within objects are followed; deeper ones are shown by their text.
+MAX_DEPTH = 8
+
+_ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
+_TEXTS = frozenset(
+    {"S", "ToString", "URI", "XD", "SBK", "DT", "TS", "D", "G", "Version", "BA", "PR"}
+)
+_NUMBERS = frozenset({"By", "SB", "U16", "I16", "U32", "I32", "U64", "I64"})
+_LISTS = frozenset({"LST", "IE", "STK", "QUE"})
+_PROPERTIES = ("Props", "MS")
+
+
+class NotAnObject(Exception):  # noqa: N818 - never leaves this package
+    """Text that is no serialised object."""
+
+
+def read(text: str) -> Any:
+    """Return a serialised object as dict, list, text, number, boolean or None.
+
+    An object with properties becomes a dict of them, adapted ones and extended ones together. Of
+    an object within another, and of an enumeration, what its ``ToString`` says is returned, as
+    PowerShell would print it; its properties only where that is but the name of its type.
+    """
+    if "<!DOCTYPE" in text:
+        raise NotAnObject("a document type declaration")
+    try:
+        return _Reader().value(ET.fromstring(text), 0)  # noqa: S314 - no DTD, so no entity
+    except (ET.ParseError, ValueError, KeyError) as error:
+        raise NotAnObject(type(error).__name__) from None
+
+
+def unescape(text: str | None) -> str:
+    """Return text with its ``_xHHHH_`` escapes (MS-PSRP 2.2.5.3.2) undone.
+
+    The escapes are of UTF-16 code units; half of a surrogate pair becomes U+FFFD.
+    """
+    raw = _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text or "")
+    return raw.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Reads one document; objects in it may refer to earlier ones, by number."""
+
+    objects: dict[str, ET.Element] = field(default_factory=dict)
+    types: dict[str, str] = field(default_factory=dict)
+
+    def value(self, element: ET.Element, depth: int) -> Any:
+        tag = element.tag
+        if tag == "Ref":
+            element = self.objects[element.attrib["RefId"]]
+            tag = "Obj"
+        if tag == "Obj":
+            return self._object(element, depth)
+        return _primitive(element)
+
+    def _object(self, element: ET.Element, depth: int) -> Any:
+        self.objects[element.get("RefId", "")] = element
+        type_name = self._type_name(element)
+        shown = element.find("ToString")
+        text = None if shown is None else unescape(shown.text)
+        if depth > MAX_DEPTH:
+            return text
+        for child in element:
+            if child.tag in _LISTS:
+                return [self.value(item, depth + 1) for item in child]
+            if child.tag == "DCT":
+                return dict(self._entries(child, depth))
+        wrapped = next((c for c in element if _is_primitive(c) and c.tag != "ToString"), None)
+        if wrapped is not None:
+            return _primitive(wrapped) if text is None or wrapped.tag == "S" else text
+        properties = self._properties(element, depth)
+        says_something = text is not None and text != type_name
+        if properties and (depth == 0 or not says_something):
+            return properties
+        return text if text is not None else properties
+
+    def _type_name(self, element: ET.Element) -> str:
+        """Return the name of an object's own type; the list may be given by number."""
+        names, reference = element.find("TN"), element.find("TNRef")
+        if names is not None:
+            name = unescape(names.findtext("T")).removeprefix("Deserialized.")
+            return self.types.setdefault(names.get("RefId", ""), name)
+        return "" if reference is None else self.types.get(reference.get("RefId", ""), "")
+
+    def _entries(self, dictionary: ET.Element, depth: int) -> Iterator[tuple[str, Any]]:
+        for entry in dictionary.findall("En"):
+            named = {child.get("N"): child for child in entry}
+            yield str(self.value(named["Key"], depth + 1)), self.value(named["Value"], depth + 1)
+
+    def _properties(self, element: ET.Element, depth: int) -> Mapping[str, Any]:
+        return {
+            unescape(child.attrib["N"]): self.value(child, depth + 1)
+            for kind in _PROPERTIES
+            for child in element.findall(f"{kind}/*")
+        }
+
+
+def _is_primitive(element: ET.Element) -> bool:
+    tag = element.tag
+    return tag in _TEXTS or tag in _NUMBERS or tag in {"B", "C", "Db", "Sg", "Nil", "SS"}
+
+
+def _primitive(element: ET.Element) -> Any:
+    tag, text = element.tag, element.text or ""
+    if tag in _TEXTS:
+        return unescape(text)
+    if tag in _NUMBERS:
+        return int(text)
+    match tag:
+        case "B":
+            return text.strip().lower() == "true"
+        case "C":
+            return chr(int(text))
+        case "Db" | "Sg":
+            return float(text)
+        case "Nil" | "SS":  # a secure string is nobody's to read
+            return None
+    raise NotAnObject(f"an element {tag[:20]!r}")

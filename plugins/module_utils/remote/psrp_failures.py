@@ -1,0 +1,255 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Why a runspace at Exchange failed, in one clear sentence; the counterpart of ``failures``. Pure.
+
+The texts are those that pypsrp, pyspnego, the Kerberos library, requests and OpenSSL put into their
+exceptions. They are matched and never shown, since they can hold a URL with a password.
+
+This file is private to the collection postmaster.exchange.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from .endpoint import CONFIGURATION
+from .failures import Cause, clean, first_cause, rule
+
+_KINIT = "Get a ticket with kinit (see klist), or give user as name@REALM and password."
+_NAME = (
+    "Call the host by the full name that its HTTP service principal has (endpoint.host), not by"
+    " its address; see setspn -Q HTTP/FQDN."
+)
+
+# The first that matches counts, so what is special stands before what is general.
+_RULES = (
+    rule(
+        r"requires the Python gssapi|No module named '(?:gssapi|krb5)'|requires the Python .*krb5",
+        "the Python libraries for Kerberos are missing where the task runs",
+        "Install pypsrp[kerberos], or choose auth negotiate, ntlm or basic.",
+        missing_library=True,
+    ),
+    rule(
+        r"requests-credssp is not installed|Cannot use CredSSP",
+        "the Python library for CredSSP is missing where the task runs",
+        "Install pypsrp[credssp], or choose auth kerberos.",
+        missing_library=True,
+    ),
+    rule(
+        r"did not response? with one of the following authentication|"
+        r"incompatible with the specified auth_provider",
+        "this way of authentication is not enabled on the endpoint",
+        "Choose another auth; Get-PowerShellVirtualDirectory shows what is enabled.",
+    ),
+    rule(
+        r"(?i)preauthentication failed|password incorrect|KRB5KDC_ERR_PREAUTH_FAILED"
+        r"|decrypt integrity check failed",
+        "the password is wrong (the Kerberos server says so)",
+        "Check user and password.",
+    ),
+    rule(
+        r"(?i)client.{0,120}not found in kerberos database|KRB5KDC_ERR_C_PRINCIPAL_UNKNOWN"
+        r"|client not found",
+        "the Kerberos server does not know this user",
+        "Give the user as name@REALM, the realm in capitals.",
+    ),
+    rule(
+        r"(?i)server.{0,200}not found in kerberos database|KRB5KDC_ERR_S_PRINCIPAL_UNKNOWN"
+        r"|server not found|wrong principal in request",
+        "Kerberos does not know this host's web service",
+        _NAME,
+    ),
+    rule(
+        r"(?i)ticket expired|KRB5KRB_AP_ERR_TKT_EXPIRED|credentials? (?:have|has) expired",
+        "the Kerberos ticket has expired",
+        _KINIT,
+    ),
+    rule(
+        r"(?i)clock skew too great|KRB5KRB_AP_ERR_SKEW",
+        "the clocks of this machine and of the Kerberos server differ too much",
+        "Set the clocks, by NTP for instance.",
+    ),
+    rule(
+        r"(?i)cannot (?:contact|find|resolve).{0,60}KDC|cannot find kdc|KRB5_KDC_UNREACH"
+        r"|KRB5_REALM_UNKNOWN|cannot determine realm",
+        "no Kerberos server of this realm can be reached",
+        "Check the realm in krb5.conf, DNS, and the firewall (port 88).",
+    ),
+    rule(
+        r"(?i)NoCredentialError|no credentials? (?:cache|were supplied|available)"
+        r"|No Kerberos credentials|credentials cache file.{0,120}not found|KRB5_FCC_NOFILE",
+        "there is no Kerberos ticket, and no password to get one",
+        _KINIT,
+    ),
+    rule(
+        r"AuthenticationError|InvalidCredentialError|LogonDenied",
+        "the login was refused: wrong user or password, or this user may not log in there",
+        "Check user, password and auth; the user has to be RemotePowerShellEnabled.",
+    ),
+    rule(
+        r"Hostname mismatch|IP address mismatch|CertificateError|is not valid for|doesn't match",
+        "the TLS certificate is made out to another name",
+        "Use the name the certificate has, or get a certificate for this name.",
+    ),
+    rule(
+        r"certificate has expired|certificate is not yet valid",
+        "the TLS certificate has expired, or is not valid yet",
+        "Renew the certificate; check the clocks on both sides.",
+    ),
+    rule(
+        r"certificate verify failed|CERTIFICATE_VERIFY_FAILED",
+        "the TLS certificate is not trusted",
+        "Give the certificate of the authority as endpoint.ca_cert.",
+    ),
+    rule(
+        r"suitable TLS CA certificate bundle|NO_CERTIFICATE_OR_CRL_FOUND|X509: *NO_",
+        "the file given as ca_cert is missing or holds no certificate",
+        "Check ca_cert.",
+    ),
+    rule(
+        r"TLS certificate file|TLS key file|KEY_VALUES_MISMATCH|PEM lib",
+        "the client certificate or its key cannot be used",
+        "Check client_cert and client_key.",
+    ),
+    rule(
+        r"WRONG_VERSION_NUMBER|UNKNOWN_PROTOCOL|packet length too long|http_request",
+        "no TLS is spoken on this port",
+        "80 is the usual port for http, 443 for https.",
+    ),
+    rule(
+        r"ProxyError|Cannot connect to proxy|ProxySchemeUnknown|InvalidProxyURL",
+        "the proxy could not be used",
+        "Check the proxy of the endpoint and the variables http_proxy and no_proxy.",
+    ),
+    rule(r"SSLError|SSLEOFError|SSLZeroReturn", "the TLS handshake failed"),
+    rule(
+        r"NameResolutionError|Failed to resolve|getaddrinfo|gaierror|Name or service not known",
+        "DNS does not know this name",
+        "Check the name of the host, or set endpoint.host.",
+    ),
+    rule(
+        r"ConnectionRefused|Connection refused|Errno 111\b|Errno 61\b",
+        "the connection was refused: nothing listens on this port",
+        "Check endpoint.port and endpoint.scheme, and that IIS runs on the host.",
+    ),
+    rule(
+        r"No route to host|Network is unreachable|Host is down",
+        "there is no route to the host",
+        "Check the address and the network.",
+    ),
+    rule(
+        r"ConnectTimeout|[Cc]onnect timeout|Connection timed out|connection attempt timed out",
+        "the host did not answer in time when the connection was opened",
+        "Check the address and the firewall, or raise endpoint.connect_timeout.",
+    ),
+    rule(
+        r"later than the deadline|ReadTimeout|[Rr]ead timed out|TimeoutError|timed out"
+        r"|slower than the read timeout",
+        "the host took the connection but did not answer in time",
+        "See whether the host hangs, or raise endpoint.connect_timeout.",
+    ),
+    rule(
+        r"Krb5Error|[Kk]rb5|KRB5|Kerberos|GSS|gssapi",
+        "Kerberos authentication failed",
+        f"{_KINIT} {_NAME}",
+    ),
+    rule(
+        r"SpnegoError|BadMechanismError|InvalidTokenError|BadBindingsError|MessageOutOfSequence"
+        r"|OperationNotAvailable|BadMICError|FeatureMissing|NegotiateError",
+        "the two sides could not agree on a login",
+        "Choose another auth; a proxy or load balancer in between may break the login, too.",
+    ),
+    rule(
+        r"AnswerRefused",
+        "the answer is none of PowerShell remoting (a redirect, a DTD, or beyond sensible size)",
+        "Check that host, port and path are those of Exchange's PowerShell directory.",
+    ),
+    rule(
+        r"RemoteDisconnected|Connection aborted|ConnectionReset|Connection reset|BrokenPipe"
+        r"|Broken pipe|IncompleteRead|ChunkedEncodingError|ProtocolError",
+        "the host closed the connection",
+        "Look at the host's event log for MSExchange and IIS; then run again.",
+    ),
+)
+_HTTP_STATUS = re.compile(r"Code: (\d{3})\b")
+_HTTP_CAUSES = {
+    "400": "the message was rejected as malformed, as after a change of the connection",
+    "403": "access is forbidden (over http, the directory may require SSL: endpoint.scheme)",
+    "404": "there is no PowerShell directory at this path",
+    "500": "the web application failed",
+    "503": "the service is not available now (its application pool is stopped)",
+}
+_GARBAGE = Cause(
+    "what came back is no answer of PowerShell remoting",
+    "Check that host, port and path are those of Exchange's PowerShell directory.",
+)
+_NO_EXCHANGE = Cause(
+    "there is PowerShell remoting, but no Exchange behind it (no configuration Microsoft.Exchange)",
+    "Check path and port: Exchange's endpoint is http://FQDN/PowerShell, not WinRM on 5985.",
+)
+_QUOTA = Cause(
+    "a limit of the host is reached (runspaces or operations of one user at a time)",
+    "Wait for other work to end, or raise the user's throttling policy.",
+)
+# Error numbers of WS-Management (WinError.h, ERROR_WSMAN_...).
+_FAULTS = {
+    5: Cause(
+        "the login succeeded, but this user may not use Exchange's PowerShell",
+        "Set-User NAME -RemotePowerShellEnabled $true, and give a management role.",
+    ),
+    0x80338000: _NO_EXCHANGE,  # RESOURCE_NOT_FOUND
+    0x8033805B: Cause("the host has forgotten our runspace (idle time, or a restart of IIS)"),
+    0x803381A5: _QUOTA,  # QUOTA_MAX_SHELLS
+    0x803381A6: _QUOTA,  # QUOTA_MAX_OPERATIONS
+    0x803381A7: _QUOTA,  # QUOTA_USER
+    0x803381A8: _QUOTA,  # QUOTA_SYSTEM
+}
+
+
+def explain(text: str) -> Cause:
+    """Return the cause that the text of an exception (``failures.describe``) speaks of."""
+    known = first_cause(_RULES, text)
+    if known:
+        return known
+    status = _HTTP_STATUS.search(text)
+    if status:
+        what = _HTTP_CAUSES.get(status[1], "that is no answer of PowerShell remoting")
+        return Cause(f"the answer was HTTP status {status[1]}: {what}", _GARBAGE.hint)
+    return _GARBAGE
+
+
+def explain_fault(code: object, reason: str, secrets: Iterable[str]) -> Cause:
+    """Return the cause that a WSMan fault gives: its number, and the host's own words."""
+    if isinstance(code, int) and code in _FAULTS:
+        return _FAULTS[code]
+    if "MaxConcurrency" in reason:  # Exchange's own throttling, whatever the number
+        return _QUOTA
+    if f"{CONFIGURATION} session configuration" in reason:
+        return _NO_EXCHANGE
+    number = f" {code}" if isinstance(code, int) else ""
+    return Cause(f"the service answered with fault{number}: {clean(reason, secrets)}")
+
+
+_ERROR_HINTS = {
+    r"^CommandNotFoundException": (
+        "The management roles of this user do not contain the cmdlet, or this version of Exchange"
+        " does not have it: Get-ManagementRoleAssignment shows the roles."
+    ),
+    r"^(?:NamedParameterNotFound|AmbiguousParameter)": (
+        "The management roles of this user, or this version of Exchange, lack the parameter."
+    ),
+    r"ScriptsNotAllowed": (
+        "This runspace takes no such command; look for a proxy or a changed session configuration."
+    ),
+    r"ADTransient|SuitabilityDirectory|SuitabilityException|ServerUnavailable|ADExternal": (
+        "A domain controller does not answer: run again, or choose one with domain_controller."
+    ),
+}
+
+
+def hint_for(error_id: str, reason: str) -> str:
+    """Return what to do about an error record, or nothing."""
+    where = f"{error_id} {reason}"
+    return next((hint for pattern, hint in _ERROR_HINTS.items() if re.search(pattern, where)), "")

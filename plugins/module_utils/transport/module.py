@@ -1,0 +1,187 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""transport_delivery: gather, plan, and carry the plan out as one transaction an organisation.
+
+This file is private to the collection postmaster.exchange.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .. import backups
+from ..context import Context
+from ..errors import CommandTimeout, ExchangeError, say_untouched
+from ..remote.cmdlets import CmdletError
+from .connector import Connector
+from .gather import Organisation, Reader, View
+from .plan import Plan, make_plan
+from .report import refused, result, steps
+from .snapshot import facts, load, precedes_a_change, restore_plan, worth_keeping
+from .spec import Options, parse_options
+from .transaction import Site, apply
+from .turns import Turns, private_folder
+
+
+def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    """Bring an organisation to what the options say; returns the result of the task.
+
+    Raises ExchangeError for everything that went wrong.
+    """
+    try:
+        options = parse_options(params, context.basedir)
+        work = _Work(
+            context,
+            options,
+            Reader(context.need_cmdlets(), options.cmdlet_timeout),
+            Turns(private_folder(), context.now),
+        )
+        view = work.look()
+        wanted = work.wanted(view.organisation)
+        plan = wanted.plan(view.connectors)
+    except ExchangeError as error:
+        say_untouched(error)
+        raise
+    if plan.changes and not context.check_mode:
+        found = work.change(view, wanted)
+    else:
+        found = result(view, plan, options)
+    if wanted.source:
+        found["restored_from"] = wanted.source
+    found["requests"] = work.reader.session.requests
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What the connectors are to be: by the options, or by a backup."""
+
+    host: str
+    options: Options
+    saved: tuple[Connector, ...] = ()
+    source: str = ""
+
+    def plan(self, connectors: Sequence[Connector]) -> Plan:
+        """Return the plan; a refusal of any part of it fails the whole, and nothing is changed."""
+        plan = self.bare_plan(connectors)
+        if plan.refusals:
+            raise _refusal(self.host, plan)
+        return plan
+
+    def bare_plan(self, connectors: Sequence[Connector]) -> Plan:
+        """Return the plan with its refusals."""
+        if self.options.desired is None:
+            return restore_plan(connectors, self.saved)
+        return make_plan(connectors, self.options.desired)
+
+
+def _refusal(host: str, plan: Plan) -> ExchangeError:
+    reasons = "; ".join(
+        f"{each.domain}: the connector {each.connector!r} {each.reason}" for each in plan.refusals
+    )
+    return ExchangeError(
+        f"{host}: connectors of somebody else are in the way. {reasons}.",
+        hint="Change or remove them, adopt them (existing: adopt) where that is offered, or leave"
+        " these domains out.",
+        details={"refused": refused(plan)},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One run of the module at one host."""
+
+    context: Context
+    options: Options
+    reader: Reader
+    turns: Turns
+
+    def look(self) -> View:
+        """Read the connectors at the domain controller that this run has to use."""
+        view = self.reader.view(self.options.domain_controller)
+        return self._where_it_was_written(view)
+
+    def _where_it_was_written(self, view: View) -> View:
+        """Read again where a change was just written that others may not have heard of."""
+        last = self.turns.remembered(view.organisation.key)
+        if self.options.domain_controller or last.casefold() in (
+            "",
+            view.domain_controller.casefold(),
+        ):
+            return view
+        try:
+            return self.reader.view(last)
+        except (CmdletError, CommandTimeout) as error:
+            error.hint = (
+                f"Connectors were changed at the domain controller {last} less than a quarter of an"
+                f" hour ago, so it has to be asked. Wait, or name another by domain_controller."
+            )
+            raise
+
+    def wanted(self, organisation: Organisation) -> _Wanted:
+        """Return what the options want of this organisation."""
+        if self.options.backup is None:
+            return _Wanted(self.context.host, self.options)
+        folder = backups.find(
+            self.options.backup,
+            _label(organisation),
+            counts=precedes_a_change,
+            kind="this organisation",
+        )
+        saved = load(folder, organisation, self.context.host)
+        return _Wanted(self.context.host, self.options, saved, str(folder))
+
+    def change(self, view: View, wanted: _Wanted) -> dict[str, Any]:
+        """Make the change, alone on this controller; or find that somebody else just made it."""
+        key = view.organisation.key
+        with self.turns.turn(key, self.options.lock_timeout):
+            try:
+                view = self._again(view)
+                plan = wanted.plan(view.connectors)
+                found = result(view, plan, self.options)
+                if not plan.changes:
+                    return found
+                found["backup"] = str(self._save(view, plan))
+                self.turns.remember(key, view.domain_controller)
+            except ExchangeError as error:
+                say_untouched(error)
+                raise
+            try:
+                site = Site(self.reader, view.domain_controller, self.context.progress)
+                applied = apply(site, plan, wanted.bare_plan)
+            except ExchangeError as error:
+                error.details["backup"] = found["backup"]
+                raise
+        found["steps"] = steps(Plan(applied.steps))
+        if self.turns.folder is None:
+            found["warnings"].append(
+                "There is no private folder for this user's cache, so runs at the same moment are"
+                " not kept apart."
+            )
+        return found
+
+    def _again(self, view: View) -> View:
+        """Look once more: whoever held the lock before may have changed everything."""
+        controller = self.options.domain_controller or self.turns.remembered(view.organisation.key)
+        return self.reader.view(controller or view.domain_controller)
+
+    def _save(self, view: View, plan: Plan) -> Any:
+        label, now = _label(view.organisation), self.context.now()
+        folder = backups.make_folder(self.options.backup_dir, label, now)
+        known = facts(
+            view.organisation,
+            view.domain_controller,
+            worth_keeping(view.connectors, plan),
+            now=now,
+            restores=self.options.desired is None,
+        )
+        backups.write(folder, self.context.host, known, {})
+        return folder.path
+
+
+def _label(organisation: Organisation) -> str:
+    """Return the name of the organisation's folder of backups."""
+    return f"{organisation.name} {organisation.forest}"

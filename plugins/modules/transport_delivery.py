@@ -1,0 +1,396 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: transport_delivery
+short_description: Pin mail domains to their exchanges on Exchange 2010 and later
+version_added: 0.1.0
+author:
+  - The postmaster.exchange contributors (@postmaster-exchange)
+description:
+  - Manages Send connectors that deliver the mail of one domain each straight to the addresses of
+    its exchanges. Microsoft recommends this where mail stays queued with C(451 4.4.0 DNS query
+    failed) (KB972744), as the article Q169781 did for the Internet Mail Connector.
+  - The connectors of this module carry a mark in their comment. Connectors of somebody else are
+    neither changed nor removed, except for those that O(existing=adopt) takes over. Of a connector,
+    only what the options name is managed; all other properties stay as they are.
+  - Connectors belong to the whole organisation. However many of its hosts are in the play, one
+    change is made; the other hosts find nothing to do. All reads and writes of a change go to one
+    domain controller, and for a quarter of an hour after it so do those of other hosts and runs of
+    this user on this controller.
+  - A change is a transaction. A backup is made first, every connector is read back, and if anything
+    fails the previous connectors are put back. New connectors are made and others changed before
+    any is removed, so that mail for a domain always has a route.
+  - A new connector takes over the source servers, the HELO name, the size limit, the source address
+    and the front-end proxy setting of the connector that carries the mail of the domain so far, so
+    that nothing changes but where the mail goes.
+  - Exchange is reached at its own PowerShell endpoint. Only cmdlets with typed parameters are run;
+    no script is ever sent. A host with nothing to do costs one cmdlet.
+options:
+  routes:
+    description:
+      - The domains to manage, as M(postmaster.exchange.mx_pairs) returns them in its
+        RV(postmaster.exchange.mx_pairs#module:routes). Each is a dictionary.
+      - C(domain) is the mail domain.
+      - C(addresses) is the list of its addresses, IPv4 or IPv6. They become the smart hosts of the
+        connector. Exchange treats them as equals, whatever their order; see O(tiers).
+      - C(status) is V(ok) by default. With V(temporary_failure), V(disagreement), V(loop) or
+        V(no_address) nothing is known about the addresses, and the connector of the domain is never
+        changed, in whatever O(state). With V(no_such_domain) or V(null_mx) see O(gone).
+      - Needed for all but O(state=restored).
+    type: list
+    elements: dict
+  resolved:
+    description:
+      - What M(postmaster.exchange.mx_pairs) returns as
+        RV(postmaster.exchange.mx_pairs#module:domains). It is where O(tiers=best) takes the MX
+        preferences from.
+      - Where it was computed with O(postmaster.exchange.mx_pairs#module:evidence=true), the task
+        also warns of pinned domains that publish TLSA records, or an MTA-STS policy whose mode is
+        C(enforce) or could not be told, since a connector to bare addresses gives up the checks
+        they ask for.
+    type: list
+    elements: dict
+  state:
+    description:
+      - V(present) makes the connectors of the domains in O(routes), and leaves all others alone.
+      - V(exact) does the same, and removes our connectors of all domains that are not in O(routes).
+      - V(absent) removes our connectors of the domains in O(routes). They need no addresses then.
+      - V(restored) puts our connectors, and those that were adopted, back to what they were when
+        O(backup) was made, as a transaction like the others.
+    type: str
+    choices: [present, absent, exact, restored]
+    default: present
+  tiers:
+    description:
+      - Which exchanges of a domain become smart hosts. Since Exchange spreads mail over them
+        without regard to the MX preference, V(all) also uses those of a worse preference, which
+        some domains keep for emergencies.
+      - V(best) uses only those of the best preference, and needs O(resolved).
+    type: str
+    choices: [all, best]
+    default: all
+  gone:
+    description:
+      - What becomes of the connector of a domain that takes no mail any more, which is one with the
+        status V(no_such_domain) or V(null_mx). It is kept with a warning, or removed.
+    type: str
+    choices: [keep, remove]
+    default: keep
+  existing:
+    description:
+      - What to do with a connector of somebody else for exactly such a domain. With V(refuse) the
+        task fails, and nothing is changed for any domain.
+      - V(adopt) makes it ours. Its name and the properties that are not managed stay. A connector
+        that serves other address spaces as well, is scoped to one site, or logs in by a password is
+        never adopted.
+      - Connectors for C(*), or for a domain above, are no obstacle, for Exchange prefers the more
+        specific one.
+    type: str
+    choices: [adopt, refuse]
+    default: refuse
+  name_template:
+    description:
+      - Name of a new connector. V({domain}) in it stands for the domain. A name that is taken gets
+        a number, and one over 64 characters is cut.
+      - Existing connectors are not renamed.
+    type: str
+    default: postmaster.exchange {domain}
+  cost:
+    description:
+      - Cost of the address space, from 1 to 100. It orders connectors with the same address space;
+        one with a higher cost is no fallback for delivery failures of another.
+    type: int
+    default: 1
+  source_servers:
+    description:
+      - The servers that send by the connectors. By default those of a new connector are taken over
+        as told above, and those of an existing one stay.
+    type: list
+    elements: str
+  port:
+    description:
+      - Port of the smart hosts.
+    type: int
+    default: 25
+  require_tls:
+    description:
+      - Whether mail may only be sent over TLS. Not managed by default; Exchange then uses TLS where
+        the other side offers it.
+    type: bool
+  tls_auth_level:
+    description:
+      - How far the certificate of the other side is checked, with O(require_tls=true). Not managed
+        by default.
+      - The parameter C(TlsAuthLevel) of C(Set-SendConnector) has V(encryption_only) as
+        C(EncryptionOnly), V(certificate_validation) as C(CertificateValidation), and
+        V(domain_validation) as C(DomainValidation).
+    type: str
+    choices: [encryption_only, certificate_validation, domain_validation]
+  tls_domain:
+    description:
+      - The domain that has to be in the certificate, with O(tls_auth_level=domain_validation).
+      - It is that of all connectors of the task. Manage domains with different ones by tasks of
+        their own.
+    type: str
+  protocol_logging:
+    description:
+      - Whether conversations are logged, which are read where mail does not arrive. Not managed by
+        default.
+    type: str
+    choices: [none, verbose]
+  domain_controller:
+    description:
+      - Name of the domain controller to read and write at. Needed only to choose another than
+        Exchange would.
+    type: str
+  backup_dir:
+    description:
+      - Folder on the controller for backups. Each goes to a folder of its own in it, named by
+        organisation and time (UTC), such as C(First_Organization_hq.example/2026-11-23T114500Z).
+      - A relative path counts from the folder of the playbook.
+      - Where the module runs on another machine, this folder is there.
+      - The default is C(backups) in the folder of the playbook.
+    type: path
+  backup:
+    description:
+      - The backup to put back, with O(state=restored). This is what RV(backup) was, or a folder
+        that holds such folders. Of these the newest of this organisation is taken that was not made
+        by a task with O(state=restored) itself.
+      - A backup is put back only in the organisation it is of.
+    type: path
+  cmdlet_timeout:
+    description:
+      - Seconds that one cmdlet may take. A host that hangs fails the task after it.
+    type: int
+    default: 120
+  lock_timeout:
+    description:
+      - Seconds to wait for other hosts and runs on this controller that change the same
+        organisation.
+    type: int
+    default: 600
+extends_documentation_fragment:
+  - postmaster.exchange.attributes
+  - postmaster.exchange.endpoint
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details:
+      - Each domain whose connectors change is shown before and after.
+  platform:
+    support: full
+    platforms: posix
+notes:
+  - The account needs a management role with C(Get-SendConnector), C(New-SendConnector),
+    C(Set-SendConnector) and C(Remove-SendConnector), such as Send Connectors of the role group
+    Organization Management. To look only, C(Get-SendConnector) is enough.
+  - Connectors of an organisation that two controllers change at the same moment end up right, or
+    are put right by the next run; a connector that was made twice is removed again.
+seealso:
+  - module: postmaster.exchange.mx_pairs
+  - module: postmaster.exchange.queue_info
+  - module: postmaster.exchange.delivery_test
+  - name: DNS query failed when sending mail
+    description: Microsoft's workaround for current versions of Exchange.
+    link: https://learn.microsoft.com/en-us/exchange/troubleshoot/mailflow/dns-query-failed
+  - name: Send connectors
+    description: What Send connectors are, and how Exchange chooses one.
+    link: https://learn.microsoft.com/en-us/exchange/mail-flow/connectors/send-connectors
+"""
+
+EXAMPLES = r"""
+- name: Compute the pairs once
+  postmaster.exchange.mx_pairs:
+    domains: [nestle.com, aol.com]
+    families: [ipv4]
+    evidence: true
+  register: mx
+  run_once: true
+
+- name: Deliver these domains straight to their exchanges
+  postmaster.exchange.transport_delivery:
+    routes: "{{ mx.routes }}"
+    resolved: "{{ mx.domains }}"
+  register: pinned
+
+- name: See what would change
+  postmaster.exchange.transport_delivery:
+    routes: "{{ mx.routes }}"
+  check_mode: true
+  diff: true
+
+- name: Use the best exchanges only, and let two servers send
+  postmaster.exchange.transport_delivery:
+    routes: "{{ mx.routes }}"
+    resolved: "{{ mx.domains }}"
+    tiers: best
+    source_servers: [EX19-A, EX19-B]
+
+- name: Deliver to a partner over TLS, and take over the connector somebody made for it
+  postmaster.exchange.transport_delivery:
+    routes:
+      - domain: partner.example
+        addresses: [192.0.2.25, "2001:db8::25"]
+    existing: adopt
+    require_tls: true
+    tls_auth_level: domain_validation
+    tls_domain: mail.partner.example
+
+- name: Let DNS decide again for a domain
+  postmaster.exchange.transport_delivery:
+    routes:
+      - domain: partner.example
+    state: absent
+
+- name: Put back what was there before the last change
+  postmaster.exchange.transport_delivery:
+    state: restored
+    backup: backups
+
+- name: Reach the endpoint over HTTPS, with Basic
+  postmaster.exchange.transport_delivery:
+    routes: "{{ mx.routes }}"
+    endpoint:
+      scheme: https
+      auth: basic
+      ca_cert: /etc/ssl/certs/hq-ca.pem
+"""
+
+RETURN = r"""
+organisation:
+  description: The Exchange organisation.
+  returned: success
+  type: dict
+  contains:
+    name:
+      description: Its name.
+      type: str
+      sample: First Organization
+    forest:
+      description: The Active Directory forest it is in.
+      type: str
+      sample: hq.example
+domain_controller:
+  description: The domain controller that was asked, and written to.
+  returned: success
+  type: str
+  sample: dc1.hq.example
+connectors:
+  description:
+    - The connectors that carry our mark, and those that this task changes, by name.
+  returned: success
+  type: dict
+  contains:
+    before:
+      description: As they were found.
+      type: list
+      elements: dict
+      sample: []
+    after:
+      description: As they are afterwards, or would be in check mode.
+      type: list
+      elements: dict
+      sample:
+        - name: postmaster.exchange nestle.com
+          address_spaces: ["SMTP:nestle.com;1"]
+          smart_hosts: ["[192.0.2.25]", "[192.0.2.26]"]
+          dns_routing: false
+          authentication: None
+          port: 25
+          enabled: true
+          source_servers: [EX19-A, EX19-B]
+          require_tls: false
+          tls_auth_level: null
+          tls_domain: null
+          protocol_logging: None
+          comment: "postmaster.exchange: delivers nestle.com to its MX addresses. ..."
+steps:
+  description: What was done, or would be in check mode, in this order.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    cmdlet:
+      description: The cmdlet.
+      type: str
+      sample: New-SendConnector
+    connector:
+      description: Name of the connector.
+      type: str
+      sample: postmaster.exchange nestle.com
+    domain:
+      description: The domain it is for.
+      type: str
+      sample: nestle.com
+refused:
+  description:
+    - Domains for which a connector of somebody else is in the way. The task fails if there are any.
+  returned: success, or when something was refused
+  type: list
+  elements: dict
+  contains:
+    domain:
+      description: The domain.
+      type: str
+      sample: nestle.com
+    connector:
+      description: Name of the connector that is in the way.
+      type: str
+      sample: Partner relay
+    reason:
+      description: Why it is not changed.
+      type: str
+      sample: serves other address spaces too, which a pin would take along
+backup:
+  description: Folder of the backup on the controller. Null if nothing was changed.
+  returned: success, or when a change failed
+  type: str
+  sample: /srv/ansible/backups/First_Organization_hq.example/2026-11-23T114500Z
+restored_from:
+  description: Folder of the backup that was put back.
+  returned: with O(state=restored)
+  type: str
+  sample: /srv/ansible/backups/First_Organization_hq.example/2026-11-23T114500Z
+rolled_back:
+  description:
+    - Whether a change failed and everything was put back. Only a failed task has V(true).
+  returned: success, or when a change failed
+  type: bool
+  sample: false
+state:
+  description:
+    - The connectors after a failed change. They are as before with V(old), and not known, or partly
+      so, with V(unknown).
+  returned: when a change failed
+  type: str
+  sample: old
+requests:
+  description:
+    - HTTP requests of this task, those of the login included. A cmdlet takes two, opening a
+      runspace two to five; closing it takes one more that is not counted here.
+  returned: success
+  type: int
+  sample: 6
+"""
+
+from ..module_utils.adapter import run_module
+from ..module_utils.remote.psrp import connect
+from ..module_utils.transport.module import run
+from ..module_utils.transport.spec import ARGUMENT_SPEC
+
+
+def main() -> None:
+    """Run where Ansible put this file; on the controller the action plugin does it instead."""
+    run_module(ARGUMENT_SPEC, run, needs_session=False, connects=connect)
+
+
+if __name__ == "__main__":
+    main()

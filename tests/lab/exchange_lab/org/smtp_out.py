@@ -1,0 +1,144 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The sending half of SMTP as the Transport service speaks it, over the lab's network."""
+
+from __future__ import annotations
+
+import contextlib
+import smtplib
+import socket
+import ssl
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..mail.network import Network
+
+
+class Unreachable(Exception):  # noqa: N818 - an outcome
+    """No talk was possible. ``text`` is what the Transport service says of it."""
+
+    def __init__(self, text: str, *, refused: bool) -> None:
+        super().__init__(text)
+        self.text = text
+        self.refused = refused
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What is handed over, and how."""
+
+    helo: str
+    sender: str
+    recipients: tuple[str, ...]
+    content: bytes
+    require_tls: bool = False
+    ignore_starttls: bool = False
+    force_helo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The far server's last word on one recipient."""
+
+    code: int
+    text: str
+
+    @property
+    def delivered(self) -> bool:
+        """Taken."""
+        return self.code < 400
+
+    @property
+    def failed(self) -> bool:
+        """Refused for good."""
+        return self.code >= 500
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.text}"
+
+
+def _verdict(code: int, text: bytes) -> Verdict:
+    return Verdict(code, text.decode("utf-8", "replace").replace("\n", " "))
+
+
+class _Client(smtplib.SMTP):
+    """smtplib over the lab's network, or without one over loopback."""
+
+    def __init__(self, network: Network | None, source: str, patience: float) -> None:
+        self._network = network
+        self._source = source
+        super().__init__(local_hostname=source, timeout=patience)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        if self._network is None:
+            return socket.create_connection((host, port), timeout)
+        return self._network.connect(host, timeout=timeout, port=port, source=self._source)
+
+
+def hand_over(
+    letter: Letter, address: str, port: int, network: Network | None, patience: float
+) -> dict[str, Verdict]:
+    """Deliver to one address; the verdict for each recipient. Raises Unreachable."""
+    client = _Client(network, letter.helo, patience)
+    try:
+        return _talk(client, letter, address, port)
+    except ConnectionRefusedError as error:
+        raise Unreachable(_winsock(10061), refused=True) from error
+    except TimeoutError as error:
+        raise Unreachable(_winsock(10060), refused=True) from error
+    except smtplib.SMTPServerDisconnected as error:
+        raise Unreachable("421 4.4.2 Connection dropped due to SocketError", refused=False) from (
+            error
+        )
+    except (OSError, smtplib.SMTPException) as error:
+        raise Unreachable(_winsock(10065), refused=True) from error
+    finally:
+        client.close()
+
+
+def _winsock(code: int) -> str:
+    return f"Failed to connect. Winsock error code: {code}, Win32 error code: {code}."
+
+
+def _talk(client: _Client, letter: Letter, address: str, port: int) -> dict[str, Verdict]:
+    greeting = client.connect(address, port)
+    _expect(greeting)
+    _expect(client.helo() if letter.force_helo else client.ehlo())
+    _start_tls(client, letter)
+    _expect(client.mail(letter.sender))
+    verdicts = {name: _verdict(*client.rcpt(name)) for name in letter.recipients}
+    taken = [name for name, verdict in verdicts.items() if verdict.delivered]
+    if taken:
+        verdicts.update(dict.fromkeys(taken, _send_content(client, letter.content)))
+    with contextlib.suppress(OSError, smtplib.SMTPException):
+        client.quit()  # the letter has its fate by now, whatever becomes of the farewell
+    return verdicts
+
+
+def _send_content(client: _Client, content: bytes) -> Verdict:
+    try:
+        return _verdict(*client.data(content))
+    except smtplib.SMTPDataError as error:
+        text = error.smtp_error
+        return _verdict(error.smtp_code, text if isinstance(text, bytes) else text.encode())
+
+
+def _start_tls(client: _Client, letter: Letter) -> None:
+    if letter.ignore_starttls or not client.has_extn("starttls"):
+        if letter.require_tls:
+            raise Unreachable("451 5.7.3 STARTTLS is required to send mail", refused=False)
+        return
+    # Opportunistic TLS takes any certificate; checking it (TlsAuthLevel) is not modelled.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    _expect(client.starttls(context=context))
+    _expect(client.ehlo())
+
+
+def _expect(reply: tuple[int, bytes]) -> None:
+    verdict = _verdict(*reply)
+    if not verdict.delivered:
+        raise Unreachable(str(verdict), refused=False)

@@ -1,0 +1,99 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Serialised objects, by the forms of MS-PSRP 2.2.5 and those that Exchange was seen to use."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.postmaster.exchange.plugins.module_utils.remote import clixml
+from hypothesis import given
+from hypothesis import strategies as st
+
+CONNECTOR = """
+<Obj RefId="0"><TN RefId="0"><T>Microsoft.Exchange.SendConnector</T><T>System.Object</T></TN>
+<ToString>Internet</ToString><Props>
+<S N="Name">Internet _x0041__x000A_</S><B N="Enabled">true</B><I32 N="Port">25</I32><Nil N="Fqdn"/>
+<G N="Guid">6bf71e04-8cf3-4bc7-bd62-ab67381e9c90</G><DT N="WhenCreated">2026-11-23T13:08:12Z</DT>
+<Obj N="Level" RefId="1"><TN RefId="1"><T>Microsoft.Exchange.ProtocolLoggingLevel</T>
+<T>System.Enum</T></TN><ToString>Verbose</ToString><I32>1</I32></Obj>
+<Obj N="Spaces" RefId="2"><TN RefId="2"><T>MultiValuedProperty</T></TN><LST><S>SMTP:*;1</S>
+<Obj RefId="3"><TNRef RefId="1"/><ToString>None</ToString><I32>0</I32></Obj></LST></Obj>
+<Obj N="Identity" RefId="4"><ToString>Internet</ToString><Props><S N="Dn">CN=x</S></Props></Obj>
+<Obj N="Nested" RefId="5"><TN RefId="3"><T>Deserialized.A.B</T></TN><ToString>A.B</ToString>
+<Props><S N="Inner">text</S></Props></Obj><Ref N="Again" RefId="4"/>
+<Obj N="Table" RefId="6"><DCT><En><S N="Key">a</S><I32 N="Value">1</I32></En></DCT></Obj>
+<Obj N="Secret" RefId="7"><SS>AAAA</SS></Obj>
+</Props><MS><S N="Added">by PowerShell</S></MS></Obj>
+"""
+
+
+def test_an_object_becomes_its_properties() -> None:
+    assert clixml.read(CONNECTOR) == {
+        "Name": "Internet A\n",
+        "Enabled": True,
+        "Port": 25,
+        "Fqdn": None,
+        "Guid": "6bf71e04-8cf3-4bc7-bd62-ab67381e9c90",
+        "WhenCreated": "2026-11-23T13:08:12Z",
+        "Level": "Verbose",
+        "Spaces": ["SMTP:*;1", "None"],
+        "Identity": "Internet",
+        "Nested": {"Inner": "text"},
+        "Again": "Internet",
+        "Table": {"a": 1},
+        "Secret": None,
+        "Added": "by PowerShell",
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "text",
+        "<Obj",
+        '<!DOCTYPE x [<!ENTITY a "b">]><S>&a;</S>',
+        "<I32>five</I32>",
+        "<Unknown/>",
+        '<Obj RefId="0"><Props><Ref N="X" RefId="9"/></Props></Obj>',
+        '<Obj RefId="0"><Props><S>no name</S></Props></Obj>',
+        "<C>-1</C>",
+    ],
+)
+def test_what_is_no_object_is_refused(text: str) -> None:
+    with pytest.raises(clixml.NotAnObject):
+        clixml.read(text)
+
+
+def test_what_is_nested_too_deep_is_shown_by_its_text() -> None:
+    opening = '<Obj RefId="0"><ToString>deep</ToString><LST>'
+    depth = 500
+    value = clixml.read(opening * depth + "</LST></Obj>" * depth)
+    for _ in range(clixml.MAX_DEPTH + 1):
+        (value,) = value
+    assert value == "deep"
+
+
+def test_an_object_that_refers_to_itself_ends() -> None:
+    value = clixml.read('<Obj RefId="0"><Props><Ref N="Me" RefId="0"/></Props></Obj>')
+    for _ in range(clixml.MAX_DEPTH + 1):
+        value = value["Me"]
+    assert value is None
+
+
+@given(st.text())
+def test_escaped_text_is_read_as_it_was(text: str) -> None:
+    units = text.encode("utf-16-be", "surrogatepass")
+    escaped = "".join(f"_x{units[i : i + 2].hex()}_" for i in range(0, len(units), 2))
+    assert clixml.unescape(escaped) == text.encode("utf-16", "surrogatepass").decode(
+        "utf-16", "replace"
+    )
+
+
+@given(st.text())
+def test_no_text_raises_anything_else(text: str) -> None:
+    try:
+        clixml.read(text)
+    except clixml.NotAnObject:
+        return
