@@ -61,7 +61,8 @@ options:
   state:
     description:
       - V(present) makes the rows of the domains in O(routes), and leaves all others alone.
-      - V(exact) does the same, and removes the rows of all domains that are not in O(routes).
+      - V(exact) does the same, and removes the rows of all domains that are not in O(routes). An
+        empty list is refused, for it would empty the table.
       - V(absent) removes the rows of the domains in O(routes). They need no addresses then.
       - V(restored) puts back registry value and table as O(backup) holds them, as a transaction
         like the others, with a backup of what is there now.
@@ -79,8 +80,8 @@ options:
     description:
       - The service reads its settings only when it starts. With V(when_changed) it is restarted
         after a change, once, if it was running.
-      - With V(never) it is left alone, and RV(restart_required) tells that a restart is due. A later
-        run that finds nothing to change does not know of it and does not restart the service.
+      - With V(never) it is left alone, and RV(restart_required) tells that a restart is due. A
+        later run that finds nothing to change does not know of it and does not restart the service.
       - A service that is found stopped or disabled is left as found, with a warning.
     type: str
     choices: [when_changed, never]
@@ -366,9 +367,9 @@ parts:
     service: old
 requests:
   description:
-    - WinRM requests that the commands of this task took, three for each. Logging in and opening the
-      shell take up to four more, which count where the task has a connection of its own, and closing
-      it one.
+    - WinRM requests that the commands of this task took, three for each. Logging in and opening
+      the shell take up to four more, which count where the task has a connection of its own, and
+      closing it one.
   returned: success
   type: int
   sample: 3

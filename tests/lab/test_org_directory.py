@@ -50,7 +50,7 @@ def test_a_write_is_seen_at_once_here_and_later_there(directory: Directory, cloc
 def test_without_a_preference_each_read_goes_to_the_next_domain_controller(
     directory: Directory,
 ) -> None:
-    assert [directory.choose() for _ in range(3)] == [DC1, DC2, DC1]
+    assert [directory.choose() for _round in range(3)] == [DC1, DC2, DC1]
     assert directory.choose("DC2.HQ.example") == DC2
 
 
@@ -120,7 +120,7 @@ def test_of_many_writers_at_one_domain_controller_exactly_one_creates(directory:
         except CmdletError as error:
             refused.append(error)
 
-    threads = [threading.Thread(target=create) for _ in range(8)]
+    threads = [threading.Thread(target=create) for _round in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -274,5 +274,5 @@ def test_a_connection_can_break_before_or_after_the_cmdlet_ran(
 
 def test_a_fault_waits_for_its_turn(lab: OrganisationLab, session: Session) -> None:
     lab.organisation.faults.order(Fault(Kind.ERROR, "Get-SendConnector", skip=1, times=2))
-    errors = [len(session.run("Get-SendConnector").error_ids) for _ in range(4)]
+    errors = [len(session.run("Get-SendConnector").error_ids) for _round in range(4)]
     assert errors == [0, 1, 1, 0]

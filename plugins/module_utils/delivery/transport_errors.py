@@ -103,7 +103,7 @@ def _unwrapped(text: str) -> dict[str, str]:
         return {}
     found = [(name, text.find(f"{{{name}=")) for name in _FIELDS]
     starts = sorted((place, name) for name, place in found if place >= 0)
-    ends = [place for place, _ in starts[1:]] + [len(text)]
+    ends = [place for place, _skipped in starts[1:]] + [len(text)]
     return {
         name: text[place + len(name) + 2 : end].rstrip("]").rstrip(";").removesuffix("}").strip()
         for (place, name), end in zip(starts, ends, strict=True)

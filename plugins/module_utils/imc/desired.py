@@ -15,6 +15,7 @@ from ipaddress import IPv6Address
 from typing import Any
 
 from .. import wanted_routes
+from ..errors import InvalidInput
 from ..wanted_routes import GONE_STATUSES, UNKNOWN_STATUSES, Address, Route
 
 
@@ -60,6 +61,13 @@ def parse_routes(entries: Sequence[Any], *, state: State) -> tuple[Route, ...]:
 
     The Internet Mail Connector knows only IPv4.
     """
+    if state is State.EXACT and not entries:
+        raise InvalidInput(
+            "routes is empty with state: exact, which would remove every row of the table, also"
+            " those of others.",
+            hint="Nothing was changed. Look where the list comes from; state: absent removes the"
+            " routes of listed domains.",
+        )
     return wanted_routes.parse_routes(
         entries, needs_addresses=state is not State.ABSENT, check=_only_ipv4, kind="IPv4"
     )

@@ -202,7 +202,7 @@ def _selected(call: Call) -> list[tuple[Queue, dict[str, object]]]:
     if identity is not None:
         return _by_identity(call, identity)
     pairs = _queues(find_service(call, call.bound.text("Server")))
-    kept = _filtered(call, [row for _, row in pairs], _QUEUE_FILTER)
+    kept = _filtered(call, [row for _skipped, row in pairs], _QUEUE_FILTER)
     return [(queue, row) for queue, row in pairs if row in kept]
 
 
@@ -215,7 +215,7 @@ def _belongs(row: dict[str, object], kinds: Sequence[str]) -> bool:
 
 def get_queue(call: Call) -> list[PSObject]:
     """The queues of one server."""
-    rows = [row for _, row in _selected(call)]
+    rows = [row for _skipped, row in _selected(call)]
     if call.bound.get("Include"):
         rows = [row for row in rows if _belongs(row, call.bound.get("Include"))]
     if call.bound.get("Exclude"):
@@ -284,7 +284,7 @@ def _message_rows(call: Call) -> list[dict[str, object]]:
     queue_identity, identity = call.bound.text("Queue"), call.bound.text("Identity")
     wanted = ""
     if identity is not None:
-        queue_identity, _, wanted = identity.rpartition("\\")
+        queue_identity, _skipped, wanted = identity.rpartition("\\")
     if queue_identity:
         pairs = _by_identity(call, queue_identity)
         service = find_service(call, str(pairs[0][1]["Identity"]).partition("\\")[0])
@@ -294,7 +294,7 @@ def _message_rows(call: Call) -> list[dict[str, object]]:
     with service.queues.lock:
         rows = [
             _message_row(service, queue, waiting, recipients=recipients)
-            for queue, _ in pairs
+            for queue, _skipped in pairs
             for waiting in queue.waiting
         ]
     found = [row for row in rows if not wanted or str(row["Identity"]).endswith(f"\\{wanted}")]

@@ -105,7 +105,7 @@ class Directory:
             return replica.name
 
     def _next_up(self) -> str:
-        for _ in self._replicas:
+        for _round in self._replicas:
             candidate = self._replicas[next(self._rotation)].name
             if candidate not in self.down:
                 return candidate

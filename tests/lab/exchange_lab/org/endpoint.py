@@ -95,7 +95,7 @@ class PowerShellEndpoint:
         )
 
     def _check_quota(self, user: str) -> None:
-        if sum(owner == user for owner, _ in self._runspaces.values()) >= self.max_runspaces:
+        if sum(owner == user for owner, _skipped in self._runspaces.values()) >= self.max_runspaces:
             raise SoapFault(
                 wsman.TOO_MANY_SHELLS,
                 "Fail to create a runspace because you have exceeded the maximum number of "

@@ -50,9 +50,9 @@ class Names:
         pairs = sorted((int(p), name.rstrip(".")) for p, name in (r.split(" ") for r in records))
         if not pairs:
             return [domain]
-        if [name for _, name in pairs] == [""]:
+        if [name for _skipped, name in pairs] == [""]:
             raise NonexistentDomain(f"{domain} takes no mail")
-        return [name for _, name in pairs if name]
+        return [name for _skipped, name in pairs if name]
 
     def addresses(self, host: str) -> list[str]:
         """The addresses of a host, IPv4 ahead of IPv6."""
@@ -63,7 +63,7 @@ class Names:
 
     def _ask(self, name: str, kind: dns.rdatatype.RdataType) -> list[str] | None:
         """The records as text; none for an existing name without any, None for no such name."""
-        for _ in range(_CHAIN):
+        for _round in range(_CHAIN):
             reply = self._exchange(name, kind)
             if reply.rcode() == dns.rcode.NXDOMAIN:
                 return None

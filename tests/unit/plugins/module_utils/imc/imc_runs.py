@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +35,26 @@ class Runner:
     def __init__(self, base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.base = base
         self._monkeypatch = monkeypatch
+        self._time = datetime(2026, 11, 23, 11, 45, tzinfo=UTC)
         # A disk that really writes takes most of the time of these tests.
         monkeypatch.setattr("os.fsync", lambda _handle: None)
 
     def __call__(self, host: FakeHost, *, check: bool = False, **options: Any) -> dict[str, Any]:
         self._monkeypatch.setattr(transaction, "monotonic", host.tick)
         context = Context(
-            host=host.host, session=host, check_mode=check, diff=True, basedir=self.base
+            host=host.host,
+            session=host,
+            check_mode=check,
+            diff=True,
+            basedir=self.base,
+            now=self._now,
         )
         return module.run(params(**options), context)
+
+    def _now(self) -> datetime:
+        """A clock that never stands still: thousands of runs fit into a second of a real one."""
+        self._time += timedelta(seconds=1)
+        return self._time
 
     def fail(self, host: FakeHost, **options: Any) -> ExchangeError:
         """Run a task that has to fail; return why it did."""

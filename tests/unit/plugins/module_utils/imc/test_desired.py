@@ -89,3 +89,10 @@ def test_a_domain_with_two_answers_is_refused() -> None:
 
 def test_who_removes_a_domain_needs_no_address() -> None:
     assert parse_routes([{"domain": "a.example"}], state=State.ABSENT) == (Route("a.example"),)
+
+
+def test_an_empty_list_cannot_empty_a_table() -> None:
+    """A list that went wrong on its way must not remove every row."""
+    with pytest.raises(InvalidInput, match="every row of the table"):
+        parse_routes([], state=State.EXACT)
+    assert parse_routes([], state=State.PRESENT) == ()

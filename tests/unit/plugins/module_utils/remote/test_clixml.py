@@ -70,14 +70,14 @@ def test_what_is_nested_too_deep_is_shown_by_its_text() -> None:
     opening = '<Obj RefId="0"><ToString>deep</ToString><LST>'
     depth = 500
     value = clixml.read(opening * depth + "</LST></Obj>" * depth)
-    for _ in range(clixml.MAX_DEPTH + 1):
+    for _round in range(clixml.MAX_DEPTH + 1):
         (value,) = value
     assert value == "deep"
 
 
 def test_an_object_that_refers_to_itself_ends() -> None:
     value = clixml.read('<Obj RefId="0"><Props><Ref N="Me" RefId="0"/></Props></Obj>')
-    for _ in range(clixml.MAX_DEPTH + 1):
+    for _round in range(clixml.MAX_DEPTH + 1):
         value = value["Me"]
     assert value is None
 

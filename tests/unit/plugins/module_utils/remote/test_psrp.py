@@ -288,7 +288,7 @@ class Impostor:
     def _serve(self) -> None:
         while True:
             try:
-                client, _ = self._socket.accept()
+                client, _skipped = self._socket.accept()
             except OSError:
                 return
             self._open.append(client)
