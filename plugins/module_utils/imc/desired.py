@@ -16,7 +16,8 @@ from typing import Any
 
 from .. import wanted_routes
 from ..errors import InvalidInput
-from ..wanted_routes import GONE_STATUSES, UNKNOWN_STATUSES, Address, Route
+from ..pairs.addresses import Address
+from ..wanted_routes import GONE_STATUSES, UNKNOWN_STATUSES, Route
 
 
 class SearchList(StrEnum):

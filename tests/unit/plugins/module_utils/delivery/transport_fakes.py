@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from ansible_collections.postmaster.exchange.plugins.module_utils.delivery import (
     transport_servers,
@@ -18,7 +18,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils.remote.cmdlets
     CmdletError,
 )
 
-Answer = Sequence[Mapping[str, Any]] | Exception | Callable[[Mapping[str, Any]], Any]
+Answer: TypeAlias = "Sequence[Mapping[str, Any]] | Exception | Callable[[Mapping[str, Any]], Any]"
 
 DNS_FAILED = "451 4.4.0 DNS query failed"
 BUSY = (

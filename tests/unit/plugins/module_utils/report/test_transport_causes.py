@@ -63,7 +63,7 @@ def queue(delivery_type: str = "DnsConnectorDelivery", **errors: str | None) -> 
     }
 
 
-def domain(name: str, status: str = "ok", *warnings: Any, evidence: Any = EVIDENCE) -> Any:
+def domain(name: str, status: str = "ok", *warnings: Any, evidence: Any = ...) -> Any:
     """One domain in a result of mx_pairs."""
     return {
         "domain": name,
@@ -71,7 +71,7 @@ def domain(name: str, status: str = "ok", *warnings: Any, evidence: Any = EVIDEN
         "pairs": [{"exchange": f"mx.{name}", "address": "192.0.2.25"}] if status == "ok" else [],
         "warnings": list(warnings),
         "failures": [FAILURE] if status == "temporary_failure" else [],
-        "evidence": evidence,
+        "evidence": EVIDENCE if evidence is ... else evidence,
     }
 
 
