@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidInput
+from ..pairs.addresses import Address
 from ..remote.commands import computer_name
-from ..wanted_routes import UNKNOWN_STATUSES, Address, Route, parse_routes
+from ..wanted_routes import UNKNOWN_STATUSES, Route, parse_routes
 from .canonical import COSTS, server_name, smart_host
 from .connector import Settings
 from .plan import DEFAULT_NAME, Desired, with_best_tier
