@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ..backups import FACTS_FILE
+from ..backups import COLLECTION, FACTS_FILE
 from ..errors import ExchangeError
 from ..remote.parse import RegistryValue
 from .backup import ROUTES_FILE
@@ -24,8 +24,6 @@ from .report import service_facts
 from .routes import NotARoutesFile, RoutesFile
 from .setting import can_be_added
 from .state import HostState
-
-COLLECTION = "postmaster.exchange 0.1.0"
 
 _FORMAT = 1
 _MOST_FACTS = 100_000  # bytes of backup.json

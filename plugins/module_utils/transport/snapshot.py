@@ -14,13 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ..backups import FACTS_FILE
+from ..backups import COLLECTION, FACTS_FILE
 from ..errors import ExchangeError
 from .connector import Connector, connector_from
 from .gather import Organisation
 from .plan import Plan, Refusal, Step, changes_to, present_parameters, remove_step, set_step
 
-COLLECTION = "postmaster.exchange 0.1.0"
 KIND = "send_connectors"
 
 _FORMAT = 1

@@ -13,12 +13,11 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.postmaster.exchange.plugins.module_utils.backups import Folder
+from ansible_collections.postmaster.exchange.plugins.module_utils.backups import COLLECTION, Folder
 from ansible_collections.postmaster.exchange.plugins.module_utils.errors import ExchangeError
 from ansible_collections.postmaster.exchange.plugins.module_utils.imc.backup import write
 from ansible_collections.postmaster.exchange.plugins.module_utils.imc.routes import RoutesFile
 from ansible_collections.postmaster.exchange.plugins.module_utils.imc.saved import (
-    COLLECTION,
     Origin,
     facts,
     load,
