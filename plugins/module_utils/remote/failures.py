@@ -28,9 +28,6 @@ _FAULT_CODES = {
     2150858843: ("the host has forgotten our shell (idle time, or a restart of WinRM)", ""),
 }
 _CHAIN_LIMIT = 12
-_CERTIFICATE_HINT = (
-    "Give the certificate of the authority as ca_cert (ansible_winrm_ca_trust_path)."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +57,90 @@ def first_cause(rules: Iterable[Rule], text: str) -> Cause | None:
     return next((each.cause for each in rules if each.pattern.search(text)), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the hints of ``wire_rules`` call the options of one protocol, and its service."""
+
+    what: str
+    host: str
+    ca_cert: str
+    connect_timeout: str
+    ports: str
+    service: str
+
+
+def wire_rules(words: Words) -> tuple[Rule, ...]:
+    """Return the rules about TLS, proxies, names and TCP, which every protocol over HTTP shares."""
+    return (
+        rule(
+            r"Hostname mismatch|IP address mismatch|CertificateError|is not valid for"
+            r"|doesn't match",
+            "the TLS certificate is made out to another name",
+            "Use the name the certificate has, or get a certificate for this name.",
+        ),
+        rule(
+            r"certificate has expired|certificate is not yet valid",
+            "the TLS certificate has expired, or is not valid yet",
+            "Renew the certificate; check the clocks on both sides.",
+        ),
+        rule(
+            r"certificate verify failed|CERTIFICATE_VERIFY_FAILED",
+            "the TLS certificate is not trusted",
+            f"Give the certificate of the authority as {words.ca_cert}.",
+        ),
+        rule(
+            r"suitable TLS CA certificate bundle|NO_CERTIFICATE_OR_CRL_FOUND|X509: *NO_",
+            "the file given as ca_cert is missing or holds no certificate",
+            f"Check {words.ca_cert}.",
+        ),
+        rule(
+            r"TLS certificate file|TLS key file|KEY_VALUES_MISMATCH|PEM lib",
+            "the client certificate or its key cannot be used",
+            "Check client_cert and client_key.",
+        ),
+        rule(
+            r"WRONG_VERSION_NUMBER|UNKNOWN_PROTOCOL|packet length too long|http_request",
+            "no TLS is spoken on this port",
+            words.ports,
+        ),
+        rule(
+            r"ProxyError|Cannot connect to proxy|ProxySchemeUnknown|InvalidProxyURL",
+            "the proxy could not be used",
+            f"Check the proxy of the {words.what} and the variables http_proxy and no_proxy.",
+        ),
+        rule(r"SSLError|SSLEOFError|SSLZeroReturn", "the TLS handshake failed"),
+        rule(
+            r"NameResolutionError|Failed to resolve|getaddrinfo|gaierror|Name or service not known",
+            "DNS does not know this name",
+            f"Check the name of the host, or set {words.host}.",
+        ),
+        rule(
+            r"ConnectionRefused|Connection refused|Errno 111\b|Errno 61\b",
+            "the connection was refused: nothing listens on this port",
+            words.service,
+        ),
+        rule(
+            r"No route to host|Network is unreachable|Host is down",
+            "there is no route to the host",
+            "Check the address and the network.",
+        ),
+        rule(
+            r"ConnectTimeout|[Cc]onnect timeout|Connection timed out|connection attempt timed out",
+            "the host did not answer in time when the connection was opened",
+            f"Check the address and the firewall, or raise {words.connect_timeout}.",
+        ),
+    )
+
+
+_WINRM = Words(
+    what="connection",
+    host="ansible_host",
+    ca_cert="ca_cert (ansible_winrm_ca_trust_path)",
+    connect_timeout="connect_timeout",
+    ports="5985 is the port for http, 5986 for https.",
+    service="Check the port, and that the WinRM service runs (winrm quickconfig).",
+)
+
 # The first that matches counts, so what is special stands before what is general.
 _RULES = (
     rule(
@@ -79,62 +160,7 @@ _RULES = (
         "the login was refused: wrong user or password, or this transport is not enabled there",
         "Check user, password and transport; winrm get winrm/config/service/auth shows the rest.",
     ),
-    rule(
-        r"Hostname mismatch|IP address mismatch|CertificateError|is not valid for|doesn't match",
-        "the TLS certificate is made out to another name",
-        "Use the name the certificate has, or get a certificate for this name.",
-    ),
-    rule(
-        r"certificate has expired|certificate is not yet valid",
-        "the TLS certificate has expired, or is not valid yet",
-        "Renew the certificate; check the clocks on both sides.",
-    ),
-    rule(
-        r"certificate verify failed|CERTIFICATE_VERIFY_FAILED",
-        "the TLS certificate is not trusted",
-        _CERTIFICATE_HINT,
-    ),
-    rule(
-        r"suitable TLS CA certificate bundle|NO_CERTIFICATE_OR_CRL_FOUND|X509: *NO_",
-        "the file given as ca_cert is missing or holds no certificate",
-        "Check ca_cert (ansible_winrm_ca_trust_path).",
-    ),
-    rule(
-        r"TLS certificate file|TLS key file|KEY_VALUES_MISMATCH|PEM lib",
-        "the client certificate or its key cannot be used",
-        "Check client_cert and client_key.",
-    ),
-    rule(
-        r"WRONG_VERSION_NUMBER|UNKNOWN_PROTOCOL|packet length too long|http_request",
-        "no TLS is spoken on this port",
-        "5985 is the port for http, 5986 for https.",
-    ),
-    rule(
-        r"ProxyError|Cannot connect to proxy|ProxySchemeUnknown|InvalidProxyURL",
-        "the proxy could not be used",
-        "Check the proxy of the connection and the variables http_proxy and no_proxy.",
-    ),
-    rule(r"SSLError|SSLEOFError|SSLZeroReturn", "the TLS handshake failed"),
-    rule(
-        r"NameResolutionError|Failed to resolve|getaddrinfo|gaierror|Name or service not known",
-        "DNS does not know this name",
-        "Check the name of the host, or set ansible_host.",
-    ),
-    rule(
-        r"ConnectionRefused|Connection refused|Errno 111\b|Errno 61\b",
-        "the connection was refused: nothing listens on this port",
-        "Check the port, and that the WinRM service runs (winrm quickconfig).",
-    ),
-    rule(
-        r"No route to host|Network is unreachable|Host is down",
-        "there is no route to the host",
-        "Check the address and the network.",
-    ),
-    rule(
-        r"ConnectTimeout|[Cc]onnect timeout|Connection timed out|connection attempt timed out",
-        "the host did not answer in time when the connection was opened",
-        "Check the address and the firewall, or raise connect_timeout.",
-    ),
+    *wire_rules(_WINRM),
     rule(
         r"ReadTimeout|[Rr]ead timed out|TimeoutError|OperationTimeout|timed out",
         "the host took the connection but did not answer in time",

@@ -15,12 +15,21 @@ import re
 from collections.abc import Iterable
 
 from .endpoint import CONFIGURATION
-from .failures import Cause, clean, first_cause, rule
+from .failures import Cause, Words, clean, first_cause, rule, wire_rules
 
 _KINIT = "Get a ticket with kinit (see klist), or give user as name@REALM and password."
 _NAME = (
     "Call the host by the full name that its HTTP service principal has (endpoint.host), not by"
     " its address; see setspn -Q HTTP/FQDN."
+)
+
+_ENDPOINT = Words(
+    what="endpoint",
+    host="endpoint.host",
+    ca_cert="endpoint.ca_cert",
+    connect_timeout="endpoint.connect_timeout",
+    ports="80 is the usual port for http, 443 for https.",
+    service="Check endpoint.port and endpoint.scheme, and that IIS runs on the host.",
 )
 
 # The first that matches counts, so what is special stands before what is general.
@@ -88,62 +97,7 @@ _RULES = (
         "the login was refused: wrong user or password, or this user may not log in there",
         "Check user, password and auth; the user has to be RemotePowerShellEnabled.",
     ),
-    rule(
-        r"Hostname mismatch|IP address mismatch|CertificateError|is not valid for|doesn't match",
-        "the TLS certificate is made out to another name",
-        "Use the name the certificate has, or get a certificate for this name.",
-    ),
-    rule(
-        r"certificate has expired|certificate is not yet valid",
-        "the TLS certificate has expired, or is not valid yet",
-        "Renew the certificate; check the clocks on both sides.",
-    ),
-    rule(
-        r"certificate verify failed|CERTIFICATE_VERIFY_FAILED",
-        "the TLS certificate is not trusted",
-        "Give the certificate of the authority as endpoint.ca_cert.",
-    ),
-    rule(
-        r"suitable TLS CA certificate bundle|NO_CERTIFICATE_OR_CRL_FOUND|X509: *NO_",
-        "the file given as ca_cert is missing or holds no certificate",
-        "Check ca_cert.",
-    ),
-    rule(
-        r"TLS certificate file|TLS key file|KEY_VALUES_MISMATCH|PEM lib",
-        "the client certificate or its key cannot be used",
-        "Check client_cert and client_key.",
-    ),
-    rule(
-        r"WRONG_VERSION_NUMBER|UNKNOWN_PROTOCOL|packet length too long|http_request",
-        "no TLS is spoken on this port",
-        "80 is the usual port for http, 443 for https.",
-    ),
-    rule(
-        r"ProxyError|Cannot connect to proxy|ProxySchemeUnknown|InvalidProxyURL",
-        "the proxy could not be used",
-        "Check the proxy of the endpoint and the variables http_proxy and no_proxy.",
-    ),
-    rule(r"SSLError|SSLEOFError|SSLZeroReturn", "the TLS handshake failed"),
-    rule(
-        r"NameResolutionError|Failed to resolve|getaddrinfo|gaierror|Name or service not known",
-        "DNS does not know this name",
-        "Check the name of the host, or set endpoint.host.",
-    ),
-    rule(
-        r"ConnectionRefused|Connection refused|Errno 111\b|Errno 61\b",
-        "the connection was refused: nothing listens on this port",
-        "Check endpoint.port and endpoint.scheme, and that IIS runs on the host.",
-    ),
-    rule(
-        r"No route to host|Network is unreachable|Host is down",
-        "there is no route to the host",
-        "Check the address and the network.",
-    ),
-    rule(
-        r"ConnectTimeout|[Cc]onnect timeout|Connection timed out|connection attempt timed out",
-        "the host did not answer in time when the connection was opened",
-        "Check the address and the firewall, or raise endpoint.connect_timeout.",
-    ),
+    *wire_rules(_ENDPOINT),
     rule(
         r"later than the deadline|ReadTimeout|[Rr]ead timed out|TimeoutError|timed out"
         r"|slower than the read timeout",
