@@ -24,6 +24,8 @@ Start = Callable[..., Any]
 
 pytestmark = pytest.mark.e2e
 
+CONNECTIONS = Path(__file__).parent / "ansible_plugins" / "connection"
+
 TREATED = replace(
     SIMPLE_HOST,
     switch=("DisableResolverSearchList", 1),
@@ -158,15 +160,7 @@ def test_a_login_and_no_secret_shown(start: Start, play: Play) -> None:
 def test_the_real_module_elsewhere_says_the_same(
     start: Start, play: Play, controller: Controller
 ) -> None:
-    plugins = controller.folder / "connection_plugins"
-    plugins.mkdir()
-    (plugins / "elsewhere.py").write_text(
-        "DOCUMENTATION = '''\nname: elsewhere\nshort_description: another machine\n"
-        "description: This machine, under another name.\nauthor: the lab\noptions: {}\n'''\n"
-        "from ansible.plugins.connection.local import Connection as Local\n\n\n"
-        'class Connection(Local):\n    transport = "elsewhere"\n'
-    )
-    controller.more = {"ANSIBLE_CONNECTION_PLUGINS": str(plugins)}
+    controller.more = {"ANSIBLE_CONNECTION_PLUGINS": str(CONNECTIONS)}
     with start(TREATED) as lab:
         where = {
             "host": "127.0.0.1",

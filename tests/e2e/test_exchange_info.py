@@ -21,21 +21,7 @@ Play = Callable[..., tuple[Run, dict[str, Any]]]
 
 pytestmark = pytest.mark.e2e
 
-# A connection that is no local one to Ansible, and leads to this machine nevertheless.
-CONNECTION = """
-DOCUMENTATION = '''
-name: elsewhere
-short_description: another machine
-description: This machine, under another name.
-author: the lab
-options: {}
-'''
-from ansible.plugins.connection.local import Connection as Local
-
-
-class Connection(Local):
-    transport = "elsewhere"
-"""
+CONNECTIONS = Path(__file__).parent / "ansible_plugins" / "connection"
 ELSEWHERE = {
     "ansible_connection": "elsewhere",
     "ansible_python_interpreter": sys.executable,
@@ -47,10 +33,7 @@ OLD = replace(SIMPLE_HOST, name="mail4old", version=V40, imccopy=None, behind="m
 def hosts(tmp_path: Path, controller: Controller) -> Iterator[Lab]:
     """A 5.5 host, and a 4.0 host without WinRM behind a management host without Exchange."""
     scenario = replace(simple(SIMPLE_HOST, OLD), managers=("mgmt1",))
-    plugins = controller.folder / "connection_plugins"
-    plugins.mkdir()
-    (plugins / "elsewhere.py").write_text(CONNECTION)
-    controller.more = {"ANSIBLE_CONNECTION_PLUGINS": str(plugins)}
+    controller.more = {"ANSIBLE_CONNECTION_PLUGINS": str(CONNECTIONS)}
     with Lab(scenario, folder=tmp_path / "lab") as lab:
         lab.write_inventory(controller.inventory)
         yield lab

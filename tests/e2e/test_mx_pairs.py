@@ -23,21 +23,7 @@ ZONES = {
     "hq.example": "* MX 0 hub\nhub A 10.0.0.5",
 }
 
-# A connection that is no local one to Ansible, and leads to this machine nevertheless.
-CONNECTION = """
-DOCUMENTATION = '''
-name: elsewhere
-short_description: another machine
-description: This machine, under another name.
-author: the lab
-options: {}
-'''
-from ansible.plugins.connection.local import Connection as Local
-
-
-class Connection(Local):
-    transport = "elsewhere"
-"""
+CONNECTIONS = Path(__file__).parent / "ansible_plugins" / "connection"
 
 INVENTORY = {
     "all": {
@@ -96,12 +82,9 @@ class Playbook:
     """A playbook of tasks that register what they find, for a host that cannot be reached."""
 
     def __init__(self, folder: Path, dns: DnsServer) -> None:
-        plugins = folder / "connection_plugins"
-        plugins.mkdir()
-        (plugins / "elsewhere.py").write_text(CONNECTION)
         self._dns = f"{dns.address}:{dns.port}"
         self._controller = Controller(
-            folder, ROOT / ".build", more={"ANSIBLE_CONNECTION_PLUGINS": str(plugins)}
+            folder, ROOT / ".build", more={"ANSIBLE_CONNECTION_PLUGINS": str(CONNECTIONS)}
         )
         self._controller.inventory.parent.mkdir()
         self._controller.inventory.write_text(json.dumps(INVENTORY))

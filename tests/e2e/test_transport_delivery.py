@@ -25,6 +25,7 @@ from exchange_lab.windows.winrm_listener import Settings
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).resolve().parents[2]
+CONNECTIONS = Path(__file__).parent / "ansible_plugins" / "connection"
 ADMIN, PASSWORD = "admin@hq.example", "only for the lab"
 SERVERS = {"EX10": Family.E2010, "EX16": Family.E2016, "EX19": Family.E2019}
 ROUTES = [
@@ -325,9 +326,10 @@ def test_the_module_where_the_connection_leads(site: Site) -> None:
     """The real module and the action plugin give the same result."""
     site.lab.organisation.directory.preferred = "dc1.hq.example"
     in_process = site.result("--check", routes=ROUTES)
-    plugins = site.controller.folder / "connection_plugins"
-    plugins.mkdir()
-    (plugins / "elsewhere.py").write_text(CONNECTION)
+    site.controller.more = {
+        **site.controller.more,
+        "ANSIBLE_CONNECTION_PLUGINS": str(CONNECTIONS),
+    }
     site.endpoint = {
         "host": "127.0.0.1",
         "port": "{{ exchange_port }}",
@@ -340,19 +342,3 @@ def test_the_module_where_the_connection_leads(site: Site) -> None:
     differing = {"invocation", "warnings", "failed", "ansible_facts"}
     for key in in_process.keys() - differing:
         assert elsewhere[key] == in_process[key], key
-
-
-CONNECTION = """
-DOCUMENTATION = '''
-name: elsewhere
-short_description: another machine
-description: This machine, under another name.
-author: the lab
-options: {}
-'''
-from ansible.plugins.connection.local import Connection as Local
-
-
-class Connection(Local):
-    transport = "elsewhere"
-"""

@@ -19,6 +19,8 @@ Play = Callable[..., tuple[Run, dict[str, Any]]]
 
 pytestmark = pytest.mark.e2e
 
+CONNECTIONS = Path(__file__).parent / "ansible_plugins" / "connection"
+
 AUTO = {"postmaster.exchange.exchange_info": {"endpoint": "{{ mx_delivery_endpoint }}"}}
 BUILDS = {
     "ex10": ("2010", "14.3.123.4"),
@@ -84,10 +86,7 @@ def test_without_winrm_exchange_itself_is_asked(site: Lab, play: Play) -> None:
 def test_the_module_elsewhere_says_the_same_as_the_action(
     site: Lab, play: Play, controller: Controller
 ) -> None:
-    plugins = controller.folder / "connection_plugins"
-    plugins.mkdir()
-    (plugins / "elsewhere.py").write_text(_elsewhere())
-    controller.more = {"ANSIBLE_CONNECTION_PLUGINS": str(plugins)}
+    controller.more = {"ANSIBLE_CONNECTION_PLUGINS": str(CONNECTIONS)}
     login = {"user": site.scenario.user, "password": site.scenario.password}
     where = {"host": "127.0.0.1", "auth": "ntlm", **login}
     task = {
@@ -109,9 +108,3 @@ def test_the_module_elsewhere_says_the_same_as_the_action(
         assert there[key] == here[key]
     assert there["resolver"] is None  # nobody told the module how to reach WinRM
     assert site.scenario.password not in done.output
-
-
-def _elsewhere() -> str:
-    """A connection that is no local one to Ansible, and leads to this machine nevertheless."""
-    text = (Path(__file__).parent / "test_exchange_info.py").read_text()
-    return text.split('CONNECTION = """', 1)[1].split('"""\n', 1)[0]
