@@ -18,7 +18,8 @@ from ansible_collections.postmaster.exchange.plugins.module_utils.remote.cmdlets
     CmdletError,
 )
 
-Answer: TypeAlias = "Sequence[Mapping[str, Any]] | Exception | Callable[[Mapping[str, Any]], Any]"
+Reply = Callable[[Mapping[str, Any]], Any]
+Answer: TypeAlias = "Sequence[Mapping[str, Any]] | Exception | Reply"
 
 DNS_FAILED = "451 4.4.0 DNS query failed"
 BUSY = (
