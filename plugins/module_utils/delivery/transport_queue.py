@@ -151,7 +151,7 @@ def _queue(host: str, properties: Mapping[str, Any]) -> Queue:
             error=parse_last_error(properties.get("LastError")),
             next_retry=time_of(properties.get("NextRetryTime")),
         )
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, OverflowError) as error:
         raise ExchangeError(
             f"{host}: Get-Queue shows a queue that cannot be read ({error})."
         ) from (error)

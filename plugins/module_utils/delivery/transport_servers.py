@@ -135,4 +135,7 @@ def time_of(value: object) -> datetime | None:
             return None
     if not isinstance(value, datetime) or value.tzinfo is None:
         return None
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:  # in UTC it would lie before the year 1, or after 9999
+        return None

@@ -19,6 +19,9 @@ from typing import Any
 
 #: How deep objects within objects are followed; deeper ones are shown by their text.
 MAX_DEPTH = 8
+# An object can be referred to many times, also from within itself. What is read altogether may be
+# so many times as long as the document, and never less than so many characters.
+_GROWTH, _LEAST = 10, 10_000
 
 _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _TEXTS = frozenset(
@@ -43,8 +46,9 @@ def read(text: str) -> Any:
     if "<!DOCTYPE" in text:
         raise NotAnObject("a document type declaration")
     try:
-        return _Reader().value(ET.fromstring(text), 0)  # noqa: S314 - no DTD, so no entity
-    except (ET.ParseError, ValueError, KeyError) as error:
+        reader = _Reader(_LEAST + _GROWTH * len(text))
+        return reader.value(ET.fromstring(text), 0)  # noqa: S314 - no DTD, so no entity
+    except (ET.ParseError, ValueError, OverflowError, KeyError) as error:
         raise NotAnObject(type(error).__name__) from None
 
 
@@ -53,14 +57,22 @@ def unescape(text: str | None) -> str:
 
     The escapes are of UTF-16 code units; half of a surrogate pair becomes U+FFFD.
     """
-    raw = _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text or "")
-    return raw.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return _whole(_ESCAPE.sub(lambda match: chr(int(match[1], 16)), text or ""))
+
+
+def _whole(text: str) -> str:
+    """Join the halves of surrogate pairs; a half that is alone becomes U+FFFD."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 @dataclass(slots=True)
 class _Reader:
-    """Reads one document; objects in it may refer to earlier ones, by number."""
+    """Reads one document; objects in it may refer to earlier ones, by number.
 
+    ``left`` is how many elements and characters may still be read.
+    """
+
+    left: int
     objects: dict[str, ET.Element] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
 
@@ -69,14 +81,22 @@ class _Reader:
         if tag == "Ref":
             element = self.objects[element.attrib["RefId"]]
             tag = "Obj"
+        self._pay(element)
         if tag == "Obj":
             return self._object(element, depth)
         return _primitive(element)
+
+    def _pay(self, element: ET.Element) -> None:
+        self.left -= 1 + len(element) + len(element.text or "") + len(element.get("N", ""))
+        if self.left < 0:
+            raise NotAnObject("objects that repeat each other without end")
 
     def _object(self, element: ET.Element, depth: int) -> Any:
         self.objects[element.get("RefId", "")] = element
         type_name = self._type_name(element)
         shown = element.find("ToString")
+        if shown is not None:
+            self._pay(shown)
         text = None if shown is None else unescape(shown.text)
         if depth > MAX_DEPTH:
             return text
@@ -98,12 +118,15 @@ class _Reader:
         """Return the name of an object's own type; the list may be given by number."""
         names, reference = element.find("TN"), element.find("TNRef")
         if names is not None:
-            name = unescape(names.findtext("T")).removeprefix("Deserialized.")
+            text = names.findtext("T") or ""
+            self.left -= len(text)
+            name = unescape(text).removeprefix("Deserialized.")
             return self.types.setdefault(names.get("RefId", ""), name)
         return "" if reference is None else self.types.get(reference.get("RefId", ""), "")
 
     def _entries(self, dictionary: ET.Element, depth: int) -> Iterator[tuple[str, Any]]:
         for entry in dictionary.findall("En"):
+            self._pay(entry)
             named = {child.get("N"): child for child in entry}
             yield str(self.value(named["Key"], depth + 1)), self.value(named["Value"], depth + 1)
 
@@ -130,7 +153,7 @@ def _primitive(element: ET.Element) -> Any:
         case "B":
             return text.strip().lower() == "true"
         case "C":
-            return chr(int(text))
+            return _whole(chr(int(text)))
         case "Db" | "Sg":
             return float(text)
         case "Nil" | "SS":  # a secure string is nobody's to read

@@ -166,7 +166,7 @@ def connector_from(properties: Mapping[str, Any], host: str) -> Connector:
             created=str(properties.get("WhenCreatedUTC") or properties.get("WhenCreated") or ""),
             raw=dict(properties),
         )
-    except (KeyError, ValueError, InvalidInput) as error:
+    except (KeyError, ValueError, TypeError, OverflowError, InvalidInput) as error:
         raise ExchangeError(
             f"{host}: a Send connector could not be read ({error}). Nothing was changed.",
             hint="Look at it with Get-SendConnector | Format-List, and report what it shows.",

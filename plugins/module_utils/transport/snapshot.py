@@ -108,6 +108,8 @@ def load(folder: Path, organisation: Organisation, host: str) -> tuple[Connector
         entries = known.get("connectors")
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise ValueError("it holds no list of connectors")
+        for entry in entries:
+            _check_settings(entry)
         return tuple(connector_from(entry, host) for entry in entries)
     except (OSError, ValueError, RecursionError) as error:
         raise _unusable(folder, host, str(error)) from error
@@ -139,6 +141,15 @@ def _check(known: Mapping[str, Any], organisation: Organisation) -> None:
     found = known.get("organisation"), known.get("forest")
     if found != (organisation.name, organisation.forest):
         raise ValueError(f"it is of the organisation {found[0]!r:.80}, and this is {organisation}")
+
+
+def _check_settings(entry: Mapping[str, Any]) -> None:
+    """Refuse a setting that no parameter of a cmdlet can have."""
+    for name in _OTHER_SETTINGS:
+        value = entry.get(name)
+        items = value if isinstance(value, list) else [value]
+        if not all(item is None or isinstance(item, (str, int)) for item in items):
+            raise ValueError(f"its {name} is none that a connector can have")
 
 
 def restore_plan(connectors: Sequence[Connector], saved: Sequence[Connector]) -> Plan:

@@ -146,6 +146,23 @@ def test_half_a_queue_is_no_queue() -> None:
         look(FakeCmdlets({"Get-Queue": [broken]}))
 
 
+@pytest.mark.parametrize("count", [float("inf"), float("nan"), [1], None, "many"])
+def test_a_number_of_messages_that_is_none_is_no_queue(count: object) -> None:
+    with pytest.raises(ExchangeError, match="cannot be read"):
+        look(FakeCmdlets({"Get-Queue": [queue(MessageCount=count)]}))
+
+
+@pytest.mark.parametrize("when", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_time_beyond_the_calendar_is_not_known(when: str) -> None:
+    waiting = look(
+        FakeCmdlets(
+            {"Get-Queue": [queue(NextRetryTime=when)], "Get-Message": [message(received=when)]}
+        )
+    )
+    assert waiting.queues[0].next_retry is None
+    assert waiting.messages[waiting.queues[0].identity][0].received is None
+
+
 def test_a_queue_that_is_gone_when_it_is_opened_is_told() -> None:
     session = FakeCmdlets({"Get-Queue": [smart_queue()], "Get-Message": refused("Get-Message")})
     waiting = look(session)

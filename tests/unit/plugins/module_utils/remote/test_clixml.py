@@ -97,3 +97,39 @@ def test_no_text_raises_anything_else(text: str) -> None:
         clixml.read(text)
     except clixml.NotAnObject:
         return
+
+
+@pytest.mark.parametrize("itself", [True, False])
+def test_objects_that_repeat_each_other_are_refused_before_they_fill_the_memory(
+    itself: bool,
+) -> None:
+    """A billion laughs without any entity: ten objects, each of which holds the last many times."""
+    text = "<S>ha</S>"
+    for level in range(10):
+        refs = f'<Ref RefId="{level if itself else max(level - 1, 0)}"/>' * 50
+        text = f'<Obj RefId="{level}"><LST>{text}{refs}</LST></Obj>'
+    with pytest.raises(clixml.NotAnObject, match="without end"):
+        clixml.read(text)
+
+
+def test_a_long_text_that_is_referred_to_often_is_refused() -> None:
+    inner = f'<Obj RefId="1"><ToString>{"ha" * 50_000}</ToString></Obj>'
+    refs = '<Ref RefId="1"/>' * 5_000
+    with pytest.raises(clixml.NotAnObject, match="without end"):
+        clixml.read(f'<Obj RefId="0"><LST>{inner}{refs}</LST></Obj>')
+
+
+def test_an_object_may_be_referred_to_more_than_once() -> None:
+    inner = '<Obj RefId="1"><ToString>ha</ToString></Obj>'
+    refs = '<Ref RefId="1"/>' * 100
+    assert clixml.read(f'<Obj RefId="0"><LST>{inner}{refs}</LST></Obj>') == ["ha"] * 101
+
+
+@pytest.mark.parametrize("number", ["1114112", "9" * 20, "-1"])
+def test_a_character_that_does_not_exist_is_no_object(number: str) -> None:
+    with pytest.raises(clixml.NotAnObject):
+        clixml.read(f"<C>{number}</C>")
+
+
+def test_half_a_surrogate_pair_is_no_character() -> None:
+    assert clixml.read("<C>55296</C>") == "\ufffd"

@@ -162,3 +162,25 @@ def test_a_connector_made_anew_is_as_it_was() -> None:
 )
 def test_the_organisation_stands_in_every_name(name: str, expected: Organisation | None) -> None:
     assert organisation_in(name) == expected
+
+
+@pytest.mark.parametrize("port", [[25], {"a": 1}, float("inf"), "25x"])
+def test_a_number_that_is_none_makes_a_backup_unusable(tmp_path: Path, port: object) -> None:
+    folder = save(tmp_path, connector("a", "nestle.com"))
+    content = json.loads((folder / backups.FACTS_FILE).read_text())
+    content["connectors"][0]["Port"] = port
+    (folder / backups.FACTS_FILE).write_text(json.dumps(content))
+    with pytest.raises(ExchangeError, match="cannot be used"):
+        load(folder, ORGANISATION, "ex1")
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, [["x"]], 1.5, [{"b": None}]])
+def test_a_setting_that_no_cmdlet_takes_makes_a_backup_unusable(
+    tmp_path: Path, value: object
+) -> None:
+    folder = save(tmp_path, connector("a", "nestle.com"))
+    content = json.loads((folder / backups.FACTS_FILE).read_text())
+    content["connectors"][0]["ErrorPolicies"] = value
+    (folder / backups.FACTS_FILE).write_text(json.dumps(content))
+    with pytest.raises(ExchangeError, match="ErrorPolicies is none that a connector can have"):
+        load(folder, ORGANISATION, "ex1")

@@ -1,0 +1,46 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whatever comes from outside ends in a result or an error of our own: every target, fuzzed.
+
+``FUZZ_SECONDS`` in the environment makes each target draw new values for so long (``make fuzz``).
+"""
+
+from __future__ import annotations
+
+import os
+
+import fuzz_all
+import pytest
+from fuzz_registry import Hang, Target, bounded, calmly
+
+SECONDS = float(os.environ.get("FUZZ_SECONDS", "0"))
+
+
+@pytest.mark.parametrize("name", sorted(fuzz_all.TARGETS))
+def test_no_hostile_value_breaks(name: str) -> None:
+    fuzz_all.TARGETS[name].run(SECONDS)
+
+
+# -- the checks themselves can fail
+
+
+def test_a_traceback_is_noticed() -> None:
+    def clumsy(value: bytes) -> None:
+        calmly(int, value)
+
+    target = Target("clumsy", "self-test", fuzz_all.mutated([b"12"]), clumsy, 200, guided=False)
+    with pytest.raises(ValueError, match="invalid literal"):
+        target.run()
+
+
+def test_a_hang_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fuzz_registry.CPU_SECONDS", 0.2)
+    with pytest.raises(Hang), bounded():
+        while True:
+            pass
+
+
+def test_a_flood_of_memory_is_noticed() -> None:
+    with pytest.raises(MemoryError), bounded():
+        bytearray(1024 * 1024 * 1024)
