@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-full test-oldest peers gates lint types sanity docs changelog clean
+.PHONY: help demo lab test test-full test-oldest test-newest peers gates lint types docs changelog clean
 
 help: ## Tell what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,17 +32,25 @@ test: $(BIN)/.test ## Unit tests, the lab's own tests, playbooks against the lab
 
 test-full: $(BIN)/.dev peers ## Also compare the lab with real programs, and run all gates
 	NO_SKIPS=1 tools/with-wine $(BIN)/python -m pytest -q -m peers $(PYTEST_ARGS)
-	$(MAKE) --no-print-directory test-oldest gates
+	$(MAKE) --no-print-directory gates test-oldest test-newest
 
 peers: ## Install the real programs the lab is compared with (Debian, Ubuntu; as root)
 	@tools/peers
 
-test-oldest: $(BUILD)/oldest/bin/.test ## The tests that touch Ansible and libraries, with the oldest versions allowed
-	$(BUILD)/oldest/bin/python -m pytest -q $(PYTEST_ARGS) \
-		tests/unit/plugins/plugin_utils tests/unit/plugins/modules tests/unit/plugins/module_utils/pairs \
-		tests/unit/plugins/module_utils/remote tests/e2e/test_playbooks.py tests/e2e/test_mx_pairs.py
+# The ends of the supported range, each with Ansible's own runners, and playbooks on the lab.
+ENDS := tests/e2e/test_playbooks.py tests/e2e/test_mx_pairs.py
 
-gates: lint types docs changelog sanity ## Everything that reads the code without running it
+test-oldest: $(BUILD)/oldest/bin/.test ## Sanity and units with the oldest ansible-core and libraries allowed, and playbooks
+	PATH="$(CURDIR)/$(<D):$$PATH" tools/sanity
+	PATH="$(CURDIR)/$(<D):$$PATH" tools/units
+	$(<D)/python -m pytest -q $(PYTEST_ARGS) $(ENDS)
+
+test-newest: $(BUILD)/newest/bin/.test ## The same with the newest ansible-core, on Python 3.13
+	tools/python313 env PATH="$(CURDIR)/$(<D):$$PATH" tools/sanity
+	tools/python313 env PATH="$(CURDIR)/$(<D):$$PATH" tools/units
+	tools/python313 $(<D)/python -m pytest -q $(PYTEST_ARGS) $(ENDS)
+
+gates: lint types docs changelog ## Everything that reads the code without running it
 
 lint: $(BIN)/.dev
 	$(BIN)/ruff check
@@ -66,9 +74,6 @@ docs: $(BIN)/.dev $(MANIFEST)
 changelog: $(BIN)/.dev
 	$(BIN)/antsibull-changelog lint
 
-sanity: $(BIN)/.dev
-	PATH="$(CURDIR)/$(BIN):$$PATH" tools/sanity
-
 # The virtual environments: a stamp tells that they hold what the requirements say.
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=..."; exit 1; }
@@ -82,10 +87,15 @@ $(BIN)/.dev: requirements-dev.txt $(BIN)/.test
 	$(BIN)/python -m pip install -qq -r requirements-dev.txt
 	@touch $@
 
-$(BUILD)/oldest/bin/.test: requirements.txt requirements-test.txt tools/oldest.py | $(BIN)/python
+$(BUILD)/oldest/bin/.test: requirements.txt requirements-test.txt requirements-units.txt tools/oldest.py | $(BIN)/python
 	$(BIN)/python -m venv $(BUILD)/oldest
 	$(BIN)/python tools/oldest.py requirements.txt > $(BUILD)/oldest/constraints.txt
-	$(BUILD)/oldest/bin/python -m pip install -qq -r requirements-test.txt -c $(BUILD)/oldest/constraints.txt
+	$(BUILD)/oldest/bin/python -m pip install -qq -r requirements-test.txt -r requirements-units.txt -c $(BUILD)/oldest/constraints.txt
+	@touch $@
+
+$(BUILD)/newest/bin/.test: requirements.txt requirements-test.txt requirements-units.txt tools/python313
+	tools/python313 python3.13 -m venv --clear $(BUILD)/newest
+	tools/python313 $(BUILD)/newest/bin/python -m pip install -qq -r requirements-test.txt -r requirements-units.txt
 	@touch $@
 
 # Built and installed as a user would get it.
