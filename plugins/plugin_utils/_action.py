@@ -26,7 +26,7 @@ from ..module_utils.context import Context
 from ..module_utils.errors import ExchangeError, InvalidInput
 from ..module_utils.remote import endpoint, options
 from ..module_utils.remote.session import Session
-from ..module_utils.remote.winrs import WinrsSession, connect
+from ..module_utils.remote.winrs import Login, WinrsSession, connect
 from ._shell import ConnectionShell
 
 display = Display()
@@ -160,8 +160,7 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
             session = WinrsSession(
                 ConnectionShell(self._connection),
                 host=name,
-                user=get("remote_user") or "",
-                at=f"{address} port {get('port')}",
+                login=Login(get("remote_user") or "", f"{address} port {get('port')}"),
                 secrets=(password,) if password else (),
             )
             return session, address

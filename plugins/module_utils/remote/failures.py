@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 
+from .causes import Cause, Words, first_cause, rule, wire_rules
+from .kerberos import kerberos_rules
 from .parse import excerpt
 
 _FAULT_CODES = {
@@ -29,109 +30,6 @@ _FAULT_CODES = {
 }
 _CHAIN_LIMIT = 12
 
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """A sentence without the host's name, and what to do next."""
-
-    sentence: str
-    hint: str = ""
-    missing_library: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """What a pattern in the text of an exception means."""
-
-    pattern: re.Pattern[str]
-    cause: Cause
-
-
-def rule(pattern: str, sentence: str, hint: str = "", *, missing_library: bool = False) -> Rule:
-    """Return the rule of a regular expression."""
-    return Rule(re.compile(pattern), Cause(sentence, hint, missing_library))
-
-
-def first_cause(rules: Iterable[Rule], text: str) -> Cause | None:
-    """Return the cause of the first rule that fits."""
-    return next((each.cause for each in rules if each.pattern.search(text)), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """What the hints of ``wire_rules`` call the options of one protocol, and its service."""
-
-    what: str
-    host: str
-    ca_cert: str
-    connect_timeout: str
-    ports: str
-    service: str
-
-
-def wire_rules(words: Words) -> tuple[Rule, ...]:
-    """Return the rules about TLS, proxies, names and TCP, which every protocol over HTTP shares."""
-    return (
-        rule(
-            r"Hostname mismatch|IP address mismatch|CertificateError|is not valid for"
-            r"|doesn't match",
-            "the TLS certificate is made out to another name",
-            "Use the name the certificate has, or get a certificate for this name.",
-        ),
-        rule(
-            r"certificate has expired|certificate is not yet valid",
-            "the TLS certificate has expired, or is not valid yet",
-            "Renew the certificate; check the clocks on both sides.",
-        ),
-        rule(
-            r"certificate verify failed|CERTIFICATE_VERIFY_FAILED",
-            "the TLS certificate is not trusted",
-            f"Give the certificate of the authority as {words.ca_cert}.",
-        ),
-        rule(
-            r"suitable TLS CA certificate bundle|NO_CERTIFICATE_OR_CRL_FOUND|X509: *NO_",
-            "the file given as ca_cert is missing or holds no certificate",
-            f"Check {words.ca_cert}.",
-        ),
-        rule(
-            r"TLS certificate file|TLS key file|KEY_VALUES_MISMATCH|PEM lib",
-            "the client certificate or its key cannot be used",
-            "Check client_cert and client_key.",
-        ),
-        rule(
-            r"WRONG_VERSION_NUMBER|UNKNOWN_PROTOCOL|packet length too long|http_request",
-            "no TLS is spoken on this port",
-            words.ports,
-        ),
-        rule(
-            r"ProxyError|Cannot connect to proxy|ProxySchemeUnknown|InvalidProxyURL",
-            "the proxy could not be used",
-            f"Check the proxy of the {words.what} and the variables http_proxy and no_proxy.",
-        ),
-        rule(r"SSLError|SSLEOFError|SSLZeroReturn", "the TLS handshake failed"),
-        rule(
-            r"NameResolutionError|Failed to resolve|getaddrinfo|gaierror|Name or service not known",
-            "DNS does not know this name",
-            f"Check the name of the host, or set {words.host}.",
-        ),
-        rule(
-            r"ConnectionRefused|Connection refused|Errno 111\b|Errno 61\b",
-            "the connection was refused: nothing listens on this port",
-            words.service,
-        ),
-        rule(
-            r"No route to host|Network is unreachable|Host is down",
-            "there is no route to the host",
-            "Check the address and the network.",
-        ),
-        rule(
-            r"ConnectTimeout|[Cc]onnect timeout|Connection timed out|connection attempt timed out",
-            "the host did not answer in time when the connection was opened",
-            f"Check the address and the firewall, or raise {words.connect_timeout}.",
-        ),
-    )
-
-
 _WINRM = Words(
     what="connection",
     host="ansible_host",
@@ -139,6 +37,11 @@ _WINRM = Words(
     connect_timeout="connect_timeout",
     ports="5985 is the port for http, 5986 for https.",
     service="Check the port, and that the WinRM service runs (winrm quickconfig).",
+    library="pywinrm[kerberos]",
+    ticket=(
+        "Get one with kinit (klist shows it); where the connection is ansible.builtin.winrm, a"
+        " password in the inventory gets it."
+    ),
 )
 
 # The first that matches counts, so what is special stands before what is general.
@@ -149,10 +52,11 @@ _RULES = (
         "Install pywinrm >= 0.5.",
         missing_library=True,
     ),
+    *kerberos_rules(_WINRM),
     rule(
         r"is not installed|does not support transport",
         "a Python library for this way of authentication is missing where the task runs",
-        "Install pywinrm[kerberos] or pywinrm[credssp], or choose transport ntlm.",
+        "Install pywinrm[credssp], or choose transport ntlm.",
         missing_library=True,
     ),
     rule(
@@ -168,7 +72,7 @@ _RULES = (
     ),
     rule(
         r"Kerberos|[Kk]rb5|KRB5|GSS|gssapi|SpnegoError|NoCredentialError|BadMechanismError",
-        "Kerberos authentication failed: no valid ticket, or the host's name is unknown to it",
+        "Kerberos authentication failed",
         "Check klist, the realm, and that the host is called by its full name.",
     ),
     rule(
@@ -185,7 +89,10 @@ _RULES = (
 )
 _HTTP_STATUS = re.compile(r"Code (\d{3})\b")
 _HTTP_CAUSES = {
-    "400": "the message was rejected as malformed, as after a change of the connection",
+    "400": (
+        "the message was rejected as malformed, as after a change of the connection, or when a"
+        " Kerberos ticket has expired meanwhile"
+    ),
     "403": "access is forbidden",
     "404": "there is no WinRM at this path",
     "503": "the service is not available now",

@@ -14,14 +14,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from .causes import Cause, Words, first_cause, rule, wire_rules
 from .endpoint import CONFIGURATION
-from .failures import Cause, Words, clean, first_cause, rule, wire_rules
-
-_KINIT = "Get a ticket with kinit (see klist), or give user as name@REALM and password."
-_NAME = (
-    "Call the host by the full name that its HTTP service principal has (endpoint.host), not by"
-    " its address; see setspn -Q HTTP/FQDN."
-)
+from .failures import clean
+from .kerberos import kerberos_rules
 
 _ENDPOINT = Words(
     what="endpoint",
@@ -30,16 +26,12 @@ _ENDPOINT = Words(
     connect_timeout="endpoint.connect_timeout",
     ports="80 is the usual port for http, 443 for https.",
     service="Check endpoint.port and endpoint.scheme, and that IIS runs on the host.",
+    library="pypsrp[kerberos]",
+    ticket="Get one with kinit (klist shows it), or give user as name@REALM and password.",
 )
 
 # The first that matches counts, so what is special stands before what is general.
 _RULES = (
-    rule(
-        r"requires the Python gssapi|No module named '(?:gssapi|krb5)'|requires the Python .*krb5",
-        "the Python libraries for Kerberos are missing where the task runs",
-        "Install pypsrp[kerberos], or choose auth negotiate, ntlm or basic.",
-        missing_library=True,
-    ),
     rule(
         r"requests-credssp is not installed|Cannot use CredSSP",
         "the Python library for CredSSP is missing where the task runs",
@@ -52,46 +44,7 @@ _RULES = (
         "this way of authentication is not enabled on the endpoint",
         "Choose another auth; Get-PowerShellVirtualDirectory shows what is enabled.",
     ),
-    rule(
-        r"(?i)preauthentication failed|password incorrect|KRB5KDC_ERR_PREAUTH_FAILED"
-        r"|decrypt integrity check failed",
-        "the password is wrong (the Kerberos server says so)",
-        "Check user and password.",
-    ),
-    rule(
-        r"(?i)client.{0,120}not found in kerberos database|KRB5KDC_ERR_C_PRINCIPAL_UNKNOWN"
-        r"|client not found",
-        "the Kerberos server does not know this user",
-        "Give the user as name@REALM, the realm in capitals.",
-    ),
-    rule(
-        r"(?i)server.{0,200}not found in kerberos database|KRB5KDC_ERR_S_PRINCIPAL_UNKNOWN"
-        r"|server not found|wrong principal in request",
-        "Kerberos does not know this host's web service",
-        _NAME,
-    ),
-    rule(
-        r"(?i)ticket expired|KRB5KRB_AP_ERR_TKT_EXPIRED|credentials? (?:have|has) expired",
-        "the Kerberos ticket has expired",
-        _KINIT,
-    ),
-    rule(
-        r"(?i)clock skew too great|KRB5KRB_AP_ERR_SKEW",
-        "the clocks of this machine and of the Kerberos server differ too much",
-        "Set the clocks, by NTP for instance.",
-    ),
-    rule(
-        r"(?i)cannot (?:contact|find|resolve).{0,60}KDC|cannot find kdc|KRB5_KDC_UNREACH"
-        r"|KRB5_REALM_UNKNOWN|cannot determine realm",
-        "no Kerberos server of this realm can be reached",
-        "Check the realm in krb5.conf, DNS, and the firewall (port 88).",
-    ),
-    rule(
-        r"(?i)NoCredentialError|no credentials? (?:cache|were supplied|available)"
-        r"|No Kerberos credentials|credentials cache file.{0,120}not found|KRB5_FCC_NOFILE",
-        "there is no Kerberos ticket, and no password to get one",
-        _KINIT,
-    ),
+    *kerberos_rules(_ENDPOINT),
     rule(
         r"AuthenticationError|InvalidCredentialError|LogonDenied",
         "the login was refused: wrong user or password, or this user may not log in there",
@@ -107,7 +60,7 @@ _RULES = (
     rule(
         r"Krb5Error|[Kk]rb5|KRB5|Kerberos|GSS|gssapi",
         "Kerberos authentication failed",
-        f"{_KINIT} {_NAME}",
+        "Check klist, the realm, and that the host is called by its full name.",
     ),
     rule(
         r"SpnegoError|BadMechanismError|InvalidTokenError|BadBindingsError|MessageOutOfSequence"
@@ -129,7 +82,10 @@ _RULES = (
 )
 _HTTP_STATUS = re.compile(r"Code: (\d{3})\b")
 _HTTP_CAUSES = {
-    "400": "the message was rejected as malformed, as after a change of the connection",
+    "400": (
+        "the message was rejected as malformed, as after a change of the connection, or when a"
+        " Kerberos ticket has expired meanwhile"
+    ),
     "403": "access is forbidden (over http, the directory may require SSL: endpoint.scheme)",
     "404": "there is no PowerShell directory at this path",
     "500": "the web application failed",

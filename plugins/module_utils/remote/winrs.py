@@ -145,31 +145,34 @@ def connect(options: ConnectionOptions, *, host: str = "") -> WinrsSession:
     return WinrsSession(
         OwnShell(options),
         host=host or options.host,
-        user=options.user,
-        at=f"{options.host} port {options.port}",
+        login=Login(options.user, f"{options.host} port {options.port}", options.transport),
         secrets=options.secrets,
     )
 
 
-class WinrsSession:
-    """Runs command lines in one WinRM command shell; see ``session.Session``.
+@dataclass(frozen=True, slots=True)
+class Login:
+    """How a session logs in, for messages; ``at`` is address and port."""
 
-    ``user`` and ``at`` (address and port) are for messages.
-    """
+    user: str = ""
+    at: str = ""
+    transport: str = ""
+
+
+class WinrsSession:
+    """Runs command lines in one WinRM command shell; see ``session.Session``."""
 
     def __init__(
         self,
         source: ShellSource,
         *,
         host: str,
-        user: str = "",
-        at: str = "",
+        login: Login | None = None,
         secrets: tuple[str, ...] = (),
     ) -> None:
         self.host = host
         self._source = source
-        self._user = user
-        self._at = at
+        self._login = login or Login()
         self._secrets = secrets
         self._protocol: Any = None
         self._shell = ""
@@ -327,8 +330,8 @@ class WinrsSession:
         if cause.missing_library:
             return MissingLibrary(f"{self.host}: {cause.sentence}.", hint=cause.hint)
         if opening:
-            login = f" as {self._user}" if self._user else ""
-            login += f" at {self._at}" if self._at else ""
+            login = f" as {self._login.user}" if self._login.user else ""
+            login += f" at {self._login.at}" if self._login.at else ""
             return HostUnreachable(
                 f"{self.host}: no WinRM session{login}: {cause.sentence}.", hint=cause.hint
             )
@@ -343,7 +346,8 @@ class WinrsSession:
             return explain_fault(
                 error.wsman_fault_code, error.fault_subcode or "", error.reason, self._secrets
             )
-        return explain(describe(error))
+        # As Ansible's plugin puts it; the text of pywinrm itself does not say how it logged in.
+        return explain(f"{self._login.transport}: {describe(error)}")
 
 
 class _OperationsUsedUp(SessionLost):

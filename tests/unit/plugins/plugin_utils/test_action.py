@@ -16,6 +16,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils.errors import 
     ExchangeError,
     HostUnreachable,
 )
+from ansible_collections.postmaster.exchange.plugins.module_utils.remote.winrs import Login
 from ansible_collections.postmaster.exchange.plugins.plugin_utils import _action
 from ansible_collections.postmaster.exchange.plugins.plugin_utils._action import EngineAction
 
@@ -137,8 +138,7 @@ def test_a_winrm_host_lends_its_connection() -> None:
     assert session.args[0].connection is made._connection
     assert session.named == {
         "host": "mail5-a",
-        "user": "operator",
-        "at": "10.0.0.7 port 5985",
+        "login": Login("operator", "10.0.0.7 port 5985"),
         "secrets": (PASSWORD,),
     }
     assert session.closed == 1

@@ -16,7 +16,10 @@ from ansible_collections.postmaster.exchange.plugins.module_utils.errors import 
     HostUnreachable,
     SessionLost,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils.remote.winrs import WinrsSession
+from ansible_collections.postmaster.exchange.plugins.module_utils.remote.winrs import (
+    Login,
+    WinrsSession,
+)
 from ansible_collections.postmaster.exchange.plugins.plugin_utils._shell import ConnectionShell
 from exchange_lab.windows.host import LabHost
 from exchange_lab.windows.winrm_server import Listener, WinRMServer
@@ -52,7 +55,7 @@ def connection_to(listener: Listener, **variables: Any) -> Any:
 
 
 def session_over(connection: Any) -> WinrsSession:
-    return WinrsSession(ConnectionShell(connection), host="mail5-a", user="operator")
+    return WinrsSession(ConnectionShell(connection), host="mail5-a", login=Login("operator"))
 
 
 def test_one_task_costs_eight_requests_and_ansible_closes_the_shell(listener: Listener) -> None:

@@ -75,7 +75,7 @@ URL = "HTTPSConnectionPool(host='mail5-a', port=5986): Max retries exceeded with
         ),
         ("KerberosExchangeError: authGSSClientStep() failed: No Kerberos credentials", "Kerberos"),
         ("Kerberos auth failure for principal a@B: kinit: Cannot contact any KDC", "Kerberos"),
-        ("requested auth method is kerberos, but pykerberos is not installed", "library"),
+        ("requested auth method is kerberos, but pykerberos is not installed", "libraries for"),
         ("winrm or requests is not installed: No module named 'winrm'", "pywinrm is missing"),
         ("Bad HTTP response returned from server. Code 404", "404: there is no WinRM"),
         ("Bad HTTP response returned from server. Code 500", "status 500"),

@@ -18,7 +18,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils.remote.psrp_fa
     [
         (
             "SpnegoError (1): Minor: No Kerberos credentials available (default cache: FILE:/x)",
-            "no Kerberos ticket, and no password",
+            "no Kerberos ticket for this login",
         ),
         ("NoCredentialError: SpnegoError (7): No credential", "no Kerberos ticket"),
         (
