@@ -28,9 +28,10 @@ from ..errors import (
     SessionLost,
 )
 from . import clixml
+from .causes import Cause
 from .cmdlets import Cmdlet, CmdletError
 from .endpoint import CONFIGURATION, EndpointOptions
-from .failures import Cause, clean, describe
+from .failures import clean, describe
 from .guard import Meter, check_answer, guard_session
 from .psrp_failures import explain, explain_fault, hint_for
 

@@ -28,7 +28,8 @@ from ..errors import (
     MissingLibrary,
     SessionLost,
 )
-from .failures import Cause, describe, explain, explain_fault
+from .causes import Cause
+from .failures import describe, explain, explain_fault
 from .guard import Meter, guard
 from .options import ConnectionOptions
 from .session import COMMAND_LINE_LIMIT, Completed
