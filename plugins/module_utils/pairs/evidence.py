@@ -39,9 +39,16 @@ from .rules import Answers, Plan
 # Addresses of each family at which a policy is asked for.
 _MOST_TRIED = 2
 # What a server that cannot handle AAAA does; a name that it denies although it exists is one of
-# the ways (RFC 4074 section 4).
+# the ways (RFC 4074 section 4). Bogus is SERVFAIL to whoever asks without further questions.
 _AAAA_KINDS = frozenset(
-    {Kind.TIMEOUT, Kind.SERVER_FAILURE, Kind.REFUSED, Kind.MALFORMED, Kind.NO_SUCH_NAME}
+    {
+        Kind.TIMEOUT,
+        Kind.SERVER_FAILURE,
+        Kind.BOGUS,
+        Kind.REFUSED,
+        Kind.MALFORMED,
+        Kind.NO_SUCH_NAME,
+    }
 )
 
 

@@ -78,6 +78,8 @@ def test_rule_17_names_too_long_to_be_asked_are_left_out(one: Run, server: DnsSe
     [
         (Fault.TIMEOUT, "timeout"),
         (Fault.SERVFAIL, "server_failure"),
+        (Fault.BOGUS, "bogus"),
+        (Fault.BOGUS_EXPLAINED, "bogus"),
         (Fault.REFUSED, "refused"),
         (Fault.MALFORMED, "malformed"),
         (Fault.NXDOMAIN, "no_such_name"),
