@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from spnego.channel_bindings import GssChannelBindings
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,14 @@ class TestAuthority:
             )
         )
         return Certificate(cert_file, key_file)
+
+
+def binding_of(certificate: Certificate) -> GssChannelBindings:
+    """Return the binding ``tls-server-end-point`` of a server's certificate (RFC 5929)."""
+    shown = x509.load_pem_x509_certificate(certificate.cert_file.read_bytes())
+    return GssChannelBindings(
+        application_data=b"tls-server-end-point:" + shown.fingerprint(hashes.SHA256())
+    )
 
 
 def common_name(encoded: bytes) -> str:

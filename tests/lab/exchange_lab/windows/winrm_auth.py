@@ -16,13 +16,17 @@ import struct
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import spnego
-from spnego.exceptions import SpnegoError
+from spnego.channel_bindings import GssChannelBindings
+from spnego.exceptions import BadBindingsError, SpnegoError
 
-_BOUNDARY = b"--Encrypted Boundary"
-_PROTOCOL = "application/HTTP-SPNEGO-session-encrypted"
-ENCRYPTED_TYPE = f'multipart/encrypted;protocol="{_PROTOCOL}";boundary="Encrypted Boundary"'
+from .winrm_seal import KERBEROS_ERRORS, BadSignatureError, open_message, seal_message
+
+__all__ = ["Acceptor", "Authenticator", "BadSignatureError", "LoginRefusedError", "write_user_file"]
+
+_CHANNEL_BOUND = 2048  # GSS_C_CHANNEL_BOUND_FLAG
 # The library takes the credentials' file from the environment. The variable is there from now on
 # (empty is none), since other threads may walk through the environment while it is changed.
 _USER_FILE = "NTLM_USER_FILE"
@@ -30,18 +34,22 @@ os.environ.setdefault(_USER_FILE, "")
 _user_file_lock = threading.Lock()
 
 # What the library raises for tokens that are none, besides its own error.
-_TOKEN_ERRORS = (SpnegoError, ValueError, LookupError, AttributeError, TypeError, struct.error)
+_TOKEN_ERRORS: tuple[type[Exception], ...] = (
+    SpnegoError,
+    *KERBEROS_ERRORS,
+    ValueError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    struct.error,
+)
 
-Acceptor = Callable[[bytes], spnego.ContextProxy]
-"""Makes the security context for a connection from its first token."""
+Acceptor = Callable[[bytes, GssChannelBindings | None], spnego.ContextProxy]
+"""Makes the security context for a connection from its first token and the binding it requires."""
 
 
 class LoginRefusedError(Exception):
     """Wrong user, password or token: answered 401."""
-
-
-class BadSignatureError(Exception):
-    """An encrypted message that cannot be opened: answered 400."""
 
 
 def write_user_file(path: Path, users: Mapping[str, str]) -> None:
@@ -61,15 +69,62 @@ def write_user_file(path: Path, users: Mapping[str, str]) -> None:
     fresh.replace(path)
 
 
+def default_acceptor(token: bytes, binding: GssChannelBindings | None) -> spnego.ContextProxy:
+    """NTLM, bare or within the library's own SPNEGO, whether or not Kerberos is installed."""
+    if token.startswith(b"NTLMSSP\0"):
+        options = spnego.NegotiateOptions.use_ntlm
+        return spnego.server(protocol="ntlm", options=options, channel_bindings=binding)
+    options = spnego.NegotiateOptions.use_negotiate
+    return spnego.server(protocol="negotiate", options=options, channel_bindings=binding)
+
+
+def kerberos_acceptor(token: bytes, binding: GssChannelBindings | None) -> spnego.ContextProxy:
+    """Kerberos with the keys in the file that ``KRB5_KTNAME`` names, or NTLM."""
+    if token.startswith(b"NTLMSSP\0"):
+        return default_acceptor(token, binding)
+    return spnego.server(
+        hostname="localhost", service="HTTP", protocol="negotiate", channel_bindings=binding
+    )
+
+
+def credssp_acceptor(_token: bytes, _binding: GssChannelBindings | None) -> spnego.ContextProxy:
+    """CredSSP around NTLM: the client sends its password in a TLS session of its own.
+
+    That one the login is bound to (MS-CSSP 3.1.5), and to none around it.
+    """
+    return spnego.server(protocol="credssp", options=spnego.NegotiateOptions.use_negotiate)
+
+
+def _unbound(context: Any) -> bool:
+    """Tell whether a login by Kerberos came without a binding, which the library lets pass."""
+    if context.protocol == "credssp" or context.negotiated_protocol != "kerberos":
+        return False
+    return not context._context._context_attr & _CHANNEL_BOUND
+
+
+def _delegated(context: spnego.ContextProxy) -> bool:
+    """Tell whether CredSSP brought a password, or Kerberos a ticket to get others with."""
+    forwarded = spnego.ContextReq.delegate in context.context_attr
+    return forwarded or context.get_extra_info("client_credential") is not None
+
+
 class Authenticator:
-    """The security context of one connection."""
+    """The security context of one connection.
+
+    With a ``binding`` only a login is taken that its client bound to the same TLS end (RFC 5929).
+    """
 
     def __init__(
-        self, users: Mapping[str, str], user_file: Path, acceptor: Acceptor | None = None
+        self,
+        users: Mapping[str, str],
+        user_file: Path,
+        acceptor: Acceptor | None = None,
+        binding: GssChannelBindings | None = None,
     ) -> None:
         self._users = users
         self._user_file = user_file
-        self._acceptor = acceptor or self._default_acceptor
+        self._acceptor = acceptor or default_acceptor
+        self._binding = binding
         self._context: spnego.ContextProxy | None = None
         self.user: str | None = None
         self.delegated = False
@@ -92,14 +147,17 @@ class Authenticator:
             raise LoginRefusedError(user)
         self.user, self.delegated = known, True
 
-    def negotiate(self, token_text: str) -> bytes | None:
-        """Take a token of NTLM or SPNEGO; return ours. Sets ``user`` when complete."""
+    def negotiate(self, token_text: str, *, credssp: bool = False) -> bytes | None:
+        """Take a token of NTLM, SPNEGO, Kerberos or CredSSP; return ours.
+
+        Sets ``user`` when complete, and ``delegated`` where the login can be used further on.
+        """
         try:
             token = base64.b64decode(token_text, validate=True)
         except binascii.Error as exc:
             raise LoginRefusedError("not a token") from exc
         if self._context is None or self._context.complete:
-            self._start(token)
+            self._start(token, credssp_acceptor if credssp else self._acceptor)
         try:
             answer = self._step(token)
         except _TOKEN_ERRORS as exc:
@@ -107,10 +165,10 @@ class Authenticator:
             raise LoginRefusedError(str(exc)) from exc
         return answer
 
-    def _start(self, token: bytes) -> None:
-        self.user = None
+    def _start(self, token: bytes, acceptor: Acceptor) -> None:
+        self.user, self.delegated = None, False
         with _credentials(self._user_file):
-            self._context = self._acceptor(token)
+            self._context = acceptor(token, self._binding)
 
     def _step(self, token: bytes) -> bytes | None:
         context = self._context
@@ -118,7 +176,10 @@ class Authenticator:
         with _credentials(self._user_file):
             answer = context.step(token)
         if context.complete:
+            if self._binding is not None and _unbound(context):
+                raise BadBindingsError(context_msg="the login is bound to no TLS end")
             self.user = self._known_user(context.client_principal or "")
+            self.delegated = _delegated(context)
         return answer
 
     def _known_user(self, principal: str) -> str:
@@ -129,49 +190,18 @@ class Authenticator:
                 return name
         return principal
 
-    @staticmethod
-    def _default_acceptor(token: bytes) -> spnego.ContextProxy:
-        if token.startswith(b"NTLMSSP\0"):
-            return spnego.server(protocol="ntlm", options=spnego.NegotiateOptions.use_ntlm)
-        # The library's own SPNEGO around NTLM, whether or not a Kerberos library is installed.
-        return spnego.server(protocol="negotiate", options=spnego.NegotiateOptions.use_negotiate)
-
     # -- messages ----------------------------------------------------------------------------
 
-    def open_message(self, body: bytes) -> bytes:
+    def open_message(self, content_type: str, body: bytes) -> bytes:
         """Return the plaintext of an encrypted request; BadSignatureError when it is not right."""
-        parts = body.split(_BOUNDARY)
-        if len(parts) < 3 or self._context is None:
-            raise BadSignatureError("not an encrypted message")
-        header, payload = parts[1], _BOUNDARY.join(parts[2:-1])
-        sealed = payload.partition(b"application/octet-stream\r\n")[2]
-        try:
-            length = int(header.partition(b"Length=")[2].strip())
-            (signature_length,) = struct.unpack("<i", sealed[:4])
-            signature = sealed[4 : 4 + signature_length]
-            plain = self._context.unwrap_winrm(signature, sealed[4 + signature_length :])
-        except (SpnegoError, ValueError, struct.error) as exc:
-            raise BadSignatureError(str(exc)) from exc
-        if len(plain) != length:
-            raise BadSignatureError("the length does not match")
-        return plain
+        if self._context is None:
+            raise BadSignatureError("nobody logged in on this connection")
+        return open_message(self._context, content_type, body)
 
-    def seal_message(self, plain: bytes) -> bytes:
-        """Return the body of an encrypted answer."""
+    def seal_message(self, asked_type: str, plain: bytes) -> tuple[str, bytes]:
+        """Return type and body of an encrypted answer to a request of a type."""
         assert self._context is not None
-        wrapped = self._context.wrap_winrm(plain)
-        length = len(plain) + wrapped.padding_length
-        sealed = struct.pack("<i", len(wrapped.header)) + wrapped.header + wrapped.data
-        return (
-            _BOUNDARY
-            + f"\r\n\tContent-Type: {_PROTOCOL}\r\n\tOriginalContent: type=application/soap+xml;"
-            f"charset=UTF-8;Length={length}\r\n".encode()
-            + _BOUNDARY
-            + b"\r\n\tContent-Type: application/octet-stream\r\n"
-            + sealed
-            + _BOUNDARY
-            + b"--\r\n"
-        )
+        return seal_message(self._context, asked_type, plain)
 
 
 @contextlib.contextmanager

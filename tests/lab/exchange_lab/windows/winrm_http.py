@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 from . import wsman
 from .certificates import common_name
 from .faults import Fault, Kind
-from .winrm_auth import ENCRYPTED_TYPE, BadSignatureError, LoginRefusedError
+from .winrm_auth import BadSignatureError, LoginRefusedError
+from .winrm_seal import is_sealed
 from .wsman import NotSoapError, SoapFault
 
 if TYPE_CHECKING:
@@ -139,6 +140,7 @@ class Handler(BaseHTTPRequestHandler):
         self.listener = self.server.listener
         self._authenticator = self.listener.authenticator()
         self._refused = False
+        self._proof: list[str] = []
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Say nothing."""
@@ -154,6 +156,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Answer one request."""
+        self._proof.clear()
         length = self.headers.get("Content-Length", "0")
         body = self.rfile.read(int(length)) if length.isdigit() else b""
         self.listener.traffic.count(received=len(self.requestline) + len(body))
@@ -181,13 +184,14 @@ class Handler(BaseHTTPRequestHandler):
             complete = self._authenticator.user is not None
         except LoginRefusedError:
             scheme, complete = "", False
+        proof = f"{scheme} {base64.b64encode(token).decode()}" if token else ""
         if complete and not final:
+            self._proof += [proof] if proof else []
             return True
         self.listener.traffic.note("Auth")
         fault = self.listener.faults.take("Auth")
         self._commit_before(fault)
         self._commit_after(fault)
-        proof = f"{scheme} {base64.b64encode(token).decode()}" if token else ""
         if complete:
             self._answer(200, challenges=[proof] if proof else [])
         else:
@@ -196,11 +200,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def _check(self, scheme: str, value: str) -> bytes | None:
         """Look at the credentials; return the token for the client, if any."""
-        authenticator = self._authenticator
+        authenticator, settings = self._authenticator, self.listener.settings
         if self._refused:
             raise LoginRefusedError("the account was locked meanwhile")
-        if scheme in {"ntlm", "negotiate", "kerberos"} and self.listener.settings.negotiate:
+        if scheme in {"ntlm", "negotiate", "kerberos"} and settings.negotiate:
             return authenticator.negotiate(value)
+        if scheme == "credssp" and settings.credssp:
+            return authenticator.negotiate(value, credssp=True)
         if scheme == "basic" and self._basic_allowed():
             authenticator.basic(value)
             return None
@@ -229,19 +235,24 @@ class Handler(BaseHTTPRequestHandler):
         return settings.basic and (self.listener.tls is not None or settings.allow_unencrypted)
 
     def _offers(self) -> list[str]:
-        offers = ["Negotiate"] if self.listener.settings.negotiate else []
+        settings = self.listener.settings
+        offers = [settings.scheme] if settings.negotiate else []
+        offers += ["CredSSP"] if settings.credssp else []
         return offers + (['Basic realm="WSMAN"'] if self._basic_allowed() else [])
 
     # -- messages ----------------------------------------------------------------------------
 
     def _serve(self, body: bytes) -> None:
-        encrypted = self.headers.get("Content-Type", "").startswith("multipart/encrypted")
+        kind = self.headers.get("Content-Type", "")
+        encrypted = is_sealed(kind)
         if not encrypted and not self._plaintext_allowed():
             self.listener.traffic.note("Plaintext")
             self._answer(500)
             return
         try:
-            request = wsman.parse(self._authenticator.open_message(body) if encrypted else body)
+            request = wsman.parse(
+                self._authenticator.open_message(kind, body) if encrypted else body
+            )
         except (BadSignatureError, NotSoapError):
             self.listener.traffic.note("Bad")
             self._answer(400)
@@ -250,10 +261,11 @@ class Handler(BaseHTTPRequestHandler):
         fault = self.listener.faults.take(request.verb)
         self._commit_before(fault)
         status, answer = self._carry_out(request)
+        answer_kind = _SOAP
         if encrypted:
-            answer = self._authenticator.seal_message(answer)
+            answer_kind, answer = self._authenticator.seal_message(kind, answer)
         self._commit_after(fault, answer)
-        self._answer(status, answer, ENCRYPTED_TYPE if encrypted else _SOAP)
+        self._answer(status, answer, answer_kind, challenges=self._proof)
 
     def _plaintext_allowed(self) -> bool:
         return self.listener.tls is not None or self.listener.settings.allow_unencrypted

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from .certificates import Certificate
+from .certificates import Certificate, binding_of
 from .faults import Faults
 from .winrm_auth import Acceptor, Authenticator, write_user_file
 from .winrm_http import HttpServer
@@ -42,15 +42,20 @@ class Settings:
     """What an administrator sets on a listener (``winrm/config/service``).
 
     ``basic``: offer Basic. ``allow_unencrypted``: take plaintext over HTTP, without which Basic
-    over HTTP is refused. ``negotiate``: offer NTLM and Negotiate. ``delegates``: a logon by
-    Negotiate may be used towards other machines (CredSSP or unconstrained delegation).
-    ``certificates`` maps the common name of a client's certificate to its user; ``client_ca`` is
-    the file of the authority that issued it.
+    over HTTP is refused. ``negotiate``: offer NTLM and Negotiate, ``scheme`` being the word for it
+    (a web server set up for Kerberos alone says so). ``credssp``: offer CredSSP. ``delegates``: any
+    logon may be used towards other machines. ``strict_binding``: over HTTPS, take these logins only
+    when they are bound to this very TLS end (CbtHardeningLevel Strict). ``certificates`` maps the
+    common name of a client's certificate to its user; ``client_ca`` is the file of the authority
+    that issued it.
     """
 
     basic: bool = False
     allow_unencrypted: bool = False
     negotiate: bool = True
+    scheme: str = "Negotiate"
+    credssp: bool = False
+    strict_binding: bool = False
     delegates: bool = False
     certificates: Mapping[str, str] = field(default_factory=dict)
     client_ca: Path | None = None
@@ -114,6 +119,8 @@ class HttpListener:
         self._acceptor = acceptor
         self._folder = tempfile.TemporaryDirectory(prefix="winrm-lab-")
         self._user_file = Path(self._folder.name) / "users"
+        strict = certificate if self.settings.strict_binding else None
+        self._binding = binding_of(strict) if strict else None
         write_user_file(self._user_file, users)
         self.tls: ssl.SSLContext | None = (
             certificate.server_context(self.settings.client_ca) if certificate else None
@@ -146,7 +153,7 @@ class HttpListener:
 
     def authenticator(self) -> Authenticator:
         """Return the security context for a new connection."""
-        return Authenticator(self._users, self._user_file, self._acceptor)
+        return Authenticator(self._users, self._user_file, self._acceptor, self._binding)
 
     def passwords_changed(self) -> None:
         """Take over what was changed in the users; open connections stay logged in."""
