@@ -30,8 +30,6 @@ from hypothesis.strategies import SearchStrategy
 CPU_SECONDS = 30
 #: Bytes that one value may cost beyond what the process has. An input is a megabyte at most.
 MEMORY = 768 * 1024 * 1024
-#: Examples between two looks at the clock, in a run that is bounded by time.
-_ROUND = 500
 
 
 class Hang(BaseException):
@@ -85,7 +83,7 @@ class Target:
             return
         deadline, seed = monotonic() + seconds, secrets.randbits(48)
         while monotonic() < deadline:
-            self._round(_ROUND, seed=seed)
+            self._round(self.examples, seed=seed)
             seed += 1
 
     def _round(self, examples: int, seed: int | None) -> None:

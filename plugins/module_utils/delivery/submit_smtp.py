@@ -20,6 +20,7 @@ from pathlib import Path
 
 from ..errors import ExchangeError, InvalidInput
 from .message import Probe, message_bytes
+from .smtp_session import BoundedSMTP, login_texts
 from .smtplog import parse_reply
 from .verdict import DeliveryError
 
@@ -31,7 +32,8 @@ SOURCE = "submission"
 class SmtpOptions:
     """How to reach the host's SMTP listener. ``timeout`` is in seconds, for each step.
 
-    ``password`` never appears in a message of this file: errors quote only the server's replies.
+    ``password`` never appears in a message of this file: errors quote only the server's replies,
+    and these without what they repeat of a login.
     """
 
     host: str
@@ -45,6 +47,13 @@ class SmtpOptions:
 
     def __repr__(self) -> str:
         return f"SmtpOptions({self.host}:{self.port})"
+
+    def cleared(self, said: bytes | str) -> str:
+        """Return a server's words on one line, without what they repeat of our login."""
+        text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
+        for secret in login_texts(self.user, self.password):
+            text = text.replace(secret, "***")
+        return " ".join(text.split())
 
 
 class _NoServerError(Exception):
@@ -68,7 +77,7 @@ def submit(probes: Sequence[Probe], options: SmtpOptions) -> dict[str, DeliveryE
         while offered < len(probes):
             before = offered
             with _connected(options) as server:
-                offered = _offer_from(server, probes, offered, refused)
+                offered = _offer_from(server, probes, offered, refused, options)
             if offered == before:  # a fresh connection broke at its first message
                 raise _NoServerError("the connection broke before a message was accepted")
     except _NoServerError as error:
@@ -84,12 +93,16 @@ def submit(probes: Sequence[Probe], options: SmtpOptions) -> dict[str, DeliveryE
 
 
 def _offer_from(
-    server: smtplib.SMTP, probes: Sequence[Probe], start: int, refused: dict[str, DeliveryError]
+    server: smtplib.SMTP,
+    probes: Sequence[Probe],
+    start: int,
+    refused: dict[str, DeliveryError],
+    options: SmtpOptions,
 ) -> int:
     """Offer the messages from ``start`` on; return the index of the first one not offered."""
     for index in range(start, len(probes)):
         try:
-            refusal = _offer(server, probes[index])
+            refusal = _offer(server, probes[index], options)
         except (smtplib.SMTPServerDisconnected, OSError):
             return index
         if refusal is not None:
@@ -97,22 +110,22 @@ def _offer_from(
     return len(probes)
 
 
-def _offer(server: smtplib.SMTP, probe: Probe) -> DeliveryError | None:
+def _offer(server: smtplib.SMTP, probe: Probe, options: SmtpOptions) -> DeliveryError | None:
     """Offer one message; return why it was refused, or None. Raises if the connection breaks."""
     try:
         server.sendmail(probe.sender, [probe.recipient], message_bytes(probe))
     except smtplib.SMTPRecipientsRefused as error:
-        return _refusal(*error.recipients[probe.recipient])
+        code, said = error.recipients[probe.recipient]
+        return _refusal(code, options.cleared(said))
     except smtplib.SMTPResponseException as error:  # sender or data refused
-        return _refusal(error.smtp_code, error.smtp_error)
+        return _refusal(error.smtp_code, options.cleared(error.smtp_error))
     return None
 
 
-def _refusal(code: int, text: bytes | str) -> DeliveryError:
-    words = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    reply = parse_reply(f"{code} {' '.join(words.split())}")
+def _refusal(code: int, words: str) -> DeliveryError:
+    reply = parse_reply(f"{code} {words}")
     if reply is None:  # a code outside 4xx and 5xx where a refusal was due
-        return DeliveryError(" ".join(words.split()), SOURCE, code)
+        return DeliveryError(_printable(words), SOURCE, code)
     return DeliveryError(reply.text, SOURCE, reply.code, reply.enhanced)
 
 
@@ -121,11 +134,11 @@ def _connected(options: SmtpOptions) -> Iterator[smtplib.SMTP]:
     """Yield a server that greeted us, after STARTTLS and login; it is left with QUIT."""
     try:
         # The constructor connects: only so does smtplib know which name a certificate must have.
-        server = smtplib.SMTP(
+        server = BoundedSMTP(
             options.host, options.port, local_hostname="localhost", timeout=options.timeout
         )
     except (smtplib.SMTPException, OSError, UnicodeError) as error:
-        raise _no_server(error) from None
+        raise _no_server(error, options) from None
     try:
         _introduce(server, options)
         yield server
@@ -144,21 +157,21 @@ def _introduce(server: smtplib.SMTP, options: SmtpOptions) -> None:
             server.ehlo()
         if options.user:
             server.login(options.user, options.password)
-    except (smtplib.SMTPException, OSError, UnicodeError) as error:
+    except (smtplib.SMTPException, OSError, ValueError) as error:
         # Never chained: some of these exceptions hold what was sent, a password too.
-        raise _no_server(error) from None
+        raise _no_server(error, options) from None
 
 
-def _no_server(error: Exception) -> _NoServerError:
+def _no_server(error: Exception, options: SmtpOptions) -> _NoServerError:
     """Say in one clause why there is no session."""
     hint = ""
     match error:
         case smtplib.SMTPAuthenticationError():
-            why = f"the login was refused: {_said(error)}"
+            why = f"the login was refused: {_said(error, options)}"
         case smtplib.SMTPNotSupportedError():
             why = f"the server does not offer {'a login' if 'AUTH' in str(error) else 'STARTTLS'}"
         case smtplib.SMTPResponseException(smtp_code=code) if code > 0:
-            why = f"it answered {_said(error)}"
+            why = f"it answered {_said(error, options)}"
         case smtplib.SMTPResponseException():
             why = "what answers there is no mail server"
         case ssl.SSLCertVerificationError():
@@ -166,8 +179,10 @@ def _no_server(error: Exception) -> _NoServerError:
             hint = "Name the authority's certificate in ca_cert."
         case UnicodeError():
             why = "host, user name and password have to be ASCII"
+        case ValueError():  # base64 that is none
+            why = "it asks for a login in a way that cannot be understood"
         case _:
-            why = str(error) or type(error).__name__
+            why = _printable(options.cleared(str(error))) or type(error).__name__
     return _NoServerError(why, hint)
 
 
@@ -197,8 +212,9 @@ def _tls(options: SmtpOptions) -> ssl.SSLContext:
     return context
 
 
-def _said(error: smtplib.SMTPResponseException) -> str:
-    words = error.smtp_error
-    text = words.decode("utf-8", "replace") if isinstance(words, bytes) else str(words)
-    said = f"{error.smtp_code} {' '.join(text.split())}"
-    return "".join(char for char in said if char.isprintable())[:300]
+def _said(error: smtplib.SMTPResponseException, options: SmtpOptions) -> str:
+    return _printable(f"{error.smtp_code} {options.cleared(error.smtp_error)}")
+
+
+def _printable(text: str) -> str:
+    return "".join(char for char in text if char.isprintable())[:300]
