@@ -30,7 +30,7 @@ lab: $(BIN)/.test $(MANIFEST) ## Keep that lab up, with an inventory and command
 test: $(BIN)/.test ## Unit tests, the lab's own tests, playbooks against the lab
 	$(BIN)/python -m pytest -q -m 'not peers' $(PYTEST_ARGS)
 
-test-full: $(BIN)/.dev peers ## Also compare the lab with real programs, and run all gates
+test-full: $(BIN)/.dev $(BIN)/.kerberos peers ## Also compare the lab with real programs, and run all gates
 	NO_SKIPS=1 tools/with-wine $(BIN)/python -m pytest -q -m peers $(PYTEST_ARGS)
 	$(MAKE) --no-print-directory gates test-oldest test-newest
 
@@ -85,6 +85,11 @@ $(BIN)/.test: requirements.txt requirements-test.txt | $(BIN)/python
 
 $(BIN)/.dev: requirements-dev.txt $(BIN)/.test
 	$(BIN)/python -m pip install -qq -r requirements-dev.txt
+	@touch $@
+
+# Built without optimisation, which takes a third of the time; so nothing of it may stay in pip's cache.
+$(BIN)/.kerberos: requirements-kerberos.txt $(BIN)/.test | peers
+	CFLAGS="-O0 -g0" $(BIN)/python -m pip install -qq --no-cache-dir -r requirements-kerberos.txt
 	@touch $@
 
 $(BUILD)/oldest/bin/.test: requirements.txt requirements-test.txt requirements-units.txt tools/oldest.py | $(BIN)/python
