@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import shutil
 import socket
 import subprocess
@@ -38,6 +39,18 @@ def free_port(address: str = "127.0.0.1") -> int:
                 udp.bind((address, port))
                 return port
     raise OSError(f"no port of {address} is free for both UDP and TCP")
+
+
+def free_address(port: int) -> str:
+    """Return an address of loopback where a port is free, for UDP and TCP, that many may want."""
+    for _round in range(_FREE_TRIES):
+        address = ".".join(["127", *(str(random.randrange(1, 255)) for _part in range(3))])
+        with contextlib.suppress(OSError), socket.socket() as tcp:
+            tcp.bind((address, port))
+            with socket.socket(type=socket.SOCK_DGRAM) as udp:
+                udp.bind((address, port))
+                return address
+    raise OSError(f"no address of loopback has port {port} free")
 
 
 def output(*command: str | Path, cwd: Path | None = None, stdin: str = "") -> str:

@@ -47,6 +47,11 @@ ZONES = {
         "no 900 MX 10 mx\nno 900 MX 20 gone\nzero 0 MX 10 mx\n"
     ),
     "wildhost.example": "* A 203.0.113.9\n",
+    "size.example": "".join(
+        f"{name} MX 10 {label}{n:02}\n{label}{n:02} A 192.0.2.{n}\n"
+        for name, label in (("fits", "x" * 35), ("large", "y" * 45))
+        for n in range(20)
+    ),
     "calm.example": "@ MX 10 mx\nmx A 192.0.2.1\n",
     "dane.example": (
         "@ MX 10 mx\n@ MX 20 plain\nmx A 192.0.2.1\nplain A 192.0.2.2\n"

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from exchange_lab.mail.dns_server import DnsServer, Fault
+from peer_programs import free_address
 
 from . import cases_answers, cases_mx, dnssec
 from .generated import Generated, generate
@@ -22,13 +24,14 @@ UNREADABLE = cases_answers.UNREADABLE
 
 # The authority of this zone is the lab's server, which can go wrong in ways that NSD cannot.
 TROUBLE_ZONE = "trouble.example"
-_TROUBLE = {
+TROUBLE_NAMES = {
     Fault.SERVFAIL: "servfail",
     Fault.REFUSED: "refused",
     Fault.MALFORMED: "malformed",
     Fault.TIMEOUT: "silent",
     Fault.NXDOMAIN: "nxdomain",
 }
+_DNS = 53
 # What a secondary that was forgotten still serves.
 _STALE = {
     "nestle.com": "@ MX 10 mx1\nmx1 A 192.0.2.99\n",
@@ -66,7 +69,7 @@ def lab(generated: Generated) -> Iterator[DnsServer]:
     """The lab's own server, with the zones of the cases and the generated ones."""
     trouble = "".join(
         f"{name} MX 10 mx.{name}\nmx.{name} A 192.0.2.2\nmx.{name} AAAA 2001:db8::2\n"
-        for name in _TROUBLE.values()
+        for name in TROUBLE_NAMES.values()
     )
     root = {".": "@ NS ns.lab.invalid."}
     with DnsServer({**ZONES, **generated.zones, **root, TROUBLE_ZONE: trouble}) as server:
@@ -93,7 +96,7 @@ def stubs(site: Site, authority: Server, lab: DnsServer) -> dict[str, int]:
     """Where a resolver finds each zone."""
     return {
         **dict.fromkeys((*site.zones, *UNREADABLE), authority.port),
-        TROUBLE_ZONE: lab.port,
+        **{f"{name}.{TROUBLE_ZONE}": lab.port for name in TROUBLE_NAMES.values()},
     }
 
 
@@ -109,7 +112,9 @@ def resolver(
         "infra-cache-max-rtt: 1000",
     ]
     folder = tmp_path_factory.mktemp("unbound")
-    with unbound(folder, stubs, anchors=[site.anchor], lines=lines) as server:
+    with unbound(
+        folder, stubs, anchors=[site.anchor], lines=lines, also=_address_with_port_53()
+    ) as server:
         yield server
 
 
@@ -121,3 +126,8 @@ def terse_resolver(
     folder = tmp_path_factory.mktemp("terse")
     with unbound(folder, stubs, anchors=[site.anchor]) as server:
         yield server
+
+
+def _address_with_port_53() -> str:
+    """Return an address of loopback for programs that know no other port; nothing unless root."""
+    return free_address(_DNS) if os.geteuid() == 0 else ""

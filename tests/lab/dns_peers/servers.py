@@ -21,10 +21,14 @@ TTL = "$TTL 300\n"  # as the lab's server has it
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A name server that runs; ``control`` is the command that asks it for its counters."""
+    """A name server that runs; ``control`` is the command that asks it for its counters.
+
+    ``also`` is an address at whose port 53 it listens besides.
+    """
 
     port: int
     control: tuple[str, ...] = ()
+    also: str = ""
     address: str = "127.0.0.1"
 
     def __str__(self) -> str:
@@ -111,6 +115,7 @@ def unbound(
         "  so-rcvbuf: 1m",
         "  outgoing-range: 4096",
         "  rrset-roundrobin: yes",
+        "  max-udp-size: 4096",
         "  trust-anchor-signaling: no",
         '  module-config: "validator iterator"',
         *(f'  trust-anchor-file: "{file}"' for file in anchors),
@@ -123,7 +128,7 @@ def unbound(
     file = folder / "unbound.conf"
     file.write_text("\n".join(config) + "\n")
     with running([program("unbound"), "-d", "-c", str(file)], lambda: _answers(port), folder):
-        yield Server(port)
+        yield Server(port, also=also)
 
 
 def _answers(port: int) -> bool:
