@@ -15,7 +15,7 @@ import contextlib
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,16 +26,25 @@ FACTS_FILE = "backup.json"
 #: Who made a backup, as it says itself; a test holds it against galaxy.yml.
 COLLECTION = "postmaster.exchange 0.1.0"
 
+#: Fact of a backup that was taken when a broken run had changed things already: the name of the
+#: backup that holds what was there before that one; else empty.
+CONTINUES = "continues"
+
 _STAMP_FORMAT = "%Y-%m-%dT%H%M%SZ"
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d{6}Z)(?:-(\d{1,3}))?\Z")
 _MOST_IN_A_SECOND = 100
+_MOST_FACTS = 16_000_000  # bytes of backup.json
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """The folder of one backup; ``stamp`` is its name here and on the host."""
+    """The folder of one backup; ``stamp`` is its name here and on the host.
+
+    ``made`` are the folders above it that were made with it, the innermost first.
+    """
 
     path: Path
+    made: tuple[Path, ...] = ()
 
     @property
     def stamp(self) -> str:
@@ -47,14 +56,16 @@ def make_folder(base: Path, host: str, now: datetime) -> Folder:
     """Make a new empty folder for a backup of ``host``; ``now`` is in UTC."""
     parent = base / _folder_name(host)
     name = now.strftime(_STAMP_FORMAT)
+    made: list[Path] = []
     try:
-        _make_parents(parent)
+        _make_parents(parent, made)
         for number in range(1, _MOST_IN_A_SECOND):
             path = parent / (name if number == 1 else f"{name}-{number}")
             with contextlib.suppress(FileExistsError):
                 path.mkdir(mode=0o700)
-                return Folder(path)
+                return Folder(path, tuple(reversed(made)))
     except OSError as error:
+        _remove_empty(reversed(made))
         raise _not_written(parent, host, error) from error
     raise ExchangeError(f"{host}: {parent} holds {_MOST_IN_A_SECOND} backups of this second.")
 
@@ -64,12 +75,20 @@ def _folder_name(host: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "_", host).lstrip(".") or "_"
 
 
-def _make_parents(path: Path) -> None:
-    """Make a folder and those above it, each for its owner only."""
+def _make_parents(path: Path, made: list[Path]) -> None:
+    """Make a folder and those above it, each for its owner only; ``made`` gets the new ones."""
     if path.is_dir():
         return
-    _make_parents(path.parent)
-    path.mkdir(mode=0o700, exist_ok=True)
+    _make_parents(path.parent, made)
+    with contextlib.suppress(FileExistsError):  # another run was faster
+        path.mkdir(mode=0o700)
+        made.append(path)
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    with contextlib.suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
 
 
 def _not_written(path: Path, host: str, error: OSError) -> ExchangeError:
@@ -120,7 +139,7 @@ def discard(folder: Folder) -> None:
     with contextlib.suppress(OSError):
         for path in folder.path.iterdir():
             path.unlink()
-        folder.path.rmdir()
+        _remove_empty((folder.path, *folder.made))
 
 
 def find(
@@ -133,7 +152,8 @@ def find(
     """Return the folder of the backup that ``path`` means.
 
     ``path`` is such a folder (the folder of the host may be left out), its backup.json, a host's
-    folder, or the folder of all hosts; of several backups the newest is meant that ``counts``.
+    folder, or the folder of all hosts; of several backups the newest is meant that ``counts``, or
+    the one it ``CONTINUES``.
     ``kind`` is what messages call what the backup is of. Raises ExchangeError when there is none.
     """
     if path.name == FACTS_FILE:
@@ -143,12 +163,42 @@ def find(
             return folder
     for folder in (path / _folder_name(host), path):
         if stamps := [name for name in _stamps_in(folder) if counts(folder / name)]:
-            return folder / stamps[-1]
+            return _first_of(folder, stamps, host)
     raise ExchangeError(
         f"{host}: there is no backup of {kind} in {path}.",
         hint=f"Name a folder that holds {FACTS_FILE}, or one that holds such folders.",
         details={"no_backup": True},
     )
+
+
+def is_named(path: Path, folder: Path) -> bool:
+    """Whether ``path`` named this very backup to ``find``, and not the newest of several."""
+    return path.name in (folder.name, FACTS_FILE)
+
+
+def _first_of(folder: Path, stamps: Sequence[str], host: str) -> Path:
+    """Return the newest backup, or what was there before the broken run that it came after."""
+    first = continues(folder / stamps[-1]) or stamps[-1]
+    if (folder / first / FACTS_FILE).is_file():
+        return folder / first
+    raise ExchangeError(
+        f"{host}: the newest backup, {stamps[-1]}, was taken when a broken run had changed things"
+        f" already. What was there before is in the backup {first}, which is not in {folder}.",
+        hint=f"Take it from the controller of that run; or name {folder / stamps[-1]} to go back to"
+        " what that run had left.",
+        details={"no_backup": True},
+    )
+
+
+def continues(folder: Path) -> str:
+    """Return the name of the backup that this one continues, or nothing."""
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        with (folder / FACTS_FILE).open("rb") as file:
+            known = json.loads(file.read(_MOST_FACTS))
+        name = known.get(CONTINUES) if isinstance(known, dict) else None
+        if isinstance(name, str) and _STAMP.match(name):
+            return name
+    return ""
 
 
 def _stamps_in(folder: Path) -> list[str]:

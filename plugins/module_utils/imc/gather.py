@@ -24,15 +24,17 @@ from ..remote.parse import (
     excerpt,
     find_value,
     parse_reg_query,
+    parse_sc_process,
     parse_sc_state,
     values_of,
 )
 from ..remote.session import Session
+from .claim import parse_claim
 from .layout import SERVICE_KEY, SETUP_KEY, Layout, TempFile, beside, print_size
-from .marker import Marker, parse_marker
+from .marker import Marker, parse_marker, parse_owed
 from .routes import NotARoutesFile, RoutesFile
 from .setting import VALUE_NAME
-from .state import SERVICE_NAME, HostState, Service, ServiceState, Table
+from .state import SERVICE_NAME, Debt, HostState, Service, ServiceState, Table
 
 Sections = Mapping[str, Section]
 
@@ -68,6 +70,8 @@ def gather(
     batch.add("setup", layout.query(SETUP_KEY))
     batch.add("noted", commands.echo_if_exists(layout.marker_path))
     batch.add("marker", commands.type_file(layout.marker_path))
+    batch.add("claim", commands.list_folder(layout.claim_path()))
+    add_debt(batch, layout)
     add_save(batch, layout, imccopies, temp)
     sections = run_with_temp(session, batch, temp, timeout)
 
@@ -85,6 +89,8 @@ def gather(
         root_dir=root_dir.data if root_dir else "",
         build=_build(sections["setup"]),
         marker=_marker(session.host, sections),
+        claim=parse_claim(sections["claim"].output),
+        debt=_debt(sections),
     )
 
 
@@ -164,6 +170,20 @@ def _marker(host: str, sections: Sections) -> Marker | None:
             hint="Check the rights of the account in the folder host_backup_dir.",
         )
     return parse_marker(text.output)
+
+
+def add_debt(batch: Batch, layout: Layout) -> None:
+    """Add what tells of a restart that is owed; where none is, that costs no program."""
+    note = layout.owed_path
+    batch.add("owes", commands.echo_if_exists(note))
+    batch.add("owed", commands.if_exists(note, commands.type_file(note)))
+    batch.add("process", commands.if_exists(note, layout.service("queryex")))
+
+
+def _debt(sections: Sections) -> Debt | None:
+    if not sections["owes"].output.strip():
+        return None
+    return Debt(parse_owed(sections["owed"].output), parse_sc_process(sections["process"].output))
 
 
 # -- the route table

@@ -13,13 +13,14 @@ import contextlib
 import secrets
 from dataclasses import dataclass
 
-from ..errors import ExchangeError, HostUnreachable, SessionLost
+from ..errors import ExchangeError, HostUnreachable
 from ..remote import commands
 from ..remote.batch import Batch, Section
 from ..remote.parse import canonical_key, decode, excerpt, find_value
 from ..remote.session import Session
 from .backup import EXPORT_FILE, ROUTES_FILE
 from .gather import Sections, parameters, run_with_temp
+from .hold import Hold, run_again_if_lost
 from .layout import Layout, TempFile, copy
 from .setting import VALUE_NAME, same_value
 from .state import HostState, Table
@@ -41,17 +42,20 @@ class HostBackup:
 
 
 def take(
-    session: Session, layout: Layout, state: HostState, stamp: str, *, timeout: float
+    session: Session, hold: Hold, state: HostState, stamp: str, *, timeout: float
 ) -> HostBackup:
-    """Save key and table on the host, and compare them with what the plan was made of.
+    """Claim the host, save key and table there, and compare them with what the plan was made of.
 
     Raises ExchangeError when that fails or somebody changed them meanwhile; then the folder is
-    removed again.
+    removed again. The claim stays.
     """
+    layout = hold.layout
     folder = layout.backup_path(f"{stamp}-{secrets.token_hex(2)}")
     temp = layout.temp_file()
     try:
-        sections = run_with_temp(session, _batch(layout, state, folder, temp), temp, timeout)
+        batch = _batch(hold, state, folder, temp)
+        sections = run_with_temp(session, batch, temp, timeout)
+        hold.check(session.host, sections)
         _check(session.host, layout, state, sections)
         return HostBackup(
             folder,
@@ -65,9 +69,10 @@ def take(
         raise
 
 
-def _batch(layout: Layout, state: HostState, folder: str, temp: TempFile) -> Batch:
-    export = f"{folder}\\{EXPORT_FILE}"
+def _batch(hold: Hold, state: HostState, folder: str, temp: TempFile) -> Batch:
+    layout, export = hold.layout, f"{folder}\\{EXPORT_FILE}"
     batch = Batch()
+    hold.add_to(batch)
     batch.add("folder", commands.make_folder(folder))
     batch.add("export", layout.export(export))
     batch.add("exported", commands.type_file(export))
@@ -150,10 +155,6 @@ def discard(session: Session, folder: str) -> None:
     batch = Batch()
     for name in (EXPORT_FILE, ROUTES_FILE):
         batch.add(name.partition(".")[0], commands.delete(f"{folder}\\{name}"))
-    batch.add("folder", f"rd {commands.quoted(folder)}")
+    batch.add("folder", commands.remove_folder(folder))
     with contextlib.suppress(ExchangeError):
-        try:
-            batch.run(session)
-        except SessionLost:
-            session.reopen()
-            batch.run(session)
+        run_again_if_lost(session, batch, timeout=60.0)

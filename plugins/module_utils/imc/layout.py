@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import InvalidInput
 from ..remote import commands
@@ -33,6 +33,7 @@ _ARGUMENTS = "{arguments}"
 _COMMAND = re.compile(r"[A-Za-z0-9\\][A-Za-z0-9 \\:./_\-$~,=@+]*")
 _LOCAL_FOLDER = re.compile(r"[A-Za-z]:\\[A-Za-z0-9._\-$~\\]+")
 _HOST_FOLDER = "postmaster.exchange"
+_CHANGING = frozenset({"start", "stop"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,11 @@ class TempFile:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """``computer`` is the Exchange computer behind this host, or empty; the rest are options."""
+    """``computer`` is the Exchange computer behind this host, or empty; the rest are options.
+
+    With a ``fence``, a file on the host, what changes a setting or the service is carried out only
+    while that file is there.
+    """
 
     computer: str = ""
     imccopy: str = ""
@@ -53,6 +58,7 @@ class Layout:
     target_directory: str = r"C:\TEMP"
     registry_key: str = PARAMETERS_KEY
     host_backup_dir: str = ""
+    fence: str = ""
 
     def check(self) -> None:
         """Build one command of each kind; raises InvalidInput for an option that is unusable."""
@@ -70,7 +76,8 @@ class Layout:
 
     def delete_value(self, name: str) -> str:
         """Delete a value of the Parameters key."""
-        return commands.reg_delete_value(self.registry_key, name, computer=self.computer or None)
+        computer = self.computer or None
+        return self._fenced(commands.reg_delete_value(self.registry_key, name, computer=computer))
 
     def add_value(self, value: RegistryValue) -> str:
         """Add a value to the Parameters key."""
@@ -78,11 +85,12 @@ class Layout:
             raise InvalidInput(f"The registry value {value.name} {value.type} cannot be added.")
         key = commands.registry_key(self.registry_key, self.computer or None)
         data = str(value.number) if value.type == "REG_DWORD" else f'"{value.data}"'
-        return f'reg add "{key}" /v "{value.name}" /t {value.type} /d {data} /f'
+        return self._fenced(f'reg add "{key}" /v "{value.name}" /t {value.type} /d {data} /f')
 
     def service(self, verb: str) -> str:
-        """``query``, ``start`` or ``stop`` the Internet Mail Connector."""
-        return commands.sc(verb, SERVICE_NAME, computer=self.computer or None)
+        """``query``, ``queryex``, ``start`` or ``stop`` the Internet Mail Connector."""
+        command = commands.sc(verb, SERVICE_NAME, computer=self.computer or None)
+        return self._fenced(command) if verb in _CHANGING else command
 
     def export(self, path: str) -> str:
         """Save the Parameters key to a file of this host.
@@ -125,7 +133,7 @@ class Layout:
 
     def restore(self, imccopy: str, file: TempFile) -> str:
         """Replace the route table by that of a file."""
-        return _with_arguments(imccopy, f"-restore routes {file.argument}")
+        return self._fenced(_with_arguments(imccopy, f"-restore routes {file.argument}"))
 
     # -- our own folder on the host
 
@@ -140,6 +148,37 @@ class Layout:
     def marker_path(self) -> str:
         """The note of a transaction at work."""
         return self.backup_path("at-work.txt")
+
+    @property
+    def owed_path(self) -> str:
+        """The note that a restart of the service is owed."""
+        return self.backup_path("restart-owed.txt")
+
+    # -- the claim, see ``claim``
+
+    def claim_path(self, *names: str) -> str:
+        """Return the folder of the claim, or a path in it."""
+        return self.backup_path("claim", *names)
+
+    @property
+    def busy_path(self) -> str:
+        """The file that is there while a command line that changes something has not ended."""
+        return self.claim_path("busy")
+
+    def behind_fence(self, name: str) -> Layout:
+        """Return this layout with the file of a claim as its fence."""
+        return replace(self, fence=self.claim_path(name))
+
+    def busy(self) -> str:
+        """Say that a command line that changes something begins; both files are empty."""
+        return copy(self.fence, self.busy_path)
+
+    def idle(self) -> str:
+        """Say that it has ended."""
+        return self._fenced(commands.delete(self.busy_path))
+
+    def _fenced(self, command: str) -> str:
+        return commands.if_exists(self.fence, command) if self.fence else command
 
 
 def beside(root_dir: str) -> str:

@@ -1,11 +1,15 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The note a transaction leaves on the host while it is at work.
+"""The notes that runs leave on a host for those that come after them.
 
-It is written and read back before the first change and removed when the transaction is complete
-or completely rolled back. A run that finds one knows that an earlier run broke off, where its
-backup lies, and whether the service was running before that run stopped it.
+The note of a transaction at work is written and read back before the first change and removed when
+the transaction is complete or completely rolled back. A run that finds one, and no claim of a live
+run, knows that an earlier run broke off, where its backup lies, and whether the service was running
+before that run stopped it.
+
+The note that a restart is owed stays when settings were changed under a running service that was
+not restarted. It names the service's process: the debt is paid when another one runs, or none.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -16,6 +20,9 @@ import re
 from dataclasses import dataclass
 
 _TITLE = "postmaster.exchange imc_delivery at work"
+_OWED_TITLE = "postmaster.exchange imc_delivery owes a restart"
+_END = "end"
+_PROCESS = re.compile(r"[0-9]{1,10}\Z")
 _STAMP = re.compile(r"[0-9A-Za-z-]{1,40}\Z")
 
 
@@ -23,17 +30,20 @@ _STAMP = re.compile(r"[0-9A-Za-z-]{1,40}\Z")
 class Marker:
     """``stamp`` names the backup; empty when the note is broken and nothing was changed under it.
 
-    ``was_running`` is what the service has to be again in the end.
+    ``was_running`` is what the service has to be again in the end. ``restores`` is the name of the
+    backup that the run was putting back, if that was what it did.
     """
 
     stamp: str
     was_running: bool
+    restores: str = ""
 
     def lines(self) -> list[str]:
         """Return the note as lines of plain ASCII text."""
         return [
             _TITLE,
             f"backup={self.stamp}",
+            *([f"restores={self.restores}"] if self.restores else []),
             f"service={'running' if self.was_running else 'stopped'}",
         ]
 
@@ -44,9 +54,29 @@ def parse_marker(content: bytes) -> Marker:
     One that is not whole was being written when its run broke off; since a run changes nothing
     before it has read its note back, that run changed nothing.
     """
-    lines = content.decode("latin-1").splitlines()
-    fields = dict(line.partition("=")[::2] for line in lines[1:])
+    fields = _fields(content)
     stamp, service = fields.get("backup", ""), fields.get("service", "")
-    if lines[:1] != [_TITLE] or not _STAMP.match(stamp) or service not in {"running", "stopped"}:
+    whole = fields.get("") == _TITLE and _STAMP.match(stamp) and service in {"running", "stopped"}
+    if not whole:
         return Marker("", was_running=False)
-    return Marker(stamp, service == "running")
+    restores = fields.get("restores", "")
+    return Marker(stamp, service == "running", restores if _STAMP.match(restores) else "")
+
+
+def owed_lines(process: int | None) -> list[str]:
+    """Return the note that a restart is owed; ``process`` as ``sc queryex`` tells it, or None."""
+    return [_OWED_TITLE, f"process={'unknown' if process is None else process}", _END]
+
+
+def parse_owed(content: bytes) -> int | None:
+    """Return the process that owes a restart; None where the note does not tell, or is broken."""
+    fields = _fields(content)
+    number = fields.get("process", "")
+    whole = fields.get("") == _OWED_TITLE and _END in fields
+    return int(number) if whole and _PROCESS.match(number) else None
+
+
+def _fields(content: bytes) -> dict[str, str]:
+    """Return what the lines of a note say; the title under an empty name."""
+    lines = content.decode("latin-1").splitlines()
+    return {**dict(line.partition("=")[::2] for line in lines[1:]), "": "".join(lines[:1])}

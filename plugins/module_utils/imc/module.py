@@ -9,13 +9,20 @@ This file is private to the collection postmaster.exchange.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from ..backups import find
+from .. import alive
+from ..backups import find, is_named
 from ..context import Context
 from ..errors import ExchangeError, say_untouched
+from ..remote import files
+from ..remote.session import Session
+from .claim import is_of, why_alive
 from .desired import State
 from .gather import MissingService, gather
+from .hold import at_work
+from .layout import Layout
 from .plan import Plan, Saved, make_plan
 from .report import result, service_facts, worksheet_text
 from .saved import Origin, load
@@ -33,13 +40,13 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     try:
         options = parse_options(params, context.basedir)
         origin = Origin(context.host, options.layout.computer, options.layout.registry_key)
-        saved, saved_from = _backup_to_restore(options, origin)
-        state = gather(
-            session,
-            options.layout,
-            with_table=_wants_table(options, saved),
-            timeout=options.limits.command,
-        )
+        backup = _backup_to_restore(options, origin)
+        saved = load(backup, origin) if backup else None
+        state = _gather(session, options, saved)
+        _check_alone(session, options.layout, state)
+        if backup and (meant := _restored_by_a_broken_run(options, origin, backup, state)):
+            backup, saved = meant, load(meant, origin)
+            state = _gather(session, options, saved)
         plan = make_plan(state, options.desired, options.policy, saved)
         if plan.refusal:
             raise ExchangeError(
@@ -56,41 +63,68 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
         raise
 
     facts = result(plan, state, context.host)
-    if saved_from:
-        facts["restored_from"] = saved_from
+    if backup:
+        facts["restored_from"] = str(backup)
     if plan.changed and not context.check_mode:
-        facts |= _carry_out(options, origin, context, state, plan)
-        facts["warnings"] = [*plan.warnings, *facts["warnings"]]
+        transaction = Transaction(
+            context, options.layout, state, plan, origin, options.backup_dir, options.limits
+        )
+        transaction.restores = backup.name if backup else ""
+        facts |= _carry_out(transaction)
+    elif state.debt and not (state.restart_owed or context.check_mode):
+        files.discard_file(session, options.layout.owed_path)
     facts["requests"] = session.requests
     if plan.worksheet:
         _refuse_table(options, context, plan, facts)
     return facts
 
 
-def _backup_to_restore(options: Options, origin: Origin) -> tuple[Saved | None, str]:
+def _backup_to_restore(options: Options, origin: Origin) -> Path | None:
     if options.desired.state is not State.RESTORED or options.backup is None:
-        return None, ""
-    folder = find(options.backup, origin.host)
-    return load(folder, origin), str(folder)
+        return None
+    return find(options.backup, origin.host)
 
 
-def _wants_table(options: Options, saved: Saved | None) -> bool:
-    if saved is not None:
-        return saved.routes is not None
-    return options.desired.routes is not None
-
-
-def _carry_out(
-    options: Options, origin: Origin, context: Context, state: HostState, plan: Plan
-) -> dict[str, Any]:
-    transaction = Transaction(
-        context, options.layout, state, plan, origin, options.backup_dir, options.limits
+def _gather(session: Session, options: Options, saved: Saved | None) -> HostState:
+    wanted = saved.routes if saved else options.desired.routes
+    return gather(
+        session,
+        options.layout,
+        with_table=wanted is not None,
+        timeout=options.limits.command,
     )
+
+
+def _check_alone(session: Session, layout: Layout, state: HostState) -> None:
+    """See that no other run is at work on the host; raises ClaimLost."""
+    claim, now = state.claim, session.host_time
+    if claim is None:
+        return
+    file = alive.file_of(claim.run) if is_of(claim, alive.controller()) else None
+    why = why_alive(claim, now, alive.has_ended(file) if file else None)
+    if why:
+        raise at_work(session.host, layout, claim, now, why)
+
+
+def _restored_by_a_broken_run(
+    options: Options, origin: Origin, backup: Path, state: HostState
+) -> Path | None:
+    """Return the backup that a broken run was putting back, where the newest is asked for.
+
+    The newest one holds what was there before that run.
+    """
+    wanted = state.marker.restores if state.marker else ""
+    if not wanted or options.backup is None or is_named(options.backup, backup):
+        return None
+    return find(backup.parent / wanted, origin.host) if wanted != backup.name else None
+
+
+def _carry_out(transaction: Transaction) -> dict[str, Any]:
     after = transaction.run()
     return {
         "backup": str(transaction.folder) if transaction.folder else None,
         "service": service_facts(after.service),
-        "warnings": transaction.warnings,
+        "warnings": [*transaction.plan.warnings, *transaction.warnings],
     }
 
 

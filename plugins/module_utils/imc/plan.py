@@ -84,6 +84,7 @@ class Plan:
     service: ServiceStep
     restart_required: bool
     recovers: Marker | None
+    service_runs: bool
     refusal: str
     warnings: tuple[str, ...]
     worksheet: tuple[ManualRow, ...]
@@ -101,8 +102,14 @@ class Plan:
 
     @property
     def leaves_marker(self) -> bool:
-        """Whether a broken run's note stays, since the restart it owes may not be done."""
-        return self.recovers is not None and self.recovers.was_running and self.restart_required
+        """Whether a broken run's note stays: it stopped the service, which may not be started."""
+        broken = self.recovers is not None and self.recovers.was_running
+        return broken and self.restart_required and not self.service_runs
+
+    @property
+    def leaves_debt(self) -> bool:
+        """Whether the service goes on with the old settings, since it may not be restarted."""
+        return self.restart_required and self.service_runs
 
     @property
     def changed(self) -> bool:
@@ -129,10 +136,12 @@ def make_plan(
         table=table,
         service=service,
         restart_required=required,
-        recovers=state.marker,
+        recovers=state.left_behind,
+        service_runs=state.service.runs,
         refusal=_refusal(state, setting, table),
         warnings=(
-            *_recovery_warnings(state.marker),
+            *_recovery_warnings(state.left_behind),
+            *_debt_warnings(state, service),
             *table_warnings,
             *_size_warnings(table, policy.max_routes),
             *_row_warnings(table, service),
@@ -163,8 +172,8 @@ def _plan_service(
     state: HostState, policy: Policy, changes: bool
 ) -> tuple[ServiceStep, bool, tuple[str, ...]]:
     """Return what to do with the service, whether a restart is left to do, and warnings."""
-    service, marker = state.service, state.marker
-    owed = marker is not None and marker.was_running
+    service, marker = state.service, state.left_behind
+    owed = (marker is not None and marker.was_running) or state.restart_owed
     if not (changes or owed):
         return ServiceStep.NONE, False, ()
     found = f"The service {SERVICE_NAME} is {service.words} (start type {service.start_words})"
@@ -200,9 +209,17 @@ def _recovery_warnings(marker: Marker | None) -> Iterator[str]:
         yield "An earlier run broke off before it changed anything; its note is removed."
         return
     yield (
-        f"An earlier run broke off (or another one is at work now). Its backup is {marker.stamp};"
-        " this run takes up where it stopped."
+        f"An earlier run broke off. Its backup is {marker.stamp}; this run takes up where it"
+        " stopped."
     )
+
+
+def _debt_warnings(state: HostState, step: ServiceStep) -> Iterator[str]:
+    if state.restart_owed and step is ServiceStep.NONE:
+        yield (
+            f"The service {SERVICE_NAME} has not been restarted since an earlier run changed the"
+            " settings: it works with the old ones."
+        )
 
 
 def _size_warnings(table: TablePlan | None, limit: int) -> Iterator[str]:

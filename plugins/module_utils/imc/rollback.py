@@ -8,15 +8,14 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 
 from ..errors import ExchangeError, HostUnreachable, SessionLost
-from ..remote import files
 from .gather import gather
+from .hold import ClaimLost, Hold
 from .hostbackup import HostBackup
 from .layout import copy
 from .plan import Plan
@@ -51,14 +50,18 @@ class Changes:
 class Rollback:
     """The way back of one transaction.
 
-    ``open`` holds what could not be done, each with the reason.
+    ``open`` holds what could not be done, each with the reason. ``gives_up`` says in the end
+    whether the host can be given free, ``is_back`` whether it is as it was.
     """
 
     control: ServiceControl
+    hold: Hold
     before: HostState
     plan: Plan
     changes: Changes
     open: list[tuple[str, str]] = field(default_factory=list)
+    gives_up: bool = True
+    is_back: bool = False
 
     @property
     def reach(self) -> Reach:
@@ -67,6 +70,8 @@ class Rollback:
 
     def run(self, cause: ExchangeError) -> ExchangeError:
         """Roll back; returns the error to raise, which tells cause, outcome and what to do."""
+        if isinstance(cause, ClaimLost):
+            return self._ceded(cause)
         if isinstance(cause, SessionLost):
             self.reach.session.reopen()
         found = None
@@ -75,13 +80,13 @@ class Rollback:
                 self._try(what, step)
             found = self._look()
         except HostUnreachable as error:
+            self.gives_up = False
             self.open.append(("connection", error.message))
         parts = self._parts(found)
         if any(part != "old" for part in parts.values()):
             return self._stuck(cause, parts, found)
         self.open.clear()  # whatever went wrong on the way did no harm
-        with contextlib.suppress(HostUnreachable):
-            self._try("note of this run", self._remove_marker)
+        self.is_back = True
         return self._rolled_back(cause, parts, found)
 
     # -- the steps
@@ -96,6 +101,9 @@ class Rollback:
 
     def _try(self, what: str, step: Callable[[], None]) -> None:
         """Take one step; if the session breaks, once more in a new one."""
+        if not self.hold.is_in_time(self.control.clock(), self.reach.timeout, undoing=True):
+            self.open.append((what, "no time is left, another run may have the host now."))
+            return
         try:
             try:
                 step()
@@ -136,10 +144,6 @@ class Rollback:
         self.control.stop()
         self.control.start()
 
-    def _remove_marker(self) -> None:
-        if not self.changes.keeps_marker:
-            files.delete_file(self.reach.session, self.reach.layout.marker_path)
-
     # -- what came of it
 
     def _look(self) -> HostState | None:
@@ -160,17 +164,17 @@ class Rollback:
 
     def _parts(self, found: HostState | None) -> dict[str, str]:
         """Return, for each part that was touched, whether it is old, new or unknown."""
-        parts = {}
-        if self.changes.table:
-            parts["route table"] = self._table_part(found)
-        if self.changes.setting:
-            parts["registry value"] = self._setting_part(found)
-        if self.changes.service is not Touched.NOT:
-            state = found.service.state if found else None
-            failed = any(what == "service" for what, _skipped in self.open)
-            runs = state is ServiceState.RUNNING and not failed
-            parts["service"] = "old" if runs else "unknown"
-        return parts
+        judges = {
+            "route table": self._table_part,
+            "registry value": self._setting_part,
+            "service": self._service_part,
+        }
+        return {part: judges[part](found) for part in self._touched()}
+
+    def _service_part(self, found: HostState | None) -> str:
+        state = found.service.state if found else None
+        failed = any(what == "service" for what, _skipped in self.open)
+        return "old" if state is ServiceState.RUNNING and not failed else "unknown"
 
     def _table_part(self, found: HostState | None) -> str:
         table, plan, before = found and found.table, self.plan.table, self.before.table
@@ -187,19 +191,19 @@ class Rollback:
 
     def _by_hand(self, parts: Mapping[str, str]) -> list[str]:
         """Return the commands that put back what is not as it was."""
-        lines = []
+        layout, lines = self.hold.layout, []
         if parts.get("route table", "old") != "old" and self.before.table:
             file = self.changes.saved.routes_file
-            if self.reach.layout.computer:
-                file = self.reach.layout.temp_file()
+            if layout.computer:
+                file = layout.temp_file()
                 lines.append(copy(self.changes.saved.routes_file.seen, file.seen))
-            lines.append(self.reach.layout.restore(self.before.table.imccopy, file))
+            lines.append(layout.restore(self.before.table.imccopy, file))
         if parts.get("registry value", "old") != "old":
             undo = self.plan.setting.undo
-            lines += [self.reach.layout.delete_value(undo.delete)] if undo.delete else []
-            lines += [self.reach.layout.add_value(undo.add)] if undo.add else []
+            lines += [layout.delete_value(undo.delete)] if undo.delete else []
+            lines += [layout.add_value(undo.add)] if undo.add else []
         if parts.get("service", "old") != "old" or (lines and "service" in parts):
-            lines += [self.reach.layout.service("stop"), self.reach.layout.service("start")]
+            lines += [layout.service("stop"), layout.service("start")]
         return lines
 
     def _rolled_back(
@@ -208,9 +212,8 @@ class Rollback:
         settings = [part for part in parts if part != "service"]
         back = f"The previous {' and '.join(settings)} {'were' if settings[1:] else 'was'} put back"
         runs = ", and the service runs" if "service" in parts else ""
-        left = "".join(f" The {what} was left: {self._short(why)}" for what, why in self.open)
         return ExchangeError(
-            f"{cause.message} {back if settings else 'No setting was changed'}{runs}.{left}",
+            f"{cause.message} {back if settings else 'No setting was changed'}{runs}.",
             hint=f"Nothing is lost: backup in {self.changes.folder}."
             f" Next: {cause.hint or 'see to the cause, and run again.'}",
             details=self._details("old", parts, found),
@@ -233,6 +236,25 @@ class Rollback:
             f" back by hand; type on the host: {' & '.join(self._by_hand(parts))}",
             details=self._details(known.pop() if len(known) == 1 else "unknown", parts, found),
         )
+
+    def _ceded(self, cause: ExchangeError) -> ExchangeError:
+        """Leave everything to the run that has the host now."""
+        parts = dict.fromkeys(self._touched(), "unknown")
+        self.gives_up = False
+        return ExchangeError(
+            f"{cause.message} What this run had changed by then is the other run's to keep or to"
+            f" put back: {', '.join(parts)}.",
+            hint=f"Backup in {self.changes.folder}. {cause.hint}",
+            details=self._details("unknown", parts, None),
+        )
+
+    def _touched(self) -> list[str]:
+        touched = {
+            "route table": self.changes.table,
+            "registry value": self.changes.setting,
+            "service": self.changes.service is not Touched.NOT,
+        }
+        return [part for part, done in touched.items() if done]
 
     def _short(self, message: str) -> str:
         return message.removeprefix(f"{self.reach.session.host}: ")

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from ..errors import ExchangeError
 from ..remote.batch import Batch, Section
 from ..remote.parse import excerpt, parse_sc_state
+from .hold import changed, changing, check_fence
 from .layout import wait
 from .state import SERVICE_NAME, ServiceState
 from .steps import Reach
@@ -85,11 +86,13 @@ class ServiceControl:
                 state = self._look(pause)
 
     def _command(self, verb: str, good: set[int]) -> ServiceState | None:
-        batch = Batch()
+        batch = changing(self.reach.layout)
         batch.add("control", self.reach.layout.service(verb))
+        changed(batch, self.reach.layout)
         batch.add("pause", wait(_FIRST_PAUSE))
         batch.add("state", self.reach.layout.service("query"))
         sections = batch.run(self.reach.session, timeout=self.reach.timeout)
+        check_fence(self.reach.session.host, sections)
         code = sections["control"].exit_code
         if code not in good and code != _NO_CONTROL_NOW:
             reason = _REASONS.get(code, excerpt(sections["control"].output))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from ..remote.parse import RegistryValue
+from .claim import Claim
 from .marker import Marker
 from .routes import RoutesFile
 
@@ -82,13 +83,31 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class Debt:
+    """The process of the service that was not restarted after a change, and the one there is now.
+
+    None where that is not known.
+    """
+
+    process: int | None
+    now: int | None
+
+    @property
+    def paid(self) -> bool:
+        """Whether that process is certainly gone, so that a later one loaded the settings."""
+        return None not in (self.process, self.now) and self.process != self.now
+
+
+@dataclass(frozen=True, slots=True)
 class HostState:
     """A host at one moment.
 
     ``value`` is the registry value as stored, spelling included, or None where there is none.
     ``table`` is None where it was not asked for or, with ``no_imccopy``, where no imccopy exists.
     ``build`` is NewestBuild, 837 to 996 for Exchange 4.0, 1457 to 1460 for 5.0, 1960 to 2653 for
-    5.5; None where the host does not tell. ``marker`` is left of a run that broke off.
+    5.5; None where the host does not tell. ``marker`` is the note of a run at work, or of one that
+    broke off, ``claim`` that of a run that has, or had, the host for itself. ``debt`` is the note
+    that a restart is owed.
     """
 
     service: Service
@@ -98,3 +117,20 @@ class HostState:
     root_dir: str = ""
     build: int | None = None
     marker: Marker | None = None
+    claim: Claim | None = None
+    debt: Debt | None = None
+
+    @property
+    def left_behind(self) -> Marker | None:
+        """What a run that broke off left, an empty note where it changed nothing yet.
+
+        That it broke off has to be certain, see ``claim.why_alive``.
+        """
+        if self.marker is None and self.claim is not None:
+            return Marker("", was_running=False)
+        return self.marker
+
+    @property
+    def restart_owed(self) -> bool:
+        """Whether the service still works with settings from before a change."""
+        return self.debt is not None and self.service.runs and not self.debt.paid

@@ -16,6 +16,7 @@ from ..remote.batch import Batch
 from ..remote.parse import RegistryValue, excerpt, find_value
 from ..remote.session import Session
 from .gather import add_save, parameters, run_with_temp, saved_table
+from .hold import changed, changing, check_fence
 from .layout import Layout, TempFile, copy
 from .routes import RoutesFile
 from .setting import VALUE_NAME, SettingPlan, same_value, shown
@@ -43,14 +44,16 @@ def put_table(reach: Reach, imccopy: str, source: Source, wanted: RoutesFile) ->
     """Let imccopy restore the table from a file, and see that it is ``wanted``."""
     session, layout, file = reach.session, reach.layout, source.file
     temp = layout.temp_file()
-    batch = Batch()
+    batch = changing(layout)
     if source.copied_from:
         batch.add("copy", copy(source.copied_from, file.seen))
     batch.add("restore", layout.restore(imccopy, file))
     if not source.keep:
         batch.add("drop", commands.delete(file.seen))
+    changed(batch, layout)
     add_save(batch, layout, [imccopy], temp)
     sections = run_with_temp(session, batch, temp, reach.timeout)
+    check_fence(session.host, sections)
     restored = sections["restore"]
     if not restored.ok:
         raise ExchangeError(
@@ -72,13 +75,16 @@ def read_setting(reach: Reach) -> RegistryValue | None:
 def put_setting(reach: Reach, plan: SettingPlan | None) -> RegistryValue | None:
     """Change the registry value as planned, and see that it is so; without a plan only look."""
     session, layout = reach.session, reach.layout
-    batch = Batch()
+    batch = changing(layout) if plan else Batch()
     if plan and plan.delete:
         batch.add("delete", layout.delete_value(plan.delete))
     if plan and plan.add:
         batch.add("add", layout.add_value(plan.add))
+    if plan:
+        changed(batch, layout)
     batch.add("parameters", layout.query(layout.registry_key))
     sections = batch.run(session, timeout=reach.timeout)
+    check_fence(session.host, sections)
     value = find_value(parameters(session.host, layout, sections), VALUE_NAME)
     if plan and not same_value(value, plan.after):
         said = b"".join(sections[x].output for x in ("delete", "add") if x in sections)

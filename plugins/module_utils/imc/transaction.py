@@ -3,29 +3,37 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Carry out a plan: backup, compare, write, verify; anything else is rolled back.
 
-Order of work on a host: backup there and on the controller, the new table as a file, the note that
-a transaction is at work, then table, registry value, service, and a last look.
+Order of work on a host: the claim, backup there and on the controller, the new table as a file, the
+note that a transaction is at work, then table, registry value, service, a last look, and the end of
+note and claim.
 
 This file is private to the collection postmaster.exchange.
 """
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from time import monotonic
 
-from .. import backups
+from .. import alive, backups
 from ..context import Context
 from ..errors import ExchangeError, HostUnreachable, SessionLost, say_untouched
 from ..remote import files
+from ..remote.batch import Batch
+from ..remote.parse import parse_sc_process
 from ..remote.session import Session
 from . import hostbackup
 from .backup import write
+from .claim import new_claim
 from .gather import gather
+from .hold import Hold, run_again_if_lost
 from .hostbackup import HostBackup
 from .layout import Layout, TempFile
-from .marker import Marker
+from .marker import Marker, owed_lines
 from .plan import Plan, ServiceStep
 from .rollback import Changes, Rollback, Touched
 from .saved import Origin, facts
@@ -36,6 +44,7 @@ from .steps import Reach, Source, put_setting, put_table
 
 _MOST_SUSPECTS = 5
 _MOST_SHOWN = 80  # characters of a row
+_SHORTEST_CLAIM = 900.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +53,11 @@ class Limits:
 
     command: float = 120.0
     service: float = 60.0
+
+    @property
+    def claim(self) -> float:
+        """Seconds for which a run claims its host; see ``hold``."""
+        return max(_SHORTEST_CLAIM, 4 * (self.command + self.service))
 
 
 def _some(what: str, rows: list[str]) -> str:
@@ -57,7 +71,8 @@ def _some(what: str, rows: list[str]) -> str:
 class Transaction:
     """One run on one host; ``before`` is what the plan was made of.
 
-    ``warnings`` are added to while it runs.
+    ``restores`` is the name of the backup that is put back, if one is. ``warnings`` are added to
+    while it runs.
     """
 
     context: Context
@@ -67,8 +82,10 @@ class Transaction:
     origin: Origin
     backup_dir: Path
     limits: Limits = Limits()
+    restores: str = ""
     warnings: list[str] = field(default_factory=list)
     folder: Path | None = None
+    _held: Hold | None = None
 
     def run(self) -> HostState:
         """Carry the plan out, and return the host as it is then; ``folder`` holds the backup.
@@ -76,8 +93,16 @@ class Transaction:
         Raises ExchangeError. Once anything was changed, its details tell ``rolled_back`` and
         ``state``: ``old``, ``new`` or ``unknown``.
         """
-        if not self.plan.changes_settings:
-            return self._recover()
+        with self._alive():
+            try:
+                return self._change() if self.plan.changes_settings else self._recover()
+            except ExchangeError:
+                raise
+            except BaseException:
+                self._let_go()
+                raise
+
+    def _change(self) -> HostState:
         changes, new_table = self._prepare()
         try:
             self._apply(changes, new_table)
@@ -85,7 +110,7 @@ class Transaction:
         except ExchangeError as error:
             if new_table:
                 files.discard_file(self._session, new_table.seen)
-            raise Rollback(self._control, self.before, self.plan, changes).run(error) from error
+            raise self._rolled_back(changes, error) from error
         self.folder = changes.folder
         self._finish()
         return after
@@ -100,12 +125,57 @@ class Transaction:
 
     @property
     def _reach(self) -> Reach:
-        return Reach(self._session, self.layout, self.limits.command)
+        return Reach(self._session, self._hold.fenced, self.limits.command)
+
+    # -- the claim
+
+    @property
+    def _hold(self) -> Hold:
+        """The claim of this run; made up at first use, from what the host's clock says then."""
+        if self._held is None:
+            lasts = self.limits.claim
+            claim = new_claim(alive.controller(), self._session.host_time, timedelta(seconds=lasts))
+            self._held = Hold(self.layout, claim, self.before.claim, monotonic(), lasts)
+        return self._held
+
+    @contextlib.contextmanager
+    def _alive(self) -> Iterator[None]:
+        """Let other runs on this controller know for certain whether this one has ended."""
+        file = alive.file_of(self._hold.claim.run)
+        with contextlib.ExitStack() as stack:
+            if file:
+                with contextlib.suppress(OSError):  # then others have to go by the claim's time
+                    stack.enter_context(alive.hold(file))
+            yield
+
+    def _give_up(self, *paths: str) -> list[str]:
+        """Delete files on the host, and give it free; returns what may be left there."""
+        hold = self._hold
+        left = hold.give_up(self._session, *paths, timeout=self.limits.command)
+        ours = [hold.claim.run, *([hold.over.run] if hold.over else [])]
+        if hold.fenced.fence not in left:
+            for file in filter(None, map(alive.file_of, ours)):
+                alive.forget(file)
+        return left
+
+    def _let_go(self) -> None:
+        """Give the host free, with the note, in the moment before this process is gone."""
+        with contextlib.suppress(Exception):
+            self._session.reopen()
+            self._give_up()
+
+    def _need_time(self, needs: float) -> None:
+        if not self._hold.is_in_time(monotonic(), needs):
+            raise ExchangeError(
+                f"{self._session.host}: the run took so long that it may not change anything any"
+                f" more: its claim on the host ends after {self.limits.claim / 60:.0f} minutes.",
+                hint="see what the host or the controller is busy with, then run again.",
+            )
 
     # -- before the first change
 
     def _prepare(self) -> tuple[Changes, TempFile | None]:
-        """Make the backups, the new table as a file, and the note; or leave nothing behind."""
+        """Make claim, backups, the new table as a file, and the note; or leave nothing behind."""
         try:
             folder = backups.make_folder(self.backup_dir, self.context.host, self.context.now())
         except ExchangeError as error:
@@ -115,11 +185,7 @@ class Transaction:
         new_table = self.layout.temp_file() if self.plan.changes_table else None
         try:
             saved = hostbackup.take(
-                self._session,
-                self.layout,
-                self.before,
-                folder.stamp,
-                timeout=self.limits.command,
+                self._session, self._hold, self.before, folder.stamp, timeout=self.limits.command
             )
             self._save_on_controller(folder, saved)
             if new_table:
@@ -143,9 +209,16 @@ class Transaction:
             hostbackup.discard(self._session, saved.folder)
         if new_table:
             files.discard_file(self._session, new_table.seen)
+        self._give_up()
 
     def _save_on_controller(self, folder: backups.Folder, saved: HostBackup) -> None:
-        known = facts(self.origin, self.before, now=self.context.now(), host_folder=saved.folder)
+        known = facts(
+            self.origin,
+            self.before,
+            now=self.context.now(),
+            host_folder=saved.folder,
+            continues=self.plan.recovers.stamp if self.plan.recovers else "",
+        )
         write(folder, self.context.host, known, saved.export, saved.routes)
 
     def _write_table(self, new_table: TempFile) -> None:
@@ -155,7 +228,7 @@ class Transaction:
 
     def _write_marker(self, stamp: str) -> None:
         if not self._inherits:
-            marker = Marker(stamp, was_running=self.before.service.runs)
+            marker = Marker(stamp, self.before.service.runs, self.restores)
             files.write_text_file(self._session, self.layout.marker_path, marker.lines())
 
     # -- the change
@@ -163,10 +236,12 @@ class Transaction:
     def _apply(self, changes: Changes, new_table: TempFile | None) -> None:
         table = self.plan.table
         if new_table and table and self.before.table:
+            self._need_time(self.limits.command)
             self.context.progress(f"writing {len(table.after.rows)} routes")
             changes.table = True
             put_table(self._reach, self.before.table.imccopy, Source(new_table), table.after)
         if self.plan.setting.changed:
+            self._need_time(self.limits.command)
             changes.setting = True
             put_setting(self._reach, self.plan.setting)
         if self.plan.service is not ServiceStep.NONE:
@@ -174,6 +249,7 @@ class Transaction:
             self._restart(changes)
 
     def _restart(self, changes: Changes) -> None:
+        self._need_time(self.limits.service)
         if self.plan.service is ServiceStep.RESTART:
             changes.service = Touched.STOPPING
             self._control.stop()
@@ -220,34 +296,85 @@ class Transaction:
             self._session.reopen()
             return gather(self._session, self.layout, with_table=with_table, timeout=timeout)
 
+    def _rolled_back(self, changes: Changes, cause: ExchangeError) -> ExchangeError:
+        """Put the host back; return the error to raise."""
+        back = Rollback(self._control, self._hold, self.before, self.plan, changes)
+        error = back.run(cause)
+        if back.gives_up:
+            note = [] if changes.keeps_marker or not back.is_back else [self.layout.marker_path]
+            if left := self._give_up(*note):
+                error.message = f"{error.message} Left on the host: {' and '.join(left)}."
+                error.details["left_behind"] = left
+        return error
+
     # -- the end
 
     def _recover(self) -> HostState:
-        """Finish what a broken run left. No setting is changed, so nothing can be put back."""
+        """Finish what an earlier run left. No setting is changed, so nothing can be put back."""
         stamp = self.plan.recovers.stamp if self.plan.recovers else ""
+        self._take_claim()
         try:
+            if self.plan.service is not ServiceStep.NONE:
+                self._need_time(self.limits.service)
             if self.plan.service is ServiceStep.RESTART:
                 self._control.stop()
             if self.plan.service is not ServiceStep.NONE:
                 self._control.start()
             after = self._verify()
         except ExchangeError as error:
+            self._give_up()
+            broken = f"; an earlier one broke off after its backup {stamp}" if stamp else ""
             raise ExchangeError(
-                f"{error.message} No setting was changed by this run; an earlier one broke off"
-                f" after its backup {stamp}.",
-                hint=f"To go back to that: state: restored, with the backup {stamp}.",
+                f"{error.message} No setting was changed by this run{broken}.",
+                hint=f"To go back to that: state: restored, with the backup {stamp}."
+                if stamp
+                else error.hint,
                 details={"rolled_back": False, "state": "old"},
             ) from error
         self._finish()
         return after
 
+    def _take_claim(self) -> None:
+        """Claim the host, before a recovery that makes no backup."""
+        batch = Batch()
+        self._hold.add_to(batch)
+        try:
+            sections = batch.run(self._session, timeout=self.limits.command)
+            self._hold.check(self._session.host, sections)
+        except ExchangeError as error:
+            if not isinstance(error, HostUnreachable):
+                self._give_up()
+            say_untouched(error)
+            raise
+
     def _finish(self) -> None:
-        """Remove the note, unless a restart is still owed that this run may not do."""
-        if self.plan.leaves_marker:
-            return
-        left = files.discard_file(self._session, self.layout.marker_path)
+        """Remove the notes that are settled, and give the host free."""
+        if self.plan.leaves_debt:
+            self._note_debt()
+        paths = [] if self.plan.leaves_marker else [self.layout.marker_path]
+        if self.before.debt and not self.plan.leaves_debt:
+            paths.append(self.layout.owed_path)
+        left = self._give_up(*paths)
         if left:
             self.warnings.append(
-                f"All is done, but the note {self.layout.marker_path} could not be removed from"
-                " the host: the next run will restart the service once more."
+                f"All is done, but {' and '.join(left)} may be left on the host: the next run will"
+                " see to it, and may restart the service once more."
+            )
+
+    def _note_debt(self) -> None:
+        """Note that the service works with the old settings, and which process of it does.
+
+        The process is asked for after the change: if somebody restarts the service just before,
+        the debt is noted though it is paid, and never the other way round.
+        """
+        batch = Batch()
+        batch.add("process", self.layout.service("queryex"))
+        try:
+            sections = run_again_if_lost(self._session, batch, self.limits.command)
+            process = parse_sc_process(sections["process"].output)
+            files.write_text_file(self._session, self.layout.owed_path, owed_lines(process))
+        except ExchangeError as error:
+            self.warnings.append(
+                "A restart of the service is due, and it could not be noted on the host, so later"
+                f" runs will not know: {error.message}"
             )

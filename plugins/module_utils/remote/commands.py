@@ -47,7 +47,7 @@ _VALUE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._\-]*[A-Za-z0-9_\-])?")
 _SERVICE = re.compile(r"[A-Za-z0-9_$](?:[A-Za-z0-9_.$\- ]*[A-Za-z0-9_$])?")
 _SERVICE_LIMIT = 256
 _DWORD_LIMIT = 0xFFFF_FFFF
-_SC_VERBS = ("query", "start", "stop", "qc")
+_SC_VERBS = ("query", "queryex", "start", "stop", "qc")
 
 
 def _refuse(what: str, text: str, why: str) -> NoReturn:
@@ -184,7 +184,7 @@ def reg_import(path: str) -> str:
 
 
 def sc(verb: str, service: str, *, computer: str | None = None) -> str:
-    """Ask the service control manager: ``query``, ``start``, ``stop`` or ``qc``."""
+    """Ask the service control manager: ``query``, ``queryex``, ``start`` ..."""
     if verb not in _SC_VERBS:
         _refuse("a verb of sc", verb, "it has to be one of " + ", ".join(_SC_VERBS))
     where = f"\\\\{computer_name(computer)} " if computer else ""
@@ -209,6 +209,26 @@ def move(source: str, target: str) -> str:
 def make_folder(path: str) -> str:
     """Create a folder, with those above it."""
     return f"mkdir {quoted(path)}"
+
+
+def remove_folder(path: str) -> str:
+    """Remove a folder if nothing is in it."""
+    return f"rd {quoted(path)}"
+
+
+def rename(path: str, name: str) -> str:
+    """Give a file or folder another name in its folder: one step, and never over a name in use."""
+    return f'ren {quoted(path)} "{file_name(name)}"'
+
+
+def make_empty_file(path: str) -> str:
+    """Create a file without content, which needs no space on the disk."""
+    return f"type nul>{quoted(path)}"
+
+
+def if_exists(path: str, command: str) -> str:
+    """Run a command only if a file or folder exists."""
+    return f"if exist {quoted(path)} {command} 2>&1"
 
 
 def list_folder(path: str) -> str:

@@ -22,6 +22,8 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 #: Bytes in one HTTP answer. WinRM keeps to the 150 KB we ask for, or to 500 KB.
@@ -30,6 +32,7 @@ _CHUNK = 65_536
 _REDIRECTS = range(300, 400)
 _DEFAULT_TIMEOUT = 30.0
 _DECLARED_ENCODING = re.compile(rb"""<\?xml[^>]*\sencoding\s*=\s*["']([^"']*)["']""")
+_LIKELY_YEARS = (1990, 9000)  # of a host's clock; any other is none to reckon with
 _ENCODINGS = frozenset({b"utf-8", b"us-ascii"})
 
 
@@ -48,6 +51,24 @@ class Meter:
         self.requests = 0
         self.received = 0
         self.deadline: float | None = None
+        self._told: tuple[datetime, float] | None = None
+
+    @property
+    def host_time(self) -> datetime | None:
+        """What the host's clock shows now (UTC): as its last answer said (RFC 9110 section 6.6.1),
+        and the time since. None where no answer told a date.
+        """
+        if self._told is None:
+            return None
+        told, at = self._told
+        return told + timedelta(seconds=time.monotonic() - at)
+
+    def note_date(self, text: str | None) -> None:
+        """Remember the header ``Date`` of an answer that just came."""
+        with contextlib.suppress(TypeError, ValueError, IndexError, OverflowError):
+            told = parsedate_to_datetime(text or "")
+            if told.tzinfo is not None and _LIKELY_YEARS[0] <= told.year <= _LIKELY_YEARS[1]:
+                self._told = told.astimezone(UTC), time.monotonic()
 
     def patience(self, timeout: Any) -> Any:
         """Return a timeout of ``requests`` (seconds, or a pair of them), cut to the deadline."""
@@ -110,6 +131,7 @@ class _GuardedAdapter:
         response = self._inner.send(request, **{**options, "timeout": timeout})
         # NTLM sends its next steps over this attribute.
         response.connection = self
+        self._meter.note_date(response.headers.get("Date"))
         if response.status_code in _REDIRECTS:
             response.close()
             raise AnswerRefused("a redirect")

@@ -23,6 +23,8 @@ _VALUE_LINE = re.compile(
 )
 _SC_NUMBER = re.compile(r"[ \t]+[^ \t:][^:]*:[ \t]*(?P<number>[0-9A-Fa-f]{1,8})\b")
 _SC_STATES = range(1, 8)
+_SC_FIELD = re.compile(r"[ \t]+[^ \t:(][^:]*:(?P<text>.*)")
+_SC_PROCESS = 6  # after type, state, two exit codes, checkpoint, wait hint
 _HIVE_NAMES = {
     "HKLM": "HKEY_LOCAL_MACHINE",
     "HKU": "HKEY_USERS",
@@ -153,6 +155,19 @@ def parse_sc_state(data: bytes) -> int | None:
         return None
     state = int(numbers[1])
     return state if state in _SC_STATES else None
+
+
+def parse_sc_process(data: bytes) -> int | None:
+    """Return the process id from ``sc queryex``; None if it shows none, or 0 (a service at rest).
+
+    Names are translated, so it is known by its place: the seventh of the indented lines with a
+    colon, after type, state, two exit codes, checkpoint and wait hint.
+    """
+    if parse_sc_state(data) is None:
+        return None
+    texts = [found["text"].strip() for line in _lines(data) if (found := _SC_FIELD.match(line))]
+    process = texts[_SC_PROCESS] if len(texts) > _SC_PROCESS else ""
+    return int(process) or None if re.fullmatch(r"[0-9]{1,10}", process) else None
 
 
 def parse_dir_bare(data: bytes) -> list[str]:

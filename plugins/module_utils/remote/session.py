@@ -9,6 +9,7 @@ This file is private to the collection postmaster.exchange.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 #: Longest command line cmd.exe takes, in characters (Microsoft KB 830473).
@@ -38,6 +39,13 @@ class Session(Protocol):
     @property
     def requests(self) -> int:
         """Requests sent to the host so far."""
+
+    @property
+    def host_time(self) -> datetime | None:
+        """What the host's own clock shows now (UTC); None where it does not tell.
+
+        It is exact to two seconds or so, and unknown before the first command.
+        """
 
     def run(
         self, command: str, *, timeout: float = 60.0, max_output: int = 16_000_000

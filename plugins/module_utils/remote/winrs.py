@@ -16,6 +16,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from ansible.module_utils.basic import missing_required_lib
@@ -185,6 +186,11 @@ class WinrsSession:
     def requests(self) -> int:
         """HTTP requests of this session, those of the login included where it is our own."""
         return sum(meter.requests for meter in self._meters)
+
+    @property
+    def host_time(self) -> datetime | None:
+        """What the host's clock shows now; see ``session.Session``."""
+        return self._meters[-1].host_time if self._meters else None
 
     def run(
         self, command: str, *, timeout: float = 60.0, max_output: int = 16_000_000

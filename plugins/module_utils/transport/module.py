@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import backups
+from ..alive import private_folder
 from ..context import Context
 from ..errors import CommandTimeout, ExchangeError, say_untouched
 from ..remote.cmdlets import CmdletError
@@ -23,7 +24,7 @@ from .report import refused, result, steps
 from .snapshot import facts, load, precedes_a_change, restore_plan, worth_keeping
 from .spec import Options, parse_options
 from .transaction import Site, apply
-from .turns import Turns, private_folder
+from .turns import Turns
 
 
 def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:

@@ -38,32 +38,6 @@ _PAUSE = 0.1
 _HOST = re.compile(r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,31}\Z")
 
 
-def private_folder() -> Path | None:
-    """Return a folder that only this user can use, made if need be; None where there is none.
-
-    It is in the user's cache, or else in the folder for temporary files.
-    """
-    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    user = os.geteuid()
-    places = (
-        Path(cache).expanduser() / "postmaster.exchange",
-        Path(tempfile.gettempdir()) / f"postmaster.exchange-{user}",
-    )
-    return next((place for place in places if _is_private(place, user)), None)
-
-
-def _is_private(folder: Path, user: int) -> bool:
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError):
-            folder.mkdir(mode=0o700)
-        found = folder.lstat()
-    except (OSError, RuntimeError):  # RuntimeError: a user without a home
-        return False
-    mine = stat.S_ISDIR(found.st_mode) and found.st_uid == user
-    return mine and not found.st_mode & 0o077 and os.access(folder, os.W_OK)
-
-
 @dataclass(frozen=True, slots=True)
 class Turns:
     """The locks and notes of one user; without a folder nothing is locked or remembered."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from ansible_collections.postmaster.exchange.plugins.module_utils.errors import (
     CommandTimeout,
@@ -29,6 +30,14 @@ PARAMETERS = SERVICE + r"\parameters"
 SETUP = r"hklm\software\microsoft\exchange\setup"
 NAME = "DisableResolverSearchList"
 EMPTY_TABLE = b"[Header]\r\nVersion=1\r\n\r\n[Routes]\r\nDeliveryRouting=\r\nDefaultRouting=\r\n"
+
+QUERYEX = (
+    "SERVICE_NAME: X\r\n        TYPE : 10  OWN\r\n        STATE : {state}  X\r\n"
+    "                                (STOPPABLE)\r\n"
+    "        WIN32_EXIT_CODE : 0  (0x0)\r\n        SERVICE_EXIT_CODE : 0  (0x0)\r\n"
+    "        CHECKPOINT : 0x0\r\n        WAIT_HINT : 0x0\r\n"
+    "        PID : {process}\r\n        FLAGS :\r\n"
+)
 
 Reply = tuple[int, bytes]
 
@@ -79,6 +88,8 @@ class FakeHost:
     clock: float = 0.0
     current: str = ""
     power_lasts: int | None = None
+    process: int = 1000
+    host_time: datetime | None = datetime(2026, 11, 23, 11, 45, tzinfo=UTC)
 
     def __post_init__(self) -> None:
         if self.state == 4 and self.loaded is None:
@@ -149,7 +160,7 @@ class FakeHost:
                 yield match[1].encode() + b"\r\n"
             elif match := re.fullmatch(r"call echo (#[0-9a-f]+#rc) %\^errorlevel%", statement):
                 yield match[1].encode() + b" %d\r\n" % code
-            elif fails:
+            elif fails and not re.fullmatch(r'\(if exist "[^"]+" echo \w+\)', statement):
                 code = 1
             else:
                 code, output = self._execute(statement)
@@ -160,8 +171,13 @@ class FakeHost:
             return self._echo(match[2], match[3], append=match[1] == ">>")
         if match := re.fullmatch(r'\(if exist "([^"]+)" echo (\w+)\)', statement):
             return 0, match[2].encode() + b"\r\n" if self._exists(match[1]) else b""
-        if match := re.fullmatch(r'\(if not exist "([^"]+)" (.+) 2>&1\)', statement):
-            return (0, b"") if self._exists(match[1]) else self._execute(match[2] + " 2>&1")
+        if match := re.fullmatch(r'type nul>"([^"]+)" 2>&1', statement):
+            self.files[self._key(match[1])] = b""
+            return 0, b""
+        if match := re.fullmatch(r'\(if (not )?exist "([^"]+)" (.+) 2>&1\)', statement):
+            # A command that is not carried out leaves the exit code of the last one.
+            runs = self._exists(match[2]) != bool(match[1])
+            return self._execute(match[3] + " 2>&1") if runs else (0, b"")
         if match := re.fullmatch(r'\(for %I in \("([^"]+)"\) do @echo size=%~zI\)', statement):
             content = self.files.get(self._key(match[1]))
             return 0, b"size=%s\r\n" % (b"" if content is None else b"%d" % len(content))
@@ -182,6 +198,8 @@ class FakeHost:
             "reg": self._reg,
             "sc": self._sc,
             "ping": self._ping,
+            "ren": self._ren,
+            "dir": self._dir,
         }
         if name in simple:
             return simple[name](args)
@@ -231,6 +249,24 @@ class FakeHost:
             return 145, b"not empty\r\n"
         self.folders.discard(key)
         return 0, b""
+
+    def _ren(self, args: list[str]) -> Reply:
+        old, folder = self._key(args[0]), self._key(args[0]).rpartition("\\")[0]
+        new = f"{folder}\\{args[1].lower()}"
+        if not self._exists(old) or self._exists(new):
+            return 1, b"A duplicate file name exists, or the file cannot be found.\r\n"
+        for path in [x for x in self.files if x == old or x.startswith(old + "\\")]:
+            self.files[new + path.removeprefix(old)] = self.files.pop(path)
+        if old in self.folders:
+            self.folders.symmetric_difference_update({old, new})
+        return 0, b""
+
+    def _dir(self, args: list[str]) -> Reply:
+        folder = self._key(args[1]) + "\\"
+        names = [path.removeprefix(folder) for path in self.files if path.startswith(folder)]
+        if not names:
+            return 1, b"File Not Found\r\n"
+        return 0, "".join(f"{name}\r\n" for name in names).encode()
 
     def _copy(self, args: list[str]) -> Reply:
         content = self.files.get(self._key(args[2]))
@@ -294,6 +330,8 @@ class FakeHost:
             return 1060, b"[SC] EnumQueryServicesStatus:OpenService FAILED 1060\r\n"
         if self.sc_exit:
             return self.sc_exit, b"[SC] FAILED\r\n"
+        if args[0] == "queryex":
+            return 0, QUERYEX.format(state=self.state, process=self.process).encode()
         if args[0] == "stop":
             return self._stop()
         if args[0] == "start":
@@ -318,6 +356,7 @@ class FakeHost:
         if self.state != 1:
             return 1056, b""
         self.state = 2
+        self.process += 4
         good = not any(row in self.bad_routes for row in self.rows)
         self.loaded = (self.search_list_off, self.routes) if good else None
         return 0, b""

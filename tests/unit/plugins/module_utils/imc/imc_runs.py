@@ -38,6 +38,7 @@ class Runner:
         self._time = datetime(2026, 11, 23, 11, 45, tzinfo=UTC)
         # A disk that really writes takes most of the time of these tests.
         monkeypatch.setattr("os.fsync", lambda _handle: None)
+        monkeypatch.setenv("XDG_CACHE_HOME", str(base / "cache"))
 
     def __call__(self, host: FakeHost, *, check: bool = False, **options: Any) -> dict[str, Any]:
         self._monkeypatch.setattr(transaction, "monotonic", host.tick)

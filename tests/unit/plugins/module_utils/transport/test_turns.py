@@ -13,11 +13,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from ansible_collections.postmaster.exchange.plugins.module_utils.alive import private_folder
 from ansible_collections.postmaster.exchange.plugins.module_utils.errors import ExchangeError
 from ansible_collections.postmaster.exchange.plugins.module_utils.transport.turns import (
     FRESH,
     Turns,
-    private_folder,
 )
 
 KEY = "first organization@hq.example"
