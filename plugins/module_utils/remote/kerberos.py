@@ -18,6 +18,7 @@ from .causes import Rule, Words, rule
 _FIRST = -1765328384
 _UNSIGNED = 2**32
 
+_CLIENT_EXPIRED = 1
 _CLIENT_UNKNOWN = 6
 _SERVER_UNKNOWN = 7
 _ETYPE_UNSUPPORTED = 14
@@ -87,7 +88,8 @@ def _of_the_kdc(words: Words) -> tuple[Rule, ...]:
             "Change the password.",
         ),
         rule(
-            _numbered(_CLIENT_REVOKED) + r"|(?i:credentials have been revoked|CLIENT_REVOKED)",
+            _numbered(_CLIENT_REVOKED, _CLIENT_EXPIRED)
+            + r"|(?i:credentials have been revoked|CLIENT_REVOKED|client's entry .{0,40}expired)",
             "the user is disabled, locked or expired (the Kerberos server says so)",
             "Look at the account in the directory.",
         ),

@@ -77,7 +77,7 @@ class Machine:
         if spec.behind:
             self.winrm = lab.managers[spec.behind].winrm
         else:
-            self.winrm = lab.winrm.add(self.host, settings=spec.winrm, acceptor=scenario.acceptor)
+            self.winrm = lab.winrm.add(self.host, settings=spec.winrm)
 
     def start(self) -> None:
         """Start what the scenario says runs, and send the users' letters."""
@@ -191,8 +191,7 @@ class Lab:
         for one in spec.servers:
             host = windows_of(one, self.scenario, self.folder / "hosts" / one.name)
             stack.callback(host.close)
-            winrm = self.winrm.add(host, acceptor=self.scenario.acceptor)
-            self.servers[one.name] = Server(one, host, winrm, organisation)
+            self.servers[one.name] = Server(one, host, self.winrm, organisation)
         for server in self.servers.values():
             server.send_letters()
         return organisation

@@ -13,7 +13,6 @@ from .mail.imc_listener import Submission
 from .mail.imc_model import V55, Assumptions, Version
 from .mail.smtp_sink import Temper
 from .org.versions import Family
-from .windows.winrm_auth import Acceptor
 from .windows.winrm_server import Settings
 
 
@@ -95,8 +94,7 @@ class Scenario:
     exist. ``failing`` names the domains for which DNS answers SERVFAIL, ``ignoring_aaaa`` the names
     whose AAAA questions get no answer (KB972744). ``domains`` are those to be treated, in the
     inventory's order. ``managers`` are hosts that reach all others. ``user`` and ``password`` log
-    in to every host; ``acceptor`` takes other logins by Negotiate than NTLM. ``time_scale``
-    multiplies the waits of Windows and its tools.
+    in to every host. ``time_scale`` multiplies the waits of Windows and its tools.
     """
 
     hosts: tuple[HostSpec, ...] = ()
@@ -111,7 +109,6 @@ class Scenario:
     search_list: tuple[str, ...] = ("hq.example",)
     user: str = "exadmin"
     password: str = "Lab-Passw0rd"
-    acceptor: Acceptor | None = None
     time_scale: float = 0.1
     assumptions: Assumptions = field(default_factory=Assumptions)
 

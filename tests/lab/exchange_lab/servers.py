@@ -23,7 +23,7 @@ from .org.transport import TransportService, World
 from .org.versions import VERSIONS, Family
 from .scenario import OrganisationSpec, Scenario, ServerSpec
 from .windows.host import LabHost
-from .windows.winrm_server import Listener, Settings
+from .windows.winrm_server import Settings, WinRMServer
 
 _SETUP_KEY = r"HKLM\SOFTWARE\Microsoft\ExchangeServer\v{}\Setup"
 _SETUP_VALUES = ("MsiProductMajor", "MsiProductMinor", "MsiBuildMajor", "MsiBuildMinor")
@@ -38,12 +38,12 @@ class Server:
         self,
         spec: ServerSpec,
         host: LabHost,
-        winrm: Listener,
+        winrm: WinRMServer,
         organisation: org_lab.OrganisationLab,
     ) -> None:
         self.spec = spec
         self.host = host
-        self.winrm = winrm
+        self.winrm = winrm.add(host)
         self._organisation = organisation
 
     @property
@@ -97,7 +97,6 @@ def start_organisation(
         replication_delay=spec.replication_delay,
         world=World(outside.network, outside.loops, {"": service}, time_scale=spec.time_scale),
         settings=Settings(),
-        acceptor=scenario.acceptor,
     )
     _add_internet_connector(lab.organisation, spec)
     return lab.start()

@@ -10,6 +10,7 @@ As in Active Directory, who asks for a ticket has to prove the password first.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import shutil
 import socket
@@ -21,7 +22,7 @@ from pathlib import Path
 
 REALM = "HQ.EXAMPLE"
 _PATH = f"/usr/sbin{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-#: Of these a client takes the first: for pywinrm and us, for pypsrp, for Ansible's psrp plugin.
+#: What clients ask for: pywinrm and we, pypsrp by default, Ansible's psrp plugin.
 SERVICES = ("HTTP", "host", "WSMAN")
 _CLOCK_SKEW = 1  # seconds; a ticket counts so much longer than it says
 
@@ -56,10 +57,12 @@ _SERVER = """\
 """
 
 
-def missing_programs() -> list[str]:
-    """Return those programs that a realm needs and this machine has not."""
-    needed = ("krb5kdc", "kdb5_util", "kadmin.local", "kinit", "kdestroy")
-    return [name for name in needed if shutil.which(name, path=_PATH) is None]
+def missing() -> list[str]:
+    """Return those programs and Python libraries that this machine has not."""
+    programs = ("krb5kdc", "kdb5_util", "kadmin.local", "kinit", "kdestroy")
+    libraries = ("gssapi", "krb5", "kerberos")
+    lacking = [name for name in programs if shutil.which(name, path=_PATH) is None]
+    return lacking + [name for name in libraries if importlib.util.find_spec(name) is None]
 
 
 @dataclass(frozen=True, slots=True)

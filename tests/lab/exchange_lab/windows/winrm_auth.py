@@ -70,21 +70,15 @@ def write_user_file(path: Path, users: Mapping[str, str]) -> None:
 
 
 def default_acceptor(token: bytes, binding: GssChannelBindings | None) -> spnego.ContextProxy:
-    """NTLM, bare or within the library's own SPNEGO, whether or not Kerberos is installed."""
+    """NTLM, bare or within SPNEGO; also Kerberos, with the keys that ``KRB5_KTNAME`` names.
+
+    It is always the library's own SPNEGO, so that NTLM is the same where Kerberos is installed.
+    """
     if token.startswith(b"NTLMSSP\0"):
         options = spnego.NegotiateOptions.use_ntlm
         return spnego.server(protocol="ntlm", options=options, channel_bindings=binding)
     options = spnego.NegotiateOptions.use_negotiate
     return spnego.server(protocol="negotiate", options=options, channel_bindings=binding)
-
-
-def kerberos_acceptor(token: bytes, binding: GssChannelBindings | None) -> spnego.ContextProxy:
-    """Kerberos with the keys in the file that ``KRB5_KTNAME`` names, or NTLM."""
-    if token.startswith(b"NTLMSSP\0"):
-        return default_acceptor(token, binding)
-    return spnego.server(
-        hostname="localhost", service="HTTP", protocol="negotiate", channel_bindings=binding
-    )
 
 
 def credssp_acceptor(_token: bytes, _binding: GssChannelBindings | None) -> spnego.ContextProxy:

@@ -33,6 +33,7 @@ def krb5(number: int, words: str = "Irgendetwas") -> str:
 
 
 MEANINGS = {
+    -1765328383: "disabled, locked or expired",
     -1765328378: "does not know this user",
     -1765328377: "does not know this host's web service",
     -1765328370: "no kind of encryption",
@@ -73,6 +74,7 @@ def test_a_number_within_another_does_not_count() -> None:
         ("Preauthentication failed while getting initial credentials", "the password is wrong"),
         ("Client 'x@HQ.EXAMPLE' not found in Kerberos database while getting", "this user"),
         ("Client's credentials have been revoked while getting", "disabled, locked"),
+        ("Client's entry in database has expired while getting", "disabled, locked"),
         ("Password has expired while getting initial credentials", "password has expired"),
         ("Cannot contact any KDC for realm 'HQ.EXAMPLE' while getting", "no Kerberos server"),
         ('Cannot find KDC for realm "HQ.EXAMPLE" while getting', "no Kerberos server"),
