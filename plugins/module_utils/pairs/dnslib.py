@@ -19,6 +19,7 @@ from ansible.module_utils.basic import missing_required_lib
 
 from ..errors import MissingLibrary
 from .model import Mx, Question, Record, RecordType, Reply
+from .wire import EDNS_PAYLOAD, plain_query, read_plain
 
 try:
     import dns.edns
@@ -45,8 +46,6 @@ except ImportError:
 else:
     IDNA_ERROR = None
 
-# What does not fragment on any path (DNS flag day 2020).
-EDNS_PAYLOAD = 1232
 # More answer records than any mail domain has. A message that announces more is not even read.
 MAX_RECORDS = 500
 # The largest time to live; a larger number counts as zero (RFC 2181 section 8).
@@ -95,6 +94,14 @@ def encode_query(
     question: Question, ident: int, *, edns: bool = True, checking_disabled: bool = False
 ) -> bytes:
     """Return the octets of a recursive question; AD asks for the AD flag (RFC 6840 section 5.7)."""
+    plain = plain_query(question, ident, edns=edns, checking_disabled=checking_disabled)
+    return plain or library_query(question, ident, edns=edns, checking_disabled=checking_disabled)
+
+
+def library_query(
+    question: Question, ident: int, *, edns: bool = True, checking_disabled: bool = False
+) -> bytes:
+    """Return the same, as dnspython writes it, whatever the name holds."""
     flags = dns.flags.RD | dns.flags.AD
     if checking_disabled:
         flags |= dns.flags.CD
@@ -116,6 +123,11 @@ def decode_reply(wire: bytes, question: Question, ident: int) -> Reply:
     for what is no reply to it (wrong id, wrong question, no reply at all), and Malformed for a
     reply that cannot be read.
     """
+    return read_plain(wire, question, ident) or library_reply(wire, question, ident)
+
+
+def library_reply(wire: bytes, question: Question, ident: int) -> Reply:
+    """Return the same, as dnspython reads it, whatever the message holds."""
     flags = _check_header(wire, ident)
     truncated = bool(flags & _TC)
     try:
