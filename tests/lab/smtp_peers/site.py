@@ -38,6 +38,7 @@ def settings(policy_port: int, next_hops: Mapping[str, int]) -> dict[str, str]:
         "smtpd_relay_restrictions": "permit_sasl_authenticated, reject_unauth_destination",
         "transport_maps": _inline(hops),
         "relay_domains": "",
+        "default_transport": "discard",  # reports about what was refused
         "minimal_backoff_time": "300s",
         "cyrus_sasl_config_path": "{folder}/etc/sasl",
         "smtpd_sasl_local_domain": REALM,
