@@ -15,11 +15,12 @@ import contextlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from . import alive
 from .errors import ExchangeError
 
 FACTS_FILE = "backup.json"
@@ -29,6 +30,7 @@ COLLECTION = "postmaster.exchange 0.1.0"
 #: Fact of a backup that was taken when a broken run had changed things already: the name of the
 #: backup that holds what was there before that one; else empty.
 CONTINUES = "continues"
+_MARK = "at-work.lock"
 
 _STAMP_FORMAT = "%Y-%m-%dT%H%M%SZ"
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d{6}Z)(?:-(\d{1,3}))?\Z")
@@ -54,7 +56,7 @@ class Folder:
 
 def make_folder(base: Path, host: str, now: datetime) -> Folder:
     """Make a new empty folder for a backup of ``host``; ``now`` is in UTC."""
-    parent = base / _folder_name(host)
+    parent = folder_of(base, host)
     name = now.strftime(_STAMP_FORMAT)
     made: list[Path] = []
     try:
@@ -68,6 +70,11 @@ def make_folder(base: Path, host: str, now: datetime) -> Folder:
         _remove_empty(reversed(made))
         raise _not_written(parent, host, error) from error
     raise ExchangeError(f"{host}: {parent} holds {_MOST_IN_A_SECOND} backups of this second.")
+
+
+def folder_of(base: Path, host: str) -> Path:
+    """Return the folder of all backups of ``host``."""
+    return base / _folder_name(host)
 
 
 def _folder_name(host: str) -> str:
@@ -169,6 +176,48 @@ def find(
         hint=f"Name a folder that holds {FACTS_FILE}, or one that holds such folders.",
         details={"no_backup": True},
     )
+
+
+# -- broken runs that only their controller knows of
+
+
+@contextlib.contextmanager
+def at_work(folder: Folder, host: str) -> Iterator[None]:
+    """Mark a backup as that of a run at work; the mark stays until ``settled`` or ``withdrawn``.
+
+    Raises ExchangeError where the mark cannot be made.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(alive.hold(folder.path / _MARK))
+        except OSError as error:
+            discard(folder)
+            raise _not_written(folder.path, host, error) from error
+        yield
+
+
+def withdrawn(folder: Folder) -> None:
+    """Take the mark from a backup: the run put back all that it had changed."""
+    alive.forget(folder.path / _MARK)
+
+
+def settled(parent: Path) -> None:
+    """Take the marks of all runs that ended: things are as a later run was told to make them."""
+    for name in _unfinished(parent):
+        alive.forget(parent / name / _MARK)
+
+
+def before_broken_runs(parent: Path) -> str:
+    """Return which backup holds what was there before the runs that broke off, or nothing."""
+    names = _unfinished(parent)
+    return (continues(parent / names[-1]) or names[-1]) if names else ""
+
+
+def _unfinished(parent: Path) -> list[str]:
+    return [name for name in _stamps_in(parent) if alive.has_ended(parent / name / _MARK)]
+
+
+# -- finding one
 
 
 def is_named(path: Path, folder: Path) -> bool:

@@ -100,7 +100,9 @@ options:
         type: bool
         default: false
       user:
-        description: User to log in as (AUTH).
+        description:
+          - User to log in as (AUTH), by CRAM-MD5, PLAIN or LOGIN. A listener that takes NTLM or
+            GSSAPI only, as Exchange does without basic authentication, cannot be logged in to.
         type: str
       password:
         description: Password of O(smtp.user).

@@ -73,6 +73,14 @@ def test_an_accepting_sink_records_envelope_and_content(farm: SinkFarm, network:
     assert sink.received == (item,)
 
 
+def test_nobody_is_no_recipient(farm: SinkFarm, network: Network) -> None:
+    _sink(farm, Temper.ACCEPT)
+    with smtplib.SMTP("127.0.0.1", _port(network, ADDRESS), "mail.hq.example") as client:
+        client.ehlo()
+        client.mail("a@hq.example")
+        assert [client.rcpt(name)[0] for name in ("", "bob", "postmaster")] == [501, 501, 250]
+
+
 @pytest.mark.parametrize(
     ("temper", "said"), [(Temper.BUSY, b"421 mx1.nestle.com"), (Temper.LOOP, b"loops back")]
 )

@@ -186,7 +186,7 @@ def test_what_cannot_be_deleted_is_said_but_is_no_failure(host: LabHost) -> None
 def test_a_folder_that_is_not_empty_is_not_removed(host: LabHost) -> None:
     host.run("md C:\\d&echo x>C:\\d\\f")
     done = host.run("rd C:\\d")
-    assert (done.exit_code, done.stderr) == (1, b"The directory is not empty.\r\n")
+    assert (done.exit_code, done.stderr) == (145, b"The directory is not empty.\r\n")
     assert host.run("rd /s /q C:\\d").exit_code == 0
     assert not host.fs.exists("C:\\d")
 

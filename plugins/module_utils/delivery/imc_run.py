@@ -148,7 +148,7 @@ class ImcRun:
         tracker = TrackingLogTracker(self.session, self.host, self.run_tag, self.way.logs)
         outcome = follow(probes, tracker, self.options.patience, progress, clock)
         evidence = Evidence()
-        if any(not one.final for one in outcome.followed):
+        if any(_wants_a_reason(one) for one in outcome.followed):
             evidence = gather_evidence(self.session, self.host, self.run_tag)
         return [_result(one, outcome, evidence, self.host) for one in outcome.followed]
 
@@ -160,6 +160,10 @@ def refused_results(refused: Mapping[str, DeliveryError], probes: Sequence[Probe
         for probe in probes
         if probe.tag in refused
     ]
+
+
+def _wants_a_reason(one: Followed) -> bool:
+    return not one.final or verdict_of(one.observations) is Verdict.RETURNED
 
 
 def _result(one: Followed, outcome: Outcome, evidence: Evidence, host: ImcHost) -> Result:
@@ -178,6 +182,9 @@ def _result(one: Followed, outcome: Outcome, evidence: Evidence, host: ImcHost) 
             result = replace(
                 result, reason="the gateway sent it; Exchange 4.0 records no more than that"
             )
+        failure = evidence.failures.get(one.probe.domain)
+        if verdict is Verdict.RETURNED and failure and not failure.failure.temporary:
+            result = replace(result, error=failure.error)
         return result
     return _explained(result, outcome, evidence)
 

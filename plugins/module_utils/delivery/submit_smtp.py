@@ -27,6 +27,18 @@ from .verdict import DeliveryError
 #: Where a refusal was read, for the result.
 SOURCE = "submission"
 
+_LOGIN_OVER_TLS = "Set starttls: most servers offer a login only then."
+_NO_LOGIN = "Name a port that takes such logins, or let mail in from this address without one."
+_UNKNOWN_AUTHORITY = "Name the authority's certificate in ca_cert."
+_OTHER_NAME = "Name the host by a name that stands in its certificate."
+# By OpenSSL's codes for a certificate that cannot be verified (X509_V_ERR_...).
+_CERTIFICATE_HINTS = {
+    9: "Check the clocks on both sides.",  # not yet valid
+    10: "Let the certificate be renewed; check the clocks on both sides.",  # expired
+    62: _OTHER_NAME,  # host name
+    64: _OTHER_NAME,  # address
+}
+
 
 @dataclass(frozen=True, slots=True)
 class SmtpOptions:
@@ -163,24 +175,32 @@ def _introduce(server: smtplib.SMTP, options: SmtpOptions) -> None:
 
 
 def _no_server(error: Exception, options: SmtpOptions) -> _NoServerError:
-    """Say in one clause why there is no session."""
+    """Say in one clause why there is no session, and what to do."""
     hint = ""
     match error:
         case smtplib.SMTPAuthenticationError():
             why = f"the login was refused: {_said(error, options)}"
+            hint = "Check user and password, and that this account may submit mail."
+        case smtplib.SMTPNotSupportedError() if "AUTH" in str(error):
+            why = "the server does not offer a login"
+            hint = _NO_LOGIN if options.starttls else _LOGIN_OVER_TLS
         case smtplib.SMTPNotSupportedError():
-            why = f"the server does not offer {'a login' if 'AUTH' in str(error) else 'STARTTLS'}"
+            why = "the server does not offer STARTTLS"
+            hint = "Leave out starttls, or name a port that offers it."
         case smtplib.SMTPResponseException(smtp_code=code) if code > 0:
             why = f"it answered {_said(error, options)}"
         case smtplib.SMTPResponseException():
             why = "what answers there is no mail server"
         case ssl.SSLCertVerificationError():
             why = f"its certificate is not trusted: {error.verify_message}"
-            hint = "Name the authority's certificate in ca_cert."
+            hint = _CERTIFICATE_HINTS.get(error.verify_code, _UNKNOWN_AUTHORITY)
         case UnicodeError():
             why = "host, user name and password have to be ASCII"
         case ValueError():  # base64 that is none
             why = "it asks for a login in a way that cannot be understood"
+        case smtplib.SMTPException() if "authentication method" in str(error):
+            why = "the server offers no login by CRAM-MD5, PLAIN or LOGIN"
+            hint = _NO_LOGIN
         case _:
             why = _printable(options.cleared(str(error))) or type(error).__name__
     return _NoServerError(why, hint)

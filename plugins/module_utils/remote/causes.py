@@ -40,6 +40,14 @@ def first_cause(rules: Iterable[Rule], text: str) -> Cause | None:
     return next((each.cause for each in rules if each.pattern.search(text)), None)
 
 
+CLIENT_CERTIFICATE = rule(
+    r"TLS certificate file|TLS key file|KEY_VALUES_MISMATCH|PEM lib"
+    r"|cert(?:_key)?_pem file not found",
+    "the client certificate or its key cannot be used",
+    "Check client_cert and client_key.",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Words:
     """What hints call the options of one protocol, its service, and its Python library."""
@@ -78,11 +86,7 @@ def wire_rules(words: Words) -> tuple[Rule, ...]:
             "the file given as ca_cert is missing or holds no certificate",
             f"Check {words.ca_cert}.",
         ),
-        rule(
-            r"TLS certificate file|TLS key file|KEY_VALUES_MISMATCH|PEM lib",
-            "the client certificate or its key cannot be used",
-            "Check client_cert and client_key.",
-        ),
+        CLIENT_CERTIFICATE,
         rule(
             r"WRONG_VERSION_NUMBER|UNKNOWN_PROTOCOL|packet length too long|http_request",
             "no TLS is spoken on this port",
@@ -113,5 +117,27 @@ def wire_rules(words: Words) -> tuple[Rule, ...]:
             r"ConnectTimeout|[Cc]onnect timeout|Connection timed out|connection attempt timed out",
             "the host did not answer in time when the connection was opened",
             f"Check the address and the firewall, or raise {words.connect_timeout}.",
+        ),
+    )
+
+
+def credssp_rules(words: Words) -> tuple[Rule, ...]:
+    """Return the rules about CredSSP, from the texts of the library that both protocols use."""
+    return (
+        rule(
+            r"requests-credssp is not installed|Cannot use CredSSP",
+            "the Python library for CredSSP is missing where the task runs",
+            f"Install {words.library}[credssp], or choose another way to log in.",
+            missing_library=True,
+        ),
+        rule(
+            r"CredSSP being an available authentication method",
+            "CredSSP is not enabled on the host",
+            "Enable it there (Enable-WSManCredSSP -Role Server), or choose another way to log in.",
+        ),
+        rule(
+            r"NTStatusException|Received NTStatus in TSRequest|with a CredSSP token after step",
+            "the login was refused: wrong user or password, or the account may not log in",
+            "Check user and password.",
         ),
     )

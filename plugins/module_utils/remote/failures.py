@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from .causes import Cause, Words, first_cause, rule, wire_rules
+from .causes import CLIENT_CERTIFICATE, Cause, Words, credssp_rules, first_cause, rule, wire_rules
 from .kerberos import kerberos_rules
 from .parse import excerpt
 
@@ -37,7 +37,7 @@ _WINRM = Words(
     connect_timeout="connect_timeout",
     ports="5985 is the port for http, 5986 for https.",
     service="Check the port, and that the WinRM service runs (winrm quickconfig).",
-    library="pywinrm[kerberos]",
+    library="pywinrm",
     ticket=(
         "Get one with kinit (klist shows it); where the connection is ansible.builtin.winrm, a"
         " password in the inventory gets it."
@@ -52,6 +52,7 @@ _RULES = (
         "Install pywinrm >= 0.5.",
         missing_library=True,
     ),
+    *credssp_rules(_WINRM),
     *kerberos_rules(_WINRM),
     rule(
         r"is not installed|does not support transport",
@@ -59,6 +60,7 @@ _RULES = (
         "Install pywinrm[credssp], or choose transport ntlm.",
         missing_library=True,
     ),
+    CLIENT_CERTIFICATE,  # pywinrm calls it bad credentials when there is no such file
     rule(
         r"InvalidCredentialsError|credentials were rejected|did not respond with NTLM challenge",
         "the login was refused: wrong user or password, or this transport is not enabled there",

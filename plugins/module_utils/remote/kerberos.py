@@ -56,7 +56,7 @@ def _of_this_machine(words: Words) -> tuple[Rule, ...]:
             r"|requires the Python .*krb5|kerberos library is not installed"
             r"|pykerberos is not installed",
             "the Python libraries for Kerberos are missing where the task runs",
-            f"Install {words.library}, or choose another way to log in.",
+            f"Install {words.library}[kerberos], or choose another way to log in.",
             missing_library=True,
         ),
         rule(

@@ -11,6 +11,7 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 import traceback
@@ -129,7 +130,8 @@ class PsrpSession:
                     transport.close()
                     transport.session = transport.encryption = None
                 if pool.shell.opened:
-                    pool.shell.close()
+                    with _no_warnings():
+                        pool.shell.close()
             finally:
                 transport.close()
         except Exception as error:  # noqa: BLE001 - the work is done, or its failure is told already
@@ -148,17 +150,14 @@ class PsrpSession:
             raise MissingLibrary(
                 missing_required_lib("pypsrp >= 0.8"), details={"exception": LIBRARY_ERROR}
             )
-        with warnings.catch_warnings():
-            # requests' warning about a certificate that is not checked: the option says so.
-            warnings.simplefilter("ignore")
-            wsman = _wsman(self._options)
-            _guard(wsman.transport, self._meter)
-            pool = RunspacePool(wsman, configuration_name=CONFIGURATION)
-            try:
-                pool.open()
-            except BaseException:
-                self._delete(pool, fresh=True)
-                raise
+        wsman = _wsman(self._options)
+        _guard(wsman.transport, self._meter)
+        pool = RunspacePool(wsman, configuration_name=CONFIGURATION)
+        try:
+            pool.open()
+        except BaseException:
+            self._delete(pool, fresh=True)
+            raise
         return pool
 
     # -- a pipeline
@@ -194,7 +193,8 @@ class PsrpSession:
         """Tell the host to stop; where that fails, the runspace is not used again."""
         self._meter.deadline = time.monotonic() + _PARTING_TIMEOUT
         try:
-            shell.stop()
+            with _no_warnings():
+                shell.stop()
         except Exception as error:  # noqa: BLE001 - the timeout is the error to tell
             del error
             self._break()
@@ -240,7 +240,8 @@ class PsrpSession:
         the text of the original, which may hold a URL with a password.
         """
         try:
-            return function(**options)
+            with _no_warnings():
+                return function(**options)
         except ExchangeError:
             raise
         except Exception as error:  # noqa: BLE001 - translated, every one of them
@@ -265,6 +266,14 @@ class PsrpSession:
             reason = error.provider_fault or error.reason or ""
             return explain_fault(error.code, str(reason), self._options.secrets)
         return explain(describe(error))
+
+
+@contextlib.contextmanager
+def _no_warnings() -> Iterator[None]:
+    """Keep Python's warnings from the screen: that a certificate is not checked, an option says."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _wsman(options: EndpointOptions) -> Any:

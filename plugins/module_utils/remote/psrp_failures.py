@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from .causes import Cause, Words, first_cause, rule, wire_rules
+from .causes import Cause, Words, credssp_rules, first_cause, rule, wire_rules
 from .endpoint import CONFIGURATION
 from .failures import clean
 from .kerberos import kerberos_rules
@@ -26,18 +26,13 @@ _ENDPOINT = Words(
     connect_timeout="endpoint.connect_timeout",
     ports="80 is the usual port for http, 443 for https.",
     service="Check endpoint.port and endpoint.scheme, and that IIS runs on the host.",
-    library="pypsrp[kerberos]",
+    library="pypsrp",
     ticket="Get one with kinit (klist shows it), or give user as name@REALM and password.",
 )
 
 # The first that matches counts, so what is special stands before what is general.
 _RULES = (
-    rule(
-        r"requests-credssp is not installed|Cannot use CredSSP",
-        "the Python library for CredSSP is missing where the task runs",
-        "Install pypsrp[credssp], or choose auth kerberos.",
-        missing_library=True,
-    ),
+    *credssp_rules(_ENDPOINT),
     rule(
         r"did not response? with one of the following authentication|"
         r"incompatible with the specified auth_provider",

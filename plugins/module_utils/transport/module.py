@@ -8,6 +8,7 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,9 +22,10 @@ from .connector import Connector
 from .gather import Organisation, Reader, View
 from .plan import Plan, make_plan
 from .report import refused, result, steps
+from .rollback import Site
 from .snapshot import facts, load, precedes_a_change, restore_plan, worth_keeping
 from .spec import Options, parse_options
-from .transaction import Site, apply
+from .transaction import apply
 from .turns import Turns
 
 
@@ -50,6 +52,8 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
         found = work.change(view, wanted)
     else:
         found = result(view, plan, options)
+        if not plan.changes and not context.check_mode:
+            work.settle(view)
     if wanted.source:
         found["restored_from"] = wanted.source
     found["requests"] = work.reader.session.requests
@@ -138,15 +142,17 @@ class _Work:
     def change(self, view: View, wanted: _Wanted) -> dict[str, Any]:
         """Make the change, alone on this controller; or find that somebody else just made it."""
         key = view.organisation.key
-        with self.turns.turn(key, self.options.lock_timeout):
+        with self.turns.turn(key, self.options.lock_timeout), contextlib.ExitStack() as stack:
             try:
                 view = self._again(view)
                 plan = wanted.plan(view.connectors)
                 found = result(view, plan, self.options)
                 if not plan.changes:
                     return found
-                found["backup"] = str(self._save(view, plan))
-                self.turns.remember(key, view.domain_controller)
+                backup = self._save(view, plan)
+                stack.enter_context(backups.at_work(backup, self.context.host))
+                found["backup"] = str(backup.path)
+                self._remember(view, backup)
             except ExchangeError as error:
                 say_untouched(error)
                 raise
@@ -155,7 +161,11 @@ class _Work:
                 applied = apply(site, plan, wanted.bare_plan)
             except ExchangeError as error:
                 error.details["backup"] = found["backup"]
+                if error.details["state"] == "old":
+                    backups.withdrawn(backup)
                 raise
+            backups.withdrawn(backup)
+            backups.settled(backup.path.parent)
         found["steps"] = steps(Plan(applied.steps))
         if self.turns.folder is None:
             found["warnings"].append(
@@ -169,7 +179,18 @@ class _Work:
         controller = self.options.domain_controller or self.turns.remembered(view.organisation.key)
         return self.reader.view(controller or view.domain_controller)
 
-    def _save(self, view: View, plan: Plan) -> Any:
+    def settle(self, view: View) -> None:
+        """Note that everything is as wanted, so nothing is left of runs that broke off."""
+        backups.settled(backups.folder_of(self.options.backup_dir, _label(view.organisation)))
+
+    def _remember(self, view: View, backup: backups.Folder) -> None:
+        try:
+            self.turns.remember(view.organisation.key, view.domain_controller)
+        except ExchangeError:
+            backups.discard(backup)
+            raise
+
+    def _save(self, view: View, plan: Plan) -> backups.Folder:
         label, now = _label(view.organisation), self.context.now()
         folder = backups.make_folder(self.options.backup_dir, label, now)
         known = facts(
@@ -179,8 +200,9 @@ class _Work:
             now=now,
             restores=self.options.desired is None,
         )
+        known[backups.CONTINUES] = backups.before_broken_runs(folder.path.parent)
         backups.write(folder, self.context.host, known, {})
-        return folder.path
+        return folder
 
 
 def _label(organisation: Organisation) -> str:

@@ -12,41 +12,17 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from ..errors import CommandTimeout, ExchangeError, HostUnreachable, SessionLost
+from ..errors import CommandTimeout, ExchangeError, SessionLost
 from ..remote.cmdlets import Cmdlet, CmdletError
 from .connector import Connector
-from .gather import Reader
 from .plan import Plan, Planner, Step
-from .snapshot import new_parameters, set_parameters
+from .rollback import Site, given_up
 
 #: How often a plan is made anew because somebody else changed the connectors meanwhile.
 ATTEMPTS = 4
 _PAUSE = 0.5  # seconds, times the number of the attempt, before a transient error is tried again
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """Where a transaction works: one runspace, one domain controller."""
-
-    reader: Reader
-    domain_controller: str
-    progress: Callable[[str], None]
-
-    @property
-    def host(self) -> str:
-        """Name of the host that carries the cmdlets out."""
-        return self.reader.session.host
-
-    def invoke(self, cmdlet: Cmdlet) -> None:
-        """Run a cmdlet at the transaction's domain controller."""
-        self.reader.invoke(cmdlet, self.domain_controller)
-
-    def connectors(self) -> tuple[Connector, ...]:
-        """Read the connectors at the transaction's domain controller."""
-        return self.reader.connectors(self.domain_controller)
 
 
 @dataclass(slots=True)
@@ -70,7 +46,7 @@ def apply(site: Site, plan: Plan, planner: Planner) -> Applied:
     try:
         connectors = _until_right(site, plan, planner, state)
     except ExchangeError as error:
-        _give_up(site, state.done, error)
+        raise given_up(site, state.done, error) from error
     return Applied(tuple(state.done), connectors)
 
 
@@ -117,70 +93,3 @@ def _carry_out(site: Site, plan: Plan, state: _Progress) -> tuple[Step, CmdletEr
 
 def _same_need(one: Step, other: Step) -> bool:
     return one.cmdlet == other.cmdlet and one.domain == other.domain
-
-
-def _give_up(site: Site, done: Sequence[Step], error: ExchangeError) -> None:
-    """Put back what was changed, and raise the error with the state things are in.
-
-    A host that cannot be reached in the middle is a failure of the task, not an unreachable host.
-    """
-    if not done:
-        error.details.update(changed=False, rolled_back=False, state="old")
-        error.message = f"{error.message} Nothing was changed."
-        raise error
-    failure = error if not isinstance(error, HostUnreachable) else ExchangeError(error.message)
-    try:
-        if isinstance(error, SessionLost | HostUnreachable):
-            site.reader.session.reopen()
-        _undo(site, done)
-    except ExchangeError as second:
-        failure.details.update(changed=True, rolled_back=False, state="unknown")
-        failure.message = (
-            f"{failure.message} Putting the connectors back failed too ({second.message}) These may"
-            f" be changed: {', '.join(sorted({step.domain for step in done}))}."
-        )
-        failure.hint = "Compare with the backup by Get-SendConnector, then run again."
-        raise failure from second
-    late = isinstance(error, CommandTimeout)
-    failure.details.update(changed=False, rolled_back=True, state="unknown" if late else "old")
-    end = ", but what hung may still take effect." if late else "."
-    failure.message = f"{failure.message} The previous connectors were put back{end}"
-    raise failure
-
-
-def _undo(site: Site, done: Sequence[Step]) -> None:
-    """Take steps back, the last first; each looks whether there is anything to take back."""
-    for step in reversed(done):
-        by_identity = {connector.identity: connector for connector in site.connectors()}
-        cmdlet = _reverse(step, by_identity)
-        if cmdlet:
-            site.progress(f"taking back: {cmdlet.name} for {step.domain}")
-            site.invoke(cmdlet)
-    _verify_undone(site, done)
-
-
-def _reverse(step: Step, present: dict[str, Connector]) -> Cmdlet | None:
-    """Return the cmdlet that takes a step back, or nothing where it never happened."""
-    before = step.before
-    if before is None:
-        made = [c for c in present.values() if c.name == step.parameters["Name"] and c.ours]
-        if not made:
-            return None
-        return Cmdlet("Remove-SendConnector", {"Identity": made[0].identity, "Confirm": False})
-    now = present.get(before.identity)
-    if now is None:
-        return Cmdlet("New-SendConnector", new_parameters(before))
-    changes = set_parameters(before, now)
-    return Cmdlet("Set-SendConnector", {"Identity": now.identity, **changes}) if changes else None
-
-
-def _verify_undone(site: Site, done: Sequence[Step]) -> None:
-    by_name = {connector.name: connector for connector in site.connectors()}
-    for step in done:
-        if step.before is None:
-            wrong = step.parameters["Name"] in by_name
-        else:
-            now = by_name.get(step.before.name)
-            wrong = now is None or bool(set_parameters(step.before, now))
-        if wrong:
-            raise ExchangeError(f"the connector of {step.domain} does not read back as it was.")

@@ -48,11 +48,18 @@ class Turns:
 
     @contextlib.contextmanager
     def turn(self, key: str, timeout: float) -> Iterator[None]:
-        """Hold the lock of an organisation; waits up to ``timeout`` seconds for it."""
+        """Hold the lock of an organisation; waits up to ``timeout`` seconds for it.
+
+        Raises ExchangeError when it is over, or when there can be no lock.
+        """
         if self.folder is None:
             yield
             return
-        handle = os.open(self._path(key, "lock"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        path = self._path(key, "lock")
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise _not_written(path, error) from error
         try:
             self._wait(handle, timeout)
             yield
@@ -87,7 +94,10 @@ class Turns:
         return controller if fresh and fits else ""
 
     def remember(self, key: str, domain_controller: str) -> None:
-        """Note that something is about to be written at a domain controller."""
+        """Note that something is about to be written at a domain controller.
+
+        Raises ExchangeError where that cannot be noted: later runs would ask another one.
+        """
         if self.folder is None:
             return
         note = {
@@ -95,10 +105,16 @@ class Turns:
             "domain_controller": domain_controller,
             "written": self.now().isoformat(),
         }
-        handle, partial = tempfile.mkstemp(dir=self.folder)  # mode 0600
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(note, file)
-        Path(partial).replace(self._path(key, "json"))
+        partial = ""
+        try:
+            handle, partial = tempfile.mkstemp(dir=self.folder)  # mode 0600
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(note, file)
+            Path(partial).replace(self._path(key, "json"))
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                Path(partial).unlink()
+            raise _not_written(self.folder, error) from error
 
     def _read(self, key: str) -> dict[str, Any]:
         """Return the note; what is none, or not this user's own, is passed over."""
@@ -118,3 +134,10 @@ class Turns:
     def _path(self, key: str, kind: str) -> Path:
         folder = self.folder or Path()
         return folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.{kind}"
+
+
+def _not_written(path: Path, error: OSError) -> ExchangeError:
+    return ExchangeError(
+        f"Nothing can be written to {path} on the controller ({error.strerror}).",
+        hint="Free space there.",
+    )

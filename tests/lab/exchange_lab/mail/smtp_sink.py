@@ -139,6 +139,8 @@ class SmtpSink:
         options: list[str],
     ) -> str:
         """Answer RCPT TO as the temper says."""
+        if "@" not in address and address.casefold() != "postmaster":
+            return "501 Syntax: RCPT TO: <address>"
         reply = _RECIPIENT_REPLIES.get(self._temper)
         if reply is not None:
             return reply.format(recipient=address)

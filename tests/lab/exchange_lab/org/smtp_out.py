@@ -71,6 +71,11 @@ class _Client(smtplib.SMTP):
         self._source = source
         super().__init__(local_hostname=source, timeout=patience)
 
+    def talk_to(self, host: str, port: int) -> tuple[int, bytes]:
+        """Connect and return the greeting; smtplib learns the name for TLS only as it is made."""
+        self._host = host
+        return self.connect(host, port)
+
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         if self._network is None:
             return socket.create_connection((host, port), timeout)
@@ -103,7 +108,7 @@ def _winsock(code: int) -> str:
 
 
 def _talk(client: _Client, letter: Letter, address: str, port: int) -> dict[str, Verdict]:
-    greeting = client.connect(address, port)
+    greeting = client.talk_to(address, port)
     _expect(greeting)
     _expect(client.helo() if letter.force_helo else client.ehlo())
     _start_tls(client, letter)

@@ -3,9 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The cmd.exe interpreter: runs the tree of one line on a lab host.
 
-Documented and often surprising rules kept here: a redirect that fails leaves ERRORLEVEL as it was
-(only ``||`` sees it); ECHO, SET, FOR, IF and RD leave ERRORLEVEL alone when they succeed; CALL of a
-command that sets nothing clears it; each side of a pipe has its own shell.
+Documented and often surprising rules kept here: every command has a return code, which ``&&`` and
+``||`` look at and ``cmd /c`` ends with, and which is not always ERRORLEVEL. A redirect that fails
+leaves ERRORLEVEL as it was, and so do ECHO, SET, FOR, IF and RD; where ``||`` sees a failure, it
+sets ERRORLEVEL to the return code. CALL of a command that sets nothing clears ERRORLEVEL. Each side
+of a pipe has its own shell.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from . import loops
 from .commands import BUILTINS as PLAIN_BUILTINS
 from .commands import Context
 from .dir_command import DIR_BUILTINS
-from .errors import DRIVE_NOT_FOUND, FILE_NOT_FOUND, WinError
+from .errors import DRIVE_NOT_FOUND, FILE_NOT_FOUND, PATH_NOT_FOUND, WinError
 from .expand import delayed, loop_variables, percent
 from .file_commands import FILE_BUILTINS
 from .filesystem import is_device
@@ -64,19 +66,23 @@ def run_line(line: str, shell: Shell, streams: Streams) -> int:
         runner.error(streams, "too_long")
         return 1
     try:
-        code = runner.line(line)
+        return runner.line(line)
     except Exit as exc:
         return exc.code
-    return code or shell.errorlevel
 
 
-def command_tail(text: str) -> str:
-    """Apply the quote rule of ``cmd /c``: the outermost quotes go, unless they hold a program."""
+def command_tail(text: str, shell: Shell) -> str:
+    """Apply the quote rule of ``cmd /c``: the outermost quotes go, unless they hold a program.
+
+    They stay if there are no others, with blanks and no special characters between them, and what
+    they hold is the name of an executable file (``cmd /?``).
+    """
     text = text.lstrip()
     if not text.startswith('"') or '"' not in text[1:]:
         return text
     inner = text[1 : text.index('"', 1)]
-    if text.count('"') == 2 and not set(inner) & set("&<>()@^|") and " " in inner:
+    plain = text.count('"') == 2 and not set(inner) & set("&<>()@^|") and " " in inner
+    if plain and find_program(inner, shell):
         return text
     last = text.rindex('"')
     return text[1:last] + text[last + 1 :]
@@ -141,7 +147,7 @@ class Interpreter:
         if node.operator == "||":
             if code == 0:
                 return code
-            self.shell.errorlevel = self.shell.errorlevel or code
+            self.shell.errorlevel = code
         return self.run(node.right, streams)
 
     def _pipe(self, node: Chain, streams: Streams) -> int:
@@ -159,7 +165,7 @@ class Interpreter:
             code = Interpreter(child, streams, self.variables).run(node, streams)
         except Exit as exc:
             return exc.code
-        return code or child.errorlevel
+        return code
 
     def _block(self, node: Block, streams: Streams) -> int:
         try:
@@ -275,13 +281,21 @@ class Interpreter:
         name, raw = _split_program(text)
         tool = find_program(name, self.shell)
         if tool is None:
-            self.error(streams, "unknown_command", name)
-            self.shell.errorlevel = UNKNOWN_COMMAND
-            return UNKNOWN_COMMAND
+            return self._unknown(name, streams)
         argv = [name, *split_arguments(raw)]
         code = tool(Invocation(self.shell, streams, argv, raw))
         self.shell.errorlevel = code
         return code
+
+    def _unknown(self, name: str, streams: Streams) -> int:
+        """Say that there is no such command, or no such folder where it names one."""
+        folder = name.replace("/", "\\").rpartition("\\")[0]
+        if folder and not loops.matching(folder, self.shell):
+            self.shell.errorlevel = PATH_NOT_FOUND
+            return self.fault(streams, PATH_NOT_FOUND)
+        self.error(streams, "unknown_command", name)
+        self.shell.errorlevel = UNKNOWN_COMMAND
+        return 1
 
     # -- redirects ---------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from .errors import (
     WinError,
 )
 from .filesystem import is_device
-from .loops import matching
+from .loops import matching, wildcard
 
 _UTF16 = b"\xff\xfe"
 _END_OF_FILE = b"\x1a"
@@ -70,17 +70,22 @@ def _type_one(context: Context, path: str) -> Outcome:
 
 
 def delete(context: Context) -> Outcome:
-    """``del [/q /f /s] FILE...``: ERRORLEVEL is 0 even when nothing was deleted."""
+    """``del [/q /f /s] FILE...``: ERRORLEVEL is 0 even when nothing was deleted.
+
+    Only ``||`` sees that a folder is missing.
+    """
     switches, words = context.switches_and_words()
     if not words:
         context.complain("syntax")
         return FAILED
+    code = 0
     for word in words:
-        _delete_pattern(context, word, quiet="q" in switches)
-    return OK
+        code = _delete_pattern(context, word, quiet="q" in switches, deep="s" in switches) or code
+    return code, 0
 
 
-def _delete_pattern(context: Context, word: str, *, quiet: bool) -> None:
+def _delete_pattern(context: Context, word: str, *, quiet: bool, deep: bool) -> int:
+    """Delete what matches, ``deep`` below too; return 1 where the folder is missing, else 0."""
     try:
         full = context.shell.absolute(word) if not set(word) & {"*", "?"} else word
         files, local = context.shell.locate(full) if full != word else (context.shell.host.fs, "")
@@ -88,12 +93,12 @@ def _delete_pattern(context: Context, word: str, *, quiet: bool) -> None:
             word = f"{word}\\*"
         whole = word.endswith(("\\*", "\\*.*")) or word in {"*", "*.*"}
         if whole and not quiet and not _sure(context, word):
-            return
+            return 0
     except WinError as exc:
         context.fault(exc.code)
-        return
+        return 1
     removed = False
-    for path in matching(word, context.shell):
+    for path in _matching_below(context, word) if deep else matching(word, context.shell):
         files, local = context.shell.locate(path)
         if files.is_dir(local):
             continue
@@ -103,18 +108,34 @@ def _delete_pattern(context: Context, word: str, *, quiet: bool) -> None:
         except WinError as exc:
             context.err(f"{context.shell.absolute(path)}\r\n")
             context.fault(exc.code)
-    if not removed:
-        _could_not_find(context, word)
+            continue
+        if deep:
+            context.out(f"Deleted file - {context.shell.absolute(path)}\r\n")
+    return 0 if removed else _could_not_find(context, word)
 
 
-def _could_not_find(context: Context, word: str) -> None:
+def _matching_below(context: Context, word: str) -> list[str]:
+    """Return the files of this name, in this folder and all below it."""
+    folder, backslash, mask = word.replace("/", "\\").rpartition("\\")
+    files, local = context.shell.locate(folder + backslash or ".")
+    if not files.is_dir(local):
+        return []
+    return [path for path in files.walk(local) if wildcard(path.rpartition("\\")[2], mask)]
+
+
+def _could_not_find(context: Context, word: str) -> int:
     folder, _skipped, name = word.replace("/", "\\").rpartition("\\")
     try:
         full = context.shell.absolute(folder + "\\" if folder else ".").rstrip("\\")
+        files, local = context.shell.locate(full + "\\")
     except WinError as exc:
         context.fault(exc.code)
-        return
+        return 1
+    if not files.is_dir(local):
+        context.fault(PATH_NOT_FOUND)
+        return 1
     context.complain("could_not_find", f"{full}\\{name}")
+    return 0
 
 
 def _sure(context: Context, what: str) -> bool:
@@ -287,7 +308,7 @@ def make_directory(context: Context) -> Outcome:
 
 
 def remove_directory(context: Context) -> Outcome:
-    """``rd [/s /q] FOLDER``: a failure is seen by ``||`` only, ERRORLEVEL stays."""
+    """``rd [/s /q] FOLDER``: its return code is the Windows error; ERRORLEVEL stays."""
     switches, words = context.switches_and_words()
     if not words:
         context.complain("syntax")
@@ -300,7 +321,7 @@ def remove_directory(context: Context) -> Outcome:
             files.rmdir(local, recursive="s" in switches)
         except WinError as exc:
             context.fault(exc.code)
-            return 1, None
+            return exc.code, None
     return 0, None
 
 

@@ -9,7 +9,8 @@ reached by ``\\\\HOST\\HKLM\\...`` except for export and import, which are local
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from .errors import ACCESS_DENIED, BAD_NETWORK_PATH, FILE_NOT_FOUND, INVALID_NAME, WinError
@@ -27,6 +28,8 @@ _TYPES = {
     "REG_NONE",
 }
 _WITH_VALUE = {"/v", "/t", "/d", "/s"}
+_EITHER_OR = {"/v", "/ve", "/va"}  # only one of these
+_NUMBER = re.compile(r"0[xX][0-9A-Fa-f]+|[0-9]+")
 _TEXTS = {
     "en": {
         "done": "The operation completed successfully.",
@@ -41,6 +44,7 @@ _TEXTS = {
         "delete_key": "Permanently delete the registry key {0} (Yes/No)? ",
         "file_exists": "File {0} already exists. Overwrite (Yes/No)? ",
         "cancelled": "The operation was canceled by the user.",
+        "found": "End of search: {0} match(es) found.",
         "no_file": "ERROR: Error opening the file. There may be a disk or file system error.",
         "not_registry": "ERROR: Error accessing the registry.",
         "default": "(Default)",
@@ -61,6 +65,7 @@ _TEXTS = {
         "delete_key": "Soll der Registrierungsschlüssel {0} dauerhaft gelöscht werden (Ja/Nein)? ",
         "file_exists": "Die Datei {0} ist bereits vorhanden. Überschreiben (Ja/Nein)? ",
         "cancelled": "Der Vorgang wurde durch den Benutzer abgebrochen.",
+        "found": "Ende der Suche: {0} Übereinstimmung(en) gefunden.",
         "no_file": "FEHLER: Fehler beim Öffnen der Datei. Möglicherweise liegt ein Datenträger- "
         "oder Dateisystemfehler vor.",
         "not_registry": "FEHLER: Fehler beim Zugriff auf die Registrierung.",
@@ -126,33 +131,40 @@ def reg(invocation: Invocation) -> int:
 
 
 def _parse(invocation: Invocation, verb: str, allowed: set[str]) -> _Call:
-    words: list[str] = []
-    options: dict[str, str] = {}
-    arguments = iter(invocation.argv[2:])
-    for argument in arguments:
-        name = argument.lower()
-        if not argument.startswith("/"):
-            words.append(argument)
-            continue
-        if name not in allowed or name in options:
-            raise _Failed("syntax", verb)
-        takes_value = name in _WITH_VALUE and not (verb == "QUERY" and name == "/s")
-        value = next(arguments, None) if takes_value else ""
-        if value is None:
-            raise _Failed("syntax", verb)
-        options[name] = value
     expected = 2 if verb == "EXPORT" else 1
-    if len(words) != expected:
+    words = invocation.argv[2 : 2 + expected]
+    if len(words) != expected or any(word.startswith("/") for word in words):
         raise _Failed("syntax", verb)
+    options = _options(verb, invocation.argv[2 + expected :], allowed)
     registry, key = (invocation.host.registry, words[0])
     if verb != "IMPORT":
         registry, key = _target(invocation, verb, words[0])
     return _Call(invocation, verb, registry, key, options, words)
 
 
+def _options(verb: str, arguments: list[str], allowed: set[str]) -> dict[str, str]:
+    """Return the switches, which stand behind key and file, with their values."""
+    options: dict[str, str] = {}
+    rest = iter(arguments)
+    for argument in rest:
+        name = argument.lower()
+        if name not in allowed or name in options:
+            raise _Failed("syntax", verb)
+        takes_value = name in _WITH_VALUE and not (verb == "QUERY" and name == "/s")
+        value = next(rest, None) if takes_value else ""
+        if value is None:
+            raise _Failed("syntax", verb)
+        options[name] = value
+    if len(options.keys() & _EITHER_OR) > 1:
+        raise _Failed("syntax", verb)
+    return options
+
+
 def _target(invocation: Invocation, verb: str, typed: str) -> tuple[Registry, str]:
     """Return the registry and key (full root, the rest as typed); a remote one is reached."""
     machine = invocation.host
+    if typed.endswith("\\\\"):
+        raise _Failed("key", verb)
     if typed.startswith("\\\\"):
         name, _skipped, typed = typed[2:].partition("\\")
         if verb == "EXPORT" or typed.partition("\\")[0].upper() not in {
@@ -178,11 +190,12 @@ def _query(call: _Call) -> int:
     registry, key = call.registry, call.key
     if not registry.exists(key):
         raise WinError(FILE_NOT_FOUND, key)
+    deep = "/s" in call.options
     name = "" if "/ve" in call.options else call.options.get("/v")
     if name is not None:
-        return _query_value(call, name)
+        return _search(call, name) if deep else _query_value(call, name)
     lines: list[str] = []
-    _list_key(call, key, lines, deep="/s" in call.options)
+    _list_key(call, key, lines, deep=deep)
     call.invocation.out(_banner(call) + "\r\n" + "".join(f"{line}\r\n" for line in lines))
     return 0
 
@@ -197,9 +210,26 @@ def _query_value(call: _Call, name: str) -> int:
     return 0
 
 
+def _search(call: _Call, name: str) -> int:
+    """Print a value of this name in the key and all below it."""
+    lines: list[str] = []
+    for key in _below(call.registry, call.key):
+        if value := call.registry.get(key, name):
+            lines += [key, _row(call, value), ""]
+    count = call.text("found", len(lines) // 3)
+    call.invocation.out(_banner(call) + "\r\n" + "".join(f"{x}\r\n" for x in [*lines, count]))
+    return 0 if lines else 1
+
+
+def _below(registry: Registry, key: str) -> Iterator[str]:
+    yield key
+    for name in registry.keys(key):
+        yield from _below(registry, f"{key}\\{name}")
+
+
 def _list_key(call: _Call, key: str, lines: list[str], *, deep: bool) -> None:
     values = call.registry.values(key)
-    if values or deep:
+    if values or key != call.key:
         lines += [key, *(_row(call, value) for value in values), ""]
     for name in call.registry.keys(key):
         if deep:
@@ -241,37 +271,60 @@ def _shown(data: Data) -> str:
 
 
 def _add(call: _Call) -> int:
-    if not call.options.keys() & {"/v", "/ve"}:
-        call.registry.add_key(call.key)
-        return call.done()
+    """Add a value; without ``/v`` the default one, which is empty text if nothing else is said."""
     name = call.options.get("/v", "")
     type_ = call.options.get("/t", "REG_SZ").upper()
     if type_ not in _TYPES:
         raise _Failed("type")
     data = _data(type_, call.options.get("/d"), call.options.get("/s", "\\0"))
-    if call.registry.get(call.key, name):
+    if call.registry.get(call.key, name) and call.options.keys() & {"/v", "/ve"}:
         call.confirm("overwrite", name)
     call.registry.set(call.key, name, type_, data)
     return call.done()
 
 
 def _data(type_: str, typed: str | None, separator: str) -> Data:
-    if type_ in {"REG_DWORD", "REG_QWORD"}:
-        try:
-            number = int(typed or "0", 16 if (typed or "").lower().startswith("0x") else 10)
-        except ValueError:
-            raise _Failed("number") from None
-        if not 0 <= number < 1 << (32 if type_ == "REG_DWORD" else 64):
-            raise _Failed("number")
-        return number
-    if type_ in {"REG_BINARY", "REG_NONE"}:
-        try:
-            return bytes.fromhex(typed or "")
-        except ValueError:
-            raise _Failed("number") from None
-    if type_ == "REG_MULTI_SZ":
-        return tuple((typed or "").split(separator)) if typed else ()
+    match type_:
+        case "REG_DWORD" | "REG_QWORD":
+            return _number(type_, typed)
+        case "REG_BINARY":
+            return _bytes(typed or "")
+        case "REG_NONE":
+            return ((typed or "") + "\0").encode("utf-16-le")
+        case "REG_MULTI_SZ":
+            return _list(typed or "", separator)
     return typed or ""
+
+
+def _number(type_: str, typed: str | None) -> int:
+    if typed is None and type_ == "REG_QWORD":
+        return 0
+    if not _NUMBER.fullmatch(typed or ""):
+        raise _Failed("number")
+    number = int(typed or "", 16 if (typed or "").lower().startswith("0x") else 10)
+    if number >= 1 << (32 if type_ == "REG_DWORD" else 64):
+        raise _Failed("number")
+    return number
+
+
+def _bytes(typed: str) -> bytes:
+    """Return bytes of hexadecimal digits; one that is missing is a nought ahead of them."""
+    try:
+        return bytes.fromhex("0" * (len(typed) % 2) + typed)
+    except ValueError:
+        raise _Failed("number") from None
+
+
+def _list(typed: str, separator: str) -> tuple[str, ...]:
+    """Split a list; only the last of its parts may be empty, and then is none."""
+    if separator != "\\0" and len(separator) != 1:
+        raise _Failed("syntax", "ADD")
+    parts = typed.split(separator)
+    if not parts[-1]:
+        del parts[-1]
+    if "" in parts and len(parts) > 1:
+        raise _Failed("syntax", "ADD")
+    return tuple(filter(None, parts))
 
 
 def _delete(call: _Call) -> int:

@@ -50,7 +50,7 @@ class RunningCommand:
         self._thread.start()
 
     def _shell_line(self, shell: Shell) -> Callable[[], int]:
-        return lambda: shell.host.execute(command_tail(self.line), shell, self.streams)
+        return lambda: shell.host.execute(command_tail(self.line, shell), shell, self.streams)
 
     def _direct(self, shell: Shell) -> Callable[[], int]:
         name, *arguments = split_arguments(self.line)

@@ -29,7 +29,7 @@ def cmd(invocation: Invocation) -> int:
     while text.startswith("/"):
         switch, rest = text[:2].lower(), text[2:]
         if switch in {"/c", "/k", "/r"}:
-            return run_line(command_tail(rest), shell, invocation.streams)
+            return run_line(command_tail(rest, shell), shell, invocation.streams)
         if switch == "/q":
             shell.echo = False
         elif switch == "/v":

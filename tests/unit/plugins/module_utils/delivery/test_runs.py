@@ -181,6 +181,18 @@ def test_what_comes_back_is_returned() -> None:
         "1007 gateway report generation",
     )
     assert result["undelivered"] == ["nestle.com"]
+    assert one["error"] is None  # the last reply was for later, and is not why it came back
+
+
+def test_what_a_far_server_refuses_comes_back_with_its_words() -> None:
+    with running(TREATED) as (lab, machine):
+        lab.sinks["192.0.2.26"].temper = Temper.REJECT
+        result = deliver(machine, "nestle.com", fail_on_undelivered=False)
+
+    (one,) = result["results"]
+    assert (one["verdict"], one["error"]["code"]) == ("returned", 550)
+    assert one["error"]["source"].startswith("SMTP protocol log L")
+    assert "returned (550 <postmaster@nestle.com>... User unknown)" in result["msg"]
 
 
 def test_each_domain_has_its_own_verdict_in_the_order_asked() -> None:

@@ -262,8 +262,22 @@ def test_a_broken_ca_file_is_named(tmp_path: Path, listen: Listen) -> None:
 
 
 def test_a_server_without_starttls_or_login_says_so(listen: Listen) -> None:
-    with pytest.raises(ExchangeError, match="does not offer STARTTLS"):
+    with pytest.raises(ExchangeError, match="does not offer STARTTLS") as caught:
         submit(probes("a.example"), options(listen(), starttls=True))
+    assert "Leave out starttls" in (caught.value.hint or "")
+    with pytest.raises(ExchangeError, match="does not offer a login") as caught:
+        submit(probes("a.example"), options(listen(), user="mx", password=PASSWORD))
+    assert "Set starttls" in (caught.value.hint or "")
+
+
+def test_a_certificate_for_another_name_is_not_cured_by_another_authority(
+    listen: Listen, certificate: tuple[Path, ssl.SSLContext]
+) -> None:
+    ca_file, context = certificate
+    wanted = SmtpOptions("localhost", listen(tls_context=context), True, ca_cert=ca_file)
+    with pytest.raises(ExchangeError, match="is not trusted: Hostname mismatch") as caught:
+        submit(probes("a.example"), wanted)
+    assert "a name that stands in its certificate" in (caught.value.hint or "")
 
 
 @pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
