@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from .errors import ExchangeError
+from .errors import ExchangeError, InvalidInput
 
 FACTS_FILE = "backup.json"
 #: Who made a backup, as it says itself; a test holds it against galaxy.yml.
@@ -28,7 +28,21 @@ COLLECTION = "postmaster.exchange 0.1.0"
 
 _STAMP_FORMAT = "%Y-%m-%dT%H%M%SZ"
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d{6}Z)(?:-(\d{1,3}))?\Z")
+_RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,63}\Z")
 _MOST_IN_A_SECOND = 100
+
+
+def parse_run_id(given: str | None) -> str:
+    """Check the option run_id, the name of a run in its backups; nothing stands for none.
+
+    It is on command lines and in folders' listings, so it has neither spaces nor slashes.
+    """
+    if given and not _RUN.match(given):
+        raise InvalidInput(
+            f"run_id is {given!a:.80}; it has to be 1 to 64 letters, digits and . _ : + -, of which"
+            " the first is a letter or digit."
+        )
+    return given or ""
 
 
 @dataclass(frozen=True, slots=True)

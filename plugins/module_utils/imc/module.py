@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .. import brake
 from ..backups import find
 from ..context import Context
 from ..errors import ExchangeError, say_untouched
@@ -32,7 +33,7 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     session = context.need_session()
     try:
         options = parse_options(params, context.basedir)
-        origin = Origin(context.host, options.layout.computer, options.layout.registry_key)
+        origin = _origin(options, context)
         saved, saved_from = _backup_to_restore(options, origin)
         state = gather(
             session,
@@ -46,6 +47,8 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
                 f"{context.host}: {plan.refusal}.",
                 hint="Change it in the Administrator program, or with imccopy, and run again.",
             )
+        if options.brake.stops(plan.size) and not context.check_mode:
+            raise brake.refusal(context.host, options.brake, plan.size)
     except MissingService as error:
         if options.skips_missing_service:
             return {"changed": False, "skipped": True, "skip_reason": error.message}
@@ -56,15 +59,35 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
         raise
 
     facts = result(plan, state, context.host)
+    facts |= _brake_facts(options, plan, check_mode=context.check_mode)
     if saved_from:
         facts["restored_from"] = saved_from
     if plan.changed and not context.check_mode:
-        facts |= _carry_out(options, origin, context, state, plan)
-        facts["warnings"] = [*plan.warnings, *facts["warnings"]]
+        done = _carry_out(options, origin, context, state, plan)
+        facts |= {**done, "warnings": [*facts["warnings"], *done["warnings"]]}
     facts["requests"] = session.requests
     if plan.worksheet:
         _refuse_table(options, context, plan, facts)
     return facts
+
+
+def _origin(options: Options, context: Context) -> Origin:
+    layout = options.layout
+    return Origin(context.host, layout.computer, layout.registry_key, options.run_id)
+
+
+def _brake_facts(options: Options, plan: Plan, *, check_mode: bool) -> dict[str, Any]:
+    """Return what the result says about the brake, and by which run the backup is found again."""
+    told = brake.told(options.brake, plan.size)
+    return {
+        "brake": told,
+        "would_refuse": check_mode and options.brake.stops(plan.size),
+        "run_id": options.run_id,
+        "warnings": [
+            *plan.warnings,
+            *brake.warning(options.brake, plan.size, check_mode=check_mode),
+        ],
+    }
 
 
 def _backup_to_restore(options: Options, origin: Origin) -> tuple[Saved | None, str]:

@@ -12,14 +12,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .. import backups
+from .. import backups, brake
 from ..context import Context
 from ..errors import CommandTimeout, ExchangeError, say_untouched
 from ..remote.cmdlets import CmdletError
 from .connector import Connector
 from .gather import Organisation, Reader, View
 from .plan import Plan, make_plan
-from .report import refused, result, steps
+from .report import refused, result, size, steps
 from .snapshot import facts, load, precedes_a_change, restore_plan, worth_keeping
 from .spec import Options, parse_options
 from .transaction import Site, apply
@@ -41,14 +41,14 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
         )
         view = work.look()
         wanted = work.wanted(view.organisation)
-        plan = wanted.plan(view.connectors)
+        plan = wanted.plan(view)
     except ExchangeError as error:
         say_untouched(error)
         raise
     if plan.changes and not context.check_mode:
         found = work.change(view, wanted)
     else:
-        found = result(view, plan, options)
+        found = result(view, plan, options, check_mode=context.check_mode)
     if wanted.source:
         found["restored_from"] = wanted.source
     found["requests"] = work.reader.session.requests
@@ -59,16 +59,22 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
 class _Wanted:
     """What the connectors are to be: by the options, or by a backup."""
 
-    host: str
+    context: Context
     options: Options
     saved: tuple[Connector, ...] = ()
     source: str = ""
 
-    def plan(self, connectors: Sequence[Connector]) -> Plan:
-        """Return the plan; a refusal of any part of it fails the whole, and nothing is changed."""
-        plan = self.bare_plan(connectors)
+    def plan(self, view: View) -> Plan:
+        """Return the plan; a refusal of any part of it fails the whole, and nothing is changed.
+
+        So does a change that is too large, unless this run only looks.
+        """
+        plan = self.bare_plan(view.connectors)
         if plan.refusals:
-            raise _refusal(self.host, plan)
+            raise _refusal(self.context.host, plan)
+        how_large = size(view, plan)
+        if self.options.brake.stops(how_large) and not self.context.check_mode:
+            raise brake.refusal(self.context.host, self.options.brake, how_large)
         return plan
 
     def bare_plan(self, connectors: Sequence[Connector]) -> Plan:
@@ -124,7 +130,7 @@ class _Work:
     def wanted(self, organisation: Organisation) -> _Wanted:
         """Return what the options want of this organisation."""
         if self.options.backup is None:
-            return _Wanted(self.context.host, self.options)
+            return _Wanted(self.context, self.options)
         folder = backups.find(
             self.options.backup,
             _label(organisation),
@@ -132,7 +138,7 @@ class _Work:
             kind="this organisation",
         )
         saved = load(folder, organisation, self.context.host)
-        return _Wanted(self.context.host, self.options, saved, str(folder))
+        return _Wanted(self.context, self.options, saved, str(folder))
 
     def change(self, view: View, wanted: _Wanted) -> dict[str, Any]:
         """Make the change, alone on this controller; or find that somebody else just made it."""
@@ -140,7 +146,7 @@ class _Work:
         with self.turns.turn(key, self.options.lock_timeout):
             try:
                 view = self._again(view)
-                plan = wanted.plan(view.connectors)
+                plan = wanted.plan(view)
                 found = result(view, plan, self.options)
                 if not plan.changes:
                     return found
@@ -178,6 +184,7 @@ class _Work:
             now=now,
             restores=self.options.desired is None,
         )
+        known["run"] = self.options.run_id
         backups.write(folder, self.context.host, known, {})
         return folder.path
 
