@@ -29,7 +29,9 @@ COLLECTION = "postmaster.exchange 0.1.0"
 _STAMP_FORMAT = "%Y-%m-%dT%H%M%SZ"
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d{6}Z)(?:-(\d{1,3}))?\Z")
 _RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,63}\Z")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d)\Z", re.ASCII)
 _MOST_IN_A_SECOND = 100
+_MOST_FACTS = 16_000_000  # bytes of backup.json
 
 
 def parse_run_id(given: str | None) -> str:
@@ -147,7 +149,8 @@ def find(
     """Return the folder of the backup that ``path`` means.
 
     ``path`` is such a folder (the folder of the host may be left out), its backup.json, a host's
-    folder, or the folder of all hosts; of several backups the newest is meant that ``counts``.
+    folder, or the folder of all hosts; of several backups the newest is meant that ``counts``. In
+    place of the name of a folder there may be that of a run: what was there before it is meant.
     ``kind`` is what messages call what the backup is of. Raises ExchangeError when there is none.
     """
     if path.name == FACTS_FILE:
@@ -158,11 +161,56 @@ def find(
     for folder in (path / _folder_name(host), path):
         if stamps := [name for name in _stamps_in(folder) if counts(folder / name)]:
             return folder / stamps[-1]
+    for folder in (path.parent / _folder_name(host), path.parent):
+        for stamp in _stamps_in(folder):  # the oldest of several is what was before the run
+            if about(folder / stamp).run == path.name:
+                return folder / stamp
     raise ExchangeError(
         f"{host}: there is no backup of {kind} in {path}.",
         hint=f"Name a folder that holds {FACTS_FILE}, or one that holds such folders.",
         details={"no_backup": True},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a backup says of itself; each is empty where it does not say it, or not credibly.
+
+    ``taken`` is a time in ISO 8601. ``before`` is what the run was going to do: ``enforced`` or
+    ``restored``.
+    """
+
+    taken: str = ""
+    run: str = ""
+    before: str = ""
+
+
+def about(folder: Path) -> About:
+    """Return what a backup says of itself; never raises."""
+    try:
+        with (folder / FACTS_FILE).open("rb") as file:
+            known = json.loads(file.read(_MOST_FACTS))
+    except (OSError, ValueError, RecursionError):
+        return About()
+    if not isinstance(known, dict):
+        return About()
+    taken, run, before = (known.get(key) for key in ("taken", "run", "before"))
+    return About(
+        taken=taken if isinstance(taken, str) and _TIME.match(taken) else "",
+        run=run if isinstance(run, str) and _RUN.match(run) else "",
+        before=before if before in ("enforced", "restored") else "",
+    )
+
+
+def every(base: Path, host: str) -> list[Path]:
+    """Return the folders of all complete backups of a host, the newest first."""
+    folder = folder_of(base, host)
+    return [folder / stamp for stamp in reversed(_stamps_in(folder))]
+
+
+def folder_of(base: Path, host: str) -> Path:
+    """Return the folder that all backups of a host are in."""
+    return base / _folder_name(host)
 
 
 def _stamps_in(folder: Path) -> list[str]:

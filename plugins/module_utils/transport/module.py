@@ -14,10 +14,10 @@ from typing import Any
 
 from .. import backups, brake
 from ..context import Context
-from ..errors import CommandTimeout, ExchangeError, say_untouched
-from ..remote.cmdlets import CmdletError
+from ..errors import ExchangeError, say_untouched
 from .connector import Connector
 from .gather import Organisation, Reader, View
+from .look import look
 from .plan import Plan, make_plan
 from .report import refused, result, size, steps
 from .snapshot import facts, load, precedes_a_change, restore_plan, worth_keeping
@@ -39,7 +39,7 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
             Reader(context.need_cmdlets(), options.cmdlet_timeout),
             Turns(private_folder(), context.now),
         )
-        view = work.look()
+        view = look(work.reader, work.turns, options.domain_controller)
         wanted = work.wanted(view.organisation)
         plan = wanted.plan(view)
     except ExchangeError as error:
@@ -105,35 +105,13 @@ class _Work:
     reader: Reader
     turns: Turns
 
-    def look(self) -> View:
-        """Read the connectors at the domain controller that this run has to use."""
-        view = self.reader.view(self.options.domain_controller)
-        return self._where_it_was_written(view)
-
-    def _where_it_was_written(self, view: View) -> View:
-        """Read again where a change was just written that others may not have heard of."""
-        last = self.turns.remembered(view.organisation.key)
-        if self.options.domain_controller or last.casefold() in (
-            "",
-            view.domain_controller.casefold(),
-        ):
-            return view
-        try:
-            return self.reader.view(last)
-        except (CmdletError, CommandTimeout) as error:
-            error.hint = (
-                f"Connectors were changed at the domain controller {last} less than a quarter of an"
-                f" hour ago, so it has to be asked. Wait, or name another by domain_controller."
-            )
-            raise
-
     def wanted(self, organisation: Organisation) -> _Wanted:
         """Return what the options want of this organisation."""
         if self.options.backup is None:
             return _Wanted(self.context, self.options)
         folder = backups.find(
             self.options.backup,
-            _label(organisation),
+            organisation.label,
             counts=precedes_a_change,
             kind="this organisation",
         )
@@ -175,7 +153,7 @@ class _Work:
         return self.reader.view(controller or view.domain_controller)
 
     def _save(self, view: View, plan: Plan) -> Any:
-        label, now = _label(view.organisation), self.context.now()
+        label, now = view.organisation.label, self.context.now()
         folder = backups.make_folder(self.options.backup_dir, label, now)
         known = facts(
             view.organisation,
@@ -187,8 +165,3 @@ class _Work:
         known["run"] = self.options.run_id
         backups.write(folder, self.context.host, known, {})
         return folder.path
-
-
-def _label(organisation: Organisation) -> str:
-    """Return the name of the organisation's folder of backups."""
-    return f"{organisation.name} {organisation.forest}"
