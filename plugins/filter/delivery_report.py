@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..module_utils.pairs.names import parse_domain
-from ..module_utils.report.delivery import report
-from ..module_utils.report.outcome import HostOutcome
+from ..module_utils.report.delivery import summary
+from ..module_utils.report.document import Run, build
+from ..plugin_utils._registered import outcome_of
 
 DOCUMENTATION = r"""
 name: delivery_report
@@ -77,30 +77,22 @@ def delivery_report(
 ) -> dict[str, Any]:
     """Return lines and problems as plain data."""
     known = {name: hostvars[name] for name in hosts}
-    outcomes = [_outcome(name, told) for name, told in known.items() if _begun(told)]
-    made = report(resolved, outcomes, audit=audit, fail_on=fail_on)
-    return {"lines": made.lines, "problems": made.problems}
+    outcomes = [outcome_of(name, told, "enforce") for name, told in known.items() if _begun(told)]
+    run = Run("audit" if audit else "enforce", False, "", fail_on=fail_on)
+    document = build(run, resolved, outcomes)
+    return {
+        "lines": [line.text for line in summary(document)],
+        "problems": {
+            host["name"]: "; ".join(host["problems"])
+            for host in document["hosts"]
+            if host["problems"]
+        },
+    }
 
 
 def _begun(variables: Mapping[str, Any]) -> bool:
     """Whether the role has begun with a host: its first two tasks leave these."""
     return "_mx_delivery_info" in variables or "_mx_delivery_asked" in variables
-
-
-def _outcome(name: str, variables: Mapping[str, Any]) -> HostOutcome:
-    """Return what the role registered for one host."""
-    info = variables.get("_mx_delivery_info") or {}
-    asked = variables.get("_mx_delivery_asked") or {}
-    transport = asked.get("family", variables.get("mx_delivery_family")) == "transport"
-    enforced = "_mx_delivery_connectors" if transport else "_mx_delivery_enforced"
-    return HostOutcome(
-        name=name,
-        domains=[parse_domain(domain) for domain in asked.get("domains", ())],
-        enforced=variables.get(enforced),
-        tested=variables.get("_mx_delivery_tested"),
-        transport=transport,
-        info=None if not info or info.get("skipped") else info,
-    )
 
 
 class FilterModule:

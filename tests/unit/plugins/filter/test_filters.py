@@ -119,7 +119,7 @@ def test_delivery_report_reads_what_the_role_registered() -> None:
 
 def test_delivery_report_tells_by_the_family_whose_result_counts() -> None:
     resolved = {
-        "domains": [{"domain": "nestle.com", "status": "ok", "pairs": []}],
+        "domains": [{"domain": "nestle.com", "status": "ok", "pairs": [{"address": "192.0.2.25"}]}],
         "stats": {"questions": 1, "seconds": 0.0},
     }
     skipped = {"changed": False, "skipped": True}
