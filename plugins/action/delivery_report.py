@@ -24,6 +24,7 @@ from ..module_utils.backups import COLLECTION
 from ..module_utils.errors import ExchangeError
 from ..module_utils.report.delivery import summary
 from ..module_utils.report.document import Run, build
+from ..module_utils.report.junit import junit
 from ..module_utils.report.spec import ARGUMENT_SPEC
 from ..module_utils.report.text import Line
 from ..plugin_utils._files import write
@@ -135,7 +136,10 @@ def _json(document: Document) -> Iterable[str]:
     yield "\n"
 
 
-_FORMATS: dict[str, Callable[[Document], Iterable[str]]] = {"json": _json}
+_FORMATS: dict[str, Callable[[Document], Iterable[str]]] = {
+    "json": _json,
+    "junit": junit,
+}
 
 
 def _write(params: Mapping[str, Any], document: Document) -> tuple[dict[str, str], list[str]]:
