@@ -66,13 +66,17 @@ class Brake:
 
 def parse_brake(params: Mapping[str, Any]) -> Brake:
     """Return what the options say; raises InvalidInput for a limit that is none."""
-    given, force = params["max_changes"], bool(params["force"])
+    return parse_limit("max_changes", params["max_changes"], force=bool(params["force"]))
+
+
+def parse_limit(name: str, given: str | None, *, force: bool = False) -> Brake:
+    """Return the brake that a limit is; ``name`` is the option's. Raises InvalidInput."""
     if given is None or not given.strip():
         return Brake(force=force)
     found = _LIMIT.match(given.strip())
     if not found:
         raise InvalidInput(
-            f"max_changes is {given!a:.80}, which is neither a number nor per cent.",
+            f"{name} is {given!a:.80}, which is neither a number nor per cent.",
             hint="Give it as in 20, or as in '25%'.",
         )
     return Brake(int(found["number"]), bool(found["percent"]), force)
