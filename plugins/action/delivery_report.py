@@ -27,7 +27,7 @@ from ..module_utils.report.document import Run, build
 from ..module_utils.report.junit import junit
 from ..module_utils.report.spec import ARGUMENT_SPEC
 from ..module_utils.report.text import Line
-from ..plugin_utils._files import write
+from ..module_utils.whole_file import write
 from ..plugin_utils._registered import outcome_of
 
 display = Display()
@@ -82,8 +82,8 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
     def _document(self, params: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
         hostvars = variables["hostvars"]
         known = [(name, hostvars[name]) for name in params["hosts"]]
-        runs = (told["_mx_delivery_run"] for _unused, told in known if "_mx_delivery_run" in told)
-        begun: Mapping[str, Any] = next(runs, {})
+        begun = _first(known, "_mx_delivery_run")
+        resolved = params["resolved"] or {}
         run = Run(
             kind=params["kind"],
             check_mode=self._task.check_mode,
@@ -92,12 +92,22 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
             id=begun.get("id"),
             login=_login(),
             awx=_awx(variables),
+            brake=_first(known, "_mx_delivery_brake").get("would_refuse"),
             collection=COLLECTION,
             ansible=ansible_version,
             fail_on=params["fail_on"],
         )
-        hosts = [outcome_of(name, told, params["kind"]) for name, told in known]
-        return build(run, params["resolved"] or {}, hosts)
+        return build(
+            run,
+            resolved,
+            [outcome_of(name, told, params["kind"], resolved) for name, told in known],
+        )
+
+
+def _first(known: Sequence[tuple[str, Mapping[str, Any]]], name: str) -> Mapping[str, Any]:
+    """Return a variable that says the same for all hosts, of the first that has it."""
+    found = (told.get(name) for _unused, told in known)
+    return next((value for value in found if isinstance(value, Mapping)), {})
 
 
 def _by_host(names: Sequence[str], document: Document) -> dict[str, dict[str, str]]:
@@ -149,7 +159,7 @@ def _write(params: Mapping[str, Any], document: Document) -> tuple[dict[str, str
     for name, render in _FORMATS.items():
         if params[name]:
             try:
-                files[name] = str(write(Path(params[name]), render(document)))
+                files[name] = str(write(Path(params[name]), render(document), "The report"))
             except ExchangeError as error:
                 failures.append(str(error))
     return files, failures

@@ -23,17 +23,24 @@ _ENFORCED = {
 }
 
 
-def outcome_of(name: str, variables: Mapping[str, Any], kind: str) -> HostOutcome:
-    """Return what is known of a host after a run of this kind."""
+def outcome_of(
+    name: str, variables: Mapping[str, Any], kind: str, *earlier: Mapping[str, Any]
+) -> HostOutcome:
+    """Return what is known of a host after a run of this kind.
+
+    ``earlier`` are results for all hosts that this one needs.
+    """
     asked = variables.get("_mx_delivery_asked") or {}
-    transport = asked.get("family") == "transport"
-    enforced = _ENFORCED["rollback" if kind == "rollback" else "other", transport]
+    family = str(asked.get("family") or "")
+    kept = _ENFORCED["rollback" if kind == "rollback" else "other", family == "transport"]
+    checked = _result(variables, "_mx_delivery_checked")
     return HostOutcome(
         name=name,
         domains=list(dict.fromkeys(map(parse_domain, asked.get("domains") or ()))),
-        enforced=_result(variables, enforced),
+        enforced=_result(variables, kept),
         tested=_result(variables, "_mx_delivery_tested"),
-        transport=transport,
+        family=family,
+        earlier=[*(() if checked is None else (checked,)), *earlier],
         info=_result(variables, "_mx_delivery_info"),
         planned=_result(variables, "_mx_delivery_planned"),
         queue=_result(variables, "_mx_delivery_queue"),

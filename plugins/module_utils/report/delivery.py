@@ -32,7 +32,7 @@ def summary(document: Mapping[str, Any]) -> list[Line]:
     if document["domains"]:
         lines += [*_domain_lines(document), Line("")]
     lines += host_lines(document)
-    if known := list(_worth_knowing(document)):
+    if known := list(worth_knowing(document)):
         lines += [Line(""), Line("To know")]
         for text in known:
             lines += [Line(line, "warning") for line in wrapped(f"  {text}")]
@@ -87,9 +87,12 @@ def _leads_to(domain: _Entry) -> str:
     return f"{told} ({failure_text(failures[0])})" if failures else told
 
 
-def _worth_knowing(document: Mapping[str, Any]) -> Iterator[str]:
+def worth_knowing(document: Mapping[str, Any]) -> Iterator[str]:
     """Say what DNS tells of domains besides where their mail goes, as far as it concerns a host."""
     hosts, domains = document["hosts"], document["domains"]
+    brake = document["run"]["brake"]
+    if brake and all(host["held"] is None for host in hosts):
+        yield f"enforce would refuse: {brake}."
     yield from _about_lock(document)
     pinned = {number for host in hosts if host["family"] == "transport" for number in _all(host)}
     for number in sorted(pinned):
@@ -138,11 +141,15 @@ def _all(host: _Entry) -> Iterator[int]:
 
 
 def _problems(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield what is wrong with each host and its verdict, the worst first if they are many."""
+    """Yield what is wrong with hosts and the verdict on them, the worst first if they are many."""
     hosts = [host for host in document["hosts"] if host["problems"]]
     if len(hosts) > MOST_HOSTS:
         hosts.sort(key=lambda host: _WORST_FIRST[host["outcome"]])
-    for host in hosts[:MOST_HOSTS]:
-        yield f"{host['name']}: {'; '.join(host['problems'])}", host["verdict"]
-    if len(hosts) > MOST_HOSTS:
-        yield f"and {count(len(hosts) - MOST_HOSTS, 'more host')}", "failed"
+    alike: dict[tuple[str, str], list[str]] = {}
+    for host in hosts:
+        alike.setdefault(("; ".join(host["problems"]), host["verdict"]), []).append(host["name"])
+    for (text, tone), names in list(alike.items())[:MOST_HOSTS]:
+        yield f"{listed(names)}: {text}", tone
+    rest = sum(len(names) for names in list(alike.values())[MOST_HOSTS:])
+    if rest:
+        yield f"and {count(rest, 'more host')}", "failed"

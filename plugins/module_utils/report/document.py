@@ -38,6 +38,7 @@ class Run:
     """Which run this is. Times are UTC, as ``2026-11-23T11:45:07Z``; ``started_at`` may be unknown.
 
     ``login`` is the user on the controller, ``awx`` the job and user of AWX where it is one.
+    ``brake`` is why a limit on the changes of the whole run stops it, or would.
     """
 
     kind: str
@@ -47,6 +48,7 @@ class Run:
     id: str | None = None
     login: str | None = None
     awx: Mapping[str, str] | None = None
+    brake: str | None = None
     collection: str = ""
     ansible: str = ""
     fail_on: Sequence[str] = ()
@@ -134,6 +136,7 @@ def _run(run: Run, resolved: Mapping[str, Any]) -> dict[str, Any]:
         "collection": run.collection,
         "ansible": run.ansible,
         "fail_on": list(run.fail_on),
+        "brake": run.brake or None,
         "dns": {"questions": stats.get("questions"), "seconds": stats.get("seconds")},
         "lock": lock
         and {
@@ -185,7 +188,7 @@ def _sentence(told: Counter[Outcome], failure: str | None) -> str:
     parts = [(told[one], _SAID[one]) for one in Outcome if told[one]]
     if len(parts) == 1:
         number, said = parts[0]
-        one = "The one host" if number == 1 else f"All {number} hosts"
+        one = {1: "The one host", 2: "Both hosts"}.get(number, f"All {number} hosts")
         return f"{one} {said[number > 1]}."
     listing = ", ".join(f"{number} {said[number > 1]}" for number, said in parts)
     return f"Of {count(total, 'host')} {listing}." if parts else "No host took part."

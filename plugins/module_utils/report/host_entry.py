@@ -44,7 +44,7 @@ def host_entry(
         grouped.setdefault(one.value, []).append(changes.domains.number(domain))
     entry = {
         "name": host.name,
-        "family": "transport" if host.transport else "imc",
+        "family": host.family or None,
         "version": (host.info or {}).get("version"),
         "organisation": organisations.number(host),
         "outcome": came_out.value,
@@ -60,7 +60,7 @@ def host_entry(
         "service": _service(enforced, judge),
         "worksheet": list(enforced.get("worksheet") or ()),
         "brake": brake_of(host.enforced or host.planned or {}),
-        "warnings": [] if host.transport else _texts(enforced.get("warnings")),
+        "warnings": [] if host.family == "transport" else _texts(enforced.get("warnings")),
         "backup": (host.enforced or {}).get("backup"),
         "left": _left(host.enforced or {}),
         "tests": _tests(host, statuses, changes),

@@ -11,10 +11,11 @@ This file is private to the collection postmaster.exchange.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from .judgement import Outcome
-from .outcome import Standing
+from .labels import STANDINGS
 from .text import Line, columns, count, listed, words
 
 #: Hosts shown one by one; of more, those that came out worst.
@@ -22,17 +23,13 @@ MOST_HOSTS = 20
 #: Connectors of an organisation that are shown; of more, how many there are.
 MOST_CONNECTORS = 20
 
-# How a person calls a standing, in the order in which a table has them.
-_CALLED = {
-    Standing.FAILED: "failed",
-    Standing.HELD: "not begun",
-    Standing.DRIFTED: "to change",
-    Standing.CHANGED: "changed",
-    Standing.IN_PLACE: "in place",
-    Standing.GONE: "gone",
-    Standing.UNKNOWN: "unknown",
-    Standing.BY_HAND: "by hand",
+_TITLES = {
+    "imc": " of Exchange 4.0 to 5.5",
+    "transport": " of Exchange 2010 or later",
+    None: " of unknown kind",
 }
+_HOST_HEADING: tuple[str, ...] = ("host", "routes", "search list", "service", "test messages")
+_SERVER_HEADING: tuple[str, ...] = ("host", "connectors", "test messages")
 _WORST_FIRST = {one.value: place for place, one in enumerate(Outcome)}
 _TONES = {"clean": "", "drift": "drift", "failed": "failed"}
 
@@ -41,25 +38,24 @@ _Entry = Mapping[str, Any]
 
 def host_lines(document: Mapping[str, Any]) -> Iterator[Line]:
     """Return the tables; where both kinds of Exchange take part, each says of which it is."""
-    hosts = document["hosts"]
     run = document["run"]
     audit = run["kind"] == "audit"
     proposed = audit or run["check_mode"]
-    old = [host for host in hosts if host["family"] == "imc"]
-    new = [host for host in hosts if host["family"] == "transport"]
-    if old or not new:
-        yield Line(count(len(old), "host") + (" of Exchange 4.0 to 5.5" if new else ""))
-        yield from _table(
-            ("host", "routes", "search list", "service", "test messages"),
-            old,
-            lambda host: _host_cells(host, proposed=proposed),
-            audit=audit,
-        )
-    if old and new:
-        yield Line("")
-    if new:
-        yield Line(count(len(new), "host") + " of Exchange 2010 or later")
-        yield from _table(("host", "connectors", "test messages"), new, _server_cells, audit=audit)
+    kinds: dict[str | None, list[_Entry]] = {family: [] for family in _TITLES}
+    for host in document["hosts"]:
+        kinds[host["family"]].append(host)
+    several = sum(map(bool, kinds.values())) > 1
+    first = True
+    for family, hosts in kinds.items():
+        if not hosts:
+            continue
+        if not first:
+            yield Line("")
+        first = False
+        yield Line(count(len(hosts), "host") + (_TITLES[family] if several else ""))
+        heading = _SERVER_HEADING if family == "transport" else _HOST_HEADING
+        cells = _server_cells if family == "transport" else partial(_host_cells, proposed)
+        yield from _table(heading, hosts, cells, audit=audit)
     for organisation in document["organisations"]:
         yield Line("")
         yield from _connectors(organisation, proposed=proposed)
@@ -90,7 +86,7 @@ def _table(
         yield Line(f"  and {count(len(hosts) - len(shown), 'more host')}")
 
 
-def _host_cells(host: _Entry, *, proposed: bool) -> tuple[str, str, str, str]:
+def _host_cells(proposed: bool, host: _Entry) -> tuple[str, ...]:
     if whole := _whole(host):
         return whole, "", "", ""
     switch = host["switch"] or {}
@@ -103,7 +99,7 @@ def _host_cells(host: _Entry, *, proposed: bool) -> tuple[str, str, str, str]:
     )
 
 
-def _server_cells(host: _Entry) -> tuple[str, str]:
+def _server_cells(host: _Entry) -> tuple[str, ...]:
     whole = _whole(host)
     return whole or standing_text(host), "" if whole else _test_cell(host["tests"])
 
@@ -119,15 +115,15 @@ def _whole(host: _Entry) -> str:
 
 def standing_text(host: _Entry) -> str:
     """Say how many of a host's domains stand how."""
-    numbers = {one: len(host["standing"].get(one.value, ())) for one in _CALLED}
-    told = ", ".join(f"{number} {_CALLED[one]}" for one, number in numbers.items() if number)
+    numbers = {one: len(host["standing"].get(one.value, ())) for one in STANDINGS}
+    told = ", ".join(f"{number} {STANDINGS[one]}" for one, number in numbers.items() if number)
     return told or "none listed"
 
 
 def counts_text(counts: Mapping[str, int]) -> str:
     """Say how many pairs of host and domain stand how."""
     return ", ".join(
-        f"{counts[one.value]} {called}" for one, called in _CALLED.items() if counts[one.value]
+        f"{counts[one.value]} {called}" for one, called in STANDINGS.items() if counts[one.value]
     )
 
 

@@ -42,18 +42,20 @@ class Standing(StrEnum):
 class HostOutcome:
     """What the tasks of one host returned; None for a task that did not run.
 
-    ``transport`` tells a host of Exchange 2010 and later, of which ``enforced`` is the result of
-    transport_delivery; of others it is that of imc_delivery. ``planned`` is the same of a look
-    beforehand. ``info`` is what exchange_info returned, and ``queue`` what queue_info did, where
-    they were asked. ``held`` is why the run did not begin with this host, or nothing.
-    ``families`` are the addresses it takes, ``ipv4`` and ``ipv6``.
+    ``family`` is ``imc`` or ``transport`` (Exchange 2010 and later), or empty where nobody could
+    tell; ``enforced`` is the result of imc_delivery or transport_delivery accordingly. ``earlier``
+    are results of tasks that the host needs to be looked at: of those for all hosts, too. ``info``
+    is what exchange_info returned, ``planned`` as ``enforced`` a look beforehand, and ``queue``
+    what queue_info returned, where they were asked. ``held`` is why the run did not begin with this
+    host, or nothing. ``families`` are the addresses it takes, ``ipv4`` and ``ipv6``.
     """
 
     name: str
     domains: Sequence[str]
     enforced: Mapping[str, Any] | None = None
     tested: Mapping[str, Any] | None = None
-    transport: bool = False
+    family: str = "imc"
+    earlier: Sequence[Mapping[str, Any]] = ()
     info: Mapping[str, Any] | None = None
     planned: Mapping[str, Any] | None = None
     queue: Mapping[str, Any] | None = None
@@ -63,10 +65,10 @@ class HostOutcome:
     @property
     def failure(self) -> str:
         """Why nothing is known of this host, or nothing; a host that is held has not failed."""
-        asked = () if self.info is None else (self.info,)
-        if self.held:
-            return reason(self.name, *asked)
-        return reason(self.name, *asked, self.enforced)
+        needed = [*self.earlier, *(one for one in (self.info, self.planned) if one is not None)]
+        if not self.held or self.enforced:
+            return reason(self.name, *needed, self.enforced)
+        return reason(self.name, *needed)
 
     @property
     def skipped(self) -> bool:

@@ -11,7 +11,6 @@ import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.postmaster.exchange.plugins.filter import (
     delivery_diagnosis,
-    delivery_report,
     domain_names,
     domains_to_test,
     routes_for,
@@ -95,52 +94,6 @@ def test_domains_to_test_refuses_what_it_does_not_know() -> None:
         domains_to_test.domains_to_test([], [], {}, "sometimes")
     with pytest.raises(AnsibleFilterError, match="no domain"):
         domains_to_test.domains_to_test([{}], [], {})
-
-
-def test_delivery_report_reads_what_the_role_registered() -> None:
-    resolved = {
-        "domains": [{"domain": "nestle.com", "status": "loop", "pairs": []}],
-        "stats": {"questions": 1, "seconds": 0.0},
-    }
-    enforced = {"changed": False, "registry": {}, "routes": {"before": [], "after": []}}
-    asked = {"_mx_delivery_asked": {"domains": ["NESTLE.com"]}}
-    variables: dict[str, dict[str, Any]] = {
-        "a": {**asked, "_mx_delivery_enforced": enforced},
-        "b": asked,
-        "of a later batch": {},
-    }
-    made = delivery_report.FilterModule().filters()["delivery_report"](
-        resolved, variables, list(variables), fail_on=["loop"]
-    )
-    assert made["problems"] == {"a": "nestle.com left as it is (loop)", "b": "was not looked at"}
-    assert "  a     1 unknown  in place     not touched  none" in made["lines"]
-    assert not any("later" in line for line in made["lines"])
-
-
-def test_delivery_report_tells_by_the_family_whose_result_counts() -> None:
-    resolved = {
-        "domains": [{"domain": "nestle.com", "status": "ok", "pairs": [{"address": "192.0.2.25"}]}],
-        "stats": {"questions": 1, "seconds": 0.0},
-    }
-    skipped = {"changed": False, "skipped": True}
-    done = {
-        "changed": False,
-        "organisation": {"name": "HQ", "forest": "hq.example"},
-        "connectors": {"before": [], "after": []},
-        "steps": [],
-    }
-    variables: dict[str, dict[str, Any]] = {
-        "new": {
-            "_mx_delivery_info": skipped,
-            "_mx_delivery_asked": {"domains": ["nestle.com"], "family": "transport"},
-            "_mx_delivery_enforced": skipped,
-            "_mx_delivery_connectors": done,
-        },
-        "unseen": {"_mx_delivery_info": {"unreachable": True, "msg": "unseen: no answer."}},
-    }
-    made = delivery_report.delivery_report(resolved, variables, list(variables))
-    assert made["problems"] == {"unseen": "no answer."}
-    assert "  new   1 in place  none" in made["lines"]
 
 
 def test_delivery_diagnosis_reads_what_the_role_registered() -> None:
