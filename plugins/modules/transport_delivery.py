@@ -436,6 +436,15 @@ would_refuse:
   type: bool
   sample: false
   version_added: 0.2.0
+same_as:
+  description:
+    - The host for which this run has already shown the same change, in check mode with O(run_id).
+      One host of an organisation would make the change, and the others would find it made; so there
+      is no RV(changed) and no difference here, but RV(steps) has them.
+  returned: in check mode with O(run_id), where an earlier host of the organisation has told it
+  type: str
+  sample: ex19-a
+  version_added: 0.2.0
 run_id:
   description: What O(run_id) is. Empty where that is not set.
   returned: success

@@ -8,6 +8,7 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -49,6 +50,8 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
         found = work.change(view, wanted)
     else:
         found = result(view, plan, options, check_mode=context.check_mode)
+        if plan.changes and options.run_id:
+            found |= work.only_once(view.organisation, found)
     if wanted.source:
         found["restored_from"] = wanted.source
     found["requests"] = work.reader.session.requests
@@ -117,6 +120,16 @@ class _Work:
         )
         saved = load(folder, organisation, self.context.host)
         return _Wanted(self.context, self.options, saved, str(folder))
+
+    def only_once(self, organisation: Organisation, found: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what is different in a look that finds the same as one before it in this run.
+
+        One of an organisation's hosts would make the change, and the others would find it made.
+        """
+        what = json.dumps([found["steps"], found["connectors"]])
+        here = self.context.host
+        first = self.turns.first_to_tell(organisation.key, self.options.run_id, what, here)
+        return {} if first == here else {"changed": False, "diff": [], "same_as": first}
 
     def change(self, view: View, wanted: _Wanted) -> dict[str, Any]:
         """Make the change, alone on this controller; or find that somebody else just made it."""

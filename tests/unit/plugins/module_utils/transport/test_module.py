@@ -130,6 +130,18 @@ def test_check_mode_takes_no_lock_and_writes_nothing(org: Org, tmp_path: Path) -
     assert not (tmp_path / "backups").exists()
 
 
+def test_a_run_shows_the_change_of_an_organisation_once(org: Org) -> None:
+    look: dict[str, Any] = {"check": True, "run_id": "run-1"}
+    first = org.run(**look, routes=[NESTLE])
+    second = org.run(**look, server="EX10", routes=[NESTLE])
+    assert (first["changed"], "same_as" in first) == (True, False)
+    assert (second["changed"], second["diff"], second["same_as"]) == (False, [], "ex16")
+    assert second["steps"] == first["steps"]
+    more = org.run(**look, server="EX10", routes=[NESTLE, AOL])
+    assert more["changed"]
+    assert more["diff"]
+
+
 def test_an_organisation_without_any_connector(org: Org) -> None:
     with org.lab.session("EX16", ADMIN) as session:
         session.run("Remove-SendConnector", Identity="Internet", Confirm=False)
