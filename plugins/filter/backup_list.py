@@ -52,9 +52,9 @@ def backup_list(hosts: Sequence[str], hostvars: Mapping[str, Mapping[str, Any]])
     found = []
     for name in hosts:
         told = hostvars[name]
-        info, saved = told.get("_mx_delivery_info"), told.get("_mx_delivery_backups")
-        failed = bool(info) and (info.get("failed") or info.get("unreachable"))
-        found.append((name, info if failed else saved))
+        info: Mapping[str, Any] = told.get("_mx_delivery_info") or {}
+        failed = info.get("failed") or info.get("unreachable")
+        found.append((name, info if failed else told.get("_mx_delivery_backups")))
     return history(found)
 
 

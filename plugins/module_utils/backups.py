@@ -167,7 +167,7 @@ def find(
                 return folder / stamp
     raise ExchangeError(
         f"{host}: there is no backup of {kind} in {path}.",
-        hint=f"Name a folder that holds {FACTS_FILE}, or one that holds such folders.",
+        hint=f"Name a folder that holds {FACTS_FILE}, one that holds such folders, or a run.",
         details={"no_backup": True},
     )
 

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.postmaster.exchange.plugins.filter import (
+    backup_list,
+    changed_domains,
     delivery_diagnosis,
     domain_names,
     domains_to_test,
@@ -103,3 +105,38 @@ def test_delivery_diagnosis_reads_what_the_role_registered() -> None:
     lines = explain({"domains": []}, variables, list(variables), suffixes=["hq.example"])
     assert lines[0] == "a: no answer."
     assert not any("later" in line for line in lines)
+
+
+def test_changed_domains_are_those_of_a_result_as_the_list_has_them() -> None:
+    pick = changed_domains.FilterModule().filters()["changed_domains"]
+    aol = {"name": "AOL.com.", "test_recipient": "a@aol.com"}
+    assert pick({"routes": PINNED}, ["nestle.com", aol]) == [aol]
+    assert pick({"routes": PINNED}) == ["aol.com"]
+    assert pick({"steps": [{"domain": "aol.com"}, {"domain": "*"}]}, []) == ["aol.com"]
+    assert pick({}, ["nestle.com"]) == []
+
+
+def test_changed_domains_are_all_where_the_switch_changed() -> None:
+    registry = {"before": SWITCH, "after": None}
+    enforced = {"routes": PINNED, "registry": registry}
+    assert changed_domains.changed_domains(enforced, ["nestle.com"]) == ["nestle.com", "aol.com"]
+
+
+@pytest.mark.parametrize("kept", [{"failed": True}, {"skipped": True}, {"worksheet": [{}]}])
+def test_there_are_no_changed_domains_where_nothing_was_done(kept: dict[str, Any]) -> None:
+    assert changed_domains.changed_domains({"routes": PINNED, **kept}, ["aol.com"]) == []
+
+
+def test_changed_domains_refuses_what_is_no_list_of_domains() -> None:
+    with pytest.raises(AnsibleFilterError, match="domain"):
+        changed_domains.changed_domains({}, [7])
+
+
+def test_backup_list_tells_why_a_host_has_no_list() -> None:
+    hostvars: dict[str, dict[str, Any]] = {
+        "a": {"_mx_delivery_info": {"failed": True, "msg": "a: no."}, "_mx_delivery_backups": {}},
+        "b": {"_mx_delivery_info": None, "_mx_delivery_backups": {"failed": True, "msg": "b: no!"}},
+        "c": {},
+    }
+    lines = backup_list.FilterModule().filters()["backup_list"](["a", "b", "c"], hostvars)
+    assert lines == ["a: no.", "", "b: no!", "", "c: was not looked at"]
