@@ -55,7 +55,7 @@ positional: hostvars, routes
 EXAMPLES = r"""
 - name: See how far it would reach
   ansible.builtin.debug:
-    msg: "{{ (ansible_play_hosts_all | postmaster.exchange.delivery_extent(hostvars, [])).changing }}"
+    msg: "{{ (groups['exchange'] | postmaster.exchange.delivery_extent(hostvars, [])).changing }}"
 """
 
 RETURN = r"""

@@ -108,7 +108,7 @@ def _troubles(name: str, results: Sequence[Mapping[str, Any] | None]) -> Iterato
         if result is None:
             continue
         if failure := failure_of(result, "failed without a word"):
-            yield failure.removeprefix(f"{name}: ")
+            yield failure.removeprefix(f"{name}: ").partition(". ")[0].rstrip(".")
             return
         for one in result.get("results") or ():
             if one["verdict"] not in ARRIVED:
