@@ -28,6 +28,7 @@ from ..module_utils.report.junit import junit
 from ..module_utils.report.spec import ARGUMENT_SPEC
 from ..module_utils.report.text import Line
 from ..module_utils.whole_file import write
+from ..plugin_utils._page import render
 from ..plugin_utils._registered import outcome_of
 
 display = Display()
@@ -147,6 +148,7 @@ def _json(document: Document) -> Iterable[str]:
 
 
 _FORMATS: dict[str, Callable[[Document], Iterable[str]]] = {
+    "html": render,
     "json": _json,
     "junit": junit,
 }
@@ -156,10 +158,10 @@ def _write(params: Mapping[str, Any], document: Document) -> tuple[dict[str, str
     """Write the files that are wanted; return where they are, and what went wrong."""
     files: dict[str, str] = {}
     failures = []
-    for name, render in _FORMATS.items():
+    for name, text_of in _FORMATS.items():
         if params[name]:
             try:
-                files[name] = str(write(Path(params[name]), render(document), "The report"))
+                files[name] = str(write(Path(params[name]), text_of(document), "The report"))
             except ExchangeError as error:
                 failures.append(str(error))
     return files, failures

@@ -53,6 +53,8 @@ class Changes:
         """Return the numbers of what a result of imc_delivery changes in its table."""
         table = enforced.get("routes") or {}
         before, after = table.get("before") or (), table.get("after") or ()
+        if before == after:
+            return []
         return [self._number(*change) for change in _route_changes(before, after)]
 
     def _number(self, domain: str, before: tuple[str, ...], after: tuple[str, ...]) -> int:

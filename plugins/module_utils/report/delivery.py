@@ -19,6 +19,8 @@ from .text import Line, columns, count, failure_text, listed, words, wrapped
 
 #: Domains shown one by one; of more, only those that are not simply all right.
 MOST_DOMAINS = 20
+#: Other things to know that are shown; of more, how many there are.
+MOST_KNOWN = 20
 #: Warnings of mx_pairs about protections that mail to a bare address goes without.
 _DEFEATED = frozenset({"tlsa", "mta_sts"})
 _WORST_FIRST = {one.value: place for place, one in enumerate(Outcome)}
@@ -34,8 +36,10 @@ def summary(document: Mapping[str, Any]) -> list[Line]:
     lines += host_lines(document)
     if known := list(worth_knowing(document)):
         lines += [Line(""), Line("To know")]
-        for text in known:
+        for text in known[:MOST_KNOWN]:
             lines += [Line(line, "warning") for line in wrapped(f"  {text}")]
+        if len(known) > MOST_KNOWN:
+            lines.append(Line(f"  and {len(known) - MOST_KNOWN} more", "warning"))
     if problems := list(_problems(document)):
         lines += [Line(""), Line("To look at")]
         for text, tone in problems:
@@ -95,10 +99,13 @@ def worth_knowing(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"enforce would refuse: {brake}."
     yield from _about_lock(document)
     pinned = {number for host in hosts if host["family"] == "transport" for number in _all(host)}
+    notes: dict[str, list[str]] = {}
     for number in sorted(pinned):
         for note in domains[number].get("warnings", ()):
             if note["code"] in _DEFEATED:
-                yield f"{domains[number]['name']}: {note['message']}."
+                notes.setdefault(note["message"], []).append(domains[number]["name"])
+    for message, names in notes.items():
+        yield f"{listed(names)}: {message}."
     suffixes = {host["name"]: (host["search_list"] or {}).get("suffixes", ()) for host in hosts}
     for suffix in dict.fromkeys(suffix for found in suffixes.values() for suffix in found):
         concerned = [host for host in hosts if suffix in suffixes[host["name"]]]

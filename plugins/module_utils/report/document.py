@@ -25,7 +25,7 @@ from .host_entry import Host, host_entry
 from .judgement import Judge, Outcome
 from .organisations import Organisations
 from .outcome import HostOutcome, Standing, status_for
-from .text import cleaned, count
+from .text import cleaned, count, listed, words
 
 SCHEMA_VERSION = "1.0"
 
@@ -154,11 +154,12 @@ def _answer(resolved: Mapping[str, Any], entries: Sequence[Host]) -> dict[str, A
     if resolved.get("failed") or resolved.get("unreachable"):
         failure = str(resolved.get("msg") or "the pairs could not be computed")
     told = Counter(Outcome(entry.entry["outcome"]) for entry in entries)
-    verdicts = {one.verdict for one in told}
+    verdicts = {entry.entry["verdict"] for entry in entries}
+    unknown = dict(pair for entry in entries for pair in entry.unknown.items())
     verdict = next((one for one in ("failed", "drift") if one in verdicts), "clean")
     return {
         "verdict": "failed" if failure else verdict,
-        "text": _sentence(told, failure),
+        "text": _sentence(told, failure, unknown),
         "failure": failure,
         "hosts": {"total": len(entries), **{one.value: told[one] for one in Outcome}},
         "counts": _counts(entries),
@@ -180,18 +181,23 @@ _SAID = {
 }
 
 
-def _sentence(told: Counter[Outcome], failure: str | None) -> str:
-    """Return the answer as one sentence."""
+def _sentence(told: Counter[Outcome], failure: str | None, unknown: Mapping[str, str]) -> str:
+    """Return the answer as one sentence; ``unknown`` are domains whose statuses are a problem."""
     if failure:
         return f"The MX/address pairs are not known: {failure}"
     total = told.total()
     parts = [(told[one], _SAID[one]) for one in Outcome if told[one]]
+    also = ""
+    if unknown:
+        statuses = listed(words(status) for status in sorted(set(unknown.values())))
+        verb = "needs a look" if len(unknown) == 1 else "need a look"
+        also = f"; {count(len(unknown), 'domain')} {verb} ({statuses})"
     if len(parts) == 1:
         number, said = parts[0]
         one = {1: "The one host", 2: "Both hosts"}.get(number, f"All {number} hosts")
-        return f"{one} {said[number > 1]}."
+        return f"{one} {said[number > 1]}{also}."
     listing = ", ".join(f"{number} {said[number > 1]}" for number, said in parts)
-    return f"Of {count(total, 'host')} {listing}." if parts else "No host took part."
+    return f"Of {count(total, 'host')} {listing}{also}." if parts else "No host took part."
 
 
 def _counts(entries: Sequence[Host]) -> dict[str, int]:

@@ -13,18 +13,35 @@ from dataclasses import dataclass
 from typing import Any
 
 from .changes import Changes
-from .judgement import ARRIVED, Judge, brake_of, failure_of, outcome, problems, said
+from .judgement import (
+    ARRIVED,
+    Judge,
+    brake_of,
+    failure_of,
+    outcome,
+    problems,
+    said,
+    unknown_domains,
+    verdict,
+)
 from .organisations import Organisations
-from .outcome import HostOutcome, Standing, standings, switch_changed, worth_testing
+from .outcome import (
+    HostOutcome,
+    Standing,
+    changed_domains,
+    standings,
+    switch_changed,
+    worth_testing,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A host's entry, how each of its domains stands, and what is wrong there in sentences."""
+    """A host's entry, how its domains stand, and those whose statuses are a problem."""
 
     entry: dict[str, Any]
     standing: dict[str, Standing]
-    problems: list[str]
+    unknown: Mapping[str, str]
 
 
 def host_entry(
@@ -35,9 +52,11 @@ def host_entry(
     organisations: Organisations,
 ) -> Host:
     """Return what a report says of a host; ``statuses`` are its domains' by mx_pairs."""
-    standing = standings(host, statuses, proposed=judge.proposed)
-    found = list(problems(host, statuses, judge))
-    came_out = outcome(host, judge, found)
+    changed = dict.fromkeys(changed_domains(host.enforced or {}))
+    standing = standings(host, statuses, changed, proposed=judge.proposed)
+    unknown = unknown_domains(host, statuses, judge)
+    found = list(problems(host, judge, unknown, changed))
+    came_out = outcome(host, judge)
     enforced = {} if host.failure else host.enforced or host.planned or {}
     grouped: dict[str, list[int]] = {}
     for domain, one in standing.items():
@@ -48,7 +67,7 @@ def host_entry(
         "version": (host.info or {}).get("version"),
         "organisation": organisations.number(host),
         "outcome": came_out.value,
-        "verdict": came_out.verdict,
+        "verdict": verdict(came_out, unknown),
         "problems": found,
         "failure": host.failure or None,
         "held": host.held or None,
@@ -66,7 +85,7 @@ def host_entry(
         "tests": _tests(host, statuses, changes),
         "queue": _queue(host),
     }
-    return Host(entry, standing, found)
+    return Host(entry, standing, unknown)
 
 
 def _switch(enforced: Mapping[str, Any]) -> dict[str, Any] | None:

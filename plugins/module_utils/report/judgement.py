@@ -8,12 +8,12 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from .outcome import HostOutcome, changed_domains, differs, switch_changed
+from .outcome import HostOutcome, differs, switch_changed
 from .text import count, listed, words
 
 #: The choice of ``fail_on`` that is no status of a domain.
@@ -46,26 +46,31 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"
     IN_PLACE = "in_place"
 
-    @property
-    def verdict(self) -> str:
-        """The verdict on a host that came out so: ``clean``, ``drift`` or ``failed``."""
-        if self in {Outcome.FAILED, Outcome.NOT_JUDGED, Outcome.HELD, Outcome.TO_LOOK_AT}:
-            return "failed"
-        return "drift" if self is Outcome.DRIFTED else "clean"
+
+_FAILED = frozenset({Outcome.FAILED, Outcome.NOT_JUDGED, Outcome.HELD, Outcome.TO_LOOK_AT})
 
 
-def outcome(host: HostOutcome, judge: Judge, found: Sequence[str]) -> Outcome:
-    """Return how a host came out; ``found`` is what ``problems`` says of it."""
-    drifted = judge.audit and _is_drift(host)
+def outcome(host: HostOutcome, judge: Judge) -> Outcome:
+    """Return how a host came out; that DNS does not tell of a domain is not the host's doing."""
     if host.failure:
         return Outcome.NOT_JUDGED if judge.audit else Outcome.FAILED
     if host.held:
         return Outcome.HELD
-    if len(found) > drifted:
-        return Outcome.TO_LOOK_AT
     if host.skipped:
         return Outcome.SKIPPED
+    if any(_troubles(host, judge)):
+        return Outcome.TO_LOOK_AT
     return _difference(host, judge)
+
+
+def verdict(came_out: Outcome, unknown: Mapping[str, str]) -> str:
+    """Return the verdict on a host: ``clean``, ``drift`` or ``failed``.
+
+    ``unknown`` are its domains whose statuses are a problem.
+    """
+    if came_out in _FAILED or unknown:
+        return "failed"
+    return "drift" if came_out is Outcome.DRIFTED else "clean"
 
 
 def _difference(host: HostOutcome, judge: Judge) -> Outcome:
@@ -83,35 +88,54 @@ def _is_drift(host: HostOutcome) -> bool:
     return differs(host.enforced) or bool(host.enforced.get("worksheet"))
 
 
-def problems(host: HostOutcome, statuses: Mapping[str, str], judge: Judge) -> Iterator[str]:
-    """Say what is wrong with a host; ``statuses`` are those of its domains."""
+def unknown_domains(host: HostOutcome, statuses: Mapping[str, str], judge: Judge) -> dict[str, str]:
+    """Return those of a host's domains whose statuses are a problem, with their statuses.
+
+    ``statuses`` are those of mx_pairs for this host.
+    """
+    if host.failure or host.held or host.skipped:
+        return {}
+    found = {domain: statuses.get(domain, "") for domain in host.domains}
+    return {domain: status for domain, status in found.items() if status in judge.fail_on}
+
+
+def problems(
+    host: HostOutcome, judge: Judge, unknown: Mapping[str, str], changed: Collection[str]
+) -> Iterator[str]:
+    """Say what is wrong with a host; ``unknown`` is what ``unknown_domains`` tells of it.
+
+    ``changed`` are the domains whose way changes there.
+    """
     if host.failure or host.held:
         yield host.failure or f"not begun: {host.held}"
         return
-    if host.skipped or host.enforced is None:
+    if host.skipped:
         return
-    if judge.audit and _is_drift(host):
-        yield _drift(host.enforced)
-    for status in sorted(judge.fail_on - {STUCK}):
-        unknown = [domain for domain in host.domains if statuses.get(domain) == status]
-        if unknown:
-            yield f"{listed(unknown)} left as it is ({words(status)})"
-    if not judge.audit and host.enforced.get("worksheet"):
-        yield _by_hand(host.enforced)
+    if judge.audit and host.enforced and _is_drift(host):
+        yield _drift(host.enforced, changed)
+    for status in sorted(set(unknown.values())):
+        names = [domain for domain, one in unknown.items() if one == status]
+        yield f"{listed(names)} left as it is ({words(status)})"
+    yield from _troubles(host, judge)
+
+
+def _troubles(host: HostOutcome, judge: Judge) -> Iterator[str]:
+    """Say what somebody has to see to on a host that was looked at, besides a difference."""
     if not judge.audit:
+        if (host.enforced or {}).get("worksheet"):
+            yield _by_hand(host.enforced or {})
         yield from _test_problems(host.tested)
     if STUCK in judge.fail_on:
         yield from _queue_problems(host.queue)
 
 
-def _drift(enforced: Mapping[str, Any]) -> str:
+def _drift(enforced: Mapping[str, Any], changed: Collection[str]) -> str:
     what = []
     if switch_changed(enforced):
         what.append("the search list switch")
-    domains = sorted(changed_domains(enforced))
-    if domains:
+    if changed:
         thing = "Send connectors" if "steps" in enforced else "routes"
-        what.append(f"the {thing} of {listed(domains)}")
+        what.append(f"the {thing} of {listed(sorted(changed))}")
     if not what and not enforced.get("changed"):
         return _by_hand(enforced)
     brake = brake_of(enforced)

@@ -115,8 +115,7 @@ class _Host:
                 return "error", "queue"
             if not all(one["listed"] for one in self.stuck.values()):
                 return "failure", STUCK
-        differs = self.host["outcome"] in {Outcome.DRIFTED, Outcome.TO_LOOK_AT}
-        return ("failure", "drift") if self.audit and differs and self._itself_differs() else None
+        return ("failure", "drift") if self.audit and self._itself_differs() else None
 
     def _itself_differs(self) -> bool:
         """Whether the host's switch differs, or its service, while no route does."""

@@ -69,7 +69,10 @@ def _head(title: str, result: Mapping[str, Any]) -> dict[str, Any]:
 def _take_connectors(one: _Organisation, host: str, result: Mapping[str, Any]) -> None:
     before = {connector["name"]: connector for connector in result["connectors"]["before"]}
     after = {connector["name"]: connector for connector in result["connectors"]["after"]}
-    for name in {**before, **after}:
+    names = {**before, **after}
+    if before == after:  # as of all hosts but the one that changes them: only what is new counts
+        names = {name: names[name] for name in names if name not in one.connectors}
+    for name in names:
         entry = _connector(name, before.get(name), after.get(name))
         known = one.connectors.get(name)
         if known is None or (entry["action"] and not known["action"]):

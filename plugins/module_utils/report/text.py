@@ -49,9 +49,11 @@ def cleaned(tree: Any) -> Any:
     """Return plain data, as JSON knows it, with every text in it cleaned."""
     if isinstance(tree, str):
         return clean(tree)
-    if isinstance(tree, Mapping):
+    if isinstance(tree, dict):
         return {clean(str(key)): cleaned(value) for key, value in tree.items()}
-    if isinstance(tree, Sequence):
+    if isinstance(tree, list | tuple):
+        if tree and isinstance(tree[0], int):  # numbers of domains, a million for a large fleet
+            return list(tree)
         return [cleaned(value) for value in tree]
     return tree
 
