@@ -48,6 +48,15 @@ options:
     type: str
     choices: [changed, all, none]
     default: changed
+  also:
+    description:
+      - Domains to pick as well if they are pinned, with V(changed). In a run in batches these are
+        the domains that change on other hosts, so that a batch in which they were changed before is
+        tested like one that changes them.
+    type: list
+    elements: str
+    default: []
+    version_added: 0.2.0
   limit:
     description: Pick at most so many, the first of the list.
     type: int
@@ -68,12 +77,13 @@ _value:
 """
 
 
-def domains_to_test(
+def domains_to_test(  # noqa: PLR0913 - what a filter takes
     domains: Sequence[Any],
     routes: Sequence[Mapping[str, Any]],
     enforced: Mapping[str, Any],
     which: str = "changed",
     *,
+    also: Sequence[str] = (),
     limit: int | None = None,
 ) -> list[Any]:
     """Return the entries whose domain is worth a test message, each domain once."""
@@ -82,7 +92,9 @@ def domains_to_test(
     if which == "none" or enforced.get("skipped"):
         return []
     pinned = {route["domain"] for route in routes if route["status"] == "ok"}
-    wanted = pinned if which == "all" else worth_testing(enforced, pinned)
+    wanted = pinned
+    if which == "changed":
+        wanted = worth_testing(enforced, pinned) | (pinned & set(also))
     try:
         entries = by_domain(domains)
     except (InvalidInput, MissingLibrary) as err:

@@ -21,7 +21,7 @@ from datetime import datetime
 from pathlib import Path
 
 from . import alive
-from .errors import ExchangeError
+from .errors import ExchangeError, InvalidInput
 
 FACTS_FILE = "backup.json"
 #: Who made a backup, as it says itself; a test holds it against galaxy.yml.
@@ -34,8 +34,23 @@ _MARK = "at-work.lock"
 
 _STAMP_FORMAT = "%Y-%m-%dT%H%M%SZ"
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d{6}Z)(?:-(\d{1,3}))?\Z")
+_RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,63}\Z")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d)\Z", re.ASCII)
 _MOST_IN_A_SECOND = 100
 _MOST_FACTS = 16_000_000  # bytes of backup.json
+
+
+def parse_run_id(given: str | None) -> str:
+    """Check the option run_id, the name of a run in its backups; nothing stands for none.
+
+    It is on command lines and in folders' listings, so it has neither spaces nor slashes.
+    """
+    if given and not _RUN.match(given):
+        raise InvalidInput(
+            f"run_id is {given!a:.80}; it has to be 1 to 64 letters, digits and . _ : + -, of which"
+            " the first is a letter or digit."
+        )
+    return given or ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +175,8 @@ def find(
 
     ``path`` is such a folder (the folder of the host may be left out), its backup.json, a host's
     folder, or the folder of all hosts; of several backups the newest is meant that ``counts``, or
-    the one it ``CONTINUES``.
+    the one it ``CONTINUES``. In place of the name of a folder there may be that of a run: what was
+    there before it is meant.
     ``kind`` is what messages call what the backup is of. Raises ExchangeError when there is none.
     """
     if path.name == FACTS_FILE:
@@ -171,9 +187,13 @@ def find(
     for folder in (path / _folder_name(host), path):
         if stamps := [name for name in _stamps_in(folder) if counts(folder / name)]:
             return _first_of(folder, stamps, host)
+    for folder in (path.parent / _folder_name(host), path.parent):
+        for stamp in _stamps_in(folder):  # the oldest of several is what was before the run
+            if about(folder / stamp).run == path.name:
+                return folder / stamp
     raise ExchangeError(
         f"{host}: there is no backup of {kind} in {path}.",
-        hint=f"Name a folder that holds {FACTS_FILE}, or one that holds such folders.",
+        hint=f"Name a folder that holds {FACTS_FILE}, one that holds such folders, or a run.",
         details={"no_backup": True},
     )
 
@@ -248,6 +268,42 @@ def continues(folder: Path) -> str:
         if isinstance(name, str) and _STAMP.match(name):
             return name
     return ""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a backup says of itself; each is empty where it does not say it, or not credibly.
+
+    ``taken`` is a time in ISO 8601. ``before`` is what the run was going to do: ``enforced`` or
+    ``restored``.
+    """
+
+    taken: str = ""
+    run: str = ""
+    before: str = ""
+
+
+def about(folder: Path) -> About:
+    """Return what a backup says of itself; never raises."""
+    try:
+        with (folder / FACTS_FILE).open("rb") as file:
+            known = json.loads(file.read(_MOST_FACTS))
+    except (OSError, ValueError, RecursionError):
+        return About()
+    if not isinstance(known, dict):
+        return About()
+    taken, run, before = (known.get(key) for key in ("taken", "run", "before"))
+    return About(
+        taken=taken if isinstance(taken, str) and _TIME.match(taken) else "",
+        run=run if isinstance(run, str) and _RUN.match(run) else "",
+        before=before if before in ("enforced", "restored") else "",
+    )
+
+
+def every(base: Path, host: str) -> list[Path]:
+    """Return the folders of all complete backups of a host, the newest first."""
+    folder = folder_of(base, host)
+    return [folder / stamp for stamp in reversed(_stamps_in(folder))]
 
 
 def _stamps_in(folder: Path) -> list[str]:

@@ -96,6 +96,24 @@ options:
       - Seconds that one command on the host may take. A host that hangs fails the task after it.
     type: int
     default: 120
+  max_changes:
+    description:
+      - How many routes may change, as a number such as V(20), or as per cent of all routes of the
+        table, such as V(25%). All are those before or those afterwards, whichever are more.
+      - A row that is added or removed counts, and so does one of a domain that leads to another
+        address. The registry value does not. More than V(100%) change where every row goes and as
+        many come.
+      - If more would change, the task fails and nothing is changed, unless O(force=true). In check
+        mode it warns, and returns RV(would_refuse).
+      - Not set by default, so that any change is made.
+    type: str
+    version_added: 0.2.0
+  force:
+    description:
+      - Whether a change that is larger than O(max_changes) is made nevertheless, with a warning.
+    type: bool
+    default: false
+    version_added: 0.2.0
   backup_dir:
     description:
       - Folder on the controller for backups. Each goes to a folder of its own in it, named by host
@@ -110,6 +128,13 @@ options:
         that holds such folders, of which the newest of this host is taken.
       - A backup is put back only on the host it is of.
     type: path
+  run_id:
+    description:
+      - Name of the run that this task is part of. It is written into the backup, which can be found
+        by it, and returned.
+      - It has 1 to 64 letters, digits and C(. _ : + -), and begins with a letter or digit.
+    type: str
+    version_added: 0.2.0
   host_backup_dir:
     description:
       - Folder on the host for its own backups, and for the note that a run is at work. In it, each
@@ -225,6 +250,12 @@ EXAMPLES = r"""
         addresses: [192.0.2.25, 192.0.2.26]
     service_restart: never
 
+- name: Change a few routes at a time, and nothing if more would change
+  postmaster.exchange.imc_delivery:
+    routes: "{{ mx.routes }}"
+    max_changes: 25%
+    run_id: change-4711
+
 - name: Let DNS decide again for a domain
   postmaster.exchange.imc_delivery:
     routes:
@@ -331,6 +362,59 @@ restored_from:
   returned: with O(state=restored)
   type: str
   sample: /srv/ansible/backups/mail5-a/2026-11-23T114500Z
+brake:
+  description: How large the change is, measured by O(max_changes). Null where that is not set.
+  returned: success, or when O(max_changes) refused the change
+  type: dict
+  version_added: 0.2.0
+  contains:
+    limit:
+      description: What O(max_changes) says.
+      type: str
+      sample: 25%
+    changes:
+      description: How many routes change.
+      type: int
+      sample: 12
+    of:
+      description: Of how many.
+      type: int
+      sample: 40
+    domains:
+      description: The first few of the domains whose routes change.
+      type: list
+      elements: str
+      sample: [nestle.com, aol.com]
+    domain_count:
+      description: How many domains that are in all.
+      type: int
+      sample: 2
+    exceeded:
+      description: Whether the change is larger than the limit.
+      type: bool
+      sample: true
+    refused:
+      description: Whether it is refused for that, or would be in check mode.
+      type: bool
+      sample: true
+    text:
+      description: The same as a sentence. Empty where the change is not too large.
+      type: str
+      sample: >-
+        12 changes to 40 routes (30 %) would be more than max_changes (25%) allows; concerned:
+        nestle.com, aol.com
+would_refuse:
+  description: Whether this was check mode, and O(max_changes) would refuse the change.
+  returned: success
+  type: bool
+  sample: false
+  version_added: 0.2.0
+run_id:
+  description: What O(run_id) is. Empty where that is not set.
+  returned: success
+  type: str
+  sample: 2026-11-23T114500Z-4f1c
+  version_added: 0.2.0
 worksheet:
   description:
     - Rows to be typed or removed by hand, where there is no C(imccopy). Empty otherwise.

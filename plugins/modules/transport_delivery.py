@@ -149,6 +149,23 @@ options:
       - Name of the domain controller to read and write at. Needed only to choose another than
         Exchange would.
     type: str
+  max_changes:
+    description:
+      - How many connectors may change, as a number such as V(20), or as per cent of all connectors
+        of ours in the organisation, such as V(25%). All are those before or those afterwards,
+        whichever are more.
+      - A connector that is made, changed, adopted or removed counts.
+      - If more would change, the task fails and nothing is changed, unless O(force=true). In check
+        mode it warns, and returns RV(would_refuse).
+      - Not set by default, so that any change is made.
+    type: str
+    version_added: 0.2.0
+  force:
+    description:
+      - Whether a change that is larger than O(max_changes) is made nevertheless, with a warning.
+    type: bool
+    default: false
+    version_added: 0.2.0
   backup_dir:
     description:
       - Folder on the controller for backups. Each goes to a folder of its own in it, named by
@@ -164,6 +181,13 @@ options:
         by a task with O(state=restored) itself.
       - A backup is put back only in the organisation it is of.
     type: path
+  run_id:
+    description:
+      - Name of the run that this task is part of. It is written into the backup, which can be found
+        by it, and returned.
+      - It has 1 to 64 letters, digits and C(. _ : + -), and begins with a letter or digit.
+    type: str
+    version_added: 0.2.0
   cmdlet_timeout:
     description:
       - Seconds that one cmdlet may take. A host that hangs fails the task after it.
@@ -243,6 +267,12 @@ EXAMPLES = r"""
     require_tls: true
     tls_auth_level: domain_validation
     tls_domain: mail.partner.example
+
+- name: Change a few connectors at a time, and nothing if more would change
+  postmaster.exchange.transport_delivery:
+    routes: "{{ mx.routes }}"
+    max_changes: 25%
+    run_id: change-4711
 
 - name: Let DNS decide again for a domain
   postmaster.exchange.transport_delivery:
@@ -359,6 +389,68 @@ restored_from:
   returned: with O(state=restored)
   type: str
   sample: /srv/ansible/backups/First_Organization_hq.example/2026-11-23T114500Z
+brake:
+  description: How large the change is, measured by O(max_changes). Null where that is not set.
+  returned: success, or when O(max_changes) refused the change
+  type: dict
+  version_added: 0.2.0
+  contains:
+    limit:
+      description: What O(max_changes) says.
+      type: str
+      sample: 25%
+    changes:
+      description: How many connectors change.
+      type: int
+      sample: 12
+    of:
+      description: Of how many.
+      type: int
+      sample: 40
+    domains:
+      description: The first few of the domains whose connectors change.
+      type: list
+      elements: str
+      sample: [nestle.com, aol.com]
+    domain_count:
+      description: How many domains that are in all.
+      type: int
+      sample: 2
+    exceeded:
+      description: Whether the change is larger than the limit.
+      type: bool
+      sample: true
+    refused:
+      description: Whether it is refused for that, or would be in check mode.
+      type: bool
+      sample: true
+    text:
+      description: The same as a sentence. Empty where the change is not too large.
+      type: str
+      sample: >-
+        12 changes to 40 connectors (30 %) would be more than max_changes (25%) allows; concerned:
+        nestle.com, aol.com
+would_refuse:
+  description: Whether this was check mode, and O(max_changes) would refuse the change.
+  returned: success
+  type: bool
+  sample: false
+  version_added: 0.2.0
+same_as:
+  description:
+    - The host for which this run has already shown the same change, in check mode with O(run_id).
+      One host of an organisation would make the change, and the others would find it made; so there
+      is no RV(changed) and no difference here, but RV(steps) has them.
+  returned: in check mode with O(run_id), where an earlier host of the organisation has told it
+  type: str
+  sample: ex19-a
+  version_added: 0.2.0
+run_id:
+  description: What O(run_id) is. Empty where that is not set.
+  returned: success
+  type: str
+  sample: 2026-11-23T114500Z-4f1c
+  version_added: 0.2.0
 rolled_back:
   description:
     - Whether a change failed and everything was put back. Only a failed task has V(true).

@@ -18,7 +18,6 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 from ansible.utils.unsafe_proxy import wrap_var
 
 from ..module_utils.adapter import Cmdlets, Connector, cmdlets_by, failed, full_spec, outcome
@@ -27,9 +26,8 @@ from ..module_utils.errors import ExchangeError, InvalidInput
 from ..module_utils.remote import endpoint, options
 from ..module_utils.remote.session import Session
 from ..module_utils.remote.winrs import Login, WinrsSession, connect
+from ._progress import Progress
 from ._shell import ConnectionShell
-
-display = Display()
 
 #: Connections whose tasks run in the worker process on the controller.
 _IN_PROCESS = frozenset({"winrm", "psrp", "local"})
@@ -129,7 +127,7 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
                 check_mode=self._task.check_mode,
                 diff=self._task.diff,
                 basedir=Path(self._loader.get_basedir()),
-                progress=lambda text: _show(f"{name}: {text}"),
+                progress=Progress(name),
             )
             return outcome(type(self).engine, params, context)
         except ExchangeError as error:
@@ -199,8 +197,3 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
         known = options.merged(connection, inventory)
         address = str(explicit.get("host") or known.get("host") or name)
         return cmdlets_by(connects, explicit, known, name), address
-
-
-def _show(text: str) -> None:
-    """Show a line of progress; a host's words in it cannot move the cursor or colour the screen."""
-    display.display("".join(c if c.isprintable() else " " for c in text))

@@ -20,6 +20,9 @@ from ..errors import CommandTimeout, HostUnreachable, SessionLost
 from .message import Probe
 from .verdict import Observation, Verdict, is_final, strongest, verdict_of
 
+#: Seconds without news after which a person is told that it is still being waited.
+_SILENCE = 30.0
+
 
 @dataclass(frozen=True, slots=True)
 class Clock:
@@ -115,6 +118,7 @@ def follow(
     followed = [Followed(probe) for probe in probes]
     blind = ""
     looks = 0
+    told = 0.0
     while True:
         looks += 1
         pending = [one.probe for one in followed if not one.final]
@@ -124,10 +128,22 @@ def follow(
         for one in followed:
             if one.add(sight.observations.get(one.probe.tag, ()), elapsed):
                 progress(_news(one, elapsed))
+                told = elapsed
         remaining = patience.deadline - elapsed
         if all(one.final for one in followed) or sight.hopeless or remaining <= 0:
             return Outcome(followed, blind, elapsed)
+        if elapsed - told >= _SILENCE:
+            progress(_no_news(followed, elapsed, patience))
+            told = elapsed
         clock.sleep(min(patience.pause(looks), remaining))
+
+
+def _no_news(followed: Sequence[Followed], elapsed: float, patience: Patience) -> str:
+    pending = sum(not one.final for one in followed)
+    return (
+        f"after {elapsed:.0f} of at most {patience.deadline:.0f} s, {pending} of {len(followed)}"
+        " test messages are still followed"
+    )
 
 
 def _look(tracker: Tracker, pending: Sequence[Probe]) -> Sight:

@@ -9,10 +9,11 @@ This file is private to the collection postmaster.exchange.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import alive
+from .. import alive, brake
 from ..backups import find, is_named
 from ..context import Context
 from ..errors import ExchangeError, say_untouched
@@ -39,20 +40,10 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     session = context.need_session()
     try:
         options = parse_options(params, context.basedir)
-        origin = Origin(context.host, options.layout.computer, options.layout.registry_key)
-        backup = _backup_to_restore(options, origin)
-        saved = load(backup, origin) if backup else None
-        state = _gather(session, options, saved)
-        _check_alone(session, options.layout, state)
-        if backup and (meant := _restored_by_a_broken_run(options, origin, backup, state)):
-            backup, saved = meant, load(meant, origin)
-            state = _gather(session, options, saved)
-        plan = make_plan(state, options.desired, options.policy, saved)
-        if plan.refusal:
-            raise ExchangeError(
-                f"{context.host}: {plan.refusal}.",
-                hint="Change it in the Administrator program, or with imccopy, and run again.",
-            )
+        origin = _origin(options, context)
+        found = _look(session, options, origin)
+        state, plan = found.state, found.plan
+        _refuse(plan, options, context)
     except MissingService as error:
         if options.skips_missing_service:
             return {"changed": False, "skipped": True, "skip_reason": error.message}
@@ -63,20 +54,73 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
         raise
 
     facts = result(plan, state, context.host)
-    if backup:
-        facts["restored_from"] = str(backup)
+    facts |= _brake_facts(options, plan, check_mode=context.check_mode)
+    if found.backup:
+        facts["restored_from"] = str(found.backup)
     if plan.changed and not context.check_mode:
         transaction = Transaction(
             context, options.layout, state, plan, origin, options.backup_dir, options.limits
         )
-        transaction.restores = backup.name if backup else ""
-        facts |= _carry_out(transaction)
+        transaction.restores = found.backup.name if found.backup else ""
+        done = _carry_out(transaction)
+        facts |= {**done, "warnings": [*facts["warnings"], *done["warnings"]]}
     elif state.debt and not (state.restart_owed or context.check_mode):
         files.discard_file(session, options.layout.owed_path)
     facts["requests"] = session.requests
     if plan.worksheet:
         _refuse_table(options, context, plan, facts)
     return facts
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a host has, and what is to be done; ``backup`` is the one to put back, if any."""
+
+    state: HostState
+    plan: Plan
+    backup: Path | None
+
+
+def _look(session: Session, options: Options, origin: Origin) -> _Found:
+    """Gather and plan; raises ExchangeError where another run is at work there."""
+    backup = _backup_to_restore(options, origin)
+    saved = load(backup, origin) if backup else None
+    state = _gather(session, options, saved)
+    _check_alone(session, options.layout, state)
+    if backup and (meant := _restored_by_a_broken_run(options, origin, backup, state)):
+        backup, saved = meant, load(meant, origin)
+        state = _gather(session, options, saved)
+    return _Found(state, make_plan(state, options.desired, options.policy, saved), backup)
+
+
+def _refuse(plan: Plan, options: Options, context: Context) -> None:
+    """Raise ExchangeError for what must not be done, or is too much at once."""
+    if plan.refusal:
+        raise ExchangeError(
+            f"{context.host}: {plan.refusal}.",
+            hint="Change it in the Administrator program, or with imccopy, and run again.",
+        )
+    if options.brake.stops(plan.size) and not context.check_mode:
+        raise brake.refusal(context.host, options.brake, plan.size)
+
+
+def _origin(options: Options, context: Context) -> Origin:
+    layout = options.layout
+    return Origin(context.host, layout.computer, layout.registry_key, options.run_id)
+
+
+def _brake_facts(options: Options, plan: Plan, *, check_mode: bool) -> dict[str, Any]:
+    """Return what the result says about the brake, and by which run the backup is found again."""
+    told = brake.told(options.brake, plan.size)
+    return {
+        "brake": told,
+        "would_refuse": check_mode and options.brake.stops(plan.size),
+        "run_id": options.run_id,
+        "warnings": [
+            *plan.warnings,
+            *brake.warning(options.brake, plan.size, check_mode=check_mode),
+        ],
+    }
 
 
 def _backup_to_restore(options: Options, origin: Origin) -> Path | None:
@@ -124,7 +168,7 @@ def _carry_out(transaction: Transaction) -> dict[str, Any]:
     return {
         "backup": str(transaction.folder) if transaction.folder else None,
         "service": service_facts(after.service),
-        "warnings": [*transaction.plan.warnings, *transaction.warnings],
+        "warnings": transaction.warnings,
     }
 
 

@@ -14,10 +14,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ..brake import Size
 from ..remote.parse import RegistryValue
 from .desired import Desired, SearchList, State
 from .marker import Marker
-from .routes import RoutesFile, Row
+from .routes import RoutesFile, Row, moved
 from .setting import SettingPlan, can_be_added, plan_setting, shown
 from .state import SERVICE_NAME, HostState
 from .table import edit
@@ -60,6 +61,15 @@ class TablePlan:
         """Whether it has to be written."""
         return not self.before.same_as(self.after)
 
+    @property
+    def size(self) -> Size:
+        """How many routes change, of how many."""
+        before, after = self.before.rows, self.after.rows
+        by_domain = moved(before, after)
+        return Size(
+            "routes", sum(by_domain.values()), max(len(before), len(after)), tuple(by_domain)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ManualRow:
@@ -99,6 +109,11 @@ class Plan:
     def changes_settings(self) -> bool:
         """Whether registry or table have to be written."""
         return self.setting.changed or self.changes_table
+
+    @property
+    def size(self) -> Size:
+        """How large the change of the table is; the registry value is no route."""
+        return self.table.size if self.table is not None else Size("routes")
 
     @property
     def leaves_marker(self) -> bool:

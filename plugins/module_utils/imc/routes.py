@@ -23,8 +23,10 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import ne
 
 from ..errors import ExchangeError
 
@@ -99,6 +101,31 @@ class Row:
 def new_row(domain: str, target: str) -> Row:
     """Return a row that was not there before."""
     return Row(Line(f"+{domain};{target};{NEW_ROW_FLAG}"))
+
+
+def moved(before: Sequence[Row], after: Sequence[Row]) -> dict[str, int]:
+    """Return how many rows of each domain change, for the domains of which any does.
+
+    One that leads elsewhere counts once, and so does each that stands in another place of its
+    domain's order. Domains come in the order of the table, gone ones first.
+    """
+    changed = {}
+    old, new = _by_domain(before), _by_domain(after)
+    for domain in dict.fromkeys((*old, *new)):
+        was, will = old.get(domain, []), new.get(domain, [])
+        lost, gained = Counter(was) - Counter(will), Counter(will) - Counter(was)
+        count = max(lost.total(), gained.total()) or sum(map(ne, was, will))
+        if count:
+            changed[domain] = count
+    return changed
+
+
+def _by_domain(rows: Sequence[Row]) -> dict[str, list[tuple[str, ...]]]:
+    found: dict[str, list[tuple[str, ...]]] = {}
+    for row in rows:
+        said = (row.target, row.flag) if row.well_formed else (row.raw,)
+        found.setdefault(row.key, []).append(said)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

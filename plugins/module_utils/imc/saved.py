@@ -32,11 +32,15 @@ _MOST_ROUTES = 16_000_000  # bytes of routes.txt, as much as is read from a host
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Of which host a backup is: all must agree before it is put back."""
+    """Of which host a backup is: all must agree before it is put back.
+
+    ``run`` is which run makes it, if that has a name.
+    """
 
     host: str
     target_computer: str
     registry_key: str
+    run: str = ""
 
 
 def facts(
@@ -48,6 +52,7 @@ def facts(
         "format": _FORMAT,
         "collection": COLLECTION,
         "taken": now.astimezone(UTC).isoformat(timespec="seconds"),
+        "run": origin.run,
         "host": origin.host,
         "target_computer": origin.target_computer,
         "registry_key": origin.registry_key,

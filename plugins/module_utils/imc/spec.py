@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..backups import parse_run_id
+from ..brake import BRAKE_SPEC, Brake, parse_brake
 from ..errors import InvalidInput
 from .desired import Desired, SearchList, State, parse_routes
 from .layout import PARAMETERS_KEY, Layout
@@ -35,8 +37,10 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     },
     "service_timeout": {"type": "int", "default": 60},
     "command_timeout": {"type": "int", "default": 120},
+    **BRAKE_SPEC,
     "backup_dir": {"type": "path"},
     "backup": {"type": "path"},
+    "run_id": {"type": "str"},
     "host_backup_dir": {"type": "str"},
     "imccopy": {"type": "str"},
     "registry_key": {"type": "str", "default": PARAMETERS_KEY, "no_log": False},
@@ -55,10 +59,12 @@ class Options:
 
     desired: Desired
     policy: Policy
+    brake: Brake
     layout: Layout
     limits: Limits
     backup_dir: Path
     backup: Path | None
+    run_id: str
     skips_missing_service: bool
     warns_of_missing_imccopy: bool
 
@@ -91,12 +97,14 @@ def parse_options(params: Mapping[str, Any], basedir: Path) -> Options:
             may_restart=params["service_restart"] == "when_changed",
             max_routes=params["max_routes"],
         ),
+        brake=parse_brake(params),
         layout=layout,
         limits=Limits(
             command=_seconds(params, "command_timeout"), service=_seconds(params, "service_timeout")
         ),
         backup_dir=_folder(params, "backup_dir", basedir) or basedir / "backups",
         backup=_folder(params, "backup", basedir),
+        run_id=parse_run_id(params["run_id"]),
         skips_missing_service=params["missing_service"] == "skip",
         warns_of_missing_imccopy=params["missing_imccopy"] == "warn",
     )

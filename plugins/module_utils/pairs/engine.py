@@ -33,7 +33,7 @@ from .model import (
 from .options import Options
 from .rules import Answers, Policy, agreed, decide, plan
 
-_PROGRESS_EVERY = 500  # domains
+_PROGRESS_EVERY = 5.0  # seconds
 
 # What gets the MTA-STS policy page of a host at its addresses, within so many seconds.
 GetPolicy: TypeAlias = Callable[[str, Sequence[str], float], Awaitable[bytes]]
@@ -72,16 +72,19 @@ class _Run:
 
     async def outcome(self) -> Outcome:
         """Resolve all domains by as many workers as questions may be under way."""
-        started = time.monotonic()
+        started = told = time.monotonic()
         domains = self._options.domains
         policy, said = await self._policy()
         results: dict[str, DomainResult] = {}
         waiting = iter(domains)
 
         async def worker() -> None:
+            nonlocal told
             for domain in waiting:
                 results[domain] = await self._domain(domain, policy)
-                if len(results) % _PROGRESS_EVERY == 0:
+                now = time.monotonic()
+                if now - told >= _PROGRESS_EVERY:
+                    told = now
                     self._progress(f"{len(results)} of {len(domains)} domains resolved")
 
         async with asyncio.TaskGroup() as group:

@@ -125,6 +125,7 @@ class _Reader:
             end = self._at + length
             if rdclass != _IN or ttl >> 31:
                 raise _NotPlain
+            value: Mx | str
             if kind == _CNAME:
                 key, value = (owner, RecordType.CNAME), self._name()
                 if key in sets:

@@ -3,186 +3,187 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The hosts of a report, one table for each kind of Exchange, and the connectors they share. Pure.
 
+Input is the document of a run. Of a large fleet only the hosts that need somebody are shown.
+
 This file is private to the collection postmaster.exchange.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from .outcome import (
-    HostOutcome,
-    Standing,
-    changed_domains,
-    standings,
-    switch_changed,
-    worth_testing,
-)
-from .text import columns, count, listed, words
+from .judgement import Outcome
+from .labels import STANDINGS
+from .text import Line, columns, count, listed, words
 
+#: Hosts shown one by one; of more, those that came out worst.
+MOST_HOSTS = 20
 #: Connectors of an organisation that are shown; of more, how many there are.
 MOST_CONNECTORS = 20
 
-_Connector = Mapping[str, Any]
+_TITLES = {
+    "imc": " of Exchange 4.0 to 5.5",
+    "transport": " of Exchange 2010 or later",
+    None: " of unknown kind",
+}
+_HOST_HEADING: tuple[str, ...] = ("host", "routes", "search list", "service", "test messages")
+_SERVER_HEADING: tuple[str, ...] = ("host", "connectors", "test messages")
+_WORST_FIRST = {one.value: place for place, one in enumerate(Outcome)}
+_TONES = {"clean": "", "drift": "drift", "failed": "failed"}
+
+_Entry = Mapping[str, Any]
 
 
-def host_lines(
-    hosts: Sequence[HostOutcome], statuses: Mapping[str, str], *, audit: bool
-) -> Iterator[str]:
+def host_lines(document: Mapping[str, Any]) -> Iterator[Line]:
     """Return the tables; where both kinds of Exchange take part, each says of which it is."""
-    old = [host for host in hosts if not host.transport]
-    new = [host for host in hosts if host.transport]
-    if old or not new:
-        yield count(len(old), "host") + (" of Exchange 4.0 to 5.5" if new else "")
-        yield from _table(
-            ("host", "routes", "search list", "service", "test messages"),
-            [_host_row(host, statuses, audit=audit) for host in old],
-            audit=audit,
-        )
-    if old and new:
-        yield ""
-    if new:
-        yield count(len(new), "host") + " of Exchange 2010 or later"
-        yield from _table(
-            ("host", "connectors", "test messages"),
-            [_server_row(host, statuses, audit=audit) for host in new],
-            audit=audit,
-        )
-        yield from _organisations(new, audit=audit)
+    run = document["run"]
+    audit = run["kind"] == "audit"
+    proposed = audit or run["check_mode"]
+    kinds: dict[str | None, list[_Entry]] = {family: [] for family in _TITLES}
+    for host in document["hosts"]:
+        kinds[host["family"]].append(host)
+    several = sum(map(bool, kinds.values())) > 1
+    first = True
+    for family, hosts in kinds.items():
+        if not hosts:
+            continue
+        if not first:
+            yield Line("")
+        first = False
+        yield Line(count(len(hosts), "host") + (_TITLES[family] if several else ""))
+        heading = _SERVER_HEADING if family == "transport" else _HOST_HEADING
+        cells = _server_cells if family == "transport" else partial(_host_cells, proposed)
+        yield from _table(heading, hosts, cells, audit=audit)
+    for organisation in document["organisations"]:
+        yield Line("")
+        yield from _connectors(organisation, proposed=proposed)
 
 
 def _table(
-    heading: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, audit: bool
-) -> Iterator[str]:
+    heading: tuple[str, ...],
+    hosts: Sequence[_Entry],
+    cells: Callable[[_Entry], tuple[str, ...]],
+    *,
+    audit: bool,
+) -> Iterator[Line]:
     """Yield the lines of a table; an audit sends no messages, and has no column for them."""
+    shown = hosts
+    if len(hosts) > MOST_HOSTS:
+        wanting = [host for host in hosts if host["outcome"] != Outcome.IN_PLACE]
+        shown = sorted(wanting, key=lambda host: _WORST_FIRST[host["outcome"]])[:MOST_HOSTS]
+    if not shown and hosts:
+        yield Line("  all are as they should be")
+        return
     width = len(heading) - (1 if audit else 0)
-    yield from columns([row[:width] for row in (heading, *rows)])
+    rows = [(host["name"], *cells(host)) for host in shown]
+    lines = columns([row[:width] for row in (heading, *rows)])
+    yield Line(lines[0])
+    for host, line in zip(shown, lines[1:], strict=True):
+        yield Line(line, _TONES[host["verdict"]])
+    if len(hosts) > len(shown):
+        yield Line(f"  and {count(len(hosts) - len(shown), 'more host')}")
 
 
-def _host_row(
-    host: HostOutcome, statuses: Mapping[str, str], *, audit: bool
-) -> tuple[str, str, str, str, str]:
-    if host.failure:
-        return host.name, "failed", "", "", ""
-    if host.skipped or host.enforced is None:
-        return host.name, "no such service here", "", "", ""
-    change = "to change" if audit else str(Standing.CHANGED)
-    switched = switch_changed(host.enforced)
+def _host_cells(proposed: bool, host: _Entry) -> tuple[str, ...]:
+    if whole := _whole(host):
+        return whole, "", "", ""
+    switch = host["switch"] or {}
+    difference = "to change" if proposed else "changed"
     return (
-        host.name,
-        _domains_cell(host, statuses, audit=audit),
-        change if switched else str(Standing.IN_PLACE),
-        _service_cell(host.enforced, audit=audit),
-        _test_cell(host, statuses),
+        standing_text(host),
+        difference if switch.get("changed") else "in place",
+        _service_cell(host["service"] or {}),
+        _test_cell(host["tests"]),
     )
 
 
-def _service_cell(enforced: Mapping[str, Any], *, audit: bool) -> str:
-    if enforced.get("restarted"):
-        return "to restart" if audit else "restarted"
-    if enforced.get("restart_required"):
-        return "restart needed"
-    state = (enforced.get("service") or {}).get("state", "")
-    return "not touched" if state in {"", "running"} else f"{state}, not touched"
+def _server_cells(host: _Entry) -> tuple[str, ...]:
+    whole = _whole(host)
+    return whole or standing_text(host), "" if whole else _test_cell(host["tests"])
 
 
-def _test_cell(host: HostOutcome, statuses: Mapping[str, str]) -> str:
-    if host.tested is None or host.tested.get("skipped"):
-        return "none"
-    if "results" not in host.tested:
+def _whole(host: _Entry) -> str:
+    """Return what is to be said of a host instead of what is on it, or nothing."""
+    if host["failure"]:
         return "failed"
-    results = host.tested["results"]
-    verdicts = Counter(words(result["verdict"]) for result in results)
-    pinned = [domain for domain in host.domains if statuses.get(domain) == "ok"]
-    untested = len(worth_testing(host.enforced or {}, pinned)) - len(results)
-    if untested > 0:  # a limit was set
-        verdicts["not tested"] = untested
-    return ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items()) or "none"
+    if host["held"]:
+        return "not begun"
+    return "no such service here" if host["skipped"] is not None else ""
 
 
-def _server_row(
-    host: HostOutcome, statuses: Mapping[str, str], *, audit: bool
-) -> tuple[str, str, str]:
-    if host.failure or host.enforced is None:
-        return host.name, "failed", ""
-    return host.name, _domains_cell(host, statuses, audit=audit), _test_cell(host, statuses)
-
-
-def _domains_cell(host: HostOutcome, statuses: Mapping[str, str], *, audit: bool) -> str:
+def standing_text(host: _Entry) -> str:
     """Say how many of a host's domains stand how."""
-    found = standings(host, statuses)
-    change = "to change" if audit else str(Standing.CHANGED)
-    told = ", ".join(
-        f"{found[one]} {change if one is Standing.CHANGED else one}"
-        for one in Standing
-        if found[one]
-    )
+    numbers = {one: len(host["standing"].get(one.value, ())) for one in STANDINGS}
+    told = ", ".join(f"{number} {STANDINGS[one]}" for one, number in numbers.items() if number)
     return told or "none listed"
 
 
-def _organisations(hosts: Sequence[HostOutcome], *, audit: bool) -> Iterator[str]:
-    """Show the connectors of each organisation once, whatever the number of its hosts."""
-    seen: dict[str, Mapping[str, Any]] = {}
-    for host in hosts:
-        result = host.enforced or {}
-        if host.failure or "connectors" not in result:
-            continue
-        name = f"{result['organisation']['name']} ({result['organisation']['forest']})"
-        # Whoever made the change tells more than those who found it made.
-        if name not in seen or (result["changed"] and not seen[name]["changed"]):
-            seen[name] = result
-    for name, result in seen.items():
-        yield ""
-        yield from _connectors(name, result, audit=audit)
+def counts_text(counts: Mapping[str, int]) -> str:
+    """Say how many pairs of host and domain stand how."""
+    return ", ".join(
+        f"{counts[one.value]} {called}" for one, called in STANDINGS.items() if counts[one.value]
+    )
 
 
-def _connectors(name: str, result: Mapping[str, Any], *, audit: bool) -> Iterator[str]:
-    before = {one["name"]: one for one in result["connectors"]["before"]}
-    later = {one["name"]: one for one in result["connectors"]["after"]}
-    yield f"{name}, {count(len(later), 'Send connector')} for pinned domains"
-    changed = set(changed_domains(result))
-    rows = []
-    for title in sorted({**before, **later}, key=str.casefold):
-        old, new = before.get(title), later.get(title)
-        mark = _mark(old, new, changed, audit=audit)
-        rows.append((*_connector_cells(old, new), mark))
-    if rows:
-        shown = [("domain", "smart hosts", "source servers", ""), *rows[:MOST_CONNECTORS]]
-        yield from columns(shown)
-    if len(rows) > MOST_CONNECTORS:
-        yield f"  and {len(rows) - MOST_CONNECTORS} more"
+def _service_cell(service: Mapping[str, Any]) -> str:
+    if service.get("to_restart"):
+        return "to restart"
+    if service.get("restarted"):
+        return "restarted"
+    if service.get("restart_required"):
+        return "restart needed"
+    state = service.get("state") or ""
+    return "not touched" if state in {"", "running"} else f"{state}, not touched"
 
 
-def _mark(old: _Connector | None, new: _Connector | None, changed: set[str], *, audit: bool) -> str:
-    """Say what becomes of a connector, or became of it."""
-    if new is None:
-        return "to remove" if audit else "removed"
-    if not changed.intersection(_domains(new)):
-        return ""
-    verb = ("create", "created") if old is None else ("change", "changed")
-    return f"to {verb[0]}" if audit else verb[1]
+def _test_cell(tests: Mapping[str, Any] | None) -> str:
+    if tests is None:
+        return "none"
+    if tests["failure"]:
+        return "failed"
+    verdicts: dict[str, int] = {}
+    for result in tests["results"]:
+        verdicts[words(result["verdict"])] = verdicts.get(words(result["verdict"]), 0) + 1
+    if tests["not_tested"]:  # a limit was set
+        verdicts["not tested"] = tests["not_tested"]
+    return ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items()) or "none"
 
 
-def _connector_cells(old: _Connector | None, new: _Connector | None) -> tuple[str, str, str]:
-    """Return domain, smart hosts and servers; smart hosts that become others stand ahead of them.
+def _connectors(organisation: _Entry, *, proposed: bool) -> Iterator[Line]:
+    connectors = organisation["connectors"]
+    number = sum(connector["after"] is not None for connector in connectors)
+    yield Line(f"{organisation['name']}, {count(number, 'Send connector')} for pinned domains")
+    shown = connectors
+    if len(connectors) > MOST_CONNECTORS:  # then those that change come first
+        shown = sorted(connectors, key=lambda connector: connector["action"] is None)
+    shown = shown[:MOST_CONNECTORS]
+    if shown:
+        heading = ("domain", "smart hosts", "source servers", "")
+        rows = [_connector_cells(connector, proposed=proposed) for connector in shown]
+        lines = columns([heading, *rows])
+        yield Line(lines[0])
+        for connector, line in zip(shown, lines[1:], strict=True):
+            yield Line(line, "drift" if connector["action"] else "")
+    if len(connectors) > len(shown):
+        yield Line(f"  and {len(connectors) - len(shown)} more")
 
-    One of ``old`` and ``new`` is a connector.
+
+def _connector_cells(connector: _Entry, *, proposed: bool) -> tuple[str, str, str, str]:
+    """Return domain, smart hosts, servers and what becomes of it.
+
+    Smart hosts that become others stand ahead of them.
     """
+    old, new, action = connector.get("before"), connector["after"], connector["action"]
     shown = new or old or {}
-    hosts = _hosts(shown)
-    if old and new and _hosts(old) != hosts:
-        hosts = f"{_hosts(old) or 'none'} -> {hosts or 'none'}"
+    hosts = _smart_hosts(shown)
+    if old and new and _smart_hosts(old) != hosts:
+        hosts = f"{_smart_hosts(old) or 'none'} -> {hosts or 'none'}"
     servers = listed(shown.get("source_servers") or ())
-    return listed(_domains(shown)), hosts, servers or "Exchange's choice"
+    mark = "" if not action else f"to {action}" if proposed else f"{action.rstrip('e')}ed"
+    return listed(connector["domains"]), hosts, servers or "Exchange's choice", mark
 
 
-def _hosts(connector: _Connector) -> str:
+def _smart_hosts(connector: _Entry) -> str:
     return listed(host.strip("[]") for host in connector.get("smart_hosts") or ())
-
-
-def _domains(connector: _Connector) -> list[str]:
-    """Return the domains in address spaces such as ``SMTP:nestle.com;1``."""
-    spaces = connector.get("address_spaces") or ()
-    return [space.partition(":")[2].rpartition(";")[0] or space for space in spaces]

@@ -8,54 +8,67 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import ip_address
 from typing import Any
 
 from ..wanted_routes import GONE_STATUSES, UNKNOWN_STATUSES
 from .text import reason
 
+_VERSIONS = {"ipv4": 4, "ipv6": 6}
+
 
 class Standing(StrEnum):
-    """How a domain stands on a host after the run."""
+    """How a domain stands on a host after the run.
 
+    DRIFTED is what enforce would change, CHANGED what this run did change, HELD what it did not
+    begin, UNKNOWN and GONE what DNS says of the domain, BY_HAND what no tool can write.
+    """
+
+    FAILED = "failed"
+    DRIFTED = "drifted"
     CHANGED = "changed"
-    IN_PLACE = "in place"
-    GONE = "gone"
+    BY_HAND = "by_hand"
     UNKNOWN = "unknown"
-    BY_HAND = "by hand"
+    HELD = "held"
+    GONE = "gone"
+    IN_PLACE = "in_place"
 
 
 @dataclass(frozen=True, slots=True)
 class HostOutcome:
     """What the tasks of one host returned; None for a task that did not run.
 
-    ``transport`` tells a host of Exchange 2010 and later, of which ``enforced`` is the result of
-    transport_delivery; of others it is that of imc_delivery. ``info`` is what exchange_info
-    returned, where it was asked.
+    ``family`` is ``imc`` or ``transport`` (Exchange 2010 and later), or empty where nobody could
+    tell; ``enforced`` is the result of imc_delivery or transport_delivery accordingly. ``earlier``
+    are results of tasks that the host needs to be looked at: of those for all hosts, too. ``info``
+    is what exchange_info returned, ``planned`` as ``enforced`` a look beforehand, and ``queue``
+    what queue_info returned, where they were asked. ``held`` is why the run did not begin with this
+    host, or nothing. ``families`` are the addresses it takes, ``ipv4`` and ``ipv6``.
     """
 
     name: str
     domains: Sequence[str]
     enforced: Mapping[str, Any] | None = None
     tested: Mapping[str, Any] | None = None
-    transport: bool = False
+    family: str = "imc"
+    earlier: Sequence[Mapping[str, Any]] = ()
     info: Mapping[str, Any] | None = None
+    planned: Mapping[str, Any] | None = None
+    queue: Mapping[str, Any] | None = None
+    held: str = ""
+    families: Sequence[str] = ("ipv4",)
 
     @property
     def failure(self) -> str:
-        """Why nothing is known of this host, or nothing."""
-        asked = () if self.info is None else (self.info,)
-        return reason(self.name, *asked, self.enforced)
-
-    @property
-    def appends(self) -> list[str]:
-        """Suffixes that Windows on this host may append to names, in lower case."""
-        resolver = (self.info or {}).get("resolver") or {}
-        names = resolver.get("search_list") or ()
-        return list(dict.fromkeys(name.lower().strip(".") for name in names))
+        """Why nothing is known of this host, or nothing; a host that is held has not failed."""
+        needed = [*self.earlier, *(one for one in (self.info, self.planned) if one is not None)]
+        if not self.held or self.enforced:
+            return reason(self.name, *needed, self.enforced)
+        return reason(self.name, *needed)
 
     @property
     def skipped(self) -> bool:
@@ -68,7 +81,9 @@ def changed_domains(enforced: Mapping[str, Any]) -> list[str]:
     if "steps" in enforced:
         return list(dict.fromkeys(step["domain"] for step in enforced["steps"]))
     table = enforced.get("routes") or {}
-    before, after = _rows(table.get("before", ())), _rows(table.get("after", ()))
+    if table.get("before") == table.get("after"):  # as most often, and much quicker told
+        return []
+    before, after = rows_by_domain(table.get("before", ())), rows_by_domain(table.get("after", ()))
     return [name for name in {**before, **after} if before.get(name) != after.get(name)]
 
 
@@ -76,6 +91,11 @@ def switch_changed(enforced: Mapping[str, Any]) -> bool:
     """Whether a result of imc_delivery changes the registry value."""
     registry = enforced.get("registry") or {}
     return bool(registry.get("before") != registry.get("after"))
+
+
+def differs(enforced: Mapping[str, Any]) -> bool:
+    """Whether a result of imc_delivery or transport_delivery changes anything at all."""
+    return bool(enforced.get("changed") or switch_changed(enforced) or changed_domains(enforced))
 
 
 def worth_testing(enforced: Mapping[str, Any], pinned: Collection[str]) -> set[str]:
@@ -90,8 +110,11 @@ def worth_testing(enforced: Mapping[str, Any], pinned: Collection[str]) -> set[s
     return set(pinned).intersection(changed_domains(enforced))
 
 
-def _rows(rows: Sequence[Mapping[str, str]]) -> dict[str, list[tuple[str, str]]]:
-    """Return where each domain leads, in order, by its name in lower case."""
+def rows_by_domain(rows: Sequence[Mapping[str, str]]) -> dict[str, list[tuple[str, str]]]:
+    """Return where each domain leads, in order, by its name in lower case.
+
+    A place is an address and the flag of the row. Rows that are none are left out.
+    """
     table: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for row in rows:
         if "domain" in row:
@@ -99,24 +122,44 @@ def _rows(rows: Sequence[Mapping[str, str]]) -> dict[str, list[tuple[str, str]]]
     return dict(table)
 
 
-def standings(host: HostOutcome, statuses: Mapping[str, str]) -> Counter[Standing]:
-    """Return how many of a host's domains stand how; ``statuses`` are those of mx_pairs."""
-    enforced = host.enforced or {}
-    changed = set(changed_domains(enforced))
-    by_hand = {row["domain"] for row in enforced.get("worksheet") or ()}
-    found: Counter[Standing] = Counter()
-    for domain in host.domains:
+def status_for(domain: Mapping[str, Any], families: Collection[str]) -> str:
+    """Return the status of a domain of mx_pairs for a host that takes these addresses only."""
+    status = str(domain["status"])
+    pairs = domain.get("pairs") or ()
+    versions = {_VERSIONS[name] for name in families}
+    if status == "ok" and not any(
+        ip_address(pair["address"]).version in versions for pair in pairs
+    ):
+        return "no_address"
+    return status
+
+
+def standings(
+    host: HostOutcome, statuses: Mapping[str, str], changed: Collection[str], *, proposed: bool
+) -> dict[str, Standing]:
+    """Return how each domain stands; ``statuses`` are those of mx_pairs for this host.
+
+    ``changed`` are the domains whose way changes; those that the host does not list come last.
+    ``proposed`` says that changes were not made. There is nothing to say of a host that was
+    skipped.
+    """
+    if host.skipped:
+        return {}
+    if host.failure or host.enforced is None:
+        standing = Standing.FAILED if host.failure else Standing.HELD
+        return dict.fromkeys(host.domains, standing)
+    by_hand = {row["domain"] for row in host.enforced.get("worksheet") or ()}
+    difference = Standing.DRIFTED if proposed else Standing.CHANGED
+
+    def standing_of(domain: str) -> Standing:
         status = statuses.get(domain, "")
         if status in UNKNOWN_STATUSES:
-            found[Standing.UNKNOWN] += 1
-        elif domain in by_hand:
-            found[Standing.BY_HAND] += 1
-        elif domain in changed:
-            found[Standing.CHANGED] += 1
-        elif status in GONE_STATUSES:
-            found[Standing.GONE] += 1
-        else:
-            found[Standing.IN_PLACE] += 1
-    others = changed.difference(host.domains)
-    found[Standing.CHANGED] += len(others)
-    return +found
+            return Standing.UNKNOWN
+        if domain in by_hand:
+            return Standing.BY_HAND
+        if domain in changed:
+            return difference
+        return Standing.GONE if status in GONE_STATUSES else Standing.IN_PLACE
+
+    found = {domain: standing_of(domain) for domain in host.domains}
+    return {**found, **{domain: difference for domain in changed if domain not in found}}

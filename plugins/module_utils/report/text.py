@@ -9,10 +9,61 @@ This file is private to the collection postmaster.exchange.
 from __future__ import annotations
 
 import textwrap
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 MOST_LISTED = 4
+
+#: What stands for a character that would do something instead of being seen.
+REPLACEMENT = "\ufffd"
+# Control characters but line feed and tab, halves of surrogate pairs, what turns the direction of
+# the text around it, and the two code points that XML forbids besides.
+_UNSEEN = dict.fromkeys(
+    (
+        *(c for c in range(0xA0) if unicodedata.category(chr(c)) == "Cc" and c not in (9, 10)),
+        *range(0xD800, 0xE000),
+        0x061C,
+        0x200E,
+        0x200F,
+        *range(0x202A, 0x202F),
+        *range(0x2066, 0x206A),
+        0xFFFE,
+        0xFFFF,
+    ),
+    REPLACEMENT,
+)
+
+
+def clean(text: str) -> str:
+    """Return a text that can be shown on a terminal, in HTML and in XML, whoever wrote it.
+
+    What is replaced could move a cursor, turn the direction of what stands beside it, or make a
+    file invalid. The result is a plain ``str``.
+    """
+    return str.translate(text, _UNSEEN)
+
+
+def cleaned(tree: Any) -> Any:
+    """Return plain data, as JSON knows it, with every text in it cleaned."""
+    if isinstance(tree, str):
+        return clean(tree)
+    if isinstance(tree, dict):
+        return {clean(str(key)): cleaned(value) for key, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        if tree and isinstance(tree[0], int):  # numbers of domains, a million for a large fleet
+            return list(tree)
+        return [cleaned(value) for value in tree]
+    return tree
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a report. Its tone is the verdict it tells, ``warning``, or nothing."""
+
+    text: str
+    tone: str = ""
 
 
 def columns(rows: Sequence[Sequence[str]], *, indent: str = "  ", gap: str = "  ") -> list[str]:

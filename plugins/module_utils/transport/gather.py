@@ -43,6 +43,11 @@ class Organisation:
         return f"{self.name} ({self.forest})"
 
     @property
+    def label(self) -> str:
+        """What its folder of backups is named after."""
+        return f"{self.name} {self.forest}"
+
+    @property
     def key(self) -> str:
         """What tells it from all others; the same from whichever server it was read."""
         return f"{self.name}@{self.forest}".casefold()

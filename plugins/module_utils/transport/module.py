@@ -9,19 +9,20 @@ This file is private to the collection postmaster.exchange.
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .. import backups
+from .. import backups, brake
 from ..alive import private_folder
 from ..context import Context
-from ..errors import CommandTimeout, ExchangeError, say_untouched
-from ..remote.cmdlets import CmdletError
+from ..errors import ExchangeError, say_untouched
 from .connector import Connector
 from .gather import Organisation, Reader, View
+from .look import look
 from .plan import Plan, make_plan
-from .report import refused, result, steps
+from .report import refused, result, size, steps
 from .rollback import Site
 from .snapshot import facts, load, precedes_a_change, restore_plan, worth_keeping
 from .spec import Options, parse_options
@@ -42,16 +43,18 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
             Reader(context.need_cmdlets(), options.cmdlet_timeout),
             Turns(private_folder(), context.now),
         )
-        view = work.look()
+        view = look(work.reader, work.turns, options.domain_controller)
         wanted = work.wanted(view.organisation)
-        plan = wanted.plan(view.connectors)
+        plan = wanted.plan(view)
     except ExchangeError as error:
         say_untouched(error)
         raise
     if plan.changes and not context.check_mode:
         found = work.change(view, wanted)
     else:
-        found = result(view, plan, options)
+        found = result(view, plan, options, check_mode=context.check_mode)
+        if plan.changes and options.run_id:
+            found |= work.only_once(view.organisation, found)
         if not plan.changes and not context.check_mode:
             work.settle(view)
     if wanted.source:
@@ -64,16 +67,22 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
 class _Wanted:
     """What the connectors are to be: by the options, or by a backup."""
 
-    host: str
+    context: Context
     options: Options
     saved: tuple[Connector, ...] = ()
     source: str = ""
 
-    def plan(self, connectors: Sequence[Connector]) -> Plan:
-        """Return the plan; a refusal of any part of it fails the whole, and nothing is changed."""
-        plan = self.bare_plan(connectors)
+    def plan(self, view: View) -> Plan:
+        """Return the plan; a refusal of any part of it fails the whole, and nothing is changed.
+
+        So does a change that is too large, unless this run only looks.
+        """
+        plan = self.bare_plan(view.connectors)
         if plan.refusals:
-            raise _refusal(self.host, plan)
+            raise _refusal(self.context.host, plan)
+        how_large = size(view, plan)
+        if self.options.brake.stops(how_large) and not self.context.check_mode:
+            raise brake.refusal(self.context.host, self.options.brake, how_large)
         return plan
 
     def bare_plan(self, connectors: Sequence[Connector]) -> Plan:
@@ -104,40 +113,28 @@ class _Work:
     reader: Reader
     turns: Turns
 
-    def look(self) -> View:
-        """Read the connectors at the domain controller that this run has to use."""
-        view = self.reader.view(self.options.domain_controller)
-        return self._where_it_was_written(view)
-
-    def _where_it_was_written(self, view: View) -> View:
-        """Read again where a change was just written that others may not have heard of."""
-        last = self.turns.remembered(view.organisation.key)
-        if self.options.domain_controller or last.casefold() in (
-            "",
-            view.domain_controller.casefold(),
-        ):
-            return view
-        try:
-            return self.reader.view(last)
-        except (CmdletError, CommandTimeout) as error:
-            error.hint = (
-                f"Connectors were changed at the domain controller {last} less than a quarter of an"
-                f" hour ago, so it has to be asked. Wait, or name another by domain_controller."
-            )
-            raise
-
     def wanted(self, organisation: Organisation) -> _Wanted:
         """Return what the options want of this organisation."""
         if self.options.backup is None:
-            return _Wanted(self.context.host, self.options)
+            return _Wanted(self.context, self.options)
         folder = backups.find(
             self.options.backup,
-            _label(organisation),
+            organisation.label,
             counts=precedes_a_change,
             kind="this organisation",
         )
         saved = load(folder, organisation, self.context.host)
-        return _Wanted(self.context.host, self.options, saved, str(folder))
+        return _Wanted(self.context, self.options, saved, str(folder))
+
+    def only_once(self, organisation: Organisation, found: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what is different in a look that finds the same as one before it in this run.
+
+        One of an organisation's hosts would make the change, and the others would find it made.
+        """
+        what = json.dumps([found["steps"], found["connectors"]])
+        here = self.context.host
+        first = self.turns.first_to_tell(organisation.key, self.options.run_id, what, here)
+        return {} if first == here else {"changed": False, "diff": [], "same_as": first}
 
     def change(self, view: View, wanted: _Wanted) -> dict[str, Any]:
         """Make the change, alone on this controller; or find that somebody else just made it."""
@@ -145,7 +142,7 @@ class _Work:
         with self.turns.turn(key, self.options.lock_timeout), contextlib.ExitStack() as stack:
             try:
                 view = self._again(view)
-                plan = wanted.plan(view.connectors)
+                plan = wanted.plan(view)
                 found = result(view, plan, self.options)
                 if not plan.changes:
                     return found
@@ -181,7 +178,7 @@ class _Work:
 
     def settle(self, view: View) -> None:
         """Note that everything is as wanted, so nothing is left of runs that broke off."""
-        backups.settled(backups.folder_of(self.options.backup_dir, _label(view.organisation)))
+        backups.settled(backups.folder_of(self.options.backup_dir, view.organisation.label))
 
     def _remember(self, view: View, backup: backups.Folder) -> None:
         try:
@@ -191,7 +188,7 @@ class _Work:
             raise
 
     def _save(self, view: View, plan: Plan) -> backups.Folder:
-        label, now = _label(view.organisation), self.context.now()
+        label, now = view.organisation.label, self.context.now()
         folder = backups.make_folder(self.options.backup_dir, label, now)
         known = facts(
             view.organisation,
@@ -200,11 +197,7 @@ class _Work:
             now=now,
             restores=self.options.desired is None,
         )
+        known["run"] = self.options.run_id
         known[backups.CONTINUES] = backups.before_broken_runs(folder.path.parent)
         backups.write(folder, self.context.host, known, {})
         return folder
-
-
-def _label(organisation: Organisation) -> str:
-    """Return the name of the organisation's folder of backups."""
-    return f"{organisation.name} {organisation.forest}"

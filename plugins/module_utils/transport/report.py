@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from .. import brake
+from ..brake import Size
 from .carrier import rivals
 from .connector import MARK, Connector
 from .gather import View
@@ -72,6 +74,18 @@ def after(connectors: Sequence[Connector], plan: Plan) -> dict[str, _Parameters]
 
 def _parameters(connector: Connector) -> _Parameters:
     return {"Name": connector.name, **present_parameters(connector)}
+
+
+def size(view: View, plan: Plan) -> Size:
+    """Return how large a change is: steps, of our connectors before or afterwards."""
+    later = after(view.connectors, plan).values()
+    total = max(sum(c.ours for c in view.connectors), sum(map(_has_mark, later)))
+    domains = dict.fromkeys(step.domain for step in plan.steps)
+    return Size("connectors", len(plan.steps), total, tuple(domains))
+
+
+def _has_mark(connector: _Parameters) -> bool:
+    return str(connector.get("Comment") or "").startswith(MARK)
 
 
 def diff(view: View, plan: Plan) -> list[dict[str, str]]:
@@ -155,8 +169,9 @@ def _rival_warnings(view: View, plan: Plan, options: Options) -> Iterator[str]:
                 )
 
 
-def result(view: View, plan: Plan, options: Options) -> dict[str, Any]:
+def result(view: View, plan: Plan, options: Options, *, check_mode: bool = False) -> dict[str, Any]:
     """Return the result of a plan that was, or would be, carried out completely."""
+    how_large = size(view, plan)
     before = {c.identity: _parameters(c) for c in view.connectors}
     later = after(view.connectors, plan)
     concerned = {step.before.identity for step in plan.steps if step.before}
@@ -172,7 +187,13 @@ def result(view: View, plan: Plan, options: Options) -> dict[str, Any]:
         },
         "steps": steps(plan),
         "refused": refused(plan),
-        "warnings": warnings(view, plan, options),
+        "brake": brake.told(options.brake, how_large),
+        "would_refuse": check_mode and options.brake.stops(how_large),
+        "run_id": options.run_id,
+        "warnings": [
+            *warnings(view, plan, options),
+            *brake.warning(options.brake, how_large, check_mode=check_mode),
+        ],
         "diff": diff(view, plan),
     }
 
@@ -183,7 +204,7 @@ def _entries(connectors: Mapping[str, _Parameters], concerned: set[str]) -> list
         (
             {"name": values["Name"], **{key: values.get(name) for name, key in _KEYS.items()}}
             for identity, values in connectors.items()
-            if identity in concerned or str(values.get("Comment") or "").startswith(MARK)
+            if identity in concerned or _has_mark(values)
         ),
         key=lambda entry: str(entry["name"]).casefold(),
     )

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..backups import parse_run_id
+from ..brake import BRAKE_SPEC, Brake, parse_brake
 from ..errors import InvalidInput
 from ..pairs.addresses import Address
 from ..remote.commands import computer_name
@@ -40,6 +42,8 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     },
     "backup": {"type": "path"},
     "backup_dir": {"type": "path"},
+    "run_id": {"type": "str"},
+    **BRAKE_SPEC,
     "tiers": {"type": "str", "choices": ["all", "best"], "default": "all"},
     "gone": {"type": "str", "choices": ["keep", "remove"], "default": "keep"},
     "existing": {"type": "str", "choices": ["adopt", "refuse"], "default": "refuse"},
@@ -71,6 +75,8 @@ class Options:
     domain_controller: str
     backup_dir: Path
     backup: Path | None
+    brake: Brake
+    run_id: str
     cmdlet_timeout: float
     lock_timeout: float
 
@@ -92,6 +98,8 @@ def parse_options(params: Mapping[str, Any], basedir: Path) -> Options:
         domain_controller=computer_name(given) if given else "",
         backup_dir=basedir / (params["backup_dir"] or "backups"),
         backup=basedir / params["backup"] if params["backup"] else None,
+        brake=parse_brake(params),
+        run_id=parse_run_id(params["run_id"]),
         cmdlet_timeout=_seconds(params, "cmdlet_timeout"),
         lock_timeout=_seconds(params, "lock_timeout"),
     )

@@ -116,6 +116,24 @@ class Turns:
                 Path(partial).unlink()
             raise _not_written(self.folder, error) from error
 
+    def first_to_tell(self, key: str, run: str, what: str, host: str) -> str:
+        """Return the host that first told something of an organisation in a run, maybe ``host``.
+
+        Hosts that look at the same moment get the same answer. It is kept until the next run.
+        """
+        if self.folder is None:
+            return host
+        handle = os.open(self._path(key, "told"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(handle, "r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            hosts = _told(file.read(_LONGEST), run)
+            first = hosts.setdefault(hashlib.sha256(what.encode()).hexdigest()[:32], host)
+            if first == host:
+                file.seek(0)
+                file.truncate()
+                file.write(json.dumps({"run": run, "hosts": hosts}).encode())
+        return first
+
     def _read(self, key: str) -> dict[str, Any]:
         """Return the note; what is none, or not this user's own, is passed over."""
         if self.folder is None:
@@ -141,3 +159,14 @@ def _not_written(path: Path, error: OSError) -> ExchangeError:
         f"Nothing can be written to {path} on the controller ({error.strerror}).",
         hint="Free space there.",
     )
+
+
+def _told(note: bytes, run: str) -> dict[str, str]:
+    """Return who told what first in a run, by a digest of it; passes over what is no such note."""
+    try:
+        told = json.loads(note)
+        hosts = told["hosts"] if told["run"] == run else {}
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return {}
+    valid = isinstance(hosts, dict) and all(isinstance(host, str) for host in hosts.values())
+    return hosts if valid else {}

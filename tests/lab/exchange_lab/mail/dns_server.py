@@ -128,6 +128,10 @@ class DnsServer:
         """
         self._faults[_key(name), rdtype.upper()] = _Planned(fault, seconds, times)
 
+    def serve(self, zones: Mapping[str, str]) -> None:
+        """Answer from these zones from now on, instead of those before."""
+        self._zones = Zones(zones)
+
     def clear_faults(self) -> None:
         """Answer everything as it should be from now on."""
         self._faults.clear()

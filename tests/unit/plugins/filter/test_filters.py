@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.postmaster.exchange.plugins.filter import (
+    backup_list,
+    changed_domains,
     delivery_diagnosis,
-    delivery_report,
     domain_names,
     domains_to_test,
     routes_for,
@@ -97,52 +98,6 @@ def test_domains_to_test_refuses_what_it_does_not_know() -> None:
         domains_to_test.domains_to_test([{}], [], {})
 
 
-def test_delivery_report_reads_what_the_role_registered() -> None:
-    resolved = {
-        "domains": [{"domain": "nestle.com", "status": "loop", "pairs": []}],
-        "stats": {"questions": 1, "seconds": 0.0},
-    }
-    enforced = {"changed": False, "registry": {}, "routes": {"before": [], "after": []}}
-    asked = {"_mx_delivery_asked": {"domains": ["NESTLE.com"]}}
-    variables: dict[str, dict[str, Any]] = {
-        "a": {**asked, "_mx_delivery_enforced": enforced},
-        "b": asked,
-        "of a later batch": {},
-    }
-    made = delivery_report.FilterModule().filters()["delivery_report"](
-        resolved, variables, list(variables), fail_on=["loop"]
-    )
-    assert made["problems"] == {"a": "nestle.com left as it is (loop)", "b": "was not looked at"}
-    assert "  a     1 unknown  in place     not touched  none" in made["lines"]
-    assert not any("later" in line for line in made["lines"])
-
-
-def test_delivery_report_tells_by_the_family_whose_result_counts() -> None:
-    resolved = {
-        "domains": [{"domain": "nestle.com", "status": "ok", "pairs": []}],
-        "stats": {"questions": 1, "seconds": 0.0},
-    }
-    skipped = {"changed": False, "skipped": True}
-    done = {
-        "changed": False,
-        "organisation": {"name": "HQ", "forest": "hq.example"},
-        "connectors": {"before": [], "after": []},
-        "steps": [],
-    }
-    variables: dict[str, dict[str, Any]] = {
-        "new": {
-            "_mx_delivery_info": skipped,
-            "_mx_delivery_asked": {"domains": ["nestle.com"], "family": "transport"},
-            "_mx_delivery_enforced": skipped,
-            "_mx_delivery_connectors": done,
-        },
-        "unseen": {"_mx_delivery_info": {"unreachable": True, "msg": "unseen: no answer."}},
-    }
-    made = delivery_report.delivery_report(resolved, variables, list(variables))
-    assert made["problems"] == {"unseen": "no answer."}
-    assert "  new   1 in place  none" in made["lines"]
-
-
 def test_delivery_diagnosis_reads_what_the_role_registered() -> None:
     refused = {"failed": True, "msg": "a: no answer."}
     variables = {"a": {"_mx_delivery_info": refused}, "of a later batch": {}}
@@ -150,3 +105,38 @@ def test_delivery_diagnosis_reads_what_the_role_registered() -> None:
     lines = explain({"domains": []}, variables, list(variables), suffixes=["hq.example"])
     assert lines[0] == "a: no answer."
     assert not any("later" in line for line in lines)
+
+
+def test_changed_domains_are_those_of_a_result_as_the_list_has_them() -> None:
+    pick = changed_domains.FilterModule().filters()["changed_domains"]
+    aol = {"name": "AOL.com.", "test_recipient": "a@aol.com"}
+    assert pick({"routes": PINNED}, ["nestle.com", aol]) == [aol]
+    assert pick({"routes": PINNED}) == ["aol.com"]
+    assert pick({"steps": [{"domain": "aol.com"}, {"domain": "*"}]}, []) == ["aol.com"]
+    assert pick({}, ["nestle.com"]) == []
+
+
+def test_changed_domains_are_all_where_the_switch_changed() -> None:
+    registry = {"before": SWITCH, "after": None}
+    enforced = {"routes": PINNED, "registry": registry}
+    assert changed_domains.changed_domains(enforced, ["nestle.com"]) == ["nestle.com", "aol.com"]
+
+
+@pytest.mark.parametrize("kept", [{"failed": True}, {"skipped": True}, {"worksheet": [{}]}])
+def test_there_are_no_changed_domains_where_nothing_was_done(kept: dict[str, Any]) -> None:
+    assert changed_domains.changed_domains({"routes": PINNED, **kept}, ["aol.com"]) == []
+
+
+def test_changed_domains_refuses_what_is_no_list_of_domains() -> None:
+    with pytest.raises(AnsibleFilterError, match="domain"):
+        changed_domains.changed_domains({}, [7])
+
+
+def test_backup_list_tells_why_a_host_has_no_list() -> None:
+    hostvars: dict[str, dict[str, Any]] = {
+        "a": {"_mx_delivery_info": {"failed": True, "msg": "a: no."}, "_mx_delivery_backups": {}},
+        "b": {"_mx_delivery_info": None, "_mx_delivery_backups": {"failed": True, "msg": "b: no!"}},
+        "c": {},
+    }
+    lines = backup_list.FilterModule().filters()["backup_list"](["a", "b", "c"], hostvars)
+    assert lines == ["a: no.", "", "b: no!", "", "c: was not looked at"]

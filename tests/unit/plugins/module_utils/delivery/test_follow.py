@@ -117,6 +117,19 @@ def test_what_is_said_twice_is_news_once() -> None:
     assert outcome.followed[0].observations == [QUEUED]
 
 
+def test_long_silence_is_broken_by_what_is_still_followed() -> None:
+    script = Script(iter([Sight({"a": [SENT]})]))
+    _outcome, news, _skipped = run(script, "a", "b", deadline=100.0)
+
+    waiting = "1 of 2 test messages are still followed"
+    assert news == [
+        "a.example: delivered after 0 s",
+        f"after 32 of at most 100 s, {waiting}",
+        f"after 62 of at most 100 s, {waiting}",
+        f"after 92 of at most 100 s, {waiting}",
+    ]
+
+
 def test_a_lost_session_is_reopened_and_what_was_known_stays() -> None:
     script = Script(
         iter([Sight({"a": [QUEUED]}), SessionLost("the line broke"), Sight({"a": [SENT]})])

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils.backups import (
+    about,
     discard,
+    every,
     find,
     make_folder,
 )
@@ -91,6 +93,44 @@ def test_how_a_backup_is_named(tmp_path: Path) -> None:
     for path in (tmp_path / "none", tmp_path / "mail5-a" / "2028-01-01T000000Z", tmp_path):
         with pytest.raises(ExchangeError, match="no backup of this host"):
             find(path, "mail5-c")
+
+
+def _of_run(base: Path, run: object, *names: str) -> None:
+    for name in names:
+        (base / name).mkdir(parents=True)
+        (base / name / "backup.json").write_text(json.dumps({"run": run}))
+
+
+def test_a_run_in_place_of_a_name_means_what_was_there_before_it(tmp_path: Path) -> None:
+    host = tmp_path / "mail5-a"
+    _of_run(host, "other", "2026-11-23T114400Z", "2026-11-23T114800Z")
+    _of_run(host, "change-1", "2026-11-23T114600Z", "2026-11-23T114500Z", "2026-11-23T114500Z-2")
+    _of_run(tmp_path / "mail5-b", "change-2", "2026-11-23T114500Z")
+    for path in (tmp_path / "change-1", host / "change-1"):
+        assert find(path, "mail5-a") == host / "2026-11-23T114500Z"
+    for path in (tmp_path / "change-2", host / "change-2", host / "chang", host / ""):
+        with pytest.raises(ExchangeError, match="no backup of this host"):
+            find(path / "x" if path == host else path, "mail5-a")
+
+
+def test_a_run_that_is_called_like_a_folder_does_not_hide_it(tmp_path: Path) -> None:
+    host = tmp_path / "mail5-a"
+    _of_run(host, "2026-11-23T114600Z", "2026-11-23T114500Z")
+    _of_run(host, "", "2026-11-23T114600Z")
+    assert find(host / "2026-11-23T114600Z", "mail5-a").name == "2026-11-23T114600Z"
+
+
+@pytest.mark.parametrize("run", ["a b", "../x", "", None, 5, ["x"], "\x1b[31m"])
+def test_a_name_of_a_run_that_is_none_is_not_told(run: object, tmp_path: Path) -> None:
+    _of_run(tmp_path, run, "2026-11-23T114500Z")
+    assert about(tmp_path / "2026-11-23T114500Z").run == ""
+
+
+def test_all_backups_the_newest_first(tmp_path: Path) -> None:
+    assert every(tmp_path, "mail5-a") == []
+    names = ["2026-11-23T114500Z", "2026-11-23T114500Z-10", "2026-11-23T114500Z-2"]
+    _backups(tmp_path / "mail5-a", *names, "notes")
+    assert [path.name for path in every(tmp_path, "mail5-a")] == [names[1], names[2], names[0]]
 
 
 def test_discarding_never_fails(tmp_path: Path) -> None:

@@ -8,13 +8,18 @@ from __future__ import annotations
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable
+from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.postmaster.exchange.plugins.module_utils.context import Context
 from ansible_collections.postmaster.exchange.plugins.module_utils.errors import (
     ExchangeError,
     InvalidInput,
 )
+from ansible_collections.postmaster.exchange.plugins.module_utils.pairs import engine
+from ansible_collections.postmaster.exchange.plugins.module_utils.pairs.module import run
 from exchange_lab.mail.dns_server import DnsServer, Fault
 
 Run = Callable[..., dict[str, Any]]
@@ -363,3 +368,16 @@ def test_memory_grows_by_little_for_each_domain(resolve: Run) -> None:
         finally:
             tracemalloc.stop()
     assert (many - few) / 600 < 4_000  # octets a domain, its result and the server's log included
+
+
+def test_a_person_who_waits_is_told_now_and_then_how_far_it_is(
+    params: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds, said = count(step=2), list[str]()
+    monkeypatch.setattr(engine, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
+    names = [f"d{n}.example" for n in range(9)]
+    with DnsServer(dict.fromkeys(names, "@ MX 0 .")) as server:
+        at = f"{server.address}:{server.port}"
+        options = params(domains=names, nameservers=[at], concurrency=1)
+        run(options, Context(host="test", progress=said.append))
+    assert said == [f"{done} of 9 domains resolved" for done in (3, 6, 9)]

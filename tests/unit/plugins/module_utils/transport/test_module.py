@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,6 +21,10 @@ from ansible_collections.postmaster.exchange.plugins.module_utils.remote import 
 from ansible_collections.postmaster.exchange.plugins.module_utils.remote.endpoint import from_params
 from ansible_collections.postmaster.exchange.plugins.module_utils.transport.connector import (
     comment_for,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils.transport.gather import (
+    Reader,
+    View,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils.transport.module import run
 from ansible_collections.postmaster.exchange.plugins.module_utils.transport.spec import (
@@ -123,6 +128,18 @@ def test_check_mode_takes_no_lock_and_writes_nothing(org: Org, tmp_path: Path) -
     assert PIN not in org.connectors()
     assert not list((tmp_path / "cache").glob("**/*.lock"))
     assert not (tmp_path / "backups").exists()
+
+
+def test_a_run_shows_the_change_of_an_organisation_once(org: Org) -> None:
+    look: dict[str, Any] = {"check": True, "run_id": "run-1"}
+    first = org.run(**look, routes=[NESTLE])
+    second = org.run(**look, server="EX10", routes=[NESTLE])
+    assert (first["changed"], "same_as" in first) == (True, False)
+    assert (second["changed"], second["diff"], second["same_as"]) == (False, [], "ex16")
+    assert second["steps"] == first["steps"]
+    more = org.run(**look, server="EX10", routes=[NESTLE, AOL])
+    assert more["changed"]
+    assert more["diff"]
 
 
 def test_an_organisation_without_any_connector(org: Org) -> None:
@@ -268,3 +285,61 @@ def test_the_mark_is_known_by_its_first_words(org: Org) -> None:
         session.run(SET, Identity="Internet", Comment="see postmaster.exchange")
     (step,) = org.run(routes=[], state="exact")["steps"]
     assert step["connector"] == PIN
+
+
+def test_a_change_that_is_too_large_is_refused(org: Org) -> None:
+    org.run(routes=[NESTLE])
+    with pytest.raises(ExchangeError) as caught:
+        org.run(routes=[AOL], state="exact", max_changes="1")
+    assert caught.value.message == (
+        "ex16: 2 changes to 1 connector would be more than max_changes (1) allows; concerned:"
+        " aol.com, nestle.com. Nothing was changed."
+    )
+    assert caught.value.details["brake"]["refused"]  # type: ignore[index]
+    assert sorted(org.connectors()) == ["Internet", PIN]
+    looked = org.run(routes=[AOL], state="exact", max_changes="1", check=True)
+    assert looked["would_refuse"]
+    assert looked["warnings"][-1].endswith("A real run would refuse that.")
+    done = org.run(routes=[AOL], state="exact", max_changes="1", force=True)
+    assert done["warnings"][-1].endswith("It is let through by force: true.")
+    assert (done["brake"]["exceeded"], done["would_refuse"]) == (True, False)
+    assert sorted(org.connectors()) == ["Internet", "postmaster.exchange aol.com"]
+
+
+def test_a_limit_counts_what_is_ours(org: Org) -> None:
+    org.run(routes=[NESTLE])
+    org.make("Partner", AddressSpaces="partner.example")
+    found = org.run(routes=[NESTLE, AOL], max_changes="50%", check=True)
+    assert (found["brake"]["changes"], found["brake"]["of"]) == (1, 2)
+    assert not found["would_refuse"]
+
+
+def test_a_change_that_grew_while_others_changed_is_refused_too(
+    org: Org, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit is held against what is there when the change is made, not when it was planned."""
+    org.run(routes=[NESTLE, AOL])
+    again = Reader.view
+    looks = []
+
+    def view(reader: Reader, controller: str) -> View:
+        looks.append(controller)
+        if len(looks) == 2:
+            with org.lab.session("EX16", ADMIN) as session:
+                session.run("Remove-SendConnector", Identity=PIN, Confirm=False)
+            org.lab.organisation.directory.settle()
+        return again(reader, controller)
+
+    monkeypatch.setattr(Reader, "view", view)
+    moved = {**AOL, "addresses": ["192.0.2.10"]}
+    with pytest.raises(
+        ExchangeError, match=r"2 changes to 2 connectors would be.*Nothing was changed"
+    ):
+        org.run(routes=[NESTLE, moved], max_changes="1")
+    assert len(looks) == 2
+
+
+def test_the_run_is_written_into_the_backup(org: Org) -> None:
+    done = org.run(routes=[NESTLE], run_id="change-4711")
+    assert done["run_id"] == "change-4711"
+    assert json.loads((Path(done["backup"]) / "backup.json").read_text())["run"] == "change-4711"

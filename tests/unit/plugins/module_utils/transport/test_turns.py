@@ -9,6 +9,7 @@ import json
 import os
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -139,3 +140,34 @@ def test_the_folder_is_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     second.rmdir()
     second.symlink_to(tmp_path)
     assert private_folder() is None
+
+
+def test_of_several_hosts_one_tells_something_first(tmp_path: Path) -> None:
+    told = turns(tmp_path).first_to_tell
+    assert told(KEY, "run-1", "a diff", "ex19-a") == "ex19-a"
+    assert told(KEY, "run-1", "a diff", "ex19-b") == "ex19-a"
+    assert told(KEY, "run-1", "a diff", "ex19-a") == "ex19-a"
+    assert told(KEY, "run-1", "another", "ex19-b") == "ex19-b"
+    assert told("another@hq.example", "run-1", "a diff", "ex19-b") == "ex19-b"
+    assert told(KEY, "run-2", "a diff", "ex19-b") == "ex19-b"
+    assert turns(None).first_to_tell(KEY, "run-2", "a diff", "ex19-a") == "ex19-a"
+
+
+def test_hosts_at_the_same_moment_agree_on_the_first(tmp_path: Path) -> None:
+    names = [f"ex{number}" for number in range(16)]
+    with ThreadPoolExecutor(len(names)) as pool:
+        found = list(
+            pool.map(lambda name: turns(tmp_path).first_to_tell(KEY, "run", "a diff", name), names)
+        )
+    assert len(set(found)) == 1
+
+
+@pytest.mark.parametrize(
+    "content", [b"{", b"5", b"[]", b"\xff", b"[" * 4000, b'{"run": "run", "hosts": {"a": 5}}']
+)
+def test_what_is_no_note_of_who_told_is_passed_over(tmp_path: Path, content: bytes) -> None:
+    turns(tmp_path).first_to_tell(KEY, "run", "a diff", "ex19-a")
+    (note,) = tmp_path.iterdir()
+    note.write_bytes(content)
+    assert turns(tmp_path).first_to_tell(KEY, "run", "a diff", "ex19-b") == "ex19-b"
+    assert turns(tmp_path).first_to_tell(KEY, "run", "a diff", "ex19-a") == "ex19-b"

@@ -1,0 +1,19 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""List the backups of a host, from the controller where the connection allows it."""
+
+from __future__ import annotations
+
+from ..module_utils.history.run import run
+from ..module_utils.history.spec import ARGUMENT_SPEC
+from ..module_utils.remote.psrp import connect
+from ..plugin_utils._action import EngineAction
+
+
+class ActionModule(EngineAction):
+    """The action plugin of postmaster.exchange.backup_info."""
+
+    argument_spec = ARGUMENT_SPEC
+    engine = staticmethod(run)
+    connects = staticmethod(connect)

@@ -1,0 +1,175 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Put the results of all hosts together, show them, and write them to files."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ansible import constants
+from ansible.module_utils.ansible_release import __version__ as ansible_version
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible.utils.unsafe_proxy import wrap_var
+
+from ..module_utils.backups import COLLECTION
+from ..module_utils.errors import ExchangeError
+from ..module_utils.report.delivery import summary
+from ..module_utils.report.document import Run, build
+from ..module_utils.report.junit import junit
+from ..module_utils.report.spec import ARGUMENT_SPEC
+from ..module_utils.report.text import Line
+from ..module_utils.whole_file import write
+from ..plugin_utils._page import render
+from ..plugin_utils._registered import outcome_of
+
+display = Display()
+
+Document = Mapping[str, Any]
+
+#: Ansible's own settings of colours by the tone of a line.
+_COLOURS = {
+    "clean": "COLOR_OK",
+    "drift": "COLOR_CHANGED",
+    "failed": "COLOR_ERROR",
+    "warning": "COLOR_WARN",
+}
+#: Callbacks whose output a program reads, by the last part of their names.
+_FOR_PROGRAMS = frozenset({"json", "jsonl"})
+
+
+class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not typed
+    """The action plugin of postmaster.exchange.delivery_report; it works on the controller only."""
+
+    _supports_check_mode = True
+    _requires_connection = False
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Run the task and return its result, a failed one if a file could not be written."""
+        super().run(tmp, task_vars)
+        checked = ArgumentSpecValidator(ARGUMENT_SPEC).validate(self._task.args)
+        if checked.error_messages:
+            return {"failed": True, "msg": checked.errors.msg}
+        params: dict[str, Any] = checked.validated_parameters
+        document = self._document(params, task_vars or {})
+        lines = summary(document)
+        files, failures = _write(params, document)
+        lines += [Line(f"{name}: {path}") for name, path in files.items()]
+        if constants.DEFAULT_STDOUT_CALLBACK.rpartition(".")[2] not in _FOR_PROGRAMS:
+            _show(lines)
+        result: dict[str, Any] = {
+            "changed": False,
+            "lines": [line.text for line in lines],
+            **_by_host(params["hosts"], document),
+            "verdict": document["answer"]["verdict"],
+            "counts": document["answer"]["counts"],
+            "files": files,
+        }
+        if failures:
+            result |= {"failed": True, "msg": " ".join(failures)}
+        safe: dict[str, Any] = wrap_var(result)
+        return safe
+
+    def _document(self, params: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
+        hostvars = variables["hostvars"]
+        known = [(name, hostvars[name]) for name in params["hosts"]]
+        begun = _first(known, "_mx_delivery_run")
+        resolved = params["resolved"] or {}
+        run = Run(
+            kind=params["kind"],
+            check_mode=self._task.check_mode,
+            started_at=begun.get("started_at"),
+            finished_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            id=begun.get("id"),
+            login=_login(),
+            awx=_awx(variables),
+            brake=_first(known, "_mx_delivery_brake").get("would_refuse"),
+            collection=COLLECTION,
+            ansible=ansible_version,
+            fail_on=params["fail_on"],
+        )
+        return build(
+            run,
+            resolved,
+            [outcome_of(name, told, params["kind"], resolved) for name, told in known],
+        )
+
+
+def _first(known: Sequence[tuple[str, Mapping[str, Any]]], name: str) -> Mapping[str, Any]:
+    """Return a variable that says the same for all hosts, of the first that has it."""
+    found = (told.get(name) for _unused, told in known)
+    return next((value for value in found if isinstance(value, Mapping)), {})
+
+
+def _by_host(names: Sequence[str], document: Document) -> dict[str, dict[str, str]]:
+    """Return problems and verdicts by the names of the inventory."""
+    pairs = list(zip(names, document["hosts"], strict=True))
+    return {
+        "problems": {name: "; ".join(host["problems"]) for name, host in pairs if host["problems"]},
+        "verdicts": {name: host["verdict"] for name, host in pairs},
+    }
+
+
+def _login() -> str | None:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return f"uid {os.getuid()}"
+
+
+def _awx(variables: Mapping[str, Any]) -> dict[str, str] | None:
+    """Return job and user of AWX, which sets these variables twice for the sake of older names."""
+    found = {
+        what: str(variables[f"{prefix}_{name}"])
+        for prefix in ("tower", "awx")
+        for what, name in (
+            ("job", "job_id"),
+            ("template", "job_template_name"),
+            ("user", "user_name"),
+        )
+        if variables.get(f"{prefix}_{name}")
+    }
+    return found or None
+
+
+def _json(document: Document) -> Iterable[str]:
+    yield json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    yield "\n"
+
+
+_FORMATS: dict[str, Callable[[Document], Iterable[str]]] = {
+    "html": render,
+    "json": _json,
+    "junit": junit,
+}
+
+
+def _write(params: Mapping[str, Any], document: Document) -> tuple[dict[str, str], list[str]]:
+    """Write the files that are wanted; return where they are, and what went wrong."""
+    files: dict[str, str] = {}
+    failures = []
+    for name, text_of in _FORMATS.items():
+        if params[name]:
+            try:
+                files[name] = str(write(Path(params[name]), text_of(document), "The report"))
+            except ExchangeError as error:
+                failures.append(str(error))
+    return files, failures
+
+
+def _show(lines: Iterable[Line]) -> None:
+    """Print the report, in Ansible's colours where it uses any."""
+    for line in ("", *lines, ""):
+        text, tone = (line.text, line.tone) if isinstance(line, Line) else (line, "")
+        colour = _COLOURS.get(tone)
+        display.display(text, color=colour and getattr(constants, colour))

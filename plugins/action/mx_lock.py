@@ -1,0 +1,19 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run mx_lock on the controller, where the lock is, unless the task is delegated."""
+
+from __future__ import annotations
+
+from ..module_utils.lock.module import run
+from ..module_utils.lock.spec import ARGUMENT_SPEC, CONSTRAINTS
+from ..plugin_utils._action import EngineAction
+
+
+class ActionModule(EngineAction):
+    """The action plugin of postmaster.exchange.mx_lock."""
+
+    argument_spec = ARGUMENT_SPEC
+    engine = staticmethod(run)
+    constraints = CONSTRAINTS
+    needs_session = False

@@ -1,0 +1,30 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options of postmaster.exchange.delivery_report.
+
+This file is private to the collection postmaster.exchange.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..wanted_routes import GONE_STATUSES, UNKNOWN_STATUSES
+from .judgement import STUCK
+
+ARGUMENT_SPEC: Mapping[str, Any] = {
+    "resolved": {"type": "dict"},
+    "hosts": {"type": "list", "elements": "str", "required": True},
+    "kind": {"type": "str", "choices": ["audit", "enforce", "rollback"], "default": "enforce"},
+    "fail_on": {
+        "type": "list",
+        "elements": "str",
+        "choices": sorted((*GONE_STATUSES, *UNKNOWN_STATUSES, STUCK)),
+        "default": [],
+    },
+    "html": {"type": "path"},
+    "json": {"type": "path"},
+    "junit": {"type": "path"},
+}

@@ -1,0 +1,46 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The action plugin of this name does it; there is no module to run elsewhere.
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: delivery_variables
+short_description: Check the variables of the role mx_delivery
+version_added: 0.2.0
+author:
+  - The postmaster.exchange contributors (@postmaster-exchange)
+description:
+  - Checks the variables of a host by the argument specification of the role
+    P(postmaster.exchange.mx_delivery#role), and what such a specification cannot say, such as that
+    a limit is a number or per cent.
+  - The playbooks use it instead of the check that comes with every role, so that a host with a
+    wrong variable is still in the report, and an audit of it ends as one that could not judge.
+  - Fails with all that is wrong. Nothing is asked of any host.
+options:
+  entry_point:
+    description: Entry point of the role whose variables are meant.
+    type: str
+    required: true
+attributes:
+  action:
+    description: Is an action plugin, and runs on the controller whatever the connection is.
+    support: full
+  check_mode:
+    description: Can run in check mode, and changes nothing in any mode.
+    support: full
+  diff_mode:
+    description: Has nothing to show in diff mode.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Check the variables
+  postmaster.exchange.delivery_variables:
+    entry_point: main
+"""
+
+RETURN = r"""#"""

@@ -1,0 +1,57 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tasks of the role mx_delivery left in the variables of a host, as a report takes it.
+
+This file is private to the collection postmaster.exchange.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..module_utils.pairs.names import parse_domain
+from ..module_utils.report.outcome import HostOutcome
+
+# The results by kind of run and of Exchange.
+_ENFORCED = {
+    ("rollback", False): "_mx_delivery_restored",
+    ("rollback", True): "_mx_delivery_connectors_restored",
+    ("other", False): "_mx_delivery_enforced",
+    ("other", True): "_mx_delivery_connectors",
+}
+
+
+def outcome_of(
+    name: str, variables: Mapping[str, Any], kind: str, *earlier: Mapping[str, Any]
+) -> HostOutcome:
+    """Return what is known of a host after a run of this kind.
+
+    ``earlier`` are results for all hosts that this one needs.
+    """
+    asked = variables.get("_mx_delivery_asked") or {}
+    family = str(asked.get("family") or "")
+    kept = _ENFORCED["rollback" if kind == "rollback" else "other", family == "transport"]
+    checked = _result(variables, "_mx_delivery_checked")
+    return HostOutcome(
+        name=name,
+        domains=list(dict.fromkeys(map(parse_domain, asked.get("domains") or ()))),
+        enforced=_result(variables, kept),
+        tested=_result(variables, "_mx_delivery_tested"),
+        family=family,
+        earlier=[*(() if checked is None else (checked,)), *earlier],
+        info=_result(variables, "_mx_delivery_info"),
+        planned=_result(variables, "_mx_delivery_planned"),
+        queue=_result(variables, "_mx_delivery_queue"),
+        held=str(variables.get("_mx_delivery_held") or ""),
+        families=tuple(asked.get("families") or ("ipv4",)),
+    )
+
+
+def _result(variables: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
+    """Return what a task registered, or None where its condition kept it from running."""
+    result = variables.get(name)
+    if not isinstance(result, Mapping) or "false_condition" in result:
+        return None
+    return result

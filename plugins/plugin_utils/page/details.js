@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What opens below a row: all that the document knows of one host, domain or connector.
+
+const MOST = 50;
+const CONNECTOR_FACTS = {
+  address_spaces: 'address space', smart_hosts: 'smart host', dns_routing: 'DNS routing',
+  authentication: 'authentication', port: 'port', enabled: 'enabled', source_servers: 'source server',
+  require_tls: 'require TLS', tls_auth_level: 'TLS level', tls_domain: 'TLS domain',
+  protocol_logging: 'protocol logging', comment: 'comment',
+};
+
+const domainLink = (name) => element('a', { href: `#domain/${encodeURIComponent(name)}` }, said(name));
+const hostLink = (name) => element('a', { href: `#host/${encodeURIComponent(name)}` }, said(name));
+const connectorLink = (connector) =>
+  element('a', { href: `#connector/${encodeURIComponent(connector.name)}` }, said(connector.title));
+
+/** A titled part of a detail; nothing where there is nothing in it. */
+function part(title, ...children) {
+  const there = children.flat(2).filter(Boolean);
+  return there.length ? element('section', { class: 'piece' }, element('h3', null, title), there) : null;
+}
+
+/** Lines of a diff, marked by sign and by colour. */
+function diff(title, lines) {
+  const drawn = lines.map(([mark, line]) =>
+    element({ '-': 'del', '+': 'ins' }[mark] ?? 'span', { class: 'line' }, `${mark} `, said(line)));
+  return element('div', { class: 'diff' }, title ? element('p', null, title) : null, element('pre', null, drawn));
+}
+
+function hostDetail(host) {
+  const { entry } = host;
+  return [
+    hostTrouble(entry),
+    hostFacts(host),
+    hostChanges(host),
+    hostQueue(host),
+    hostTests(host),
+    hostSearchList(host),
+    hostDomains(host),
+    entry.warnings.length ? part('Warnings', element('ul', null, entry.warnings.map((text) => element('li', null, said(text))))) : null,
+  ];
+}
+
+function hostTrouble(entry) {
+  if (!entry.problems.length) {
+    return null;
+  }
+  const left = entry.left && element('p', null, entry.left.rolled_back
+    ? 'What had been changed was put back.'
+    : `The state of the host: ${words(entry.left.state ?? 'unknown')}.`);
+  return part('To look at', element('ul', { class: 'problems' }, entry.problems.map((text) => element('li', null, said(text)))), left);
+}
+
+function hostFacts(host) {
+  const { entry, organisation } = host;
+  const service = entry.service ?? {};
+  const state = service.to_restart ? 'would be restarted' : service.restarted ? 'restarted'
+    : service.restart_required ? 'needs a restart' : '';
+  return list([
+    ['Exchange', said(entry.version ?? labels.families[entry.family] ?? 'of unknown kind')],
+    ['Organisation', organisation && said(organisation.name)],
+    ['Service', [service.state, state].filter(Boolean).join(', ')],
+    ['Registry value', entry.switch && said(valueText(entry.switch.after))],
+    ['Brake', entry.brake && said(entry.brake.text)],
+    ['Backup', entry.backup && said(entry.backup)],
+    ['Domains', standingText(host.counts)],
+  ]);
+}
+
+function hostChanges(host) {
+  const { entry } = host;
+  const made = [];
+  if (entry.switch?.changed) {
+    made.push(diff('MSExchangeIMC Parameters', difference([valueText(entry.switch.before)], [valueText(entry.switch.after)])));
+  }
+  const draw = (number) => {
+    const change = report.changes[number];
+    const title = change.domain === null ? 'Rows that are none' : domainLink(report.domains[change.domain].name);
+    return diff(title, difference(change.before, change.after));
+  };
+  if (entry.changes.length) {
+    made.push(limited(element('div', { class: 'diffs' }), entry.changes, MOST, draw));
+  }
+  const own = connectors.filter((one) => one.entry.action && one.organisation === host.organisation
+    && (proposed || one.entry.by === entry.name));
+  if (own.length) {
+    made.push(limited(element('ul'), own, MOST, (one) =>
+      element('li', null, `${one.entry.action} the Send connector `, connectorLink(one))));
+  }
+  if (entry.worksheet.length) {
+    made.push(facts('Rows to enter or remove by hand, since there is no imccopy', ['Domain', 'Address', 'What'],
+      entry.worksheet.map((row) => [domainLink(row.domain), said(row.address ?? ''), said(row.action)])));
+  }
+  const title = entry.held !== null ? 'What would change if it were begun'
+    : proposed ? 'What enforce would change' : 'What this run changed here';
+  return part(title, made);
+}
+
+function hostQueue(host) {
+  const { queue } = host.entry;
+  if (!queue) {
+    return null;
+  }
+  if (queue.failure) {
+    return part('What waits', element('p', null, said(queue.failure)));
+  }
+  const title = `What waits: ${count(queue.messages ?? 0, 'message')}`;
+  const rows = host.stuck.map((one) => [
+    domainByName.has(one.domain) ? domainLink(one.domain) : said(one.domain),
+    String(one.messages ?? ''), one.oldest ? moment(one.oldest) : '', said(one.last_error ?? ''),
+    one.listed ? 'listed' : 'not listed']);
+  return part(title, rows.length ? facts('Stuck', ['Domain', 'Messages', 'Since', 'Last error', 'In the list of domains'], rows) : element('p', null, 'Nothing is stuck.'));
+}
+
+function hostTests(host) {
+  const { tests } = host.entry;
+  if (!tests) {
+    return null;
+  }
+  const rows = host.tests.map((test) => [
+    domainLink(report.domains[test.domain].name), verdictBadge(test),
+    test.time ? moment(test.time) : '', test.seconds === null ? '' : `${test.seconds} s`, said(saidOfTest(test)),
+    said(test.message_id ?? '')]);
+  return part('Test messages',
+    tests.failure ? element('p', null, said(tests.failure)) : null,
+    rows.length ? facts('What became of them', ['Domain', 'Verdict', 'Decided at', 'After', 'What was said', 'Message-ID'], rows) : null,
+    tests.not_tested ? element('p', null, `${count(tests.not_tested, 'more domain')} had a new way, and no message because of a limit.`) : null,
+    tests.retried ? element('p', null, `Waiting mail of ${count(tests.retried, 'domain')} was sent again by its new way.`) : null);
+}
+
+const verdictBadge = (test) =>
+  element('span', { class: `badge ${ARRIVED.has(test.verdict) ? 'v-clean' : 'v-failed'}` }, words(test.verdict));
+
+function hostSearchList(host) {
+  const found = host.entry.search_list;
+  if (!found) {
+    return null;
+  }
+  const numbers = Object.values(host.entry.standing).flat();
+  const rows = numbers.flatMap((number) => (report.domains[number].warnings ?? [])
+    .filter((note) => note.code === 'search_list_hijack' && found.suffixes.includes(note.suffix))
+    .map((note) => [said(note.name), said(note.answer), said(note.suffix)]));
+  return part('Search list',
+    element('p', null, found.suffixes.length
+      ? ['Windows may append ', said(found.suffixes.join(', ')), found.disabled ? '; the service is told not to (Q150969).' : '.']
+      : 'Nothing is appended to names.'),
+    rows.length ? facts('Names that lead astray with a suffix', ['Name', 'Answer', 'Suffix'], rows) : null);
+}
+
+function hostDomains(host) {
+  return part('Domains', STANDINGS.filter((standing) => host.counts[standing]).map((standing) => {
+    const items = element('ul', { class: 'names' });
+    const numbers = host.entry.standing[standing];
+    const details = element('details', { toggle: () => {
+      if (details.open && !items.childNodes.length) {
+        limited(items, numbers, 4 * MOST, (number) => element('li', null, domainLink(report.domains[number].name)));
+      }
+    } }, element('summary', null, element('span', { class: `dot s-${standing}`, 'aria-hidden': 'true' }), `${numbers.length.toLocaleString('en')} ${labels.standings[standing]}`), items);
+    return details;
+  }));
+}
+
+function domainDetail(domain) {
+  const { entry } = domain;
+  return [
+    list([
+      ['Status', said(labels.statuses[entry.status] ?? 'not asked')],
+      ['Time to live', entry.ttl === null || entry.ttl === undefined ? '' : duration(entry.ttl)],
+      ['Good until', entry.valid_until && moment(entry.valid_until)],
+      ['Implicit MX', entry.implicit_mx ? 'yes: the domain has no MX record and is its own exchange (RFC 5321)' : ''],
+    ]),
+    entry.pairs.length ? part('Where its mail goes', pairTable('Pairs, best first', entry.pairs)) : null,
+    moved(entry),
+    entry.warnings?.length ? part('Warnings', element('ul', null, entry.warnings.map(warning))) : null,
+    entry.failures?.length ? part('Questions that failed', facts('Questions', ['Name', 'Type', 'Name server', 'Answer'],
+      entry.failures.map((one) => [said(one.name), one.type, said(one.nameserver), said(`${words(one.kind ?? '')}: ${one.message}`)]))) : null,
+    entry.views?.length ? part('What each name server says', entry.views.map((view) =>
+      pairTable([said(view.nameserver), `: ${labels.statuses[view.status] ?? view.status}`], view.pairs))) : null,
+    evidence(entry.evidence),
+    domainHosts(domain),
+  ];
+}
+
+const pairTable = (caption, pairs) => facts(caption, ['Address', 'Exchange', 'Preference', 'TTL'],
+  pairs.map((pair) => [said(pair.address), said(pair.exchange ?? ''), String(pair.preference ?? ''), pair.ttl === null ? '' : duration(pair.ttl)]));
+
+function moved({ moved: both }) {
+  if (!both) {
+    return null;
+  }
+  const lines = (side) => (side.pairs.length ? side.pairs.map((pair) => `${pair.preference} ${pair.exchange} ${pair.address}`)
+    : [words(side.status ?? 'unknown')]);
+  return part('DNS has moved away from the lock file', diff('', difference(lines(both.lock), lines(both.live))));
+}
+
+function warning(note) {
+  const hijacked = note.code === 'search_list_hijack'
+    ? hosts.filter((host) => host.entry.search_list?.suffixes.includes(note.suffix)) : [];
+  return element('li', null, element('code', null, said(note.code)), ' ', said(note.message),
+    hijacked.length ? element('p', null, `May be appended by ${count(hijacked.length, 'host')}: `,
+      hijacked.slice(0, 10).map((host) => [hostLink(host.name), ' ']), hijacked.length > 10 ? '…' : '') : null);
+}
+
+function evidence(found) {
+  if (!found) {
+    return null;
+  }
+  const policy = found.mta_sts_policy;
+  return part('Evidence', list([
+    ['DNSSEC', found.authentic ? 'the name server vouches for the answers (AD)' : ''],
+    ['TLSA records', found.tlsa?.length ? said(found.tlsa.join(', ')) : ''],
+    ['MTA-STS record', found.mta_sts && said(found.mta_sts)],
+    ['MTA-STS policy', policy && said([policy.mode ?? 'not known', policy.reason, policy.mx?.join(' ')].filter(Boolean).join(', '))],
+  ]));
+}
+
+function domainHosts(domain) {
+  const pieces = STANDINGS.filter((standing) => domain.counts[standing]).map((standing) => {
+    const items = element('ul', { class: 'names' });
+    const details = element('details', { toggle: () => {
+      if (details.open && !items.childNodes.length) {
+        const found = hosts.filter((host) => host.entry.standing[standing]?.includes(domain.number));
+        limited(items, found, 4 * MOST, (host) => element('li', null, hostLink(host.name)));
+      }
+    } }, element('summary', null, element('span', { class: `dot s-${standing}`, 'aria-hidden': 'true' }), `${labels.standings[standing]} on ${count(domain.counts[standing], 'host')}`), items);
+    return details;
+  });
+  const tests = hosts.flatMap((host) => host.tests.filter((test) => test.domain === domain.number).map((test) => [host, test]));
+  const stuck = domain.stuck ? hosts.flatMap((host) => host.stuck.filter((one) => one.domain === domain.name).map((one) => [host, one])) : [];
+  return [
+    part('Hosts', pieces),
+    stuck.length ? part('Stuck', facts('In the queues of', ['Host', 'Messages', 'Since', 'Last error'],
+      stuck.map(([host, one]) => [hostLink(host.name), String(one.messages ?? ''), one.oldest ? moment(one.oldest) : '', said(one.last_error ?? '')]))) : null,
+    tests.length ? part('Test messages', facts('By host', ['Host', 'Verdict', 'Decided at', 'After', 'What was said'],
+      tests.map(([host, test]) => [hostLink(host.name), verdictBadge(test), test.time ? moment(test.time) : '', test.seconds === null ? '' : `${test.seconds} s`, said(saidOfTest(test))]))) : null,
+  ];
+}
+
+function connectorDetail({ entry, organisation }) {
+  const lines = (side) => Object.entries(CONNECTOR_FACTS).flatMap(([key, label]) => {
+    const value = side?.[key];
+    const several = Array.isArray(value) ? value : value === undefined ? [] : [value];
+    return several.map((one) => `${label}: ${one === true ? 'yes' : one === false ? 'no' : one}`);
+  });
+  const before = entry.action ? lines(entry.before) : lines(entry.after);
+  return [
+    list([
+      ['Organisation', said(organisation.name)],
+      ['Hosts of this run in it', String(organisation.hosts.length)],
+      [proposed ? 'Found by' : 'Changed by', entry.by && hostLink(entry.by)],
+    ]),
+    part(entry.action ? 'What changes' : 'As it is', diff('', difference(before, lines(entry.after)))),
+  ];
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The parts of the page: which one is seen, the tables in them, what the answer leads to.
+
+const byNumber = (value) => (one, other) => value(one) - value(other);
+const byText = (value) => (one, other) => collator.compare(value(one), value(other));
+const notRight = (item) => STANDINGS.reduce((sum, standing) =>
+  sum + (standing === 'in_place' ? 0 : item.counts[standing]), 0);
+const badge = (verdict, text) => element('span', { class: `badge v-${verdict}` }, text);
+const standingCell = (item) => [strip(item.counts), element('span', { class: 'told' }, standingText(item.counts))];
+
+function chipsOf(items, order, names) {
+  return order.map((value) => [value, names[value] ?? value, items.filter((item) => item.chip === value).length])
+    .filter(([, , number]) => number);
+}
+
+const serviceText = ({ service }) => {
+  if (!service) {
+    return '';
+  }
+  const state = service.to_restart ? 'to restart' : service.restarted ? 'restarted' : service.restart_required ? 'restart needed' : '';
+  return state || service.state || '';
+};
+const switchText = ({ switch: value }) =>
+  (!value ? '' : value.changed ? (proposed ? 'to change' : 'changed') : 'in place');
+
+const OLD = hosts.some((host) => host.entry.family !== 'transport');
+const hostColumns = [
+  { key: 'name', label: 'Host', cell: (host) => said(host.name), compare: byName, rowClass: (host) => `o-${host.entry.verdict}` },
+  { key: 'outcome', plain: true, label: 'Outcome', cell: (host) => badge(host.entry.outcome, labels.outcomes[host.entry.outcome]), compare: byNumber((host) => OUTCOMES.indexOf(host.entry.outcome)) },
+  { key: 'version', label: 'Exchange', class: 'less', cell: (host) => said(host.entry.version ?? labels.families[host.entry.family] ?? 'unknown'), compare: byText((host) => String(host.entry.version ?? '')) },
+  { key: 'domains', plain: true, label: 'Domains', cell: standingCell, compare: byNumber(notRight), largestFirst: true },
+  { key: 'switch', when: OLD, label: 'Search list', class: 'less', cell: (host) => switchText(host.entry), compare: byText((host) => switchText(host.entry)) },
+  { key: 'service', when: OLD, label: 'Service', class: 'less', cell: (host) => said(serviceText(host.entry)), compare: byText((host) => serviceText(host.entry)) },
+  { key: 'tests', when: !isAudit, label: 'Test messages', class: 'less', cell: (host) => testText(host), compare: byNumber((host) => host.undelivered * 1e6 + host.tests.length), largestFirst: true },
+  { key: 'stuck', when: hosts.some((host) => host.entry.queue), label: 'Stuck', class: 'number', cell: (host) => (host.entry.queue ? String(host.stuck.length) : ''), compare: byNumber((host) => host.stuck.length), largestFirst: true },
+].filter((column) => column.when ?? true);
+const domainColumns = [
+  { key: 'name', label: 'Domain', cell: (domain) => said(domain.name), compare: byName },
+  { key: 'status', plain: true, label: 'Status', cell: (domain) => badge(domain.entry.status === 'ok' ? 'clean' : 'unknown', labels.statuses[domain.entry.status] ?? 'not asked'), compare: byNumber((domain) => -Object.keys(labels.statuses).indexOf(domain.entry.status)) },
+  { key: 'pairs', label: 'Leads to', class: 'less', cell: (domain) => [said(domain.addresses.slice(0, 3).join(', ')), domain.addresses.length > 3 ? ` and ${domain.addresses.length - 3} more` : ''], compare: byNumber((domain) => domain.addresses.length), largestFirst: true },
+  { key: 'ttl', label: 'TTL', class: 'less number', cell: (domain) => (domain.entry.ttl === null || domain.entry.ttl === undefined ? '' : `${domain.entry.ttl} s`), compare: byNumber((domain) => domain.entry.ttl ?? Infinity) },
+  { key: 'warnings', label: 'Warnings', class: 'number', cell: (domain) => String(domain.warnings), compare: byNumber((domain) => domain.warnings), largestFirst: true },
+  { key: 'hosts', plain: true, label: 'On hosts', cell: standingCell, compare: byNumber(notRight), largestFirst: true },
+  { key: 'stuck', when: hosts.some((host) => host.entry.queue), label: 'Stuck', class: 'number', cell: (domain) => String(domain.stuck), compare: byNumber((domain) => domain.stuck), largestFirst: true },
+].filter((column) => column.when ?? true);
+const smartHosts = (side) => (side?.smart_hosts ?? []).map((host) => host.replace(/^\[|\]$/g, '')).join(', ');
+const ACTIONS = { create: ['created', 'to create'], change: ['changed', 'to change'], remove: ['removed', 'to remove'], none: ['as it should be', 'as it should be'] };
+const actionText = (connector) => ACTIONS[connector.chip][Number(proposed)];
+const connectorColumns = [
+  { key: 'name', label: 'Connector', cell: (connector) => said(connector.title), compare: byText((connector) => connector.title) },
+  { key: 'domain', label: 'Domain', cell: (connector) => said(connector.entry.domains.join(', ')), compare: byText((connector) => connector.entry.domains.join()) },
+  { key: 'hosts', label: 'Smart hosts', class: 'less', cell: ({ entry }) => said(smartHosts(entry.after ?? entry.before)), compare: byText(({ entry }) => smartHosts(entry.after ?? entry.before)) },
+  { key: 'organisation', label: 'Organisation', class: 'less', cell: (connector) => said(connector.organisation.name), compare: byText((connector) => connector.organisation.name) },
+  { key: 'action', plain: true, label: 'Outcome', cell: (connector) => badge(!connector.entry.action ? 'clean' : proposed ? 'drifted' : 'changed', actionText(connector)), compare: byText(actionText), largestFirst: true },
+];
+
+const tables = {
+  host: makeTable(find('#hosts'), { thing: 'host', items: hosts, columns: hostColumns, sort: 'outcome', detail: hostDetail, chips: chipsOf(hosts, OUTCOMES, labels.outcomes) }),
+  domain: makeTable(find('#domains'), { thing: 'domain', items: domains, columns: domainColumns, sort: 'hosts', descending: true, detail: domainDetail, chips: chipsOf(domains, Object.keys(labels.statuses), labels.statuses) }),
+  connector: makeTable(find('#connectors'), { thing: 'connector', items: connectors, columns: connectorColumns, sort: 'action', descending: true, detail: connectorDetail, chips: chipsOf(connectors, Object.keys(ACTIONS), Object.fromEntries(Object.entries(ACTIONS).map(([key, both]) => [key, both[Number(proposed)]]))) }),
+};
+
+/** Who changed what: the hosts that this run changed, with their backups. */
+function changed() {
+  const done = hosts.filter((host) => host.entry.outcome === 'changed' || host.entry.backup);
+  if (proposed) {
+    return element('p', null, 'This run only looked. It changed nothing.');
+  }
+  if (!done.length) {
+    return element('p', null, 'Nothing was changed.');
+  }
+  const by = report.run.by.awx?.user ?? report.run.by.login ?? 'somebody unknown';
+  return facts(['Changed by ', said(by)], ['Host', 'What', 'Backup'], done.map((host) => {
+    const own = connectors.filter((one) => one.entry.by === host.name && one.organisation === host.organisation);
+    const what = [
+      host.entry.switch?.changed ? 'search list switch' : '',
+      host.entry.changes.length ? `routes of ${count(host.entry.changes.length, 'domain')}` : '',
+      own.length ? count(own.length, 'Send connector') : '',
+      host.entry.service?.restarted ? 'service restarted' : '',
+    ].filter(Boolean).join(', ');
+    return [hostLink(host.name), what, said(host.entry.backup ?? 'none')];
+  }));
+}
+find('#changed').append(changed());
+
+const parts = [['hosts', `Hosts ${hosts.length}`], ['domains', `Domains ${domains.length}`],
+  ...(connectors.length ? [['connectors', `Send connectors ${connectors.length}`]] : []), ['run', 'This run']];
+const navigation = find('#sections');
+navigation.append(element('ul', null, parts.map(([id, label]) =>
+  element('li', null, element('a', { href: `#${id}` }, label)))));
+navigation.hidden = false;
+document.documentElement.classList.add('drawn');
+
+const PART_OF = { host: 'hosts', domain: 'domains', connector: 'connectors' };
+
+/** Show the part that the address names after its `#`, and open what it names in it. */
+function route() {
+  const [first, name] = location.hash.slice(1).split(/\/(.*)/);
+  const wanted = PART_OF[first] ?? first;
+  const id = parts.some(([known]) => known === wanted) ? wanted : 'hosts';
+  for (const [known] of parts) {
+    find(`#${known}`).hidden = known !== id;
+    const link = find(`a[href="#${known}"]`, navigation);
+    if (known === id) {
+      link.setAttribute('aria-current', 'page');
+    } else {
+      link.removeAttribute('aria-current');
+    }
+  }
+  if (name && tables[first]) {
+    let decoded = name;
+    try {
+      decoded = decodeURIComponent(name);
+    } catch {
+      return; // an address that somebody cut
+    }
+    tables[first].show(decoded);
+  }
+}
+addEventListener('hashchange', route);
+
+/** Each number of the answer leads to what it counts. */
+for (const tile of document.querySelectorAll('.tile')) {
+  const { standing } = tile.dataset;
+  const button = element('button', { type: 'button', click: () => {
+    tables.host.only(standing);
+    if (location.hash !== '#hosts') {
+      location.hash = '#hosts';
+    }
+    find('#hosts').hidden = false;
+    tables.host.search.focus();
+    find('#hosts').scrollIntoView();
+  } }, ...tile.childNodes);
+  tile.append(button);
+}
+
+addEventListener('keydown', (event) => {
+  if (event.key === '/' && !event.target.matches('input')) {
+    const table = Object.entries(PART_OF).find(([, id]) => !find(`#${id}`).hidden);
+    if (table) {
+      event.preventDefault();
+      tables[table[0]].search.focus();
+    }
+  }
+});
+addEventListener('beforeprint', () => Object.values(tables).forEach((table) => table.finish()));
+
+const THEMES = { auto: 'Colours: as the system', light: 'Colours: light', dark: 'Colours: dark' };
+const themeButton = find('#theme');
+
+/** What the reader chose stays with this browser, where it lets a page keep something. */
+const kept = {
+  get: () => {
+    try {
+      return localStorage.getItem('postmaster.exchange.theme');
+    } catch {
+      return null;
+    }
+  },
+  set: (value) => {
+    try {
+      localStorage.setItem('postmaster.exchange.theme', value);
+    } catch {
+      // then it holds until the page is closed
+    }
+  },
+};
+
+function paint(theme) {
+  document.documentElement.dataset.theme = theme;
+  themeButton.textContent = THEMES[theme];
+}
+paint(THEMES[kept.get()] ? kept.get() : 'auto');
+themeButton.hidden = false;
+themeButton.addEventListener('click', () => {
+  const names = Object.keys(THEMES);
+  const next = names[(names.indexOf(document.documentElement.dataset.theme) + 1) % names.length];
+  kept.set(next);
+  paint(next);
+});
+route();

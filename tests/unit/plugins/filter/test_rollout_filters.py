@@ -1,0 +1,76 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filters that decide how far a run goes, on variables as the role leaves them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible_collections.postmaster.exchange.plugins.filter import (
+    delivery_extent,
+    delivery_trouble,
+    domains_to_test,
+)
+
+ROUTES = [{"domain": "nestle.com", "status": "ok"}, {"domain": "gone.example", "status": "null_mx"}]
+CHANGES = {"before": [], "after": [{"domain": "nestle.com", "address": "192.0.2.1", "flag": "0"}]}
+LEFT_OUT = {"skipped": True, "changed": False, "false_condition": "no"}
+ASKED = {"domains": ["NESTLE.com.", "gone.example"], "families": ["ipv4"]}
+
+
+def host(family: str, **more: Any) -> dict[str, Any]:
+    return {
+        "_mx_delivery_asked": {**ASKED, "family": family},
+        "_mx_delivery_planned": None,
+        "_mx_delivery_enforced": LEFT_OUT,
+        "_mx_delivery_connectors": LEFT_OUT,
+        **{f"_mx_delivery_{key}": value for key, value in more.items()},
+    }
+
+
+def test_the_extent_is_that_of_a_look_beforehand_or_of_an_audit() -> None:
+    look = delivery_extent.FilterModule().filters()["delivery_extent"]
+    hostvars = {
+        "planned": host("imc", planned={"routes": CHANGES}),
+        "audited": host("imc", enforced={"routes": CHANGES}),
+        "server": host("transport", connectors={"steps": [{"domain": "nestle.com"}]}),
+        "in place": host("imc", planned={"routes": {"before": [], "after": []}}),
+        "of another kind": host("transport", enforced={"routes": CHANGES}),
+        "wrong variables": {"_mx_delivery_asked": None},
+    }
+    found = look(list(hostvars), hostvars, ROUTES, max_changed_hosts=2)
+    assert found["changing"] == ["planned", "audited", "server"]
+    assert found["domains"] == ["nestle.com"]
+    assert found["would_refuse"].startswith("3 of 6 hosts would change, more than")
+    assert not look(list(hostvars), hostvars, ROUTES, max_changed_hosts=2, force=True)[
+        "would_refuse"
+    ]
+    assert not look(list(hostvars), hostvars, ROUTES)["would_refuse"]
+
+
+def test_a_limit_that_is_none_is_told_by_its_variable() -> None:
+    with pytest.raises(AnsibleFilterError, match="mx_delivery_max_changed_hosts is 'few'"):
+        delivery_extent.delivery_extent([], {}, [], max_changed_hosts="few")
+
+
+def test_trouble_is_what_any_task_of_a_host_left() -> None:
+    tell = delivery_trouble.FilterModule().filters()["delivery_trouble"]
+    for name in ("checked", "info", "planned", "enforced", "connectors", "tested"):
+        failed = host("imc", **{name: {"failed": True, "msg": f"a: {name}. More."}})
+        assert tell(["a", "b"], {"a": failed, "b": host("imc")}) == f"a: {name}"
+    assert tell(["b"], {"a": failed, "b": host("imc")}) == ""
+
+
+def test_domains_that_change_elsewhere_are_tested_where_they_are_pinned() -> None:
+    routes = [*ROUTES, {"domain": "aol.com", "status": "ok"}]
+    nothing = {"routes": {"before": [], "after": []}}
+    listed = ["aol.com", "nestle.com", "gone.example"]
+    also = ["nestle.com", "gone.example", "other.example"]
+    pick = domains_to_test.domains_to_test
+    assert pick(listed, routes, nothing, also=also) == ["nestle.com"]
+    assert pick(listed, routes, nothing, "none", also=also) == []
+    assert pick(listed, routes, {"skipped": True}, also=also) == []
+    assert pick(listed, routes, nothing, "all", also=also) == ["aol.com", "nestle.com"]
