@@ -69,7 +69,12 @@ options:
       - How many questions may be under way at once, from 1 to 500. An MTA-STS policy that is being
         fetched counts as one.
     type: int
-    default: 100
+    default: 200
+  max_rate:
+    description: How many questions may leave in a second, to all name servers; V(0) is no limit.
+    type: float
+    default: 0.0
+    version_added: 0.2.0
   families:
     description:
       - Which addresses are wanted. Exchange 4.0 to 5.5 take V(ipv4) only.

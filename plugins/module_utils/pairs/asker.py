@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from .bulk import Pace
 from .dnslib import decode_reply, encode_query
 from .model import Answer, Failure, Kind, Question, Reply, Stats
 from .reading import RESOLVED, WITHOUT_EDNS, Trouble, joined, read
@@ -65,7 +67,8 @@ class _Try:
 class Asker:
     """Asks one group of equal name servers.
 
-    ``slots`` bounds the questions under way, over all askers of a run; ``stats`` is counted up.
+    ``slots`` bounds the questions under way, and ``pace`` how many leave in a second, over all
+    askers of a run; ``stats`` is counted up.
     """
 
     def __init__(
@@ -74,12 +77,36 @@ class Asker:
         patience: Patience,
         slots: asyncio.Semaphore,
         stats: Stats,
+        pace: Pace,
     ) -> None:
         self._servers = [_Server(where) for where in servers]
         self._patience = patience
         self._slots = slots
         self._stats = stats
+        self._pace = pace
         self._known: dict[Question, Answer | asyncio.Future[Answer]] = {}
+        self._unused: set[Question] = set()  # preloaded, and not needed yet
+
+    def preload(self, known: Mapping[Question, Answer]) -> None:
+        """Take over answers that were got elsewhere; each counts as a question of this run."""
+        self._known.update(known)
+        self._unused.update(known)
+        self._stats.questions += len(known)
+
+    def use(self, questions: Iterable[Question]) -> None:
+        """Count that answers which were known already were needed."""
+        for question in questions:
+            if question in self._unused:
+                self._unused.discard(question)
+            else:
+                self._stats.cache_hits += 1
+
+    def at_hand(self, question: Question) -> Answer | None:
+        """Return an answer that is known already, and whole; None if there is none."""
+        known = self._known.get(question)
+        if isinstance(known, Answer) and not known.unfinished:
+            return known
+        return None
 
     async def follow(self, question: Question) -> Answer:
         """Return what became of a question; aliases are asked about until they end."""
@@ -96,7 +123,7 @@ class Asker:
         """Ask, or wait for who is already asking, or return what is known."""
         known = self._known.get(question)
         if known is not None:
-            self._stats.cache_hits += 1
+            self.use((question,))
             return known if isinstance(known, Answer) else await asyncio.shield(known)
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._known[question] = future
@@ -151,10 +178,12 @@ class Asker:
         if not reply.truncated:
             return reply
         self._stats.tcp += 1
+        await self._turn()
         query, decode = _codec(one, edns=server.edns)
         return await ask_tcp(server.where, query, decode, one.left())
 
     async def _udp(self, server: _Server, one: _Try, *, edns: bool) -> Reply:
+        await self._turn()
         query, decode = _codec(one, edns=edns)
         try:
             reply = await ask_udp(server.where, query, decode, one.left())
@@ -163,6 +192,12 @@ class Asker:
             raise
         server.timeouts = 0
         return reply
+
+    async def _turn(self) -> None:
+        """Wait until another question may leave."""
+        while wait := self._pace.wait(time.monotonic()):
+            await asyncio.sleep(wait)
+        self._pace.left(time.monotonic())
 
     async def _explained(
         self, question: Question, deadline: float, failures: dict[NameServer, Failure]

@@ -11,17 +11,19 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
 from . import notes
 from .addresses import Network
 from .asker import Asker
+from .bulk import Bulk, Limits, Pace
 from .dnslib import require_dnspython
 from .evidence import Web, with_evidence, with_search_list
 from .https import get_policy
 from .model import (
+    Answer,
     DomainResult,
     Failure,
     Note,
@@ -34,6 +36,9 @@ from .options import Options
 from .rules import Answers, Policy, agreed, decide, plan
 
 _PROGRESS_EVERY = 5.0  # seconds
+
+# Seconds for an answer in the first pass; what takes longer is asked for again with all patience.
+_FIRST_PATIENCE = 1.0
 
 # What gets the MTA-STS policy page of a host at its addresses, within so many seconds.
 GetPolicy: TypeAlias = Callable[[str, Sequence[str], float], Awaitable[bytes]]
@@ -66,22 +71,33 @@ class _Run:
             if options.agreement == "all"
             else [options.nameservers]
         )
+        pace = Pace(options.max_rate)
         self._askers = [
-            (str(group[0]), Asker(group, options.patience, slots, self._stats)) for group in groups
+            (str(group[0]), Asker(group, options.patience, slots, self._stats, pace))
+            for group in groups
         ]
+        self._bulk = Bulk(
+            groups[0][0],
+            Limits(options.concurrency, min(options.patience.timeout, _FIRST_PATIENCE)),
+            pace,
+            self._follow_up,
+        )
 
     async def outcome(self) -> Outcome:
         """Resolve all domains by as many workers as questions may be under way."""
         started = told = time.monotonic()
         domains = self._options.domains
         policy, said = await self._policy()
+        self._first_pass()
         results: dict[str, DomainResult] = {}
         waiting = iter(domains)
 
         async def worker() -> None:
             nonlocal told
             for domain in waiting:
-                results[domain] = await self._domain(domain, policy)
+                results[domain] = self._at_once(domain, policy) or await self._domain(
+                    domain, policy
+                )
                 now = time.monotonic()
                 if now - told >= _PROGRESS_EVERY:
                     told = now
@@ -92,6 +108,45 @@ class _Run:
                 group.create_task(worker())
         self._stats.seconds = time.monotonic() - started
         return Outcome(tuple(results[domain] for domain in domains), said, self._stats)
+
+    def _first_pass(self) -> None:
+        """Ask what is mostly answered at once in one go; what is not has its turn afterwards."""
+        asked = self._bulk.ask(Question(name, RecordType.MX) for name in self._options.domains)
+        self._stats.retries += asked - len(self._bulk.known)
+        self._askers[0][1].preload(self._bulk.known)
+
+    def _follow_up(self, answer: Answer) -> Iterator[Question]:
+        """Yield the questions that an answer leads to."""
+        if answer.question.rdtype is RecordType.MX:
+            planned = plan(answer.question.name, answer, self._options.policy)
+            if planned.status is None:
+                for mx in planned.exchanges:
+                    for rdtype in self._options.policy.types:
+                        yield Question(mx.exchange, rdtype)
+
+    def _at_once(self, domain: str, policy: Policy) -> DomainResult | None:
+        """Return what is known about a domain if the first pass answered it all."""
+        options, asker = self._options, self._askers[0][1]
+        if options.search_list or options.evidence or len(self._askers) > 1:
+            return None
+        question = Question(domain, RecordType.MX)
+        first = asker.at_hand(question)
+        if first is None:
+            return None
+        planned = plan(domain, first, policy)
+        used = [question]
+        addresses: dict[str, Answers] = {}
+        for name in (
+            () if planned.status else dict.fromkeys(mx.exchange for mx in planned.exchanges)
+        ):
+            questions = [Question(name, rdtype) for rdtype in policy.types]
+            known = tuple(answer for q in questions if (answer := asker.at_hand(q)) is not None)
+            if len(known) < len(questions):
+                return None
+            used += questions
+            addresses[name] = known
+        asker.use(used)
+        return decide(planned, addresses, policy)
 
     async def _policy(self) -> tuple[Policy, tuple[Note, ...]]:
         """Complete the policy by the addresses of our own hosts that are given by name."""

@@ -36,6 +36,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "retries": (0, 10),
     "concurrency": (1, 500),  # each question under way holds a socket; 1,024 are the usual limit
     "max_pairs": (0, 1_000_000),
+    "max_rate": (0, 1_000_000),
 }
 
 T = TypeVar("T")
@@ -49,6 +50,7 @@ class Options:
     nameservers: tuple[NameServer, ...]
     patience: Patience
     concurrency: int
+    max_rate: float
     policy: Policy
     own_hosts: tuple[str, ...]
     search_list: tuple[str, ...]
@@ -72,6 +74,7 @@ def from_params(params: Mapping[str, Any]) -> Options:
         nameservers=_nameservers(params["nameservers"], params["port"]) if domains else (),
         patience=Patience(params["timeout"], params["retries"], params["lifetime"]),
         concurrency=params["concurrency"],
+        max_rate=params["max_rate"],
         policy=Policy(
             types=tuple(t for name, t in _RECORD_TYPES.items() if name in params["families"]),
             own_names=frozenset({*own_names, *own_hosts}),

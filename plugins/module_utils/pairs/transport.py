@@ -23,7 +23,7 @@ from .reading import Trouble
 
 # Datagrams that are no reply to the question; a server (or a liar) that sends more is not heard.
 MAX_STRAY = 64
-_LARGEST_DATAGRAM = 65535
+LARGEST_DATAGRAM = 65535
 _LENGTH = struct.Struct("!H")
 
 Decoder = Callable[[bytes], Reply]
@@ -48,12 +48,12 @@ async def ask_udp(server: NameServer, query: bytes, decode: Decoder, timeout: fl
     """
     stray = 0
     try:
-        with _socket(server, socket.SOCK_DGRAM) as sock:
-            sock.connect(_endpoint(server))
+        with open_socket(server, socket.SOCK_DGRAM) as sock:
+            sock.connect(endpoint(server))
             sock.send(query)
             async with asyncio.timeout(timeout):
                 while stray < MAX_STRAY:
-                    wire = await asyncio.get_running_loop().sock_recv(sock, _LARGEST_DATAGRAM)
+                    wire = await asyncio.get_running_loop().sock_recv(sock, LARGEST_DATAGRAM)
                     try:
                         return decode(wire)
                     except NotOurs:
@@ -71,7 +71,7 @@ async def ask_udp(server: NameServer, query: bytes, decode: Decoder, timeout: fl
 async def ask_tcp(server: NameServer, query: bytes, decode: Decoder, timeout: float) -> Reply:
     """Ask over TCP (RFC 7766) and return the reply; Trouble after ``timeout`` seconds."""
     try:
-        with _socket(server, socket.SOCK_STREAM) as sock:
+        with open_socket(server, socket.SOCK_STREAM) as sock:
             async with asyncio.timeout(timeout):
                 reply = decode(await _converse(sock, server, query))
     except TimeoutError:
@@ -87,14 +87,14 @@ async def ask_tcp(server: NameServer, query: bytes, decode: Decoder, timeout: fl
     return reply
 
 
-def _socket(server: NameServer, kind: socket.SocketKind) -> socket.socket:
+def open_socket(server: NameServer, kind: socket.SocketKind) -> socket.socket:
     """Return a socket of the server's family that does not block, not yet connected."""
     sock = socket.socket(socket.AF_INET6 if ":" in server.address else socket.AF_INET, kind)
     sock.setblocking(False)
     return sock
 
 
-def _endpoint(server: NameServer) -> tuple[str, int] | tuple[str, int, int, int]:
+def endpoint(server: NameServer) -> tuple[str, int] | tuple[str, int, int, int]:
     """Return what the socket calls take; the zone of a link-local address is an interface."""
     if ":" not in server.address:
         return server.address, server.port
@@ -107,7 +107,7 @@ def _endpoint(server: NameServer) -> tuple[str, int] | tuple[str, int, int, int]
 
 async def _converse(sock: socket.socket, server: NameServer, query: bytes) -> bytes:
     loop = asyncio.get_running_loop()
-    await loop.sock_connect(sock, _endpoint(server))
+    await loop.sock_connect(sock, endpoint(server))
     await loop.sock_sendall(sock, _LENGTH.pack(len(query)) + query)
     (length,) = _LENGTH.unpack(await _exactly(sock, _LENGTH.size))
     return await _exactly(sock, length)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils.pairs.asker import Asker, Patience
+from ansible_collections.postmaster.exchange.plugins.module_utils.pairs.bulk import Pace
 from ansible_collections.postmaster.exchange.plugins.module_utils.pairs.model import (
     Answer,
     Kind,
@@ -46,7 +47,7 @@ def _ask(
     stats: Stats | None = None,
 ) -> list[Answer]:
     async def go() -> list[Answer]:
-        asker = Asker(servers, patience, asyncio.Semaphore(50), stats or Stats())
+        asker = Asker(servers, patience, asyncio.Semaphore(50), stats or Stats(), Pace(0))
         return await asyncio.gather(*(asker.follow(question) for question in questions))
 
     return asyncio.run(go())
@@ -187,7 +188,7 @@ def test_rule_15_a_server_without_edns_is_asked_without(server: DnsServer) -> No
     server.set_fault("*", "*", Fault.NO_EDNS)
 
     async def go() -> None:
-        asker = Asker([_where(server)], QUICK, asyncio.Semaphore(1), Stats())
+        asker = Asker([_where(server)], QUICK, asyncio.Semaphore(1), Stats(), Pace(0))
         for question in (MX, A):
             assert (await asker.follow(question)).kind is Kind.ANSWER
 
@@ -201,7 +202,7 @@ def test_a_server_that_keeps_silent_is_asked_after_the_others(server: DnsServer)
         servers = [_where(silent), _where(server)]
 
         async def go() -> None:
-            asker = Asker(servers, QUICK, asyncio.Semaphore(1), Stats())
+            asker = Asker(servers, QUICK, asyncio.Semaphore(1), Stats(), Pace(0))
             for n in range(10):
                 answer = await asker.follow(Question(f"n{n}.nestle.com", RecordType.MX))
                 assert answer.kind is Kind.NO_SUCH_NAME
@@ -216,7 +217,7 @@ def test_questions_are_no_longer_repeated_when_no_server_says_anything(server: D
     patience = Patience(timeout=0.05, retries=2, lifetime=5.0)
 
     async def go() -> None:
-        asker = Asker([_where(server)], patience, asyncio.Semaphore(1), Stats())
+        asker = Asker([_where(server)], patience, asyncio.Semaphore(1), Stats(), Pace(0))
         for n in range(6):
             await asker.follow(Question(f"n{n}.nestle.com", RecordType.MX))
 
@@ -263,7 +264,7 @@ def test_concurrency_bounds_the_questions_under_way(server: DnsServer) -> None:
     server.set_fault("*", "*", Fault.SLOW, seconds=0.03)
 
     async def go() -> None:
-        asker = Asker([_where(server)], QUICK, asyncio.Semaphore(7), Stats())
+        asker = Asker([_where(server)], QUICK, asyncio.Semaphore(7), Stats(), Pace(0))
         names = [Question(f"n{n}.nestle.com", RecordType.MX) for n in range(40)]
         await asyncio.gather(*(asker.follow(question) for question in names))
 

@@ -1,0 +1,211 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The first pass over many questions: each asked once of the first name server, all together.
+
+Most questions are answered plainly at once, and an event loop with a task for each takes longer
+than the name server does. So this pass has one selector and a window of sockets. It keeps only
+answers that say something about a name, whole and over UDP. Whatever else becomes of a question
+(nothing, an error, a truncated answer, aliases that do not end) is left to ``asker``, which asks
+again with all its patience.
+
+Each socket has a random port of its own and one question under way, under a random id: who cannot
+see the question has to guess both, as with a new socket for each.
+
+This file is private to the collection postmaster.exchange.
+"""
+
+from __future__ import annotations
+
+import secrets
+import selectors
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from .dnslib import Malformed, NotOurs, decode_reply, encode_query
+from .model import Answer, Question, Reply
+from .reading import Trouble, read
+from .transport import LARGEST_DATAGRAM, MAX_STRAY, NameServer, endpoint, open_socket
+
+#: Questions in a row that get no answer, after which the pass ends and leaves the rest.
+_SILENT = 50
+_SLACK = 0.1  # seconds
+
+# Given an answer, says what else is to be asked.
+More = Callable[[Answer], Iterable[Question]]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many questions may be under way, and how long each may take (seconds)."""
+
+    window: int
+    timeout: float
+
+
+@dataclass(slots=True)
+class Pace:
+    """Says when the next question may leave, ``rate`` of them in a second (0: no limit).
+
+    What was not used up to a tenth of a second ago may be used now.
+    """
+
+    rate: float
+    _free_at: float = field(default=0.0, init=False)
+
+    def wait(self, now: float) -> float:
+        """Return for how many seconds to wait yet; 0 if the question may leave."""
+        return max(0.0, self._free_at - now - _SLACK) if self.rate else 0.0
+
+    def left(self, now: float) -> None:
+        """Count a question that leaves now."""
+        if self.rate:
+            self._free_at = max(self._free_at, now) + 1 / self.rate
+
+
+@dataclass(slots=True, eq=False)
+class _Line:
+    """One socket, and the question that is under way on it, if any."""
+
+    sock: socket.socket
+    question: Question | None = None
+    ident: int = 0
+    stray: int = 0
+
+
+class Bulk:
+    """One pass over the questions of a run."""
+
+    def __init__(self, server: NameServer, limits: Limits, pace: Pace, more: More) -> None:
+        self.known: dict[Question, Answer] = {}
+        self._server = server
+        self._name = str(server)
+        self._limits = limits
+        self._pace = pace
+        self._more = more
+        self._asked: set[Question] = set()
+        self._waiting: deque[Question] = deque()
+        self._free: list[_Line] = []
+        # What is under way, the oldest first; questions that have ended are still in it.
+        self._busy: deque[tuple[float, _Line, Question]] = deque()
+        self._under_way = 0
+        self._unanswered = 0
+
+    def ask(self, questions: Iterable[Question]) -> int:
+        """Ask, and ask what follows from the answers; returns how many questions were asked.
+
+        Answers are in ``known`` then. Never raises for the network: what failed is not there.
+        """
+        self._add(questions)
+        with selectors.DefaultSelector() as selector, ExitStack() as stack:
+            try:
+                while self._goes_on():
+                    self._send_some(selector, stack)
+                    for key, _events in selector.select(self._patience()):
+                        self._receive(key.data)
+                    self._expire(selector)
+            except OSError:
+                pass  # no route, no more sockets: the careful way says what is wrong
+        return len(self._asked) - len(self._waiting)
+
+    def _goes_on(self) -> bool:
+        return self._unanswered < _SILENT and bool(self._waiting or self._under_way)
+
+    def _add(self, questions: Iterable[Question]) -> None:
+        for question in questions:
+            if question not in self._asked:
+                self._asked.add(question)
+                self._waiting.append(question)
+
+    def _send_some(self, selector: selectors.BaseSelector, stack: ExitStack) -> None:
+        now = time.monotonic()
+        while self._waiting and self._under_way < self._limits.window and not self._pace.wait(now):
+            line = self._free.pop() if self._free else self._open(selector, stack)
+            self._send(line, self._waiting.popleft(), now)
+            self._pace.left(now)
+
+    def _open(self, selector: selectors.BaseSelector, stack: ExitStack) -> _Line:
+        sock = stack.enter_context(open_socket(self._server, socket.SOCK_DGRAM))
+        sock.connect(endpoint(self._server))
+        line = _Line(sock)
+        selector.register(sock, selectors.EVENT_READ, line)
+        return line
+
+    def _send(self, line: _Line, question: Question, now: float) -> None:
+        line.question = question
+        line.ident = secrets.randbelow(1 << 16)
+        line.stray = 0
+        self._busy.append((now + self._limits.timeout, line, question))
+        self._under_way += 1
+        line.sock.send(encode_query(question, line.ident))
+
+    def _patience(self) -> float:
+        """Return for how many seconds there is nothing to do unless something arrives."""
+        now = time.monotonic()
+        until = self._busy[0][0] - now if self._busy else self._limits.timeout
+        if self._waiting and self._under_way < self._limits.window:
+            until = min(until, self._pace.wait(now))
+        return max(0.0, until)
+
+    def _receive(self, line: _Line) -> None:
+        """Take what arrived on a line; what is no reply to its question is passed over."""
+        try:
+            wire = line.sock.recv(LARGEST_DATAGRAM)
+        except BlockingIOError:
+            return
+        except OSError:  # nobody listens, says the kernel
+            self._ended(line)
+            self._unanswered += 1
+            return
+        question = line.question
+        if question is None:
+            return  # late, or somebody else's
+        try:
+            reply = decode_reply(wire, question, line.ident)
+        except NotOurs:
+            line.stray += 1
+            if line.stray >= MAX_STRAY:
+                self._ended(line)
+            return
+        except Malformed:
+            self._ended(line)
+            return
+        self._ended(line)
+        self._unanswered = 0
+        if not reply.truncated:
+            self._keep(question, reply)
+
+    def _keep(self, question: Question, reply: Reply) -> None:
+        try:
+            answer = read(question, reply, self._name)
+        except Trouble:
+            return
+        if not answer.unfinished:
+            self.known[question] = answer
+            self._add(self._more(answer))
+
+    def _ended(self, line: _Line) -> None:
+        line.question = None
+        self._under_way -= 1
+        self._free.append(line)
+
+    def _expire(self, selector: selectors.BaseSelector) -> None:
+        """End the questions whose time is over, and their sockets: a reply may still come there."""
+        now = time.monotonic()
+        while self._busy and (self._busy[0][0] <= now or not _is_on(*self._busy[0][1:])):
+            _deadline, line, question = self._busy.popleft()
+            if _is_on(line, question):
+                line.question = None
+                self._under_way -= 1
+                self._unanswered += 1
+                selector.unregister(line.sock)
+                line.sock.close()
+
+
+def _is_on(line: _Line, question: Question) -> bool:
+    """Whether a question is still under way on a line; each is asked but once."""
+    return line.question is question
