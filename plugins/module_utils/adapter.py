@@ -18,6 +18,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from .context import Context
 from .errors import ExchangeError, HostUnreachable, InvalidInput
+from .interrupt import orderly_end
 from .remote import endpoint
 from .remote.cmdlets import CmdletSession
 from .remote.options import CONNECTION_SPEC, from_params, merged
@@ -111,7 +112,8 @@ def run_module(
         supports_check_mode=True,
         **constraints,
     )
-    result = _run(module, engine, needs_session=needs_session, connects=connects)
+    with orderly_end():
+        result = _run(module, engine, needs_session=needs_session, connects=connects)
     for warning in result.pop("warnings", []):
         module.warn(warning)
     # To a module an unreachable host is a failure: the machine it runs on was reached.

@@ -23,6 +23,7 @@ from ansible.utils.unsafe_proxy import wrap_var
 from ..module_utils.adapter import Cmdlets, Connector, cmdlets_by, failed, full_spec, outcome
 from ..module_utils.context import Context
 from ..module_utils.errors import ExchangeError, InvalidInput
+from ..module_utils.interrupt import orderly_end
 from ..module_utils.remote import endpoint, options
 from ..module_utils.remote.session import Session
 from ..module_utils.remote.winrs import Login, WinrsSession, connect
@@ -93,7 +94,8 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
                 message = f"Unsupported parameters for ({self._task.action}) module: {message}"
             result: dict[str, Any] = {"failed": True, "msg": message}
         else:
-            result = self._run_engine(params, variables)
+            with orderly_end():
+                result = self._run_engine(params, variables)
         result.setdefault("invocation", {"module_args": params})
         clean = remove_values(result, checked._no_log_values)
         safe: dict[str, Any] = wrap_var(clean)
@@ -132,6 +134,10 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
             return outcome(type(self).engine, params, context)
         except ExchangeError as error:
             return failed(error)
+        except KeyboardInterrupt:
+            if session is not None:
+                session.reopen()  # Ansible would have closed its shell, and does not any more
+            raise
         finally:
             for opened in (session, cmdlets):
                 if opened is not None:

@@ -120,7 +120,7 @@ def test_the_whole_job_with_a_ticket_and_no_password(
         assert listener.open_shells == 0
 
 
-def test_tickets_that_ansible_manages(both: Lab, controller: Controller) -> None:
+def test_tickets_that_ansible_manages(both: Lab, controller: Controller, realm: Realm) -> None:
     """A password in the inventory is enough, by either connection; no ticket is left behind."""
     say(controller, "exchange", **KERBEROS, **MANAGED)
     audit = controller.playbook("audit")
@@ -132,6 +132,7 @@ def test_tickets_that_ansible_manages(both: Lab, controller: Controller) -> None
     again = controller.playbook("audit", "--limit", "exchange_transport")
     assert again.status == 2, again.output
     assert "ex19-a: enforce would change" in " ".join(again.output.split())
+    assert not (realm.folder / "tickets").exists()
 
 
 Failure = tuple[dict[str, Any], str, str]

@@ -111,9 +111,9 @@ class Layout:
             return [commands.quoted(self.imccopy)]
         return [commands.quoted(path) if path else "imccopy" for path in _CANDIDATES]
 
-    def temp_file(self) -> TempFile:
-        """Return a file name that nobody uses."""
-        name = f"pmx-{secrets.token_hex(8)}.txt"
+    def temp_file(self, name: str = "") -> TempFile:
+        """Return a temporary file; without its name, one that nobody uses."""
+        name = name or f"pmx-{secrets.token_hex(8)}.txt"
         if not self.computer:
             path = commands.in_folder(commands.USER_TEMP, name)
             return TempFile(path, commands.quoted(path))

@@ -19,6 +19,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+#: What the temporary files of this collection are called.
+TEMP_NAME = re.compile(r"pmx-[0-9a-f]{16}\.txt")
 _TITLE = "postmaster.exchange imc_delivery at work"
 _OWED_TITLE = "postmaster.exchange imc_delivery owes a restart"
 _END = "end"
@@ -31,12 +33,14 @@ class Marker:
     """``stamp`` names the backup; empty when the note is broken and nothing was changed under it.
 
     ``was_running`` is what the service has to be again in the end. ``restores`` is the name of the
-    backup that the run was putting back, if that was what it did.
+    backup that the run was putting back, if that was what it did; ``temp`` of the temporary file
+    that it may have left.
     """
 
     stamp: str
     was_running: bool
     restores: str = ""
+    temp: str = ""
 
     def lines(self) -> list[str]:
         """Return the note as lines of plain ASCII text."""
@@ -44,6 +48,7 @@ class Marker:
             _TITLE,
             f"backup={self.stamp}",
             *([f"restores={self.restores}"] if self.restores else []),
+            *([f"temp={self.temp}"] if self.temp else []),
             f"service={'running' if self.was_running else 'stopped'}",
         ]
 
@@ -59,8 +64,13 @@ def parse_marker(content: bytes) -> Marker:
     whole = fields.get("") == _TITLE and _STAMP.match(stamp) and service in {"running", "stopped"}
     if not whole:
         return Marker("", was_running=False)
-    restores = fields.get("restores", "")
-    return Marker(stamp, service == "running", restores if _STAMP.match(restores) else "")
+    restores, temp = fields.get("restores", ""), fields.get("temp", "")
+    return Marker(
+        stamp,
+        service == "running",
+        restores if _STAMP.match(restores) else "",
+        temp if TEMP_NAME.fullmatch(temp) else "",
+    )
 
 
 def owed_lines(process: int | None) -> list[str]:

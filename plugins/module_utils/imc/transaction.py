@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Carry out a plan: backup, compare, write, verify; anything else is rolled back.
 
-Order of work on a host: the claim, backup there and on the controller, the new table as a file, the
-note that a transaction is at work, then table, registry value, service, a last look, and the end of
-note and claim.
+Order of work on a host: the claim, backup there and on the controller, the note that a transaction
+is at work, the new table as a file, then table, registry value, service, a last look, and the end
+of note and claim.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -86,6 +86,7 @@ class Transaction:
     warnings: list[str] = field(default_factory=list)
     folder: Path | None = None
     _held: Hold | None = None
+    _noted: bool = False
 
     def run(self) -> HostState:
         """Carry the plan out, and return the host as it is then; ``folder`` holds the backup.
@@ -182,15 +183,17 @@ class Transaction:
             say_untouched(error)
             raise
         saved: HostBackup | None = None
-        new_table = self.layout.temp_file() if self.plan.changes_table else None
+        left = self.plan.recovers.temp if self.plan.recovers else ""
+        new_table = self.layout.temp_file(left) if self.plan.changes_table else None
         try:
             saved = hostbackup.take(
                 self._session, self._hold, self.before, folder.stamp, timeout=self.limits.command
             )
             self._save_on_controller(folder, saved)
+            # The note first: it names the file, so that the next run can remove it.
+            self._write_marker(folder.stamp, new_table)
             if new_table:
                 self._write_table(new_table)
-            self._write_marker(folder.stamp)
         except ExchangeError as error:
             backups.discard(folder)
             if not isinstance(error, HostUnreachable):
@@ -209,7 +212,7 @@ class Transaction:
             hostbackup.discard(self._session, saved.folder)
         if new_table:
             files.discard_file(self._session, new_table.seen)
-        self._give_up()
+        self._give_up(*([self.layout.marker_path] if self._noted else []))
 
     def _save_on_controller(self, folder: backups.Folder, saved: HostBackup) -> None:
         known = facts(
@@ -226,9 +229,11 @@ class Transaction:
             lines = [line.text for line in self.plan.table.after.lines]
             files.write_text_file(self._session, new_table.seen, lines, timeout=self.limits.command)
 
-    def _write_marker(self, stamp: str) -> None:
+    def _write_marker(self, stamp: str, temp: TempFile | None) -> None:
         if not self._inherits:
-            marker = Marker(stamp, self.before.service.runs, self.restores)
+            self._noted = True
+            name = temp.seen.rpartition("\\")[2] if temp else ""
+            marker = Marker(stamp, self.before.service.runs, self.restores, name)
             files.write_text_file(self._session, self.layout.marker_path, marker.lines())
 
     # -- the change
@@ -352,6 +357,8 @@ class Transaction:
         if self.plan.leaves_debt:
             self._note_debt()
         paths = [] if self.plan.leaves_marker else [self.layout.marker_path]
+        if self.plan.recovers and self.plan.recovers.temp:
+            paths.append(self.layout.temp_file(self.plan.recovers.temp).seen)
         if self.before.debt and not self.plan.leaves_debt:
             paths.append(self.layout.owed_path)
         left = self._give_up(*paths)

@@ -38,7 +38,7 @@ from .psrp_failures import explain, explain_fault, hint_for
 
 LIBRARY_ERROR = ""
 try:
-    from pypsrp.complex_objects import ComplexObject, PSInvocationState
+    from pypsrp.complex_objects import PSInvocationState
     from pypsrp.exceptions import WSManFaultError
     from pypsrp.powershell import PowerShell, RunspacePool
     from pypsrp.wsman import WSMan
@@ -153,6 +153,7 @@ class PsrpSession:
         wsman = _wsman(self._options)
         _guard(wsman.transport, self._meter)
         pool = RunspacePool(wsman, configuration_name=CONFIGURATION)
+        _guard_messages(pool)
         try:
             pool.open()
         except BaseException:
@@ -244,6 +245,9 @@ class PsrpSession:
                 return function(**options)
         except ExchangeError:
             raise
+        except KeyboardInterrupt:
+            self._break()  # in the middle of a request, which spoils the connection
+            raise
         except Exception as error:  # noqa: BLE001 - translated, every one of them
             cause = self._cause(error)
         if cause.missing_library:
@@ -325,6 +329,23 @@ def _guard(transport: Any, meter: Meter) -> None:
     transport.send = checked_send
 
 
+def _guard_messages(pool: Any) -> None:
+    """Let pypsrp read no message that grows, and leave what cmdlets put out to ``clixml``."""
+    serializer = pool._serializer
+    deserialize = serializer.deserialize
+
+    def checked(element: Any, metadata: Any = None, clear: bool = True) -> Any:
+        if isinstance(element, str):  # a whole message; pypsrp reads its parts as elements
+            clixml.check(element)
+            if metadata is None:  # an object put out
+                return element
+            if len(element) > clixml.MAX_RECORD:
+                raise clixml.NotAnObject(f"more than {clixml.MAX_RECORD} characters")
+        return deserialize(element, metadata, clear)
+
+    serializer.deserialize = checked
+
+
 def _native(value: Any) -> Any:
     """Return a parameter in the very types that pypsrp serialises.
 
@@ -340,12 +361,9 @@ def _native(value: Any) -> Any:
     return value
 
 
-def _plain(item: Any) -> Mapping[str, Any]:
+def _plain(item: str) -> Mapping[str, Any]:
     """Return an object of a pipeline's output as its properties; what has none is its value."""
-    xml = item._xml if isinstance(item, ComplexObject) else None
-    if xml is None and isinstance(item, str) and item.startswith("<Obj "):
-        xml = item  # an object of types that pypsrp does not know
-    value = item if xml is None else clixml.read(xml)
+    value = clixml.read(item)
     return value if isinstance(value, Mapping) else {"Value": value}
 
 

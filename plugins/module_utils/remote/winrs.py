@@ -323,6 +323,10 @@ class WinrsSession:
             return function(*args)
         except ExchangeError:
             raise
+        except KeyboardInterrupt:
+            if not opening:
+                self._break()  # in the middle of a request, which spoils the connection
+            raise
         except Exception as error:  # noqa: BLE001 - translated, every one of them
             problem = self._translated(error, opening=opening)
         if not opening and not isinstance(problem, _OperationsUsedUp):

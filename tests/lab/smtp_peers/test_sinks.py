@@ -122,7 +122,13 @@ TALKS = [
     Talk("EXPN", (ME, "EXPN bob"), 500, 502, _BOTH),
     Talk("HELP", (ME, "HELP"), 500, 250, "RFC 5321 section 4.1.1.8: HELP is a SHOULD"),
     Talk("STARTTLS that is not offered", (ME, "STARTTLS"), 502, 454, "RFC 3207 section 4 has 454"),
-    Talk("AUTH that is not offered", (ME, "AUTH PLAIN AGEAYg=="), 503, 538, "RFC 4954 section 6 has 538"),
+    Talk(
+        "AUTH that is not offered",
+        (ME, "AUTH PLAIN AGEAYg=="),
+        503,
+        538,
+        "RFC 4954 section 6 has 538",
+    ),
 ]
 
 

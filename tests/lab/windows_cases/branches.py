@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from .case import case, wine
-from .documents import FOR
+from .documents import CLEARS, FOR, PARSER
 
 CASES = [
     case("if exist", "if exist f1.txt echo yes", out="yes\r\n"),
@@ -122,4 +122,33 @@ CASES = [
     ),
     case("for path search", "@for %I in (reg.exe) do @echo %~nx$PATH:I", out="reg.exe\r\n"),
     case("for path search in vain", "@for %I in (nosuch.exe) do @echo [%~$PATH:I]", out="[]\r\n"),
+    case(
+        "for variable in the set",
+        "set X=f1.txt",
+        '@for %I in ("%X%") do @echo %~zI %I',
+        out='3 "f1.txt"\r\n',
+        differs=wine("out", "expands none there in time", PARSER),
+    ),
+    case(
+        "fenced command",
+        '(if exist "f1.txt" copy /b /y "f1.txt" "o.txt">nul)&echo after',
+        out="after\r\n",
+        after={"o.txt": b"a\r\n"},
+    ),
+    case(
+        "fenced command behind no fence",
+        '(if exist "nosuch" copy /b /y "f1.txt" "o.txt">nul)&echo after',
+        out="after\r\n",
+    ),
+    case(
+        "fenced command and its exit code",
+        '(if exist "f1.txt" cmd /c exit 4)&call echo rc %^errorlevel%',
+        out="rc 4\r\n",
+        differs=wine("level", "lets call leave it alone", CLEARS),
+    ),
+    case(
+        "fenced command with its errors",
+        '(if exist "f1.txt" type f1.txt 2>&1)&call echo rc %^errorlevel%',
+        out="a\r\nrc 0\r\n",
+    ),
 ]

@@ -102,4 +102,44 @@ CASES = [
         out="made\r\ngone\r\n",
         after={"x\\": b""},
     ),
+    case(
+        "ren of a folder to a folder that is there",
+        "md x&md y&ren x y 2>nul",
+        code=1,
+        level=1,
+        after={"x\\": b"", "y\\": b""},
+    ),
+    case(
+        "ren of a folder with a file in it",
+        "md x&type nul>x\\a&ren x y",
+        after={"y\\": b"", "y\\a": b""},
+    ),
+    case(
+        "ren of a folder to a folder with a file in it",
+        "md x&md y&type nul>y\\a&ren x y 2>nul",
+        code=1,
+        level=1,
+        after={"x\\": b"", "y\\": b"", "y\\a": b""},
+    ),
+    case("ren with a whole path", 'md x&ren "{here}\\x" y', after={"y\\": b""}),
+    case(
+        "ren of a file to a long name",
+        'ren f1.txt "0123456789abcdef_2026-11-23T161719Z_2026-11-23T163219Z_controller"',
+        after={
+            "0123456789abcdef_2026-11-23T161719Z_2026-11-23T163219Z_controller": b"a\r\n",
+            "f1.txt": None,
+        },
+    ),
+    case(
+        "rd of a folder with a file in it, fenced",
+        "md x&type nul>x\\a&(if exist x rd x 2>nul)&if exist x echo kept",
+        out="kept\r\n",
+        after={"x\\": b"", "x\\a": b""},
+    ),
+    case(
+        "make a path in a folder with a blank",
+        'mkdir "a b\\c d"&type nul>"a b\\c d\\e f"',
+        after={"a b\\": b"", "a b\\c d\\": b"", "a b\\c d\\e f": b""},
+    ),
+    case("del of an empty file", "type nul>o.txt&del o.txt"),
 ]

@@ -20,6 +20,15 @@ from .shell import Shell
 _LINGER = 0.2  # seconds that Receive waits for the command to end once there is output
 
 
+Runner = Callable[[str, Shell, Streams], int]
+"""Who runs a command line as ``cmd /c`` does: in a shell, with streams; returns its exit code."""
+
+
+def run_in_lab(line: str, shell: Shell, streams: Streams) -> int:
+    """Let the lab's own interpreter run it."""
+    return shell.host.execute(line, shell, streams)
+
+
 @dataclass(frozen=True, slots=True)
 class Fetched:
     """What Receive gives: pieces of output in order, and the exit code with the last of them."""
@@ -31,9 +40,12 @@ class Fetched:
 class RunningCommand:
     """A command started in a shell of its own."""
 
-    def __init__(self, line: str, shell: Shell, *, direct: bool = False) -> None:
+    def __init__(
+        self, line: str, shell: Shell, *, direct: bool = False, runner: Runner = run_in_lab
+    ) -> None:
         """Start it. ``direct`` runs a program without cmd.exe; WinError(2) without the program."""
         self.line = line
+        self._runner = runner
         self._changed = threading.Condition()
         self._output: list[tuple[str, bytes]] = []
         self._exit_code: int | None = None
@@ -50,7 +62,7 @@ class RunningCommand:
         self._thread.start()
 
     def _shell_line(self, shell: Shell) -> Callable[[], int]:
-        return lambda: shell.host.execute(command_tail(self.line, shell), shell, self.streams)
+        return lambda: self._runner(command_tail(self.line, shell), shell, self.streams)
 
     def _direct(self, shell: Shell) -> Callable[[], int]:
         name, *arguments = split_arguments(self.line)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from . import wsman
 from .errors import DIRECTORY_NAME_INVALID, WinError
 from .host import LabHost
-from .remote_command import RunningCommand
+from .remote_command import Runner, RunningCommand, run_in_lab
 from .shell import Shell
 from .wsman import Request, SoapFault
 
@@ -42,11 +42,12 @@ class Limits:
 
 
 class RemoteShells:
-    """All remote shells of one host."""
+    """All remote shells of one host. ``runner`` runs their command lines: another may be put in."""
 
     def __init__(self, host: LabHost, limits: Limits | None = None) -> None:
         self.host = host
         self.limits = limits or Limits()
+        self.runner: Runner = run_in_lab
         self.denied_users: set[str] = set()
         self.opened = 0
         self._lock = threading.Lock()
@@ -185,7 +186,7 @@ class RemoteShells:
         line = " ".join([line, *(argument.text or "" for argument in arguments)])
         direct = request.options.get("WINRS_SKIP_CMD_SHELL", "").upper() == "TRUE"
         try:
-            command = RunningCommand(line, shell.shell.child(), direct=direct)
+            command = RunningCommand(line, shell.shell.child(), direct=direct, runner=self.runner)
         except WinError as exc:
             code = _HRESULT + exc.code
             raise SoapFault(code, str(exc), "w:InternalError", sender=False) from None

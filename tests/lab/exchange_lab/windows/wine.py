@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Wine that is up: its drive C, and command lines typed into its cmd.exe.
+"""A Wine that is up: its drive C, and lines typed into its cmd.exe.
 
 Lines are fed by a file, for Wine 8 reads no pipe, and one cmd.exe takes as many as there are: to
 start one costs 0.2 s, a line in one that runs 0.005 s and each program that it starts 0.05 s.
@@ -14,12 +14,15 @@ import os
 import secrets
 import subprocess
 import tempfile
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 from .host import Completed
 
 VARIABLE = "LAB_WINEPREFIX"
+_PAUSE = 0.005  # seconds between two looks at whether it ended
 CODE_PAGE = "cp437"  # the OEM code page of Wine in English
 
 
@@ -40,27 +43,33 @@ class Wine:
         *,
         timeout: float = 60.0,
         environment: Mapping[str, str] | None = None,
+        meanwhile: Callable[[], object] = lambda: None,
     ) -> Completed:
         """Type lines into a fresh cmd.exe, with ECHO off; return what it printed, and its end.
 
-        Wine gives a process's exit code to the outside cut to 8 bits. ``timeout`` is in seconds;
-        subprocess.TimeoutExpired where it goes on.
+        Wine gives a process's exit code to the outside cut to 8 bits. ``meanwhile`` is called again
+        and again until then; what it raises ends the cmd.exe. ``timeout`` is in seconds;
+        TimeoutError where it goes on.
         """
         mark = secrets.token_hex(8)
         text = "\r\n".join(["@echo off", f"echo {mark}", *lines, "exit %errorlevel%", ""])
-        with tempfile.TemporaryFile() as script:
+        with ExitStack() as stack:
+            script, out, err = (stack.enter_context(tempfile.TemporaryFile()) for _file in "012")
             script.write(text.encode(CODE_PAGE))
             script.seek(0)
-            done = subprocess.run(
+            process = subprocess.Popen(
                 ["wine", "cmd"],
                 stdin=script,
-                capture_output=True,
-                timeout=timeout,
-                check=False,
+                stdout=out,
+                stderr=err,
                 env=self._environment(environment or {}),
             )
-        output = done.stdout.partition(f"{mark}\r\n".encode())[2]
-        return Completed(done.returncode, output, done.stderr)
+            stack.callback(_end, process)
+            _wait(process, timeout, meanwhile)
+            out.seek(0)
+            err.seek(0)
+            printed = out.read().partition(f"{mark}\r\n".encode())[2]
+            return Completed(process.returncode, printed, err.read())
 
     def _environment(self, more: Mapping[str, str]) -> dict[str, str]:
         ours = {name: value for name, value in os.environ.items() if name != VARIABLE}
@@ -71,6 +80,23 @@ class Wine:
             "LC_ALL": "C.UTF-8",
             **more,
         }
+
+
+def _wait(
+    process: subprocess.Popen[bytes], timeout: float, meanwhile: Callable[[], object]
+) -> None:
+    deadline = time.monotonic() + timeout
+    while process.poll() is None:
+        meanwhile()
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"Wine's cmd.exe did not end within {timeout:.0f} seconds.")
+        time.sleep(_PAUSE)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.kill()
+    process.wait()
 
 
 def running() -> Wine | None:
