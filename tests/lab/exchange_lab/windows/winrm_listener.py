@@ -95,6 +95,8 @@ class Traffic:
 class HttpListener:
     """One service on one port. ``users`` are the logins that it takes, with their passwords."""
 
+    server_type: type[HttpServer] = HttpServer
+
     def __init__(
         self,
         name: str,
@@ -125,7 +127,7 @@ class HttpListener:
         self.tls: ssl.SSLContext | None = (
             certificate.server_context(self.settings.client_ca) if certificate else None
         )
-        self._server = HttpServer((address, port), self)
+        self._server = self.server_type((address, port), self)
         self.address, self.port = str(self._server.server_address[0]), self._server.server_port
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.05,), name=f"winrm-{name}", daemon=True
