@@ -33,7 +33,7 @@ from .model import (
     Stats,
 )
 from .options import Options
-from .rules import Answers, Policy, agreed, decide, plan
+from .rules import Answers, Plan, Policy, agreed, decide, plan
 
 _PROGRESS_EVERY = 5.0  # seconds
 
@@ -76,6 +76,7 @@ class _Run:
             (str(group[0]), Asker(group, options.patience, slots, self._stats, pace))
             for group in groups
         ]
+        self._planned: dict[str, Plan] = {}  # by the answers of the first pass
         self._bulk = Bulk(
             groups[0][0],
             Limits(options.concurrency, min(options.patience.timeout, _FIRST_PATIENCE)),
@@ -119,6 +120,7 @@ class _Run:
         """Yield the questions that an answer leads to."""
         if answer.question.rdtype is RecordType.MX:
             planned = plan(answer.question.name, answer, self._options.policy)
+            self._planned[planned.domain] = planned
             if planned.status is None:
                 for mx in planned.exchanges:
                     for rdtype in self._options.policy.types:
@@ -129,12 +131,10 @@ class _Run:
         options, asker = self._options, self._askers[0][1]
         if options.search_list or options.evidence or len(self._askers) > 1:
             return None
-        question = Question(domain, RecordType.MX)
-        first = asker.at_hand(question)
-        if first is None:
+        planned = self._planned.get(domain)
+        if planned is None:
             return None
-        planned = plan(domain, first, policy)
-        used = [question]
+        used = [planned.answer.question]
         addresses: dict[str, Answers] = {}
         for name in (
             () if planned.status else dict.fromkeys(mx.exchange for mx in planned.exchanges)

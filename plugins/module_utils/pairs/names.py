@@ -14,6 +14,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import unicodedata
+from functools import lru_cache
 
 from ..errors import InvalidInput
 from .dnslib import a_label
@@ -23,6 +24,7 @@ MAX_LABEL = 63  # octets, RFC 1035 section 2.3.4
 MAX_NAME = 253  # octets of the text without the trailing dot, which is 255 on the wire
 _MAX_INPUT = 1000  # characters; longer text is not even looked at
 _SHOWN = 60
+_REMEMBERED = 1 << 16  # names of exchanges, which domains share
 
 _DOTS = str.maketrans({"\u3002": ".", "\uff0e": ".", "\uff61": "."})  # RFC 5895 section 2.4
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
@@ -56,6 +58,7 @@ def parse_domain(text: str, *, host: bool = False) -> str:
     return name
 
 
+@lru_cache(_REMEMBERED)
 def is_host_name(name: str) -> bool:
     """Whether a name from a DNS answer can be that of a mail host.
 
@@ -109,6 +112,8 @@ def _not_even_alike(text: str) -> str:
 
 def _prepared(text: str) -> str:
     """Map what users type to what IDNA takes (RFC 5895), and drop the trailing dot."""
+    if text.isascii():
+        return text.lower().removesuffix(".")
     wide = "".join(
         unicodedata.normalize("NFKC", char)
         if unicodedata.decomposition(char).startswith(("<wide>", "<narrow>"))
@@ -120,6 +125,8 @@ def _prepared(text: str) -> str:
 
 
 def _literal(name: str) -> bool:
+    if name[-1:].isalpha() and ":" not in name:
+        return False  # neither form ends so
     bare = name
     if name.startswith("[") and name.endswith("]"):
         bare = name[1:-1].removeprefix("ipv6:")

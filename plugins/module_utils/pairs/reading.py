@@ -74,7 +74,7 @@ def read(question: Question, reply: Reply, nameserver: str) -> Answer:
     if data and missing:
         raise Trouble(Kind.MALFORMED, "says that the name does not exist, and what it holds")
     if data:
-        return replace(_with_data(question, reply, path, data), nameserver=nameserver)
+        return _with_data(question, reply, path, data, nameserver)
     negative_ttl = _negative_ttl(path.end, reply)
     if not (missing or path.chain) and reply.referral:
         raise Trouble(Kind.LAME, "refers to other name servers instead of answering")
@@ -131,11 +131,10 @@ def _trouble(reply: Reply) -> Trouble:
 
 
 def _follow(name: str, records: tuple[Record, ...]) -> _Path:
-    aliases = {
-        record.owner: record
-        for record in sorted(records, key=lambda r: str(r.value))
-        if record.rdtype is RecordType.CNAME
-    }
+    found = [record for record in records if record.rdtype is RecordType.CNAME]
+    if not found:
+        return _Path(name, (), None)
+    aliases = {record.owner: record for record in sorted(found, key=lambda r: str(r.value))}
     chain: list[str] = []
     ttl: int | None = None
     end = name
@@ -157,7 +156,9 @@ def check_chain(names: tuple[str, ...]) -> None:
         raise Trouble(Kind.CNAME_LOOP, f"more than {MAX_CHAIN} aliases one after the other")
 
 
-def _with_data(question: Question, reply: Reply, path: _Path, data: list[Record]) -> Answer:
+def _with_data(
+    question: Question, reply: Reply, path: _Path, data: list[Record], nameserver: str
+) -> Answer:
     mx = sorted({r.value for r in data if isinstance(r.value, Mx)})
     texts = {r.value for r in data if isinstance(r.value, str)}
     if len(mx) + len(texts) > MAX_SET:
@@ -174,6 +175,7 @@ def _with_data(question: Question, reply: Reply, path: _Path, data: list[Record]
         chain=path.chain,
         ttl=smallest((path.ttl, *(record.ttl for record in data))),
         authentic=reply.authentic,
+        nameserver=nameserver,
     )
 
 

@@ -167,10 +167,12 @@ def _usable(exchanges: Iterable[Mx]) -> tuple[list[Mx], list[Note]]:
 
 def _why_own(mx: Mx, answers: Answers, policy: Policy) -> str:
     """Return why an exchange is one of our own hosts, or nothing if it is not."""
-    names = {mx.exchange, *(name for answer in answers for name in answer.chain)}
-    ours = sorted(names & policy.own_names)
-    if ours:
-        return f"own name {ours[0]}"
+    if policy.own_names:
+        names = {mx.exchange, *(name for answer in answers for name in answer.chain)}
+        if ours := sorted(names & policy.own_names):
+            return f"own name {ours[0]}"
+    if not policy.own_networks:
+        return ""
     found = [text for answer in answers for text in answer.texts]
     return next((f"own address {text}" for text in found if is_in(text, policy.own_networks)), "")
 
