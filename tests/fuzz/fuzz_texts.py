@@ -317,7 +317,8 @@ _WORDS = (
 @text_target("text of a library's exception", "WinRM, PSRP", [_WORDS], [b"Kerberos", b"Errno 111"])
 def _exception(data: bytes) -> None:
     secret = "S3cret-Passw0rd"
-    for cause in (failures.explain(_text(data)), psrp_failures.explain(_text(data))):
+    described = failures.describe(OSError(_text(data)))
+    for cause in (failures.explain(described), psrp_failures.explain(described)):
         assert cause.sentence.isprintable()
     told = _text(data) + secret
     for cause in (
