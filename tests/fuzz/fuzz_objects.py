@@ -105,6 +105,22 @@ def _bent_xml(draw: st.DrawFn) -> str:
     return ET.tostring(root, encoding="unicode")
 
 
+_TAGS = ["S", "ToString", "URI", "XD", "SBK", "DT", "TS", "D", "G", "Version", "BA", "PR", "By", "SB", "U16", "I32", "I64", "LST", "IE", "STK", "QUE", "Props", "MS", "B", "C", "Db", "Sg", "Nil", "SS", "Obj", "Ref", "TN", "TNRef", "T", "DCT", "En", "Other"]
+_XML_TEXTS))
+            case "attribute":
+                chosen.attrib.clear()
+                name = draw(st.sampled_from(["N", "RefId", "X"]))
+                chosen.set(name, draw(st.sampled_from(["0", "1", "2", "Key", "Value", ""])))
+            case "copy":
+                chosen.extend([copy.deepcopy(other)] * draw(st.integers(1, 3)))
+            case "remove":
+                for child in list(chosen)[:1]:
+                    chosen.remove(child)
+        if len(everywhere) > _MOST_ELEMENTS:
+            break
+    return ET.tostring(root, encoding="unicode")
+
+
 _TAGS = (
     "S ToString URI XD SBK DT TS D G Version BA PR By SB U16 I32 I64 LST IE STK QUE Props MS B C Db"
     " Sg Nil SS Obj Ref TN TNRef T DCT En Other"
@@ -134,7 +150,7 @@ def _well_formed(text: str) -> None:
     calmly(clixml.read, text, allowed=(clixml.NotAnObject,))
 
 
-def _refer(kind: str, levels: int, width: int, itself: bool) -> str:  # noqa: FBT001
+def _refer(kind: str, levels: int, width: int, itself: bool) -> str:
     """Objects of which each holds the one before many times, and perhaps itself."""
     text = "<S>x</S>"
     for level in range(levels):

@@ -137,12 +137,10 @@ def calmly(
     """
     try:
         return function(*args)
-    except ExchangeError as error:
-        assert error.message
-        assert isinstance(str(error), str)
-        return error
-    except allowed as error:
-        return error
+    except (ExchangeError, *allowed) as error:
+        found = error
+    assert str(found) or not isinstance(found, ExchangeError)
+    return found
 
 
 @contextlib.contextmanager

@@ -233,7 +233,8 @@ def _smtp_log(data: bytes) -> None:
 
 
 HEAD = (
-    b'X-Receiver: a@nestle.com\r\nFrom: x@hq.example\r\nTo: "a, b" <c@d.example>, (note) e@f.com\r\n'
+    b'X-Receiver: a@nestle.com\r\nFrom: x@hq.example\r\nTo: "a, b" <c@d.example>, (note) e@f.com'
+    b"\r\n"
     b"Date: Mon, 23 Nov 2026 11:45:07 +0000 (UTC)\r\nSubject: x\r\n\r\nbody\r\n"
 )
 
@@ -269,7 +270,10 @@ def _version(data: bytes) -> None:
 
 # -- what servers answer
 
-POLICY = b"version: STSv1\r\nmode: enforce\r\nmx: mail.nestle.com\r\nmx: *.nestle.com\r\nmax_age: 86400\r\n"
+POLICY = (
+    b"version: STSv1\r\nmode: enforce\r\nmx: mail.nestle.com\r\nmx: *.nestle.com\r\n"
+    b"max_age: 86400\r\n"
+)
 
 
 @text_target(

@@ -67,7 +67,7 @@ def check(text: str) -> None:
     parser.StartElementHandler, parser.EndElementHandler = start, end
     parser.StartDoctypeDeclHandler = declared
     try:
-        parser.Parse(text, True)  # noqa: FBT003 - the last piece
+        parser.Parse(text, True)
     except (expat.ExpatError, ValueError):
         return
 

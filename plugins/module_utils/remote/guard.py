@@ -3,10 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Bounds for what a host can do to us before its answer is even read.
 
-What is guaranteed for every answer after ``guard``: its body has at most ``ANSWER_LIMIT`` bytes and
-arrives within the read timeout, it is not compressed, it redirects nowhere, and it holds no document
-type declaration (SOAP forbids one), so no entity is ever expanded. Every HTTP request is counted. Not bounded is a
-host that drips its HTTP *headers* byte by byte within the read timeout of each.
+What is guaranteed for every answer after ``guard``: its body has at most ``ANSWER_LIMIT`` bytes,
+arrives within the read timeout and is not compressed, it redirects nowhere, and it holds no
+document type declaration (SOAP forbids one), so no entity is ever expanded. Every HTTP request is
+counted. Not bounded is a host that drips its HTTP *headers* byte by byte within the read timeout of
+each.
 
 Nothing is imported from requests, pywinrm or pypsrp: their objects are only handed through.
 
