@@ -24,12 +24,12 @@ from ansible_collections.postmaster.exchange.plugins.module_utils.errors import 
 from ansible_collections.postmaster.exchange.plugins.module_utils.imc import saved
 from ansible_collections.postmaster.exchange.plugins.module_utils.remote import clixml
 from ansible_collections.postmaster.exchange.plugins.module_utils.remote.cmdlets import Cmdlet
-from ansible_collections.postmaster.exchange.plugins.module_utils.transport import module as pins
 from ansible_collections.postmaster.exchange.plugins.module_utils.transport import (
     connector,
     gather,
     snapshot,
 )
+from ansible_collections.postmaster.exchange.plugins.module_utils.transport import module as pins
 from fuzz_registry import calmly, target
 from fuzz_values import ODD, bent, long_bytes, mutated, one_odd
 from hypothesis import strategies as st
@@ -105,26 +105,45 @@ def _bent_xml(draw: st.DrawFn) -> str:
     return ET.tostring(root, encoding="unicode")
 
 
-_TAGS = ["S", "ToString", "URI", "XD", "SBK", "DT", "TS", "D", "G", "Version", "BA", "PR", "By", "SB", "U16", "I32", "I64", "LST", "IE", "STK", "QUE", "Props", "MS", "B", "C", "Db", "Sg", "Nil", "SS", "Obj", "Ref", "TN", "TNRef", "T", "DCT", "En", "Other"]
-_XML_TEXTS))
-            case "attribute":
-                chosen.attrib.clear()
-                name = draw(st.sampled_from(["N", "RefId", "X"]))
-                chosen.set(name, draw(st.sampled_from(["0", "1", "2", "Key", "Value", ""])))
-            case "copy":
-                chosen.extend([copy.deepcopy(other)] * draw(st.integers(1, 3)))
-            case "remove":
-                for child in list(chosen)[:1]:
-                    chosen.remove(child)
-        if len(everywhere) > _MOST_ELEMENTS:
-            break
-    return ET.tostring(root, encoding="unicode")
-
-
-_TAGS = (
-    "S ToString URI XD SBK DT TS D G Version BA PR By SB U16 I32 I64 LST IE STK QUE Props MS B C Db"
-    " Sg Nil SS Obj Ref TN TNRef T DCT En Other"
-).split()
+_TAGS = [  # fmt: skip
+    "S",
+    "ToString",
+    "URI",
+    "XD",
+    "SBK",
+    "DT",
+    "TS",
+    "D",
+    "G",
+    "Version",
+    "BA",
+    "PR",
+    "By",
+    "SB",
+    "U16",
+    "I32",
+    "I64",
+    "LST",
+    "IE",
+    "STK",
+    "QUE",
+    "Props",
+    "MS",
+    "B",
+    "C",
+    "Db",
+    "Sg",
+    "Nil",
+    "SS",
+    "Obj",
+    "Ref",
+    "TN",
+    "TNRef",
+    "T",
+    "DCT",
+    "En",
+    "Other",
+]
 _XML_TEXTS = [
     "",
     "x",
