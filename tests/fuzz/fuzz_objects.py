@@ -105,7 +105,7 @@ def _bent_xml(draw: st.DrawFn) -> str:
     return ET.tostring(root, encoding="unicode")
 
 
-_TAGS = [  # fmt: skip
+_TAGS = [
     "S",
     "ToString",
     "URI",
@@ -496,12 +496,14 @@ _BACKUPS = st.one_of(
 
 def _backup(content: bytes) -> None:
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        folder = Path(name) / _ORIGIN.host / "2026-11-23T114500Z"
+        folder.mkdir(parents=True)
         (folder / backups.FACTS_FILE).write_bytes(content)
+        newest = calmly(backups.find, Path(name), _ORIGIN.host)
+        assert newest == folder or isinstance(newest, ExchangeError)
         found = calmly(saved.load, folder, _ORIGIN)
         if isinstance(found, saved.Saved) and found.value:
             assert found.value.data.isalnum() or found.value.type == "REG_SZ"
-        snapshot.precedes_a_change(folder)
         pinned = calmly(snapshot.load, folder, _ORGANISATION, "ex16")
         if isinstance(pinned, ExchangeError):
             return

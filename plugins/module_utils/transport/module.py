@@ -23,7 +23,7 @@ from .gather import Organisation, Reader, View
 from .plan import Plan, make_plan
 from .report import refused, result, steps
 from .rollback import Site
-from .snapshot import facts, load, precedes_a_change, restore_plan, worth_keeping
+from .snapshot import facts, load, restore_plan, worth_keeping
 from .spec import Options, parse_options
 from .transaction import apply
 from .turns import Turns
@@ -133,7 +133,6 @@ class _Work:
         folder = backups.find(
             self.options.backup,
             _label(organisation),
-            counts=precedes_a_change,
             kind="this organisation",
         )
         saved = load(folder, organisation, self.context.host)
@@ -160,9 +159,11 @@ class _Work:
                 site = Site(self.reader, view.domain_controller, self.context.progress)
                 applied = apply(site, plan, wanted.bare_plan)
             except ExchangeError as error:
-                error.details["backup"] = found["backup"]
+                path = backup.path
                 if error.details["state"] == "old":
                     backups.withdrawn(backup)
+                    path = backups.put_aside(path)
+                error.details["backup"] = str(path)
                 raise
             backups.withdrawn(backup)
             backups.settled(backup.path.parent)
@@ -198,9 +199,11 @@ class _Work:
             view.domain_controller,
             worth_keeping(view.connectors, plan),
             now=now,
-            restores=self.options.desired is None,
         )
-        known[backups.CONTINUES] = backups.before_broken_runs(folder.path.parent)
+        known |= backups.history(
+            restores=self.options.desired is None,
+            continues=backups.before_broken_runs(folder.path.parent),
+        )
         backups.write(folder, self.context.host, known, {})
         return folder
 
