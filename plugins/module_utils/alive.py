@@ -27,13 +27,16 @@ def private_folder() -> Path | None:
 
     It is in the user's cache, or else in the folder for temporary files.
     """
-    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     user = os.geteuid()
-    places = (
-        Path(cache).expanduser() / "postmaster.exchange",
-        Path(tempfile.gettempdir()) / f"postmaster.exchange-{user}",
-    )
-    return next((place for place in places if _is_private(place, user)), None)
+    return next((place for place in _places(user) if _is_private(place, user)), None)
+
+
+def _places(user: int) -> Iterator[Path]:
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    with contextlib.suppress(RuntimeError):  # a user without a home
+        yield Path(cache).expanduser() / "postmaster.exchange"
+    with contextlib.suppress(OSError):  # no folder for temporary files, or a full disk
+        yield Path(tempfile.gettempdir()) / f"postmaster.exchange-{user}"
 
 
 def _is_private(folder: Path, user: int) -> bool:
@@ -42,7 +45,7 @@ def _is_private(folder: Path, user: int) -> bool:
         with contextlib.suppress(FileExistsError):
             folder.mkdir(mode=0o700)
         found = folder.lstat()
-    except (OSError, RuntimeError):  # RuntimeError: a user without a home
+    except OSError:
         return False
     mine = stat.S_ISDIR(found.st_mode) and found.st_uid == user
     return mine and not found.st_mode & 0o077 and os.access(folder, os.W_OK)

@@ -15,10 +15,11 @@ import contextlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from . import alive
 from .errors import ExchangeError, InvalidInput
@@ -27,9 +28,8 @@ FACTS_FILE = "backup.json"
 #: Who made a backup, as it says itself; a test holds it against galaxy.yml.
 COLLECTION = "postmaster.exchange 0.1.0"
 
-#: Fact of a backup that was taken when a broken run had changed things already: the name of the
-#: backup that holds what was there before that one; else empty.
-CONTINUES = "continues"
+# Facts of a backup's history, see ``history``.
+_CONTINUES, _BEFORE, _RESTORED = "continues", "before", "restored"
 _MARK = "at-work.lock"
 
 _STAMP_FORMAT = "%Y-%m-%dT%H%M%SZ"
@@ -120,6 +120,15 @@ def _not_written(path: Path, host: str, error: OSError) -> ExchangeError:
     )
 
 
+def history(*, restores: bool, continues: str) -> dict[str, str]:
+    """Return facts for a backup: what it was taken before, and what after.
+
+    ``restores`` where the change to come puts a backup back. ``continues`` is the name of an older
+    backup where a broken run had changed things already: that holds what was there before.
+    """
+    return {_BEFORE: _RESTORED if restores else "enforced", _CONTINUES: continues}
+
+
 def write(
     folder: Folder, host: str, facts: Mapping[str, object], files: Mapping[str, bytes]
 ) -> None:
@@ -164,19 +173,25 @@ def discard(folder: Folder) -> None:
         _remove_empty((folder.path, *folder.made))
 
 
-def find(
-    path: Path,
-    host: str,
-    *,
-    counts: Callable[[Path], bool] = Path.is_dir,
-    kind: str = "this host",
-) -> Path:
+def put_aside(path: Path) -> Path:
+    """Rename a backup whose run put back all that it changed: then it is no newest one any more.
+
+    It is found by its name only. Returns the new path, or the old one where that cannot be.
+    """
+    aside = path.with_name(f"{path.name}-undone")
+    try:
+        return path.rename(aside)
+    except OSError:
+        return path
+
+
+def find(path: Path, host: str, *, kind: str = "this host") -> Path:
     """Return the folder of the backup that ``path`` means.
 
     ``path`` is such a folder (the folder of the host may be left out), its backup.json, a host's
-    folder, or the folder of all hosts; of several backups the newest is meant that ``counts``, or
-    the one it ``CONTINUES``. In place of the name of a folder there may be that of a run: what was
-    there before it is meant.
+    folder, or the folder of all hosts; of several backups the newest is meant that no restore made,
+    or the one it continues, see ``history``. In place of the name of a folder there may be that of
+    a run: what was there before it is meant.
     ``kind`` is what messages call what the backup is of. Raises ExchangeError when there is none.
     """
     if path.name == FACTS_FILE:
@@ -185,7 +200,7 @@ def find(
         if (folder / FACTS_FILE).is_file():
             return folder
     for folder in (path / _folder_name(host), path):
-        if stamps := [name for name in _stamps_in(folder) if counts(folder / name)]:
+        if stamps := _before_changes(folder):
             return _first_of(folder, stamps, host)
     for folder in (path.parent / _folder_name(host), path.parent):
         for stamp in _stamps_in(folder):  # the oldest of several is what was before the run
@@ -240,11 +255,6 @@ def _unfinished(parent: Path) -> list[str]:
 # -- finding one
 
 
-def is_named(path: Path, folder: Path) -> bool:
-    """Whether ``path`` named this very backup to ``find``, and not the newest of several."""
-    return path.name in (folder.name, FACTS_FILE)
-
-
 def _first_of(folder: Path, stamps: Sequence[str], host: str) -> Path:
     """Return the newest backup, or what was there before the broken run that it came after."""
     first = continues(folder / stamps[-1]) or stamps[-1]
@@ -261,13 +271,28 @@ def _first_of(folder: Path, stamps: Sequence[str], host: str) -> Path:
 
 def continues(folder: Path) -> str:
     """Return the name of the backup that this one continues, or nothing."""
+    name = _facts(folder).get(_CONTINUES)
+    return name if isinstance(name, str) and _STAMP.match(name) else ""
+
+
+def _before_changes(folder: Path) -> list[str]:
+    """Return the names of complete backups that no restore made, the oldest first.
+
+    If those counted, two runs, or two hosts of one organisation, would put back what the other put
+    back; and one that is run again, since it was interrupted, would go the wrong way.
+    """
+    names = _stamps_in(folder)
+    return [name for name in names if _facts(folder / name).get(_BEFORE) != _RESTORED]
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    """Return the facts of a backup, or nothing where they cannot be read."""
     with contextlib.suppress(OSError, ValueError, RecursionError):
         with (folder / FACTS_FILE).open("rb") as file:
             known = json.loads(file.read(_MOST_FACTS))
-        name = known.get(CONTINUES) if isinstance(known, dict) else None
-        if isinstance(name, str) and _STAMP.match(name):
-            return name
-    return ""
+        if isinstance(known, dict):
+            return known
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,14 +310,8 @@ class About:
 
 def about(folder: Path) -> About:
     """Return what a backup says of itself; never raises."""
-    try:
-        with (folder / FACTS_FILE).open("rb") as file:
-            known = json.loads(file.read(_MOST_FACTS))
-    except (OSError, ValueError, RecursionError):
-        return About()
-    if not isinstance(known, dict):
-        return About()
-    taken, run, before = (known.get(key) for key in ("taken", "run", "before"))
+    known = _facts(folder)
+    taken, run, before = (known.get(key) for key in ("taken", "run", _BEFORE))
     return About(
         taken=taken if isinstance(taken, str) and _TIME.match(taken) else "",
         run=run if isinstance(run, str) and _RUN.match(run) else "",

@@ -9,7 +9,8 @@ import fuzz_dns
 import fuzz_objects
 import fuzz_smtp
 import fuzz_texts
+import fuzz_wire
 from fuzz_registry import TARGETS
 from fuzz_values import mutated
 
-__all__ = ["TARGETS", "fuzz_dns", "fuzz_objects", "fuzz_smtp", "fuzz_texts", "mutated"]
+__all__ = ["TARGETS", "fuzz_dns", "fuzz_objects", "fuzz_smtp", "fuzz_texts", "fuzz_wire", "mutated"]

@@ -77,16 +77,14 @@ def _decode(wire: bytes) -> None:
     for question in _QUESTIONS:
         try:
             reply = decode_reply(wire, question, IDENT)
-        except (NotOurs, Malformed) as error:
-            assert str(error)
+        except (NotOurs, Malformed):
             continue
         assert len(reply.records) <= MAX_RECORDS
         try:
             answer = read(question, reply, "192.0.2.53")
-        except Trouble as trouble:
-            assert str(trouble) is not None
-        else:
-            assert answer.nameserver == "192.0.2.53"
+        except Trouble:
+            continue
+        assert answer.nameserver == "192.0.2.53"
 
 
 @target("reply, its octets bent", "DNS, HTTPS", mutated(_SEEDS, _TOKENS), examples=500, guided=True)

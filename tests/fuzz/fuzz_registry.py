@@ -5,7 +5,7 @@
 
 A check passes when the collection answers with a result or with one of its own exceptions. It fails
 with whatever else is raised, with ``Hang`` when one value costs more than its bound of processor
-time, and with MemoryError when it costs more than its bound of memory.
+time, and with ``Flood`` when it costs more than its bound of memory.
 """
 
 from __future__ import annotations
@@ -28,8 +28,10 @@ from hypothesis.strategies import SearchStrategy
 #: Seconds of processor time that one value may cost. Linear work on a megabyte needs a few; what
 #: is quadratic needs hours.
 CPU_SECONDS = 30
-#: Bytes that one value may cost beyond what the process has. An input is a megabyte at most.
-MEMORY = 768 * 1024 * 1024
+#: Bytes that one value may cost beyond what the process has. An input has a few millions at most.
+MEMORY = 256 * 1024 * 1024
+#: What it may not even ask for, so that a failing check does no harm to the machine.
+_CEILING = 4 * 1024 * 1024 * 1024
 
 
 class Hang(BaseException):
@@ -37,6 +39,10 @@ class Hang(BaseException):
 
     Not an Exception, so that no handler of the collection takes it for a host's doing.
     """
+
+
+class Flood(BaseException):
+    """One value took far more memory than its size allows."""
 
 
 @dataclass(slots=True)
@@ -131,12 +137,10 @@ def calmly(
     """
     try:
         return function(*args)
-    except ExchangeError as error:
-        assert error.message
-        assert isinstance(str(error), str)
-        return error
-    except allowed as error:
-        return error
+    except (ExchangeError, *allowed) as error:
+        found = error
+    assert str(found) or not isinstance(found, ExchangeError)
+    return found
 
 
 @contextlib.contextmanager
@@ -149,16 +153,30 @@ def bounded() -> Iterator[None]:
     before = signal.signal(signal.SIGPROF, too_long)
     signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
     limit = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (_address_space() + MEMORY, limit[1]))
+    space, resident = _pages()
+    resource.setrlimit(resource.RLIMIT_AS, (space + _CEILING, limit[1]))
+    _PEAK.write_text("5")
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_AS, limit)
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, before)
+    if (grown := _peak() - resident) > MEMORY:
+        raise Flood(f"{grown:,} bytes of memory for one value")
 
 
-def _address_space() -> int:
-    """Return the bytes of address space that this process has now (proc(5), statm)."""
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    return pages * resource.getpagesize()
+#: Where writing 5 makes the kernel begin anew with the peak of this process's memory (proc(5)).
+_PEAK = Path("/proc/self/clear_refs")
+
+
+def _pages() -> tuple[int, int]:
+    """Return the bytes of address space and of memory that this process has now."""
+    space, resident, *_others = Path("/proc/self/statm").read_text().split()
+    return int(space) * resource.getpagesize(), int(resident) * resource.getpagesize()
+
+
+def _peak() -> int:
+    """Return the most bytes of memory that this process had since the peak was forgotten."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024

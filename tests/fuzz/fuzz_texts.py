@@ -233,7 +233,8 @@ def _smtp_log(data: bytes) -> None:
 
 
 HEAD = (
-    b'X-Receiver: a@nestle.com\r\nFrom: x@hq.example\r\nTo: "a, b" <c@d.example>, (note) e@f.com\r\n'
+    b'X-Receiver: a@nestle.com\r\nFrom: x@hq.example\r\nTo: "a, b" <c@d.example>, (note) e@f.com'
+    b"\r\n"
     b"Date: Mon, 23 Nov 2026 11:45:07 +0000 (UTC)\r\nSubject: x\r\n\r\nbody\r\n"
 )
 
@@ -269,7 +270,10 @@ def _version(data: bytes) -> None:
 
 # -- what servers answer
 
-POLICY = b"version: STSv1\r\nmode: enforce\r\nmx: mail.nestle.com\r\nmx: *.nestle.com\r\nmax_age: 86400\r\n"
+POLICY = (
+    b"version: STSv1\r\nmode: enforce\r\nmx: mail.nestle.com\r\nmx: *.nestle.com\r\n"
+    b"max_age: 86400\r\n"
+)
 
 
 @text_target(
@@ -317,7 +321,8 @@ _WORDS = (
 @text_target("text of a library's exception", "WinRM, PSRP", [_WORDS], [b"Kerberos", b"Errno 111"])
 def _exception(data: bytes) -> None:
     secret = "S3cret-Passw0rd"
-    for cause in (failures.explain(_text(data)), psrp_failures.explain(_text(data))):
+    described = failures.describe(OSError(_text(data)))
+    for cause in (failures.explain(described), psrp_failures.explain(described)):
         assert cause.sentence.isprintable()
     told = _text(data) + secret
     for cause in (

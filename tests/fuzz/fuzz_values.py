@@ -61,9 +61,10 @@ def mutated(
     return st.one_of(edited(), edited(), edited(), st.binary(max_size=300))
 
 
-def _edit(
+def _edit(  # noqa: PLR0911 - one for each kind
     draw: st.DrawFn, data: bytes, pieces: st.SearchStrategy[bytes], seeds: Sequence[bytes]
 ) -> bytes:
+    """Return data with one piece of it changed."""
     start = draw(st.integers(0, len(data)))
     end = min(len(data), start + draw(st.integers(0, 40)))
     match draw(st.sampled_from(_EDITS)):

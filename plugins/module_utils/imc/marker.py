@@ -32,14 +32,12 @@ _STAMP = re.compile(r"[0-9A-Za-z-]{1,40}\Z")
 class Marker:
     """``stamp`` names the backup; empty when the note is broken and nothing was changed under it.
 
-    ``was_running`` is what the service has to be again in the end. ``restores`` is the name of the
-    backup that the run was putting back, if that was what it did; ``temp`` of the temporary file
-    that it may have left.
+    ``was_running`` is what the service has to be again in the end. ``temp`` is the name of the
+    temporary file that the run may have left.
     """
 
     stamp: str
     was_running: bool
-    restores: str = ""
     temp: str = ""
 
     def lines(self) -> list[str]:
@@ -47,7 +45,6 @@ class Marker:
         return [
             _TITLE,
             f"backup={self.stamp}",
-            *([f"restores={self.restores}"] if self.restores else []),
             *([f"temp={self.temp}"] if self.temp else []),
             f"service={'running' if self.was_running else 'stopped'}",
         ]
@@ -64,13 +61,8 @@ def parse_marker(content: bytes) -> Marker:
     whole = fields.get("") == _TITLE and _STAMP.match(stamp) and service in {"running", "stopped"}
     if not whole:
         return Marker("", was_running=False)
-    restores, temp = fields.get("restores", ""), fields.get("temp", "")
-    return Marker(
-        stamp,
-        service == "running",
-        restores if _STAMP.match(restores) else "",
-        temp if TEMP_NAME.fullmatch(temp) else "",
-    )
+    temp = fields.get("temp", "")
+    return Marker(stamp, service == "running", temp if TEMP_NAME.fullmatch(temp) else "")
 
 
 def owed_lines(process: int | None) -> list[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import alive, brake
-from ..backups import find, is_named
+from ..backups import find
 from ..context import Context
 from ..errors import ExchangeError, say_untouched
 from ..remote import files
@@ -61,7 +61,7 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
         transaction = Transaction(
             context, options.layout, state, plan, origin, options.backup_dir, options.limits
         )
-        transaction.restores = found.backup.name if found.backup else ""
+        transaction.restores = found.backup is not None
         done = _carry_out(transaction)
         facts |= {**done, "warnings": [*facts["warnings"], *done["warnings"]]}
     elif state.debt and not (state.restart_owed or context.check_mode):
@@ -87,9 +87,6 @@ def _look(session: Session, options: Options, origin: Origin) -> _Found:
     saved = load(backup, origin) if backup else None
     state = _gather(session, options, saved)
     _check_alone(session, options.layout, state)
-    if backup and (meant := _restored_by_a_broken_run(options, origin, backup, state)):
-        backup, saved = meant, load(meant, origin)
-        state = _gather(session, options, saved)
     return _Found(state, make_plan(state, options.desired, options.policy, saved), backup)
 
 
@@ -148,19 +145,6 @@ def _check_alone(session: Session, layout: Layout, state: HostState) -> None:
     why = why_alive(claim, now, alive.has_ended(file) if file else None)
     if why:
         raise at_work(session.host, layout, claim, now, why)
-
-
-def _restored_by_a_broken_run(
-    options: Options, origin: Origin, backup: Path, state: HostState
-) -> Path | None:
-    """Return the backup that a broken run was putting back, where the newest is asked for.
-
-    The newest one holds what was there before that run.
-    """
-    wanted = state.marker.restores if state.marker else ""
-    if not wanted or options.backup is None or is_named(options.backup, backup):
-        return None
-    return find(backup.parent / wanted, origin.host) if wanted != backup.name else None
 
 
 def _carry_out(transaction: Transaction) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 
+from .. import backups
 from ..errors import ExchangeError, HostUnreachable, SessionLost
 from .gather import gather
 from .hold import ClaimLost, Hold
@@ -87,6 +88,7 @@ class Rollback:
             return self._stuck(cause, parts, found)
         self.open.clear()  # whatever went wrong on the way did no harm
         self.is_back = True
+        self.changes.folder = backups.put_aside(self.changes.folder)
         return self._rolled_back(cause, parts, found)
 
     # -- the steps
@@ -164,17 +166,20 @@ class Rollback:
 
     def _parts(self, found: HostState | None) -> dict[str, str]:
         """Return, for each part that was touched, whether it is old, new or unknown."""
-        judges = {
-            "route table": self._table_part,
-            "registry value": self._setting_part,
-            "service": self._service_part,
-        }
-        return {part: judges[part](found) for part in self._touched()}
+        judges = {"route table": self._table_part, "registry value": self._setting_part}
+        touched = self._touched()
+        parts = {part: judges[part](found) for part in touched if part in judges}
+        if "service" in touched:
+            parts["service"] = self._service_part(found, set(parts.values()))
+        return parts
 
-    def _service_part(self, found: HostState | None) -> str:
+    def _service_part(self, found: HostState | None, settings: set[str]) -> str:
+        """Return what the service works with: the settings, if it was started with them."""
         state = found.service.state if found else None
         failed = any(what == "service" for what, _skipped in self.open)
-        return "old" if state is ServiceState.RUNNING and not failed else "unknown"
+        if state is not ServiceState.RUNNING or failed or len(settings) > 1:
+            return "unknown"
+        return next(iter(settings), "old")
 
     def _table_part(self, found: HostState | None) -> str:
         table, plan, before = found and found.table, self.plan.table, self.before.table

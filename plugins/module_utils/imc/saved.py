@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ..backups import COLLECTION, CONTINUES, FACTS_FILE
+from ..backups import COLLECTION, FACTS_FILE
 from ..errors import ExchangeError
 from ..remote.parse import RegistryValue
 from .backup import ROUTES_FILE
@@ -43,9 +43,7 @@ class Origin:
     run: str = ""
 
 
-def facts(
-    origin: Origin, state: HostState, *, now: datetime, host_folder: str, continues: str = ""
-) -> dict[str, Any]:
+def facts(origin: Origin, state: HostState, *, now: datetime, host_folder: str) -> dict[str, Any]:
     """Return what backup.json holds about a host, but for the routes."""
     value = state.value
     return {
@@ -57,7 +55,6 @@ def facts(
         "target_computer": origin.target_computer,
         "registry_key": origin.registry_key,
         "host_folder": host_folder,
-        CONTINUES: continues,
         "value": value and {"name": value.name, "type": value.type, "data": value.data},
         "service": service_facts(state.service),
         "exchange_build": state.build,

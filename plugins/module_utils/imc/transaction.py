@@ -71,8 +71,7 @@ def _some(what: str, rows: list[str]) -> str:
 class Transaction:
     """One run on one host; ``before`` is what the plan was made of.
 
-    ``restores`` is the name of the backup that is put back, if one is. ``warnings`` are added to
-    while it runs.
+    ``restores`` is whether it puts a backup back. ``warnings`` are added to while it runs.
     """
 
     context: Context
@@ -82,7 +81,7 @@ class Transaction:
     origin: Origin
     backup_dir: Path
     limits: Limits = Limits()
-    restores: str = ""
+    restores: bool = False
     warnings: list[str] = field(default_factory=list)
     folder: Path | None = None
     _held: Hold | None = None
@@ -215,11 +214,9 @@ class Transaction:
         self._give_up(*([self.layout.marker_path] if self._noted else []))
 
     def _save_on_controller(self, folder: backups.Folder, saved: HostBackup) -> None:
-        known = facts(
-            self.origin,
-            self.before,
-            now=self.context.now(),
-            host_folder=saved.folder,
+        known = facts(self.origin, self.before, now=self.context.now(), host_folder=saved.folder)
+        known |= backups.history(
+            restores=self.restores,
             continues=self.plan.recovers.stamp if self.plan.recovers else "",
         )
         write(folder, self.context.host, known, saved.export, saved.routes)
@@ -233,7 +230,7 @@ class Transaction:
         if not self._inherits:
             self._noted = True
             name = temp.seen.rpartition("\\")[2] if temp else ""
-            marker = Marker(stamp, self.before.service.runs, self.restores, name)
+            marker = Marker(stamp, self.before.service.runs, name)
             files.write_text_file(self._session, self.layout.marker_path, marker.lines())
 
     # -- the change
@@ -334,10 +331,20 @@ class Transaction:
                 hint=f"To go back to that: state: restored, with the backup {stamp}."
                 if stamp
                 else error.hint,
-                details={"rolled_back": False, "state": "old"},
+                details=self._settings_kept(),
             ) from error
         self._finish()
         return after
+
+    def _settings_kept(self) -> dict[str, object]:
+        """Return the details of a recovery that failed: all that it touched is the service."""
+        touched = self.plan.service is not ServiceStep.NONE
+        return {
+            "rolled_back": False,
+            "state": "unknown" if touched else "old",
+            "parts": {"service": "unknown"} if touched else {},
+            "changed": touched,
+        }
 
     def _take_claim(self) -> None:
         """Claim the host, before a recovery that makes no backup."""

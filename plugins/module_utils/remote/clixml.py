@@ -16,12 +16,17 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from xml.parsers import expat
 
 #: How deep objects within objects are followed; deeper ones are shown by their text.
 MAX_DEPTH = 8
 # An object can be referred to many times, also from within itself. What is read altogether may be
 # so many times as long as the document, and never less than so many characters.
 _GROWTH, _LEAST = 10, 10_000
+#: Elements within elements of any message. An error record of Exchange has about a dozen.
+MAX_NESTING = 40
+#: Characters of a message that is no output but an error, a warning or a state.
+MAX_RECORD = 1_048_576
 
 _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _TEXTS = frozenset(
@@ -34,6 +39,37 @@ _PROPERTIES = ("Props", "MS")
 
 class NotAnObject(Exception):  # noqa: N818 - never leaves this package
     """Text that is no serialised object."""
+
+
+def check(text: str) -> None:
+    """Raise NotAnObject for a document that could cost far more than its own size to read.
+
+    These are documents that declare a type, whose entities may grow, and deep ones: pypsrp keeps
+    the text of each object, and thus that of the innermost once for each around it. What is not
+    well formed passes, for every reader notices that.
+    """
+    depth = 0
+
+    def start(_name: str, _attributes: Mapping[str, str]) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > MAX_NESTING:
+            raise NotAnObject(f"elements nested deeper than {MAX_NESTING}")
+
+    def end(_name: str) -> None:
+        nonlocal depth
+        depth -= 1
+
+    def declared(*_unused: object) -> None:
+        raise NotAnObject("a document type declaration")
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.StartDoctypeDeclHandler = declared
+    try:
+        parser.Parse(text, True)
+    except (expat.ExpatError, ValueError):
+        return
 
 
 def read(text: str) -> Any:

@@ -29,6 +29,7 @@ _FAULT_CODES = {
     2150858843: ("the host has forgotten our shell (idle time, or a restart of WinRM)", ""),
 }
 _CHAIN_LIMIT = 12
+_TEXT_LIMIT = 4_096  # characters of one exception
 
 _WINRM = Words(
     what="connection",
@@ -111,8 +112,12 @@ _GARBAGE = Cause(
 
 
 def describe(error: BaseException) -> str:
-    """Return names and texts of an exception and all it wraps, for ``explain`` only."""
-    return " | ".join(f"{type(link).__name__}: {link}" for link in islice(_chain(error), 64))
+    """Return names and texts of an exception and all it wraps, for ``explain`` only.
+
+    Some hold a host's whole answer; what tells them apart stands at its beginning.
+    """
+    links = islice(_chain(error), 64)
+    return " | ".join(f"{type(link).__name__}: {str(link)[:_TEXT_LIMIT]}" for link in links)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

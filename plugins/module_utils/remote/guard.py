@@ -3,10 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Bounds for what a host can do to us before its answer is even read.
 
-What is guaranteed for every answer after ``guard``: its body has at most ``ANSWER_LIMIT`` bytes and
-arrives within the read timeout, it redirects nowhere, and it holds no document type declaration
-(SOAP forbids one), so no entity is ever expanded. Every HTTP request is counted. Not bounded is a
-host that drips its HTTP *headers* byte by byte within the read timeout of each.
+What is guaranteed for every answer after ``guard``: its body has at most ``ANSWER_LIMIT`` bytes,
+arrives within the read timeout and is not compressed, it redirects nowhere, and it holds no
+document type declaration (SOAP forbids one), so no entity is ever expanded. Every HTTP request is
+counted. Not bounded is a host that drips its HTTP *headers* byte by byte within the read timeout of
+each.
 
 Nothing is imported from requests, pywinrm or pypsrp: their objects are only handed through.
 
@@ -127,6 +128,7 @@ class _GuardedAdapter:
 
     def send(self, request: Any, **options: Any) -> Any:
         timeout = self._meter.patience(options.get("timeout"))
+        request.headers["Accept-Encoding"] = "identity"
         self._meter.requests += 1
         response = self._inner.send(request, **{**options, "timeout": timeout})
         # NTLM sends its next steps over this attribute.
@@ -135,6 +137,10 @@ class _GuardedAdapter:
         if response.status_code in _REDIRECTS:
             response.close()
             raise AnswerRefused("a redirect")
+        if response.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+            # Nobody asked for it, and old libraries unpack a bomb before they count its bytes.
+            response.close()
+            raise AnswerRefused("a compressed answer")
         _bound_body(response.raw, self._meter, _seconds(timeout))
         return response
 

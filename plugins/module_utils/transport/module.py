@@ -24,7 +24,7 @@ from .look import look
 from .plan import Plan, make_plan
 from .report import refused, result, size, steps
 from .rollback import Site
-from .snapshot import facts, load, precedes_a_change, restore_plan, worth_keeping
+from .snapshot import facts, load, restore_plan, worth_keeping
 from .spec import Options, parse_options
 from .transaction import apply
 from .turns import Turns
@@ -120,7 +120,6 @@ class _Work:
         folder = backups.find(
             self.options.backup,
             organisation.label,
-            counts=precedes_a_change,
             kind="this organisation",
         )
         saved = load(folder, organisation, self.context.host)
@@ -157,9 +156,11 @@ class _Work:
                 site = Site(self.reader, view.domain_controller, self.context.progress)
                 applied = apply(site, plan, wanted.bare_plan)
             except ExchangeError as error:
-                error.details["backup"] = found["backup"]
+                path = backup.path
                 if error.details["state"] == "old":
                     backups.withdrawn(backup)
+                    path = backups.put_aside(path)
+                error.details["backup"] = str(path)
                 raise
             backups.withdrawn(backup)
             backups.settled(backup.path.parent)
@@ -195,9 +196,11 @@ class _Work:
             view.domain_controller,
             worth_keeping(view.connectors, plan),
             now=now,
-            restores=self.options.desired is None,
         )
         known["run"] = self.options.run_id
-        known[backups.CONTINUES] = backups.before_broken_runs(folder.path.parent)
+        known |= backups.history(
+            restores=self.options.desired is None,
+            continues=backups.before_broken_runs(folder.path.parent),
+        )
         backups.write(folder, self.context.host, known, {})
         return folder

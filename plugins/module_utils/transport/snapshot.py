@@ -64,9 +64,8 @@ def facts(
     connectors: Iterable[Connector],
     *,
     now: datetime,
-    restores: bool,
 ) -> dict[str, Any]:
-    """Return what backup.json holds; ``restores`` where the change to come puts a backup back."""
+    """Return what backup.json holds."""
     return {
         "format": _FORMAT,
         "kind": KIND,
@@ -75,7 +74,6 @@ def facts(
         "organisation": organisation.name,
         "forest": organisation.forest,
         "domain_controller": domain_controller,
-        "before": "restored" if restores else "enforced",
         "connectors": [
             {name: value for name, value in connector.raw.items() if name not in _SECRET}
             for connector in connectors
@@ -87,17 +85,6 @@ def worth_keeping(connectors: Sequence[Connector], plan: Plan) -> list[Connector
     """Return the connectors a backup holds: all of ours, and those that the plan touches."""
     touched = {step.before.identity for step in plan.steps if step.before}
     return [c for c in connectors if c.ours or c.identity in touched]
-
-
-def precedes_a_change(folder: Path) -> bool:
-    """Tell backups that a restore may mean by "the newest" from those a restore itself made.
-
-    Else two hosts of one organisation, or two runs, would put back what the other put back.
-    """
-    try:
-        return _read(folder).get("before") != "restored"
-    except (OSError, ValueError, RecursionError):
-        return True  # to be complained of when it is loaded
 
 
 def load(folder: Path, organisation: Organisation, host: str) -> tuple[Connector, ...]:

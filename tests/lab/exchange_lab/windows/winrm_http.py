@@ -14,6 +14,8 @@ import struct
 import threading
 import time
 from collections.abc import Iterable
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -141,6 +143,11 @@ class Handler(BaseHTTPRequestHandler):
         self._authenticator = self.listener.authenticator()
         self._refused = False
         self._proof: list[str] = []
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Return the date by the clock of the host."""
+        now = self.listener.clock() if timestamp is None else datetime.fromtimestamp(timestamp, UTC)
+        return format_datetime(now.astimezone(UTC), usegmt=True)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Say nothing."""

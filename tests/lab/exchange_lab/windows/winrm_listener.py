@@ -11,8 +11,9 @@ from __future__ import annotations
 import ssl
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -93,7 +94,10 @@ class Traffic:
 
 
 class HttpListener:
-    """One service on one port. ``users`` are the logins that it takes, with their passwords."""
+    """One service on one port. ``users`` are the logins that it takes, with their passwords.
+
+    ``clock`` is what its answers call the date.
+    """
 
     server_type: type[HttpServer] = HttpServer
 
@@ -116,6 +120,7 @@ class HttpListener:
         self.faults = Faults()
         self.traffic = Traffic()
         self.closing = threading.Event()
+        self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
         self._users = users
         self._shells = shells
         self._acceptor = acceptor

@@ -45,6 +45,7 @@ class Listener(HttpListener):
             settings=settings,
             acceptor=acceptor,
         )
+        self.clock = lambda: host.clock()
 
 
 class WinRMServer:

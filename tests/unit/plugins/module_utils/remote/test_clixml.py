@@ -133,3 +133,21 @@ def test_a_character_that_does_not_exist_is_no_object(number: str) -> None:
 
 def test_half_a_surrogate_pair_is_no_character() -> None:
     assert clixml.read("<C>55296</C>") == "\ufffd"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<Obj RefId="0"><Props>' * 21 + "</Props></Obj>" * 21,
+        '<!DOCTYPE x [<!ENTITY a "b">]><S>&a;</S>',
+        "<a><!-- </a></a> --><![CDATA[</a>]]>" * 41 + "</a>" * 41,
+    ],
+)
+def test_what_grows_when_it_is_read_is_no_object(text: str) -> None:
+    with pytest.raises(clixml.NotAnObject):
+        clixml.check(text)
+
+
+@pytest.mark.parametrize("text", [CONNECTOR, "<S>x</S>", "", "<S>", "no XML", "\ud800", "\x00"])
+def test_other_documents_pass_and_so_does_what_is_none(text: str) -> None:
+    clixml.check(text)

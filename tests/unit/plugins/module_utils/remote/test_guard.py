@@ -154,7 +154,7 @@ REFUSED = "beyond any sensible size"
         (send(200, b"<a>" * 500_000 + b"</a>" * 500_000), "no WinRM answer"),
         (send(200, b"\xff" * 1000), "no WinRM answer"),
         (send(500, b"\xff" * 1000), "no WinRM answer"),
-        (send(200, b"not gzip", Content_Encoding="gzip"), "no WinRM answer"),
+        (send(200, b"not gzip", Content_Encoding="gzip"), REFUSED),
         (send(418, b"teapot"), "HTTP status 418"),
         (send(503, b""), "not available now"),
         (send(403, b""), "forbidden"),
