@@ -152,7 +152,7 @@ def test_a_host_that_failed_one_not_begun_and_one_without_the_service() -> None:
         HostOutcome("b", ["nestle.com"], held="the gate is closed"),
         HostOutcome("c", ["nestle.com"], {"skipped": True, "skip_reason": "none"}),
     )
-    assert texts(lines)[0] == "Of 3 hosts 1 failed, 1 was not begun, 1 has no such service."
+    assert texts(lines)[0] == "Of 3 hosts 1 failed, 1 was held back, 1 has no such service."
     assert host_row(lines, "a") == Line("  a     failed", "failed")
     assert host_row(lines, "b") == Line("  b     not begun", "failed")
     assert host_row(lines, "c") == Line("  c     no such service here")

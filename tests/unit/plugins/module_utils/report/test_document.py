@@ -420,6 +420,9 @@ def test_what_windows_may_append_is_told_in_one_spelling() -> None:
         "disabled": False,
     }
     assert only(document)["version"] == "5.5"
+    told = {**waiting(), "version": "5.0"}
+    document = made(AUDIT, HostOutcome("a", [], table([], []), info={"version": None}, queue=told))
+    assert only(document)["version"] == "5.0"
 
 
 HOSTILE = "\x1b[2J<script>alert(1)</script>\u202e\ud800\x00"
