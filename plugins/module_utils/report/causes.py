@@ -211,8 +211,11 @@ def _unreachable(case: Case, every: Sequence[Case]) -> Iterator[Cause]:
 
 
 def _cannot_connect(case: Case) -> bool:
-    """Whether it is the domain's own exchanges that do not answer this host."""
-    return case.trouble is Trouble.NO_CONNECTION and not _led_astray(case)
+    """Whether it is the right servers that do not answer this host."""
+    if case.trouble is not Trouble.NO_CONNECTION:
+        return False
+    elsewhere = (_takes_none, _search_list, _old_pin, _dangling)
+    return not any(cause.sure for rule in elsewhere for cause in rule(case, ()))
 
 
 def _led_astray(case: Case) -> bool:

@@ -14,6 +14,11 @@ from .case import Case
 from .kinds import Cause, Kind
 
 _MOST_EVIDENCE = 3
+# What Exchange 2013 and later add to every such error, and says nothing.
+_PADDING = (
+    "Attempted failover to alternate host, but that did not succeed. Either there are no alternate"
+    " hosts, or delivery failed to all alternate hosts."
+)
 #: What pinning gives up, or may change; each with the sentence of mx_pairs.
 _MIND = ("tlsa", "mta_sts", "mx_is_cname")
 
@@ -30,7 +35,7 @@ def _sentences(case: Case, known: Sequence[Cause]) -> Iterator[str]:
         yield f"{text[0].upper()}{text[1:]}."
     if case.error:
         where = f" ({case.source})" if case.source else ""
-        yield f"Last error: {case.error.line}{where}."
+        yield f"Last error: {case.error.line.replace(_PADDING, '[...]')}{where}."
     if case.foreign:
         yield f"The connector {case.foreign!r}, which is not of this collection, takes the domain."
     for cause in others:

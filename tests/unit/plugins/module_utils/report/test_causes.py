@@ -194,6 +194,14 @@ def test_several_out_of_reach_make_the_own_way_out_suspect() -> None:
     assert "firewall" not in causes["nestle.com"][0].remedy
 
 
+def test_domains_with_a_cause_of_their_own_do_not_make_it_suspect() -> None:
+    both = old_queue(nestle_com=CONTACT, aol_com=CONTACT)
+    gone = domain("nestle.com", "no_address", DANGLING)
+    causes = found(Patient("mail55", OFF, both, {}), gone, domain("aol.com"))
+    assert kinds(causes["nestle.com"]) == [(Kind.DANGLING, SURE)]
+    assert "other domain" not in causes["aol.com"][0].sentence
+
+
 def test_domains_that_are_led_astray_do_not_make_it_suspect() -> None:
     both = old_queue(nestle_com=CONTACT, aol_com=CONTACT)
     led = domain("nestle.com", "ok", HIJACK)
@@ -233,7 +241,7 @@ def test_a_pin_that_dns_does_not_name_any_more() -> None:
             planned=connectors("192.0.2.99", steps=True),
         ),
     ):
-        assert kinds(causes) == [(Kind.OLD_PIN, SURE), (Kind.UNREACHABLE, SURE)]
+        assert kinds(causes) == [(Kind.OLD_PIN, SURE)]
         assert causes[0].sentence == "it is pinned to 192.0.2.99, which DNS does not name any more"
         assert causes[0].pin
 

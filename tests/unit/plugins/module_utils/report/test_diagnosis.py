@@ -152,6 +152,16 @@ def test_what_pinning_gives_up_is_told_where_it_is_advised() -> None:
     assert "Mind" not in flat(diagnosis(told(domain("nestle.com", "ok", tlsa)), [busy]))
 
 
+def test_what_exchange_says_to_every_error_is_left_out() -> None:
+    padding = (
+        " Attempted failover to alternate host, but that did not succeed. Either there are no"
+        " alternate hosts, or delivery failed to all alternate hosts."
+    )
+    error = responded("421 busy").replace(" The last", f"{padding} The last")
+    lines = diagnosis(told(domain()), [Patient("ex19", NEW, new_queue(nestle_com=error))])
+    assert 'responded with: "421 busy" [...] The last endpoint' in flat(lines)
+
+
 def test_a_connector_of_somebody_else_is_named() -> None:
     refused = [{"domain": "nestle.com", "connector": "Partner relay", "reason": "x"}]
     planned = {"failed": True, "msg": "ex19: in the way", "refused": refused}
