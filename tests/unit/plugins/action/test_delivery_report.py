@@ -84,7 +84,7 @@ def test_what_the_role_registered_is_in_the_report(tmp_path: Path) -> None:
     assert result["problems"] == {"a": "enforce would change the routes of aol.com"}
     assert result["counts"]["drifted"] == result["counts"]["in_place"] == 1
     assert result["files"] == {"json": str(file)}
-    assert result["lines"][-1] == f"json: {file}"
+    assert result["lines"][-3:] == ["", "Written", f"  json  {file}"]
     document = json.loads(file.read_text())
     assert document["run"]["id"] == RUN["id"]
     assert document["run"]["started_at"] == NOW
