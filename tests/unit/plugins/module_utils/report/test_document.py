@@ -20,19 +20,15 @@ from ansible_collections.postmaster.exchange.plugins.module_utils.report.documen
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils.report.outcome import (
     HostOutcome,
-    changed_domains,
-    worth_testing,
 )
 from exchange_lab.samples import (
     NOW,
     SUFFIX,
     SWITCH,
     appending,
-    connector,
     domain,
     hijack,
     message,
-    organisation,
     pinned,
     resolved,
     rows,
@@ -349,61 +345,6 @@ def test_where_dns_moved_away_from_the_lock_both_sides_are_told() -> None:
     assert document["run"]["dns"] == {"questions": None, "seconds": None}
 
 
-OLD, NEW = connector("nestle.com", "198.51.100.1"), connector("nestle.com", "192.0.2.25")
-OTHER = connector("aol.com", "198.51.100.9")
-
-
-def server(name: str, result: dict[str, Any], **more: Any) -> HostOutcome:
-    return HostOutcome(name, ["nestle.com"], result, family="transport", **more)
-
-
-def test_connectors_stand_once_with_who_changed_them() -> None:
-    changing = organisation([OLD, OTHER], [NEW, OTHER], "nestle.com")
-    found = organisation([NEW, OTHER], [NEW, OTHER])
-    document = made(ENFORCE, server("a", found), server("b", changing))
-    (told,) = document["organisations"]
-    assert told["hosts"] == ["a", "b"]
-    aol, nestle = told["connectors"]
-    assert (nestle["action"], nestle["by"]) == ("change", "b")
-    assert nestle["before"]["smart_hosts"] == ["[198.51.100.1]"]
-    assert nestle["after"]["smart_hosts"] == ["[192.0.2.25]"]
-    assert (aol["action"], aol["by"]) == (None, None)
-    assert "before" not in aol
-    assert [host["outcome"] for host in document["hosts"]] == ["in_place", "changed"]
-
-
-def test_each_host_of_an_organisation_differs_though_the_change_is_shown_once() -> None:
-    changing = organisation([], [NEW], "nestle.com")
-    found = {**changing, "changed": False, "same_as": "a"}
-    document = made(AUDIT, server("a", changing), server("b", found))
-    assert [host["verdict"] for host in document["hosts"]] == ["drift", "drift"]
-    assert [one["action"] for one in document["organisations"][0]["connectors"]] == ["create"]
-
-
-def test_hosts_that_change_other_connectors_of_one_organisation_are_put_together() -> None:
-    one = organisation([], [NEW], "nestle.com")
-    other = organisation([NEW, OTHER], [NEW], "aol.com")
-    document = made(ENFORCE, server("a", one), server("b", other))
-    actions = {
-        (each["name"], each["action"], each["by"])
-        for each in document["organisations"][0]["connectors"]
-    }
-    assert actions == {
-        ("postmaster.exchange nestle.com", "create", "a"),
-        ("postmaster.exchange aol.com", "remove", "b"),
-    }
-
-
-def test_organisations_of_one_name_in_two_forests_are_two() -> None:
-    elsewhere = organisation([NEW], [NEW])
-    elsewhere["organisation"] = {"name": "HQ", "forest": "other.example"}
-    document = made(ENFORCE, server("a", organisation([NEW], [NEW])), server("b", elsewhere))
-    assert [each["name"] for each in document["organisations"]] == [
-        "HQ (hq.example)",
-        "HQ (other.example)",
-    ]
-
-
 def test_a_host_of_unknown_kind_is_in_the_document() -> None:
     unseen = {"unreachable": True, "msg": "a: no answer."}
     document = made(AUDIT, HostOutcome("a", ["aol.com"], family="", info=unseen))
@@ -462,16 +403,6 @@ def test_the_answer_is_one_sentence(outcomes: list[bool | None], text: str) -> N
     assert made(AUDIT, *hosts)["answer"]["text"] == text
 
 
-def test_changed_domains_compare_without_case_and_with_order() -> None:
-    two = rows("NESTLE.COM 192.0.2.25", "nestle.com 192.0.2.26")
-    swapped = rows("nestle.com 192.0.2.26", "nestle.com 192.0.2.25")
-    assert changed_domains(table(two, swapped)) == ["nestle.com"]
-    upper = rows("NESTLE.COM 192.0.2.25", "NESTLE.COM 192.0.2.26")
-    assert changed_domains(table(two, upper)) == []
-    assert changed_domains(table([{"raw": "+broken"}, *two], [])) == ["nestle.com"]
-    assert changed_domains({"routes": None}) == []
-
-
 def test_rows_that_are_none_and_other_flags_are_shown_where_they_change() -> None:
     before = [{"raw": "+broken"}, {"domain": "aol.com", "address": "198.51.100.9", "flag": "2"}]
     document = made(ENFORCE, HostOutcome("a", [], table(before, [])))
@@ -479,13 +410,6 @@ def test_rows_that_are_none_and_other_flags_are_shown_where_they_change() -> Non
         {"domain": 1, "before": ["198.51.100.9 flag 2"], "after": []},
         {"domain": None, "before": ["+broken"], "after": []},
     ]
-
-
-def test_worth_testing_are_the_domains_with_a_new_way() -> None:
-    assert worth_testing(table([], BOTH), ["nestle.com"]) == {"nestle.com"}
-    assert worth_testing(organisation([], [NEW], "nestle.com"), ["nestle.com", "aol.com"]) == {
-        "nestle.com"
-    }
 
 
 def test_a_thousand_hosts_with_the_same_changes_keep_them_once() -> None:
