@@ -301,6 +301,13 @@ def test_many_things_to_know_end_in_a_number() -> None:
     assert below(lines_of(ENFORCE, host, of=resolved(*notes)), "To know")[-1] == "  and 2 more"
 
 
+def test_a_rollback_asks_for_no_pairs_and_tells_none() -> None:
+    back = HostOutcome("a", [], table(rows("nestle.com 192.0.2.25"), []))
+    lines = texts(summary(build(replace(ENFORCE, kind="rollback"), {}, [back])))
+    assert "  hosts x domains: 1 changed" in lines
+    assert not any("pairs" in line for line in lines)
+
+
 def test_where_the_pairs_are_not_known_that_is_the_answer() -> None:
     failed = {"failed": True, "msg": "the lock file is missing"}
     lines = lines_of(AUDIT, HostOutcome("a", [], earlier=[failed]), of=failed)
