@@ -26,7 +26,7 @@ from ..module_utils.report.delivery import summary
 from ..module_utils.report.document import Run, build
 from ..module_utils.report.junit import junit
 from ..module_utils.report.spec import ARGUMENT_SPEC
-from ..module_utils.report.text import Line
+from ..module_utils.report.text import Line, columns
 from ..module_utils.whole_file import write
 from ..plugin_utils._page import render
 from ..plugin_utils._registered import outcome_of
@@ -64,7 +64,8 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
         document = self._document(params, task_vars or {})
         lines = summary(document)
         files, failures = _write(params, document)
-        lines += [Line(f"{name}: {path}") for name, path in files.items()]
+        if files:
+            lines += [Line(""), Line("Written"), *map(Line, columns(list(files.items())))]
         if constants.DEFAULT_STDOUT_CALLBACK.rpartition(".")[2] not in _FOR_PROGRAMS:
             _show(lines)
         result: dict[str, Any] = {

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
@@ -17,7 +18,9 @@ from ..module_utils.errors import InvalidInput
 from ..module_utils.report.domains import names
 from ..module_utils.report.rollout import batches
 
-_SPEC = Path(__file__).parents[2] / "roles" / "mx_delivery" / "meta" / "argument_specs.yml"
+_FILE = Path(__file__).parents[2] / "roles" / "mx_delivery" / "meta" / "argument_specs.yml"
+# Read where the plugin is loaded, which is once, before Ansible makes a process for each host.
+_SPECS: Mapping[str, Any] = yaml.safe_load(_FILE.read_text(encoding="utf-8"))["argument_specs"]
 _LIMITS = ("mx_delivery_max_changed_hosts", "mx_delivery_max_changes")
 
 
@@ -35,8 +38,7 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
         _unused, given = self.validate_argument_spec(
             argument_spec={"entry_point": {"type": "str", "required": True}}
         )
-        specs = self._loader.load_from_file(str(_SPEC))["argument_specs"]
-        options: Mapping[str, Any] = specs[given["entry_point"]]["options"]
+        options: Mapping[str, Any] = _SPECS[given["entry_point"]]["options"]
         variables = task_vars or {}
         values = self._templar.template(
             {name: variables[name] for name in options if name in variables}

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..module_utils.report.diagnosis import Patient, diagnosis
+from ..module_utils.report.case import Patient
+from ..module_utils.report.diagnosis import diagnosis
 
 DOCUMENTATION = r"""
 name: delivery_diagnosis
@@ -18,8 +19,14 @@ short_description: Explanation of what waits in the queues of all hosts, and of 
 version_added: 0.1.0
 description:
   - Turns what M(postmaster.exchange.exchange_info), M(postmaster.exchange.queue_info),
-    M(postmaster.exchange.mx_pairs) and, in check mode, M(postmaster.exchange.imc_delivery) returned
-    into lines that a person reads.
+    M(postmaster.exchange.mx_pairs) and, in check mode, M(postmaster.exchange.imc_delivery) and
+    M(postmaster.exchange.transport_delivery) returned into lines that a person reads. What became
+    of test messages, by M(postmaster.exchange.delivery_test), is the newest evidence where there
+    is any.
+  - Each domain that is stuck gets one paragraph with the cause that the evidence shows, what it
+    rests on, and what to do. Where nothing shows it, the cause is not known, and the paragraph
+    tells what would tell more. Whether a server can be reached is judged by what the Exchange host
+    itself tells.
   - Made for the role P(postmaster.exchange.mx_delivery#role).
 options:
   _input:
@@ -75,12 +82,21 @@ def delivery_diagnosis(
 
 def _patient(name: str, variables: Mapping[str, Any]) -> Patient:
     """Return what the role registered for one host."""
+    info = variables.get("_mx_delivery_info")
+    transport = (info or {}).get("family") == "transport"
     return Patient(
         name=name,
-        info=variables.get("_mx_delivery_info"),
+        info=info,
         queue=variables.get("_mx_delivery_queue"),
-        planned=variables.get("_mx_delivery_planned"),
+        planned=_ran(variables, "_mx_delivery_connectors" if transport else "_mx_delivery_planned"),
+        tested=_ran(variables, "_mx_delivery_tested"),
     )
+
+
+def _ran(variables: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
+    """Return the result of a task, or None where its condition kept it from running."""
+    result: Mapping[str, Any] | None = variables.get(name)
+    return None if result is None or "false_condition" in result else result
 
 
 class FilterModule:

@@ -132,7 +132,8 @@ options:
     description:
       - Name of the run that this task is part of. It is written into the backup, which can be found
         by it, and returned.
-      - It has 1 to 64 letters, digits and C(. _ : + -), and begins with a letter or digit.
+      - It has 1 to 64 letters, digits, dots, colons or any of C(_+-), and begins with a letter or
+        digit.
     type: str
     version_added: 0.2.0
   host_backup_dir:

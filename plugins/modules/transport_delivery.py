@@ -185,7 +185,8 @@ options:
     description:
       - Name of the run that this task is part of. It is written into the backup, which can be found
         by it, and returned.
-      - It has 1 to 64 letters, digits and C(. _ : + -), and begins with a letter or digit.
+      - It has 1 to 64 letters, digits, dots, colons or any of C(_+-), and begins with a letter or
+        digit.
     type: str
     version_added: 0.2.0
   cmdlet_timeout:
@@ -440,7 +441,7 @@ same_as:
   description:
     - The host for which this run has already shown the same change, in check mode with O(run_id).
       One host of an organisation would make the change, and the others would find it made; so there
-      is no RV(changed) and no difference here, but RV(steps) has them.
+      is no C(changed) and no difference here, but RV(steps) has them.
   returned: in check mode with O(run_id), where an earlier host of the organisation has told it
   type: str
   sample: ex19-a

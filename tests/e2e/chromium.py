@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A headless Chromium that tests drive by its DevTools protocol, over pipes: no port, no library."""
+"""A headless Chromium that tests drive by its DevTools protocol, over pipes: no port is open."""
 
 from __future__ import annotations
 

@@ -157,13 +157,13 @@ def test_diagnose_explains_the_fault_and_changes_nothing(lab: Lab, controller: C
     assert (run.status, run.changed) == (0, 0), run.output
     for said in (
         "421 NSO hq.example Unable to contact destination SMTP demon nestle.com",
-        "Cause: nestle.com.hq.example has an answer (MX 10 mail.hq.example)",
+        "nestle.com.hq.example has an answer (MX 10 mail.hq.example)",
         "stored as disableresolversearchlist, a spelling that does not count",
-        "Pinning would lead it to 192.0.2.25, 192.0.2.26, 192.0.2.27.",
+        "Switch the search list off and pin the domain to 192.0.2.25, 192.0.2.26, 192.0.2.27.",
         "Switch the search list off on mail50, mail55.",
         "List in mx_delivery_domains: aol.com, nestle.com.",
     ):
-        assert said in run.output
+        assert said in " ".join(run.output.split())
     assert state_of(lab) == before
 
     assert controller.playbook("enforce").status == 0

@@ -108,6 +108,8 @@ def test_the_whole_job(both: Lab, controller: Controller) -> None:
     ):
         assert said in flat(audit.output)
     assert flat(audit.output).count("contoso.example 192.0.2.41, 192.0.2.42 ex19-a, exse-b") == 1
+    assert audit.output.count("after: First Organization: Send connector for contoso.example") == 1
+    assert sorted(audit.recap(name)["changed"] for name in SERVERS) == [0, 1]
 
     enforce = controller.playbook("enforce")
     assert enforce.status == 0, enforce.output
@@ -143,10 +145,10 @@ def test_diagnose_tells_the_known_cause_on_both_kinds(both: Lab, controller: Con
     assert (run.status, run.changed) == (0, 0), run.output
     for said in (
         "ex19-a: Exchange 2019, 1 message waiting",
-        "said last: 451 4.4.0 DNS query failed",
+        "Last error: 451 4.4.0 DNS query failed",
         "Cause: name servers of the far side ignore or mishandle AAAA",
         "exse-b: Exchange SE, nothing waits",
-        "Cause: nestle.com.hq.example has an answer (MX 10 mail.hq.example)",
+        "nestle.com.hq.example has an answer (MX 10 mail.hq.example)",
         "List in mx_delivery_domains: aol.com, contoso.example, nestle.com.",
         "Switch the search list off on mail55.",
     ):
@@ -163,6 +165,22 @@ def test_a_check_run_changes_and_sends_nothing(both: Lab, controller: Controller
     assert (connectors(both), rows(both)) == before
     assert both.sinks.received == sent
     assert [queue.status for queue in both.servers["ex19-a"].queues] == ["Retry"]
+
+
+def test_brakes_and_batches_on_both_kinds(both: Lab, controller: Controller) -> None:
+    before = connectors(both), rows(both)
+    refused = controller.playbook("enforce", *having(max_changed_hosts=2))
+    assert (refused.status, refused.changed) == (2, 0), refused.output
+    assert "3 of 3 hosts would change, more than" in flat(refused.output)
+    limited = controller.playbook("enforce", *having(max_changes="50%"))
+    assert (limited.status, limited.changed) == (2, 0), limited.output
+    assert "2 changes to 2 connectors (100 %) would be more than" in flat(limited.output)
+    assert (connectors(both), rows(both)) == before
+
+    batches = controller.playbook("enforce", *having(serial=1))
+    assert batches.status == 0, batches.output
+    assert pins(both) == PINS
+    assert "2 changed 2 delivered" in flat(report_of(batches))
 
 
 def test_rollback_puts_both_kinds_back(both: Lab, controller: Controller) -> None:

@@ -31,7 +31,7 @@ _Entry = Mapping[str, Any]
 def summary(document: Mapping[str, Any]) -> list[Line]:
     """Return the lines of the report; each may have a tone, which is a verdict."""
     lines = [*_answer(document), Line("")]
-    if document["domains"]:
+    if any(domain["status"] is not None for domain in document["domains"]):
         lines += [*_domain_lines(document), Line("")]
     lines += host_lines(document)
     if known := list(worth_knowing(document)):

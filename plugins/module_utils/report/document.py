@@ -171,7 +171,7 @@ def _answer(resolved: Mapping[str, Any], entries: Sequence[Host]) -> dict[str, A
 _SAID = {
     Outcome.FAILED: ("failed", "failed"),
     Outcome.NOT_JUDGED: ("could not be judged", "could not be judged"),
-    Outcome.HELD: ("was not begun", "were not begun"),
+    Outcome.HELD: ("was held back", "were held back"),
     Outcome.TO_LOOK_AT: ("needs a look", "need a look"),
     Outcome.DRIFTED: ("differs", "differ"),
     Outcome.TO_CHANGE: ("would be changed", "would be changed"),

@@ -64,7 +64,7 @@ def host_entry(
     entry = {
         "name": host.name,
         "family": host.family or None,
-        "version": (host.info or {}).get("version"),
+        "version": _version(host),
         "organisation": organisations.number(host),
         "outcome": came_out.value,
         "verdict": verdict(came_out, unknown),
@@ -86,6 +86,12 @@ def host_entry(
         "queue": _queue(host),
     }
     return Host(entry, standing, unknown)
+
+
+def _version(host: HostOutcome) -> str | None:
+    """Return the version of Exchange from whichever task was told it."""
+    told = ((one or {}).get("version") for one in (host.info, host.queue, host.tested))
+    return next((str(version) for version in told if version), None)
 
 
 def _switch(enforced: Mapping[str, Any]) -> dict[str, Any] | None:

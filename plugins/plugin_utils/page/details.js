@@ -85,7 +85,7 @@ function hostChanges(host) {
     && (proposed || one.entry.by === entry.name));
   if (own.length) {
     made.push(limited(element('ul'), own, MOST, (one) =>
-      element('li', null, `${one.entry.action} the Send connector `, connectorLink(one))));
+      element('li', null, `${actionText(one)}: the Send connector `, connectorLink(one))));
   }
   if (entry.worksheet.length) {
     made.push(facts('Rows to enter or remove by hand, since there is no imccopy', ['Domain', 'Address', 'What'],

@@ -4,7 +4,7 @@
 const byNumber = (value) => (one, other) => value(one) - value(other);
 const byText = (value) => (one, other) => collator.compare(value(one), value(other));
 const notRight = (item) => STANDINGS.reduce((sum, standing) =>
-  sum + (standing === 'in_place' ? 0 : item.counts[standing]), 0);
+  sum + (standing === 'in_place' || standing === 'gone' ? 0 : item.counts[standing]), 0);
 const badge = (verdict, text) => element('span', { class: `badge v-${verdict}` }, text);
 const standingCell = (item) => [strip(item.counts), element('span', { class: 'told' }, standingText(item.counts))];
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -33,7 +32,7 @@ def run(kind: type[ActionBase], variables: dict[str, Any] | None = None, **args:
         ),
         SimpleNamespace(transport="winrm", _shell=SimpleNamespace(tmpdir=None)),
         SimpleNamespace(),
-        SimpleNamespace(load_from_file=lambda path: yaml.safe_load(Path(path).read_text())),
+        SimpleNamespace(),
         SimpleNamespace(template=lambda value: value),
         shared_loader_obj=None,
     )

@@ -1,95 +1,86 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The report says what was done, and whom it concerns; never more than the tasks returned."""
+"""The report on a terminal: the answer first, few lines, and of a large fleet the worst."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils.report.delivery import (
     MOST_DOMAINS,
-    report,
+    MOST_KNOWN,
+    summary,
 )
+from ansible_collections.postmaster.exchange.plugins.module_utils.report.document import (
+    Run,
+    build,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils.report.hosts import MOST_HOSTS
 from ansible_collections.postmaster.exchange.plugins.module_utils.report.outcome import (
     HostOutcome,
-    changed_domains,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils.report.text import Line
+from exchange_lab.samples import (
+    NOW,
+    SWITCH,
+    appending,
+    connector,
+    domain,
+    hijack,
+    message,
+    organisation,
+    pinned,
+    resolved,
+    rows,
+    table,
+    waiting,
 )
 
-SWITCH = {"name": "DisableResolverSearchList", "type": "REG_DWORD", "data": 1}
-
-
-def resolved(**statuses: str) -> dict[str, Any]:
-    """A result of mx_pairs; a keyword ``nestle_com="ok"`` is a domain with two pairs."""
-    return {
-        "domains": [
-            {
-                "domain": name.replace("_", "."),
-                "status": status,
-                "pairs": [{"address": "192.0.2.25"}, {"address": "192.0.2.26"}]
-                if status == "ok"
-                else [],
-                "failures": [
-                    {
-                        "name": name.replace("_", "."),
-                        "type": "MX",
-                        "nameserver": "192.0.2.53",
-                        "message": "no answer",
-                    }
-                ]
-                if status == "temporary_failure"
-                else [],
-            }
-            for name, status in statuses.items()
-        ],
-        "stats": {"questions": 7, "seconds": 0.25},
-    }
-
-
-def rows(*pairs: str) -> list[dict[str, str]]:
-    """Rows of a table, each ``domain address``."""
-    return [
-        {"domain": domain, "address": address, "flag": "0"}
-        for domain, address in (pair.split() for pair in pairs)
-    ]
-
-
-def enforced(
-    before: Sequence[Mapping[str, str]], after: Sequence[Mapping[str, str]], **more: Any
-) -> dict[str, Any]:
-    """A result of imc_delivery that changes the table from one to the other."""
-    return {
-        "changed": before != after,
-        "registry": {"before": SWITCH, "after": SWITCH},
-        "routes": {"before": before, "after": after},
-        "service": {"state": "running"},
-        "restarted": before != after,
-        "restart_required": False,
-        "worksheet": [],
-        **more,
-    }
-
-
-PINNED = rows("NESTLE.COM 192.0.2.25", "nestle.com 192.0.2.26")
+NESTLE = domain("nestle.com", "192.0.2.25", "192.0.2.26")
+PINNED = pinned([NESTLE])
+LEFT = "not known now (temporary failure): its routes stay as they are"
+FINDING = "enforce would change the routes of nestle.com"
 FOREIGN = rows("PARTNER.CORP 10.1.2.3")
+ENFORCE = Run("enforce", check_mode=False, finished_at=NOW)
+AUDIT = replace(ENFORCE, kind="audit")
 
 
-def host_row(lines: Sequence[str], name: str) -> str:
-    return next(line for line in lines if line.startswith(f"  {name}  "))
+def lines_of(
+    run: Run, *hosts: HostOutcome, of: Mapping[str, Any] | None = None, **more: Any
+) -> list[Line]:
+    return summary(build(run, {**(of or resolved(NESTLE)), **more}, hosts))
+
+
+def texts(lines: Sequence[Line]) -> list[str]:
+    return [line.text for line in lines]
+
+
+def host_row(lines: Sequence[Line], name: str) -> Line:
+    return next(line for line in lines if line.text.startswith(f"  {name}  "))
+
+
+def below(lines: Sequence[Line], title: str) -> list[str]:
+    found = texts(lines)
+    return found[found.index(title) + 1 :]
 
 
 def test_a_run_that_changed_a_host() -> None:
     host = HostOutcome(
         "mail55",
         ["nestle.com"],
-        enforced(FOREIGN, FOREIGN + PINNED, registry={"before": None, "after": SWITCH}),
-        {"results": [{"domain": "nestle.com", "verdict": "delivered"}]},
+        table(FOREIGN, FOREIGN + PINNED, registry={"before": None, "after": SWITCH}),
+        {"results": [message("nestle.com")]},
     )
-    made = report(resolved(nestle_com="ok"), [host])
-    assert made.problems == {}
-    assert made.lines == [
+    lines = lines_of(ENFORCE, host)
+    assert texts(lines) == [
+        "The one host was changed.",
+        "  hosts x domains: 1 changed",
+        "  test messages: 1 delivered",
+        "",
         "1 domain, 2 pairs (7 questions, 0.25 s)",
         "  nestle.com  192.0.2.25, 192.0.2.26",
         "",
@@ -97,137 +88,229 @@ def test_a_run_that_changed_a_host() -> None:
         "  host    routes     search list  service    test messages",
         "  mail55  1 changed  changed      restarted  1 delivered",
     ]
+    assert [line.tone for line in lines[:2]] == ["clean", ""]
 
 
 def test_a_host_in_the_desired_state() -> None:
-    host = HostOutcome("mail55", ["nestle.com"], enforced(PINNED, PINNED), {"skipped": True})
-    made = report(resolved(nestle_com="ok"), [host])
-    assert made.problems == {}
-    told = host_row(made.lines, "mail55").split()
-    assert told == ["mail55", "1", "in", "place", "in", "place", "not", "touched", "none"]
+    host = HostOutcome("mail55", ["nestle.com"], table(PINNED, PINNED))
+    row = host_row(lines_of(ENFORCE, host), "mail55").text
+    assert row == "  mail55  1 in place  in place     not touched  none"
 
 
 def test_an_audit_tells_what_enforce_would_change() -> None:
-    host = HostOutcome(
-        "mail55",
-        ["nestle.com"],
-        enforced(FOREIGN, FOREIGN + PINNED, registry={"before": None, "after": SWITCH}),
-    )
-    made = report(resolved(nestle_com="ok"), [host], audit=True)
-    assert made.problems == {
-        "mail55": "enforce would change the search list switch and the routes of nestle.com"
-    }
-    assert "1 to change" in host_row(made.lines, "mail55")
-    assert "to restart" in host_row(made.lines, "mail55")
-    assert not any("test messages" in line for line in made.lines)
+    switch = {"before": None, "after": SWITCH}
+    host = HostOutcome("mail55", ["nestle.com"], table(FOREIGN, FOREIGN + PINNED, registry=switch))
+    lines = lines_of(AUDIT, host)
+    assert lines[0] == Line("The one host differs.", "drift")
+    row = host_row(lines, "mail55")
+    assert row == Line("  mail55  1 to change  to change    to restart", "drift")
+    assert below(lines, "To look at") == [
+        "  mail55: enforce would change the search list switch and the routes of nestle.com"
+    ]
+    assert not any("test messages" in text for text in texts(lines))
 
 
-def test_an_audit_of_hosts_in_the_desired_state_has_no_problems() -> None:
-    host = HostOutcome("mail55", ["nestle.com"], enforced(PINNED, PINNED))
-    assert report(resolved(nestle_com="ok"), [host], audit=True).problems == {}
-
-
-def test_an_unknown_domain_is_a_problem_only_where_the_option_says_so() -> None:
-    answer = resolved(nestle_com="temporary_failure")
-    host = HostOutcome("mail55", ["nestle.com"], enforced(PINNED, PINNED))
-    made = report(answer, [host])
-    assert made.problems == {}
-    assert "1 unknown" in host_row(made.lines, "mail55")
-    assert made.lines[1] == (
-        "  nestle.com  not known now (temporary failure): its routes stay as they are"
-        " (MX of nestle.com at 192.0.2.53: no answer)"
-    )
-    made = report(answer, [host], fail_on=["temporary_failure"])
-    assert made.problems == {"mail55": "nestle.com left as it is (temporary failure)"}
-
-
-def test_a_domain_of_another_host_is_no_problem_here() -> None:
-    host = HostOutcome("mail55", ["nestle.com"], enforced(PINNED, PINNED))
-    answer = resolved(nestle_com="ok", aol_com="loop")
-    assert report(answer, [host], fail_on=["loop"]).problems == {}
+def test_an_audit_of_hosts_in_the_desired_state_has_nothing_to_look_at() -> None:
+    lines = lines_of(AUDIT, HostOutcome("mail55", ["nestle.com"], table(PINNED, PINNED)))
+    assert lines[0] == Line("The one host is as it should be.", "clean")
+    assert "To look at" not in texts(lines)
 
 
 @pytest.mark.parametrize(
-    ("outcome", "said"),
+    ("status", "told"),
     [
-        (None, "was not looked at"),
-        ({"failed": True, "msg": "mail55: the login was refused."}, "the login was refused."),
-        ({"unreachable": True, "msg": "mail55: no answer."}, "no answer."),
-        ({"failed": True}, "failed without a word"),
+        ("null_mx", "takes no mail (null MX)"),
+        ("no_such_domain", "does not exist"),
+        ("loop", "not known now (loop): its routes stay as they are"),
+        ("temporary_failure", f"{LEFT} (MX of nestle.com at 192.0.2.53: no answer)"),
     ],
 )
-def test_a_host_that_failed_is_in_the_report(outcome: dict[str, Any] | None, said: str) -> None:
-    made = report(resolved(nestle_com="ok"), [HostOutcome("mail55", ["nestle.com"], outcome)])
-    assert said in made.problems["mail55"]
-    assert host_row(made.lines, "mail55").split() == ["mail55", "failed"]
-    assert any(said in line for line in made.lines[made.lines.index("To look at") :])
+def test_a_domain_without_pairs_is_told_in_words(status: str, told: str) -> None:
+    host = HostOutcome("mail55", ["nestle.com"], table(PINNED, PINNED))
+    lines = lines_of(ENFORCE, host, of=resolved(domain("nestle.com", status=status)))
+    assert f"  nestle.com  {told}" in texts(lines)
 
 
-def test_a_host_without_the_service_is_no_problem_where_that_is_allowed() -> None:
-    host = HostOutcome("files", ["nestle.com"], {"changed": False, "skipped": True})
-    made = report(resolved(nestle_com="ok"), [host])
-    assert made.problems == {}
-    assert "no such service here" in host_row(made.lines, "files")
+@pytest.mark.parametrize(
+    ("more", "cell"),
+    [
+        ({"restart_required": True}, "restart needed"),
+        ({"service": {"state": "stopped"}}, "stopped, not touched"),
+        ({"service": {"state": "running"}}, "not touched"),
+        ({"restarted": True}, "restarted"),
+    ],
+)
+def test_the_service_is_told(more: dict[str, Any], cell: str) -> None:
+    host = HostOutcome("a", ["nestle.com"], table(PINNED, PINNED, **more))
+    assert f"  {cell}  " in host_row(lines_of(ENFORCE, host), "a").text
 
 
-def test_undelivered_test_messages_are_a_problem_with_the_servers_words() -> None:
-    tested = {
-        "results": [
-            {"domain": "aol.com", "verdict": "delivered"},
-            {"domain": "nestle.com", "verdict": "queued", "error": {"code": 421, "text": "busy"}},
-            {"domain": "a.example", "verdict": "unknown", "reason": "tracking is off"},
-        ]
-    }
-    host = HostOutcome("mail55", ["nestle.com"], enforced(FOREIGN, PINNED), tested)
-    made = report(resolved(nestle_com="ok"), [host])
-    assert made.problems == {
-        "mail55": "test to nestle.com queued (421 busy);"
-        " test to a.example unknown (tracking is off)"
-    }
-    assert "1 delivered, 1 queued, 1 unknown" in host_row(made.lines, "mail55")
-
-
-def test_domains_beyond_the_limit_of_test_messages_are_counted() -> None:
-    after = [*PINNED, *rows("aol.com 192.0.2.25", "aol.com 192.0.2.26")]
-    tested = {"results": [{"domain": "nestle.com", "verdict": "delivered"}]}
-    host = HostOutcome("mail55", ["nestle.com", "aol.com"], enforced([], after), tested)
-    made = report(resolved(nestle_com="ok", aol_com="ok"), [host])
-    assert "1 delivered, 1 not tested" in host_row(made.lines, "mail55")
-
-
-def test_rows_to_enter_by_hand_are_a_problem() -> None:
-    sheet = [{"action": "enter", "domain": "nestle.com", "address": "192.0.2.25"}]
-    outcome = {**enforced([], []), "routes": None, "worksheet": sheet}
-    made = report(resolved(nestle_com="ok"), [HostOutcome("mail40", ["nestle.com"], outcome)])
-    assert made.problems["mail40"].startswith("1 row to enter by hand")
-    assert "1 by hand" in host_row(made.lines, "mail40")
-
-
-def test_a_service_that_needs_a_restart_or_is_stopped_is_told() -> None:
-    waiting = enforced(PINNED, PINNED, restart_required=True)
-    stopped = enforced(PINNED, PINNED, service={"state": "stopped"})
-    made = report(
-        resolved(nestle_com="ok"),
-        [HostOutcome("a", ["nestle.com"], waiting), HostOutcome("b", ["nestle.com"], stopped)],
+def test_a_host_that_failed_one_not_begun_and_one_without_the_service() -> None:
+    lines = lines_of(
+        ENFORCE,
+        HostOutcome("a", ["nestle.com"], {"failed": True, "msg": "a: the login was refused."}),
+        HostOutcome("b", ["nestle.com"], held="the gate is closed"),
+        HostOutcome("c", ["nestle.com"], {"skipped": True, "skip_reason": "none"}),
     )
-    assert "restart needed" in host_row(made.lines, "a")
-    assert "stopped, not touched" in host_row(made.lines, "b")
-
-
-def test_of_many_domains_only_those_that_are_not_all_right_are_shown() -> None:
-    many = resolved(**{f"d{number}_example": "ok" for number in range(MOST_DOMAINS)}, x="null_mx")
-    lines = report(many, []).lines
-    assert lines[:3] == [
-        f"{MOST_DOMAINS + 1} domains, {2 * MOST_DOMAINS} pairs (7 questions, 0.25 s)",
-        "  x  takes no mail (null MX)",
-        "",
+    assert texts(lines)[0] == "Of 3 hosts 1 failed, 1 was held back, 1 has no such service."
+    assert host_row(lines, "a") == Line("  a     failed", "failed")
+    assert host_row(lines, "b") == Line("  b     not begun", "failed")
+    assert host_row(lines, "c") == Line("  c     no such service here")
+    assert below(lines, "To look at") == [
+        "  a: the login was refused.",
+        "  b: not begun: the gate is closed",
     ]
 
 
-def test_changed_domains_compare_without_case_and_with_order() -> None:
-    swapped = rows("nestle.com 192.0.2.26", "nestle.com 192.0.2.25")
-    assert changed_domains(enforced(PINNED, swapped)) == ["nestle.com"]
-    upper = rows("NESTLE.COM 192.0.2.25", "NESTLE.COM 192.0.2.26")
-    assert changed_domains(enforced(PINNED, upper)) == []
-    assert changed_domains(enforced([{"raw": "+broken"}, *PINNED], [])) == ["nestle.com"]
-    assert changed_domains({"routes": None}) == []
+def test_messages_that_did_not_arrive_and_those_not_sent_are_counted() -> None:
+    tested = {"results": [message("nestle.com", "queued")]}
+    after = [*PINNED, *rows("aol.com 192.0.2.25")]
+    of = resolved(NESTLE, domain("aol.com", "192.0.2.25"))
+    host = HostOutcome("a", ["nestle.com", "aol.com"], table([], after), tested)
+    lines = lines_of(ENFORCE, host, of=of)
+    assert host_row(lines, "a").text.endswith("1 queued, 1 not tested")
+    assert "  test messages: 1 not tested, 1 queued" in texts(lines)
+
+
+def test_a_delivery_test_that_failed_is_told() -> None:
+    failed = {"failed": True, "msg": "no port 25"}
+    lines = lines_of(ENFORCE, HostOutcome("a", ["nestle.com"], table([], PINNED), failed))
+    assert host_row(lines, "a").text.endswith("failed")
+    assert below(lines, "To look at") == ["  a: no port 25"]
+
+
+def test_stuck_mail_is_part_of_the_answer() -> None:
+    host = HostOutcome("a", ["nestle.com"], table(PINNED, PINNED), queue=waiting("nestle.com"))
+    told = "  hosts x domains: 1 in place; mail of 1 of them is stuck"
+    assert texts(lines_of(AUDIT, host))[1] == told
+
+
+def test_of_many_domains_only_those_that_are_not_all_right_are_shown() -> None:
+    many = [domain(f"d{number}.example", "192.0.2.1") for number in range(MOST_DOMAINS)]
+    of = resolved(*many, domain("x.example", status="null_mx"))
+    found = texts(lines_of(AUDIT, of=of))
+    start = found.index(f"{MOST_DOMAINS + 1} domains, {MOST_DOMAINS} pairs (7 questions, 0.25 s)")
+    assert found[start + 1 : start + 3] == ["  x.example  takes no mail (null MX)", ""]
+
+
+def test_of_many_hosts_the_worst_are_shown_and_alike_ones_once() -> None:
+    fine = table(PINNED, PINNED)
+    hosts = [HostOutcome(f"fine{number}", ["nestle.com"], fine) for number in range(MOST_HOSTS)]
+    differing = [
+        HostOutcome(f"d{number}", ["nestle.com"], table([], PINNED)) for number in range(MOST_HOSTS)
+    ]
+    lost = HostOutcome("lost", ["nestle.com"], {"failed": True, "msg": "gone"})
+    lines = lines_of(AUDIT, *hosts, *differing, lost)
+    found = texts(lines)
+    start = found.index(f"{2 * MOST_HOSTS + 1} hosts")
+    assert found[start + 2].split() == ["lost", "failed"]
+    assert found[start + 3].split()[0] == "d0"
+    assert found[start + MOST_HOSTS + 2] == f"  and {MOST_HOSTS + 1} more hosts"
+    assert below(lines, "To look at") == [
+        "  lost: gone",
+        f"  d0, d1, d2, d3 and {MOST_HOSTS - 4} more: {FINDING}",
+    ]
+
+
+def test_of_many_hosts_that_are_all_right_none_is_shown() -> None:
+    fine = table(PINNED, PINNED)
+    hosts = [HostOutcome(f"h{number}", ["nestle.com"], fine) for number in range(MOST_HOSTS + 1)]
+    assert texts(lines_of(AUDIT, *hosts))[-2:] == [
+        f"{MOST_HOSTS + 1} hosts",
+        "  all are as they should be",
+    ]
+
+
+def test_many_different_problems_end_in_a_number() -> None:
+    hosts = [
+        HostOutcome(f"h{number}", [], {"failed": True, "msg": f"reason {number}"})
+        for number in range(MOST_HOSTS + 3)
+    ]
+    assert below(lines_of(AUDIT, *hosts), "To look at")[-1] == "  and 3 more hosts"
+
+
+def test_a_lock_file_is_named_and_where_it_is_not_up_to_date() -> None:
+    lock = {
+        "path": "mx_pairs.lock.yml",
+        "resolved_at": NOW,
+        "stale": True,
+        "stale_domains": ["nestle.com"],
+        "moved": [{"domain": "nestle.com", "lock": {}, "live": {"status": "loop", "pairs": []}}],
+        "compared": True,
+    }
+    found = lines_of(AUDIT, of={"domains": [NESTLE], "lock": lock})
+    assert "1 domain, 2 pairs (from mx_pairs.lock.yml)" in texts(found)
+    assert below(found, "To know") == [
+        "  The lock file is stale: nestle.com. Resolve anew and review it.",
+        "  DNS has moved away from the lock file for nestle.com.",
+    ]
+
+
+def test_what_a_limit_for_the_whole_run_would_refuse_is_told_once() -> None:
+    run = replace(AUDIT, brake="9 of 9 hosts would change, more than 3")
+    host = HostOutcome("a", ["nestle.com"], table([], PINNED))
+    lines = lines_of(run, host)
+    assert "  enforce would refuse: 9 of 9 hosts would change, more than 3." in texts(lines)
+    held = HostOutcome("a", ["nestle.com"], held=run.brake or "")
+    lines = lines_of(replace(run, kind="enforce"), held)
+    assert below(lines, "To look at") == ["  a: not begun: 9 of 9 hosts would change, more than 3"]
+    assert "To know" not in texts(lines)
+
+
+NOTE = {"code": "tlsa", "message": "mx1 publishes TLSA records, which a pinned connector ignores"}
+
+
+def test_protections_that_a_pin_gives_up_are_told_where_connectors_are_pinned() -> None:
+    noted = domain("nestle.com", "192.0.2.25", warnings=[NOTE])
+    also = domain("aol.com", "192.0.2.26", warnings=[NOTE])
+    pin = connector("nestle.com", "192.0.2.25")
+    new = HostOutcome(
+        "ex", ["nestle.com", "aol.com"], organisation([pin], [pin]), family="transport"
+    )
+    assert below(lines_of(AUDIT, new, of=resolved(noted, also)), "To know") == [
+        f"  nestle.com, aol.com: {NOTE['message']}."
+    ]
+    old = HostOutcome("a", ["nestle.com"], table(PINNED, PINNED))
+    assert "To know" not in texts(lines_of(AUDIT, old, of=resolved(noted)))
+
+
+def test_a_suffix_that_leads_astray_is_told_with_the_hosts_that_may_append_it() -> None:
+    of = resolved(
+        domain("nestle.com", "192.0.2.25", warnings=[hijack("nestle.com")]),
+        domain("aol.com", "192.0.2.26", warnings=[hijack("aol.com")]),
+    )
+    hosts = [
+        HostOutcome("a", ["nestle.com"], table([], []), info=appending("HQ.example")),
+        HostOutcome("b", ["aol.com"], table([], []), info=appending("corp.example")),
+    ]
+    told = " ".join(line.strip() for line in below(lines_of(ENFORCE, *hosts, of=of), "To know"))
+    assert told == (
+        "Windows on a may append hq.example to names, and DNS has answers for"
+        " nestle.com.hq.example (MX 10 mail.hq.example): mail that is not pinned may be led astray"
+        " there (Q150969)."
+    )
+
+
+def test_many_things_to_know_end_in_a_number() -> None:
+    names = [f"d{number}.example" for number in range(MOST_KNOWN + 2)]
+    notes = [
+        domain(name, "192.0.2.1", warnings=[{"code": "mta_sts", "message": f"policy of {name}"}])
+        for name in names
+    ]
+    host = HostOutcome("ex", names, organisation([], []), family="transport")
+    assert below(lines_of(ENFORCE, host, of=resolved(*notes)), "To know")[-1] == "  and 2 more"
+
+
+def test_a_rollback_asks_for_no_pairs_and_tells_none() -> None:
+    back = HostOutcome("a", [], table(rows("nestle.com 192.0.2.25"), []))
+    lines = texts(summary(build(replace(ENFORCE, kind="rollback"), {}, [back])))
+    assert "  hosts x domains: 1 changed" in lines
+    assert not any("pairs" in line for line in lines)
+
+
+def test_where_the_pairs_are_not_known_that_is_the_answer() -> None:
+    failed = {"failed": True, "msg": "the lock file is missing"}
+    lines = lines_of(AUDIT, HostOutcome("a", [], earlier=[failed]), of=failed)
+    assert lines[0] == Line(
+        "The MX/address pairs are not known: the lock file is missing", "failed"
+    )

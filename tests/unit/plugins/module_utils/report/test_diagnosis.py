@@ -1,96 +1,66 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A diagnosis names a cause only where the results show it, and says what would help."""
+"""A diagnosis explains each domain in a paragraph, and says what would help."""
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parent))
+
 import pytest
+from ansible_collections.postmaster.exchange.plugins.module_utils.report.case import Patient
 from ansible_collections.postmaster.exchange.plugins.module_utils.report.diagnosis import (
     MOST_EXPLAINED,
-    Patient,
     diagnosis,
 )
+from sickbed import (
+    AAAA,
+    CONTACT,
+    DNS,
+    HIJACK,
+    NEW,
+    OFF,
+    PINNED,
+    TO_PIN,
+    domain,
+    new_queue,
+    old,
+    old_queue,
+    responded,
+)
 
-REPLY = "421 NSO hq.com Unable to contact destination SMTP demon nestle.com"
-FAILURE = {
-    "name": "nestle.com",
-    "type": "MX",
-    "nameserver": "192.0.2.53",
-    "message": "SERVFAIL",
-    "needed": True,
-}
-HIJACK = {
-    "code": "search_list_hijack",
-    "message": "nestle.com.hq.example has an answer (10 mail.hq.example)",
-    "suffix": "hq.example",
-}
-
-
-def info(*, name: str | None = None, number: int = 1, suffix: str = "hq.example") -> dict[str, Any]:
-    """A result of exchange_info; ``name`` is the registry value's stored name."""
-    return {
-        "version": "5.5",
-        "resolver": {
-            "search_list_disabled": name is not None and number != 0,
-            "stored_name": name,
-            "domain": suffix.upper(),
-            "search_list": [],
-        },
-        "notes": [],
-    }
+NOTHING = "Nothing is left that this collection could do."
 
 
-def queue(*domains: str) -> dict[str, Any]:
-    """A result of queue_info with a message for each domain."""
-    return {
-        "service": "running",
-        "files": len(domains),
-        "queues": [
-            {"domain": name, "messages": 1, "oldest": "2026-11-23T08:00:00Z", "last_error": REPLY}
-            for name in domains
-        ],
-        "stuck_domains": list(domains),
-        "notes": [],
-    }
+def told(*domains: Any) -> dict[str, Any]:
+    return {"domains": list(domains)}
 
 
-def resolved(status: str = "ok", *, warnings: tuple[Any, ...] = ()) -> dict[str, Any]:
-    """A result of mx_pairs about nestle.com."""
-    pairs = [
-        {"exchange": f"mx{number}.nestle.com", "address": f"192.0.2.{number}"} for number in (1, 2)
-    ]
-    return {
-        "domains": [
-            {
-                "domain": "nestle.com",
-                "status": status,
-                "pairs": pairs if status == "ok" else [],
-                "warnings": list(warnings),
-                "failures": [FAILURE] if status == "temporary_failure" else [],
-            }
-        ]
-    }
-
-
-NEW = {"domain": "nestle.com", "address": "192.0.2.1", "flag": "0"}
-PINS = {"routes": {"before": [], "after": [NEW]}}
-PINNED = {"routes": {"before": [NEW], "after": [NEW]}}
+def flat(lines: list[str]) -> str:
+    return " ".join(" ".join(lines).split())
 
 
 def test_the_case_of_the_article() -> None:
-    patient = Patient("mail55", info(), queue("nestle.com"), PINS)
-    assert diagnosis(resolved(warnings=(HIJACK,)), [patient]) == [
+    patient = Patient("mail55", old(), old_queue(nestle_com=CONTACT), TO_PIN)
+    lines = diagnosis(told(domain("nestle.com", "ok", HIJACK, exchanges=2)), [patient])
+    assert lines[:3] == [
         "mail55: Exchange 5.5, service running, 1 message waiting",
         "  DisableResolverSearchList is not set: names get the search list appended (Q150969).",
         "  nestle.com: 1 message since 2026-11-23T08:00:00Z",
-        f"    said last: {REPLY}",
-        "    Cause: nestle.com.hq.example has an answer (10 mail.hq.example).",
-        "    It has 2 exchanges with 2 addresses (several MX records are the pattern of Q169781).",
-        "    Pinning would lead it to 192.0.2.1, 192.0.2.2.",
-        "",
+    ]
+    end = lines.index("")
+    assert flat(lines[3:end]) == (
+        "Cause: the host appends hq.example to names, and nestle.com.hq.example has an answer (MX"
+        " 10 mail.hq.example), so mail for nestle.com is led there (Q150969). Last error: 421 NSO"
+        " hq.com Unable to contact destination SMTP demon nestle.com (SMTP protocol log"
+        " L0000009.LOG). To do: Switch the search list off and pin the domain to 192.0.2.25,"
+        " 192.0.2.26."
+    )
+    assert lines[end + 1 :] == [
         "What would help",
         "  Switch the search list off on mail55.",
         "  List in mx_delivery_domains: nestle.com.",
@@ -98,89 +68,161 @@ def test_the_case_of_the_article() -> None:
     ]
 
 
+def test_a_transport_server() -> None:
+    patient = Patient("ex19", NEW, new_queue(nestle_com=DNS))
+    lines = diagnosis(told(domain("nestle.com", "ok", AAAA, HIJACK)), [patient])
+    assert lines[0] == "ex19: Exchange 2019, 1 message waiting"
+    assert "those of its adapters; names may get hq.example appended." in lines[1]
+    assert "Cause: name servers of the far side ignore or mishandle AAAA" in flat(lines)
+    assert (
+        "Possible too: Windows may append hq.example to names, and nestle.com.hq.example has an"
+        " answer (MX 10 mail.hq.example), so mail may be led there (Q150969)." in flat(lines)
+    )
+    assert "  List in mx_delivery_domains: nestle.com." in lines
+    assert "DisableResolverSearchList" not in flat(lines)
+
+
+def test_what_is_not_known_is_said_to_be_so() -> None:
+    patient = Patient("mail55", OFF, old_queue(nestle_com=None), PINNED)
+    lines = diagnosis(told(domain()), [patient])
+    assert "Not known: the host tells no error. To do: Have the service write" in flat(lines)
+    assert lines[-1] == NOTHING
+
+
 @pytest.mark.parametrize(
-    ("name", "number", "said", "appends"),
+    ("name", "number", "said"),
     [
-        (None, 0, "is not set", True),
-        ("DisableResolverSearchList", 1, "is set: names are looked up as they are", False),
-        ("DisableResolverSearchList", 0, "is not set", True),
-        ("disableresolversearchlist", 1, "a spelling that does not count", True),
+        (None, 0, "is not set"),
+        ("DisableResolverSearchList", 1, "is set: names are looked up as they are"),
+        ("DisableResolverSearchList", 0, "is not set"),
+        ("disableresolversearchlist", 1, "a spelling that does not count"),
     ],
 )
 def test_the_registry_value_counts_by_number_and_spelling(
-    name: str | None, number: int, said: str, appends: bool
+    name: str | None, number: int, said: str
 ) -> None:
-    patient = Patient("mail55", info(name=name, number=number), queue("nestle.com"), PINS)
-    lines = diagnosis(resolved(warnings=(HIJACK,)), [patient])
-    assert said in lines[1]
-    assert any(line.startswith("    Cause:") for line in lines) is appends
-
-
-def test_a_hijack_by_a_suffix_that_the_host_does_not_append_is_no_cause() -> None:
-    patient = Patient("mail55", info(suffix="other.example"), queue("nestle.com"), PINS)
-    told = resolved(warnings=(HIJACK,))
-    assert not any("Cause" in line for line in diagnosis(told, [patient]))
-    assert any("Cause" in line for line in diagnosis(told, [patient], suffixes=["HQ.example."]))
+    patient = Patient("mail55", old(name=name, number=number), old_queue(), {})
+    assert said in diagnosis(told(), [patient])[1]
 
 
 @pytest.mark.parametrize(
-    ("status", "said"),
+    ("planned", "advised"),
     [
-        ("null_mx", "It can never be delivered: null mx."),
-        ("no_such_domain", "It can never be delivered: no such domain."),
-        ("temporary_failure", "DNS does not tell now where it goes: temporary failure."),
+        (TO_PIN, True),
+        (PINNED, False),
+        ({"routes": None, "worksheet": [{"domain": "nestle.com"}]}, True),
     ],
 )
-def test_a_domain_without_pairs_is_explained_and_not_advised(status: str, said: str) -> None:
-    switched = info(name="DisableResolverSearchList")
-    patient = Patient("mail55", switched, queue("nestle.com"), PINNED)
-    lines = diagnosis(resolved(status), [patient])
-    assert f"    {said}" in lines
-    failed = "    MX of nestle.com at 192.0.2.53: SERVFAIL." in lines
-    assert failed is (status == "temporary_failure")
-    assert lines[-1] == "Nothing is left that this collection could do."
+def test_pinning_is_advised_where_it_would_change_something(
+    planned: dict[str, Any], advised: bool
+) -> None:
+    patient = Patient("mail55", OFF, old_queue(nestle_com=CONTACT), planned)
+    lines = diagnosis(told(domain(exchanges=2)), [patient])
+    assert ("  List in mx_delivery_domains: nestle.com." in lines) is advised
+    assert ("enter its rows by hand" in flat(lines).lower()) is bool(planned.get("worksheet"))
 
 
-def test_a_domain_that_is_pinned_already_is_the_far_servers_matter() -> None:
-    patient = Patient("mail55", info(), queue("nestle.com"), PINNED)
-    assert any(
-        "is pinned to these addresses already" in x for x in diagnosis(resolved(), [patient])
-    )
+@pytest.mark.parametrize(
+    "one",
+    [domain(status="null_mx"), domain(status="no_such_domain"), domain(status="disagreement")],
+)
+def test_pinning_is_not_advised_where_there_is_nothing_to_pin_to(one: Any) -> None:
+    patient = Patient("mail55", OFF, old_queue(nestle_com=CONTACT), {})
+    assert diagnosis(told(one), [patient])[-1] == NOTHING
 
 
-def test_without_imccopy_pinning_is_by_hand() -> None:
-    planned = {"routes": None, "worksheet": [{"domain": "nestle.com"}]}
-    patient = Patient("mail40", info(), queue("nestle.com"), planned)
-    lines = diagnosis(resolved(), [patient])
-    assert any("To be pinned by hand" in line for line in lines)
-    assert "  List in mx_delivery_domains: nestle.com." in lines
+def test_pinning_is_not_advised_where_another_cause_is_sure() -> None:
+    greylisted = responded("451 4.7.1 Greylisted")
+    led = domain("nestle.com", "ok", {**HIJACK, "suffix": "hq.example"})
+    led["pairs"] = [{"exchange": "mx", "address": "192.0.2.99"}]
+    patient = Patient("ex19", NEW, new_queue(nestle_com=greylisted))
+    lines = diagnosis(told(led), [patient])
+    assert "Possible too: Windows may append" in flat(lines)
+    assert lines[-1] == NOTHING
 
 
-def test_evidence_that_matters_is_told() -> None:
-    trouble = {"code": "aaaa_trouble", "message": "AAAA of mx1.nestle.com ends in timeout"}
+def test_what_pinning_gives_up_is_told_where_it_is_advised() -> None:
+    tlsa = {"code": "tlsa", "message": "mx0.nestle.com publishes TLSA records"}
     minor = {"code": "max_pairs", "message": "9 pairs were found"}
-    patient = Patient("mail55", info(), queue("nestle.com"), PINS)
-    lines = diagnosis(resolved(warnings=(trouble, minor)), [patient])
-    assert "    AAAA of mx1.nestle.com ends in timeout." in lines
-    assert not any("9 pairs" in line for line in lines)
+    patient = Patient("ex19", NEW, new_queue(nestle_com=DNS))
+    lines = diagnosis(told(domain("nestle.com", "ok", AAAA, tlsa, minor)), [patient])
+    assert "Mind that mx0.nestle.com publishes TLSA records." in flat(lines)
+    assert "9 pairs" not in flat(lines)
+    busy = Patient("ex19", NEW, new_queue(nestle_com=responded("421 busy")))
+    assert "Mind" not in flat(diagnosis(told(domain("nestle.com", "ok", tlsa)), [busy]))
+
+
+def test_what_exchange_says_to_every_error_is_left_out() -> None:
+    padding = (
+        " Attempted failover to alternate host, but that did not succeed. Either there are no"
+        " alternate hosts, or delivery failed to all alternate hosts."
+    )
+    error = responded("421 busy").replace(" The last", f"{padding} The last")
+    lines = diagnosis(told(domain()), [Patient("ex19", NEW, new_queue(nestle_com=error))])
+    assert 'responded with: "421 busy" [...] The last endpoint' in flat(lines)
+
+
+def test_a_connector_of_somebody_else_is_named() -> None:
+    refused = [{"domain": "nestle.com", "connector": "Partner relay", "reason": "x"}]
+    planned = {"failed": True, "msg": "ex19: in the way", "refused": refused}
+    patient = Patient("ex19", NEW, new_queue(nestle_com=DNS), planned)
+    lines = diagnosis(told(domain("nestle.com", "ok", AAAA)), [patient])
+    assert "The connector 'Partner relay', which is not of this collection" in flat(lines)
+    assert "were not seen" not in flat(lines)
+
+
+def test_what_could_not_be_looked_at_besides_is_a_note() -> None:
+    planned = {"failed": True, "msg": "ex19: access is denied."}
+    tested = {"unreachable": True, "msg": "ex19: nobody listens."}
+    patient = Patient("ex19", NEW, new_queue(nestle_com=DNS), planned, tested)
+    lines = diagnosis(told(domain("nestle.com", "ok", AAAA)), [patient])
+    assert "  Note: The organisation's Send connectors were not seen. access is denied." in lines
+    assert "  Note: Test messages could not be sent. nobody listens." in lines
+    assert "Cause: name servers of the far side" in flat(lines)
 
 
 def test_a_host_that_failed_is_named_with_its_reason() -> None:
     refused = {"unreachable": True, "msg": "mail50: the login was refused."}
-    lines = diagnosis(resolved(), [Patient("mail50", refused), Patient("mail60")])
-    assert "mail50: mail50: the login was refused." not in lines
+    lines = diagnosis(told(), [Patient("mail50", refused), Patient("mail60")])
     assert "mail50: the login was refused." in lines
     assert "mail60: was not looked at" in lines
 
 
+def test_without_dns_the_hosts_are_told_all_the_same() -> None:
+    patient = Patient("mail55", OFF, old_queue(nestle_com="451 4.7.1 Greylisted"), {})
+    lines = diagnosis({"failed": True, "msg": "dnspython is missing"}, [patient])
+    assert lines[0] == "DNS was not asked: dnspython is missing"
+    assert "puts first attempts off" in flat(lines)
+
+
 def test_an_empty_queue_is_said_so() -> None:
-    patient = Patient("ok", info(name="DisableResolverSearchList"), queue(), {})
-    lines = diagnosis({"domains": []}, [patient])
+    lines = diagnosis(told(), [Patient("ok", OFF, old_queue(), {})])
     assert lines[0] == "ok: Exchange 5.5, service running, nothing waits"
-    assert lines[-1] == "Nothing is left that this collection could do."
+    assert lines[-1] == NOTHING
+
+
+def test_what_came_back_is_counted() -> None:
+    queue = {**old_queue(nestle_com=None), "returned": [{"domain": "nestle.com"}] * 2}
+    lines = diagnosis(told(domain()), [Patient("mail55", OFF, queue, {})])
+    assert "  nestle.com: 1 message since 2026-11-23T08:00:00Z; 2 came back of late" in lines
 
 
 def test_of_many_domains_some_are_explained() -> None:
-    many = [f"d{number}.example" for number in range(MOST_EXPLAINED + 5)]
-    lines = diagnosis({"domains": []}, [Patient("mail55", info(), queue(*many), {})])
+    many: dict[str, Any] = dict.fromkeys(f"d{n}_example" for n in range(MOST_EXPLAINED + 5))
+    lines = diagnosis(told(), [Patient("mail55", OFF, old_queue(**many), {})])
     assert "  and 5 more domains" in lines
+
+
+def test_nothing_that_a_server_says_moves_the_cursor() -> None:
+    patient = Patient("mail55", OFF, old_queue(nestle_com="451 \x1b[31m\u202e no"), {})
+    text = "\n".join(diagnosis(told(domain()), [patient]))
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+
+
+def test_both_kinds_stand_in_one_diagnosis() -> None:
+    old_host = Patient("mail55", old(), old_queue(), {})
+    new_host = Patient("ex19", NEW, new_queue(nestle_com=DNS))
+    text = flat(diagnosis(told(domain("nestle.com", "ok", AAAA)), [old_host, new_host]))
+    assert "Switch the search list off on mail55." in text
+    assert "List in mx_delivery_domains: nestle.com." in text

@@ -1,0 +1,283 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The action that reports: what it reads, prints, writes and returns."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible import constants
+from ansible_collections.postmaster.exchange.plugins.action import delivery_report
+from ansible_collections.postmaster.exchange.plugins.action.delivery_report import ActionModule
+from ansible_collections.postmaster.exchange.plugins.module_utils.report.spec import ARGUMENT_SPEC
+from exchange_lab.samples import (
+    NOW,
+    appending,
+    connector,
+    domain,
+    message,
+    organisation,
+    pinned,
+    resolved,
+    table,
+    waiting,
+)
+
+AOL = domain("aol.com", "198.51.100.9")
+BOTH = pinned([AOL])
+ASKED = {"family": "imc", "domains": ["AOL.com", "aol.com."], "families": ["ipv4"]}
+RUN = {"id": "2026-11-23T114400Z-1a2b", "started_at": NOW}
+
+
+@pytest.fixture
+def printed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None]]:
+    """Every line that is printed, with its colour."""
+    lines: list[tuple[str, str | None]] = []
+    monkeypatch.setattr(
+        delivery_report,
+        "display",
+        SimpleNamespace(display=lambda text, color=None: lines.append((text, color))),
+    )
+    return lines
+
+
+def run(hostvars: dict[str, Any], *, check_mode: bool = False, **args: Any) -> dict[str, Any]:
+    task = SimpleNamespace(
+        action="postmaster.exchange.delivery_report",
+        args={"hosts": list(hostvars), "resolved": resolved(AOL), "kind": "audit", **args},
+        async_val=0,
+        check_mode=check_mode,
+        delegate_to=None,
+    )
+    connection = SimpleNamespace(transport="winrm", _shell=SimpleNamespace(tmpdir=None))
+    made = ActionModule(task, connection, SimpleNamespace(), None, None, None)
+    given = {name: value for name, value in hostvars.items() if name.startswith("awx")}
+    result: dict[str, Any] = made.run(task_vars={"hostvars": hostvars, **given})
+    return result
+
+
+def variables(**registered: Any) -> dict[str, Any]:
+    """What the role leaves with a host; keywords are without the prefix."""
+    all_of_them = {"asked": ASKED, "run": RUN, **registered}
+    return {f"_mx_delivery_{name}": value for name, value in all_of_them.items()}
+
+
+@pytest.mark.usefixtures("printed")
+def test_what_the_role_registered_is_in_the_report(tmp_path: Path) -> None:
+    hosts = {
+        "a": variables(
+            enforced=table([], BOTH), info=appending("hq.example"), queue=waiting("aol.com")
+        ),
+        "b": variables(enforced=table(BOTH, BOTH)),
+    }
+    file = tmp_path / "new" / "report.json"
+    result = run(hosts, json=str(file))
+    assert result["changed"] is False
+    assert "failed" not in result
+    assert result["verdict"] == "drift"
+    assert result["verdicts"] == {"a": "drift", "b": "clean"}
+    assert result["problems"] == {"a": "enforce would change the routes of aol.com"}
+    assert result["counts"]["drifted"] == result["counts"]["in_place"] == 1
+    assert result["files"] == {"json": str(file)}
+    assert result["lines"][-3:] == ["", "Written", f"  json  {file}"]
+    document = json.loads(file.read_text())
+    assert document["run"]["id"] == RUN["id"]
+    assert document["run"]["started_at"] == NOW
+    assert document["hosts"][0]["search_list"]["suffixes"] == ["hq.example"]
+    assert document["hosts"][0]["queue"]["stuck"][0]["domain"] == "aol.com"
+    assert document["run"]["by"]["login"]
+
+
+@pytest.mark.usefixtures("printed")
+@pytest.mark.parametrize(
+    ("registered", "problem"),
+    [
+        ({"checked": {"failed": True, "msg": "a: no such choice."}}, "no such choice."),
+        ({"info": {"unreachable": True, "msg": "a: no answer."}}, "no answer."),
+        ({"planned": {"failed": True, "msg": "a: refused."}}, "refused."),
+        ({"enforced": {"failed": True, "msg": "a: no disk."}}, "no disk."),
+        ({"held": "the gate is closed"}, "not begun: the gate is closed"),
+        ({"asked": None}, "was not looked at"),
+        ({"enforced": {"skipped": True, "false_condition": "x"}}, "was not looked at"),
+    ],
+)
+def test_a_host_is_in_the_report_whatever_stopped_it(
+    registered: dict[str, Any], problem: str
+) -> None:
+    given = (
+        variables(enforced=None, **registered)
+        if "enforced" not in registered
+        else variables(**registered)
+    )
+    result = run({"a": given})
+    assert result["problems"] == {"a": problem}
+    assert result["verdicts"] == {"a": "failed"}
+
+
+@pytest.mark.usefixtures("printed")
+def test_pairs_that_are_not_known_are_the_problem_of_every_host() -> None:
+    failed = {"failed": True, "msg": "the lock file is missing"}
+    result = run({"a": variables(), "b": {}}, resolved=failed)
+    assert result["problems"] == dict.fromkeys("ab", "the lock file is missing")
+    assert result["verdict"] == "failed"
+
+
+@pytest.mark.usefixtures("printed")
+def test_a_run_of_the_role_that_registered_nothing_yet_is_no_surprise() -> None:
+    names = ("checked", "info", "planned", "enforced", "connectors", "tested", "queue", "run")
+    result = run({"a": variables(held="", brake=None, **dict.fromkeys(names))}, resolved={})
+    assert result["problems"] == {"a": "was not looked at"}
+
+
+@pytest.mark.usefixtures("printed")
+@pytest.mark.parametrize("kind", ["enforce", "rollback"])
+@pytest.mark.parametrize("transport", [False, True])
+def test_the_kind_of_run_and_of_host_tell_which_result_counts(kind: str, transport: bool) -> None:
+    pin = connector("aol.com", "198.51.100.9")
+    right = organisation([], [pin], "aol.com") if transport else table([], BOTH)
+    name = {
+        ("enforce", False): "enforced",
+        ("enforce", True): "connectors",
+        ("rollback", False): "restored",
+        ("rollback", True): "connectors_restored",
+    }[kind, transport]
+    others = {"enforced", "connectors", "restored", "connectors_restored"} - {name}
+    wrong = {key: {"failed": True, "msg": "of another run"} for key in others}
+    asked = {**ASKED, "family": "transport" if transport else "imc"}
+    tested = {"results": [message("aol.com")]}
+    result = run({"a": variables(asked=asked, tested=tested, **{name: right}, **wrong)}, kind=kind)
+    assert result["counts"]["changed"] == 1
+    assert result["verdicts"] == {"a": "clean"}
+
+
+def test_lines_have_the_colours_that_ansible_gives_to_their_meaning(
+    printed: list[tuple[str, str | None]],
+) -> None:
+    hosts = {
+        "fine": variables(enforced=table(BOTH, BOTH)),
+        "differs": variables(enforced=table([], BOTH)),
+        "lost": variables(enforced={"failed": True, "msg": "gone"}),
+    }
+    lines = run(hosts)["lines"]
+    assert [text for text, _colour in printed] == ["", *lines, ""]
+    colours = dict(printed)
+    assert colours[lines[0]] == constants.COLOR_ERROR
+    assert colours["  differs: enforce would change the routes of aol.com"] == (
+        constants.COLOR_CHANGED
+    )
+    assert colours["  lost: gone"] == constants.COLOR_ERROR
+    assert colours["  aol.com  198.51.100.9"] is None
+    printed.clear()
+    assert run({"fine": hosts["fine"]})["verdict"] == "clean"
+    assert printed[1] == ("The one host is as it should be.", constants.COLOR_OK)
+
+
+@pytest.mark.parametrize(
+    ("callback", "prints"),
+    [
+        ("default", True),
+        ("ansible.builtin.default", True),
+        ("json", False),
+        ("my.own.jsonl", False),
+    ],
+)
+def test_nothing_is_printed_between_the_output_for_a_program(
+    callback: str,
+    prints: bool,
+    printed: list[tuple[str, str | None]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(constants, "DEFAULT_STDOUT_CALLBACK", callback)
+    assert run({"a": variables(enforced=table(BOTH, BOTH))})["lines"]
+    assert bool(printed) is prints
+
+
+def test_a_terminal_gets_nothing_that_moves_its_cursor(
+    printed: list[tuple[str, str | None]],
+) -> None:
+    run({"a": variables(enforced={"failed": True, "msg": "\x1b[2J\x07gone"})})
+    assert not [text for text, _colour in printed if not text.isprintable()]
+
+
+@pytest.mark.usefixtures("printed")
+def test_a_file_that_cannot_be_written_fails_the_task_and_takes_nothing_else_along(
+    tmp_path: Path,
+) -> None:
+    older = tmp_path / "older"
+    older.write_text("a report")
+    files = {
+        "html": str(older / "report.html"),  # below what is no folder
+        "json": str(tmp_path),
+        "junit": str(tmp_path / "junit.xml"),
+    }
+    result = run({"a": variables(enforced=table([], BOTH))}, **files)
+    assert result["failed"] is True
+    assert str(older) in result["msg"]
+    assert f"{tmp_path}: that is no file" in result["msg"]
+    assert result["files"] == {"junit": files["junit"]}
+    assert (result["verdict"], list(result["problems"])) == ("drift", ["a"])
+    assert older.read_text() == "a report"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["junit.xml", "older"]
+
+
+@pytest.mark.usefixtures("printed")
+def test_check_mode_writes_what_would_be_changed(tmp_path: Path) -> None:
+    files = {name: str(tmp_path / name) for name in ("html", "json", "junit")}
+    hosts = {"a": variables(enforced=table([], BOTH))}
+    result = run(hosts, kind="enforce", check_mode=True, **files)
+    assert (result["verdict"], result["counts"]["drifted"]) == ("clean", 1)
+    assert sorted(result["files"]) == ["html", "json", "junit"]
+    assert json.loads(Path(files["json"]).read_text())["run"]["check_mode"] is True
+    assert Path(files["html"]).read_text().startswith("<!doctype html>")
+    assert Path(files["junit"]).read_text().startswith("<?xml")
+
+
+@pytest.mark.usefixtures("printed")
+def test_a_relative_path_counts_from_where_ansible_was_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run({"a": variables(enforced=table([], BOTH))}, json="reports/r.json")
+    assert result["files"] == {"json": str(tmp_path / "reports" / "r.json")}
+
+
+@pytest.mark.usefixtures("printed")
+def test_the_job_and_user_of_awx_are_told(tmp_path: Path) -> None:
+    file = tmp_path / "r.json"
+    hosts = {"a": variables(enforced=table([], BOTH))}
+    awx = {"awx_job_id": 17, "awx_user_name": "jane", "awx_job_template_name": "Audit"}
+    run({**hosts, **awx}, hosts=["a"], json=str(file))
+    assert json.loads(file.read_text())["run"]["by"]["awx"] == {
+        "job": "17",
+        "user": "jane",
+        "template": "Audit",
+    }
+
+
+@pytest.mark.usefixtures("printed")
+def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def nameless() -> str:
+        raise KeyError("getpwuid(): uid not found: 4711")
+
+    monkeypatch.setattr(delivery_report.getpass, "getuser", nameless)
+    monkeypatch.setattr(delivery_report.os, "getuid", lambda: 4711)
+    run({"a": {}}, json=str(tmp_path / "r.json"))
+    document = json.loads((tmp_path / "r.json").read_text())
+    assert document["run"]["by"]["login"] == "uid 4711"
+
+
+@pytest.mark.parametrize("wrong", [{"kind": "wish"}, {"fail_on": ["ok"]}, {"html5": "x"}])
+def test_options_are_checked(wrong: dict[str, Any]) -> None:
+    assert run({}, **wrong)["failed"] is True
+
+
+def test_the_documentation_has_every_option() -> None:
+    root = Path(__file__).resolve().parents[4]
+    text = (root / "plugins" / "modules" / "delivery_report.py").read_text()
+    for name in ARGUMENT_SPEC:
+        assert f"\n  {name}:\n" in text
