@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..module_utils.report.diagnosis import Patient, diagnosis
+from ..module_utils.report.text import printable
 
 DOCUMENTATION = r"""
 name: delivery_diagnosis
@@ -70,7 +71,7 @@ def delivery_diagnosis(
     known = {name: hostvars[name] for name in hosts}
     begun = {name: told for name, told in known.items() if "_mx_delivery_info" in told}
     patients = [_patient(name, told) for name, told in begun.items()]
-    return diagnosis(resolved, patients, suffixes=suffixes)
+    return [printable(line) for line in diagnosis(resolved, patients, suffixes=suffixes)]
 
 
 def _patient(name: str, variables: Mapping[str, Any]) -> Patient:

@@ -11,6 +11,7 @@ from typing import Any
 from ..module_utils.pairs.names import parse_domain
 from ..module_utils.report.delivery import report
 from ..module_utils.report.outcome import HostOutcome
+from ..module_utils.report.text import printable
 
 DOCUMENTATION = r"""
 name: delivery_report
@@ -79,7 +80,10 @@ def delivery_report(
     known = {name: hostvars[name] for name in hosts}
     outcomes = [_outcome(name, told) for name, told in known.items() if _begun(told)]
     made = report(resolved, outcomes, audit=audit, fail_on=fail_on)
-    return {"lines": made.lines, "problems": made.problems}
+    return {
+        "lines": [printable(line) for line in made.lines],
+        "problems": {name: printable(why) for name, why in made.problems.items()},
+    }
 
 
 def _begun(variables: Mapping[str, Any]) -> bool:

@@ -66,6 +66,11 @@ def wrapped(line: str, *, width: int = 100) -> list[str]:
     ) or [""]
 
 
+def printable(line: str) -> str:
+    """Return a line as it may be shown: a host's words in it cannot move the cursor."""
+    return "".join(char if char.isprintable() else " " for char in line)
+
+
 def listed(items: Iterable[str], *, most: int = MOST_LISTED) -> str:
     """Return some items for a sentence, and how many more there are."""
     every = list(items)
