@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-full test-oldest test-newest peers gates lint types docs changelog clean
+.PHONY: help demo lab test test-full test-oldest test-newest peers fuzz gates lint types docs changelog clean
 
 help: ## Tell what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,12 @@ peers: ## Install the real programs the lab is compared with (Debian, Ubuntu; as
 
 # The ends of the supported range, each with Ansible's own runners, and playbooks on the lab.
 ENDS := tests/e2e/test_playbooks.py tests/e2e/test_mx_pairs.py
+
+FUZZ_SECONDS ?= 60
+
+fuzz: $(BIN)/.fuzz ## Look for inputs that break a reader: FUZZ_SECONDS=60 each, about two hours
+	$(BIN)/python tests/fuzz/guided.py $(FUZZ_SECONDS)
+	FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -q tests/fuzz $(PYTEST_ARGS)
 
 test-oldest: $(BUILD)/oldest/bin/.test ## Sanity and units with the oldest ansible-core and libraries allowed, and playbooks
 	PATH="$(CURDIR)/$(<D):$$PATH" tools/sanity
@@ -90,6 +96,10 @@ $(BIN)/.dev: requirements-dev.txt $(BIN)/.test
 # Built without optimisation, which takes a third of the time; so nothing of it may stay in pip's cache.
 $(BIN)/.kerberos: requirements-kerberos.txt $(BIN)/.test | peers
 	CFLAGS="-O0 -g0" $(BIN)/python -m pip install -qq --no-cache-dir -r requirements-kerberos.txt
+	@touch $@
+
+$(BIN)/.fuzz: requirements-fuzz.txt $(BIN)/.test
+	$(BIN)/python -m pip install -qq -r requirements-fuzz.txt
 	@touch $@
 
 $(BUILD)/oldest/bin/.test: requirements.txt requirements-test.txt requirements-units.txt tools/oldest.py | $(BIN)/python

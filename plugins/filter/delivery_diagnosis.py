@@ -10,6 +10,7 @@ from typing import Any
 
 from ..module_utils.report.case import Patient
 from ..module_utils.report.diagnosis import diagnosis
+from ..module_utils.report.text import clean
 
 DOCUMENTATION = r"""
 name: delivery_diagnosis
@@ -77,7 +78,7 @@ def delivery_diagnosis(
     known = {name: hostvars[name] for name in hosts}
     begun = {name: told for name, told in known.items() if "_mx_delivery_info" in told}
     patients = [_patient(name, told) for name, told in begun.items()]
-    return diagnosis(resolved, patients, suffixes=suffixes)
+    return [clean(line) for line in diagnosis(resolved, patients, suffixes=suffixes)]
 
 
 def _patient(name: str, variables: Mapping[str, Any]) -> Patient:

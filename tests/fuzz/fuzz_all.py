@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import fuzz_commands
 import fuzz_dns
+import fuzz_hosts
 import fuzz_objects
 import fuzz_smtp
 import fuzz_texts
@@ -13,4 +15,14 @@ import fuzz_wire
 from fuzz_registry import TARGETS
 from fuzz_values import mutated
 
-__all__ = ["TARGETS", "fuzz_dns", "fuzz_objects", "fuzz_smtp", "fuzz_texts", "fuzz_wire", "mutated"]
+__all__ = [
+    "TARGETS",
+    "fuzz_commands",
+    "fuzz_dns",
+    "fuzz_hosts",
+    "fuzz_objects",
+    "fuzz_smtp",
+    "fuzz_texts",
+    "fuzz_wire",
+    "mutated",
+]

@@ -31,6 +31,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils.transport impo
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils.transport import module as pins
 from fuzz_registry import calmly, target
+from fuzz_reports import diagnosed, reported
 from fuzz_values import ODD, bent, long_bytes, mutated, one_odd
 from hypothesis import strategies as st
 from transport_fakes import FakeCmdlets
@@ -362,14 +363,9 @@ def _pins(answers: dict[str, Any]) -> None:
         for state, check_mode in (("present", True), ("exact", False)):
             cmdlets = FakeCmdlets(dict(answers))
             context = _context(cmdlets, folder, check_mode=check_mode)
-            _result(calmly(pins.run, {**_PIN_PARAMS, "state": state}, context))
+            enforced = calmly(pins.run, {**_PIN_PARAMS, "state": state}, context)
+            reported("ex16", "transport", enforced)
             _only_plain_parameters(cmdlets)
-
-
-def _result(result: Any) -> None:
-    """A result has to be fit for JSON, which is how it leaves a module."""
-    told = result.details if isinstance(result, ExchangeError) else result
-    json.dumps(told, default=str).encode("utf-8", "surrogatepass")
 
 
 @target(
@@ -381,9 +377,13 @@ def _result(result: Any) -> None:
 )
 def _info(answers: dict[str, Any]) -> None:
     params = {"family": "transport", "target_computer": None}
-    _result(calmly(run_exchange_info.run, params, _context(FakeCmdlets(answers))))
+    info = calmly(run_exchange_info.run, params, _context(FakeCmdlets(answers)))
+    diagnosed("ex16", info, _QUIET)
 
 
+#: Results of hosts that have nothing to tell, to go with those that have.
+_QUIET: dict[str, Any] = {"queues": [], "stuck_domains": [], "notes": [], "files": 0}
+_KNOWN: dict[str, Any] = {"family": "transport", "version": "2016", "servers": [], "notes": []}
 _QUEUE_PARAMS = {
     "family": "transport",
     "all_servers": True,
@@ -407,7 +407,8 @@ _QUEUE_PARAMS = {
 )
 def _queue(answers: dict[str, Any]) -> None:
     cmdlets = FakeCmdlets(answers)
-    _result(calmly(run_queue_info.run, dict(_QUEUE_PARAMS), _context(cmdlets)))
+    queue = calmly(run_queue_info.run, dict(_QUEUE_PARAMS), _context(cmdlets))
+    diagnosed("ex16", _KNOWN, queue)
     _only_plain_parameters(cmdlets)
 
 
@@ -447,7 +448,8 @@ def _delivery(answers: dict[str, Any]) -> None:
         for check_mode in (True, False):
             cmdlets = FakeCmdlets(dict(answers))
             context = _context(cmdlets, check_mode=check_mode)
-            _result(calmly(run_delivery_test.run_by, clock, dict(_TEST_PARAMS), context))
+            tested = calmly(run_delivery_test.run_by, clock, dict(_TEST_PARAMS), context)
+            diagnosed("ex16", _KNOWN, tested if isinstance(tested, ExchangeError) else _QUIET)
             _only_plain_parameters(cmdlets)
     finally:
         run_delivery_test._send = accepted

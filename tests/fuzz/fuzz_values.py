@@ -91,7 +91,8 @@ def mutated_text(
     seeds: Sequence[str], tokens: Sequence[str] = (), *, most: int = 6
 ) -> st.SearchStrategy[str]:
     """The same for text."""
-    encoded = mutated([x.encode() for x in seeds], [x.encode() for x in tokens], most=most)
+    known = [[text.encode("utf-8", "surrogatepass") for text in each] for each in (seeds, tokens)]
+    encoded = mutated(*known, most=most)
     return st.one_of(encoded.map(lambda data: data.decode("utf-8", "surrogateescape")), st.text())
 
 

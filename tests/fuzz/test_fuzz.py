@@ -13,6 +13,7 @@ import os
 
 import fuzz_all
 import pytest
+from fuzz_cmd_oracle import only_ours
 from fuzz_registry import Flood, Hang, Target, bounded, calmly
 
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "0"))
@@ -45,3 +46,26 @@ def test_a_hang_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_flood_of_memory_is_noticed() -> None:
     with pytest.raises(Flood), bounded():
         b"x" * (512 * 1024 * 1024)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'reg query "HKLM\\X"&calc',
+        'reg query "HKLM\\X" | calc',
+        'reg query "HKLM\\X" & reg query "%COMSPEC%"',
+        'type "x.txt" >C:\\boot.ini',
+        'del "C:\\boot.ini"',
+        'type "a" <b',
+        'echo x&&type "a"',
+        "(calc)",
+        'for %I in ("x") do @calc %I',
+        'if exist "x" calc',
+        'type "!COMSPEC!"',
+        'type "x\ncalc"',
+        "call calc",
+    ],
+)
+def test_an_injected_command_is_noticed(line: str) -> None:
+    with pytest.raises(AssertionError):
+        only_ours(line)

@@ -47,7 +47,7 @@ _REASONS = {
 # What the second hop is told where the logon ends at the first one: access denied, logon failure.
 _LOGON_REFUSED = frozenset({5, 1326})
 _NO_SUCH_PROGRAM = 9009  # cmd.exe, for a name that it finds nowhere
-_SIZE = re.compile(rb"size=(\d+)")
+_SIZE = re.compile(rb"size=(\d{1,18})\b")
 
 
 class MissingService(ExchangeError):  # noqa: N818 - reads as what it is

@@ -154,6 +154,9 @@ class RoutesFile:
                     break
                 rows.append(Row(line))
         after = lines[start + 1 + len(rows) :]
+        if after and after[0].text.startswith("+"):
+            # Whether they count is unknown, and they would from the first row that we add.
+            raise NotARoutesFile(f"line {start + 2} continues a table that is not announced")
         if not any(_key(line) == "defaultrouting" for line in after):
             # It follows the table in every documented file; without it, rows may be missing too.
             raise NotARoutesFile("it breaks off: the key DefaultRouting does not follow the table")

@@ -159,7 +159,7 @@ def general_problem(options: Reached) -> str:
         return f"port {options.port} is not between 1 and 65535"
     if options.connect_timeout < _SHORTEST_TIMEOUT:
         return f"connect_timeout has to be {_SHORTEST_TIMEOUT} seconds or more"
-    if not options.path.isascii() or any(c in options.path for c in " ?#\\\r\n\t"):
+    if not all("!" <= c <= "~" and c not in "?#\\" for c in options.path):
         return "path is no path of a URL"
     return ""
 

@@ -143,3 +143,12 @@ def test_any_file_is_printed_as_it_was_read(
 def test_hostile_bytes_are_refused_or_kept(content: bytes) -> None:
     with contextlib.suppress(NotARoutesFile):
         assert RoutesFile.parse(content).render() == content
+
+
+def test_rows_that_nothing_announces_are_not_the_documented_format() -> None:
+    content = (
+        b"[Header]\r\nVersion=1\r\n\r\n[Routes]\r\nDeliveryRouting=\r\n"
+        b"+nestle.com;192.0.2.25;0\r\nDefaultRouting=\r\n"
+    )
+    with pytest.raises(NotARoutesFile, match="line 6 continues a table that is not announced"):
+        RoutesFile.parse(content)

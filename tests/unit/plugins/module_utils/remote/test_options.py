@@ -68,6 +68,8 @@ def test_the_transport_follows_from_what_is_given(given: dict[str, Any], transpo
         ({"connect_timeout": 1}, "2 seconds or more"),
         ({"path": "a b"}, "no path of a URL"),
         ({"path": "a\r\nHost: x"}, "no path of a URL"),
+        ({"path": "a\x00b"}, "no path of a URL"),
+        ({"path": "a\x7f"}, "no path of a URL"),
         ({"password": None}, "needs user and password"),
         ({"password": ""}, "needs user and password"),
         ({"user": None}, "needs user and password"),

@@ -28,3 +28,7 @@ def test_a_long_list_ends_with_how_many_more_there_are() -> None:
 
 def test_statuses_are_said_in_words() -> None:
     assert text.words("no_such_domain") == "no such domain"
+
+
+def test_a_hosts_words_cannot_move_the_cursor() -> None:
+    assert text.printable("a\x1b[2Jb\nc\u202ed \u00e9") == "a [2Jb c d \u00e9"

@@ -1,0 +1,87 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What people read of results that hostile hosts brought about: each result goes through here."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from xml.etree import ElementTree
+
+from ansible_collections.postmaster.exchange.plugins.filter.delivery_diagnosis import (
+    delivery_diagnosis,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils.adapter import failed
+from ansible_collections.postmaster.exchange.plugins.module_utils.errors import ExchangeError
+from ansible_collections.postmaster.exchange.plugins.module_utils.report.delivery import summary
+from ansible_collections.postmaster.exchange.plugins.module_utils.report.document import Run, build
+from ansible_collections.postmaster.exchange.plugins.module_utils.report.junit import junit
+from ansible_collections.postmaster.exchange.plugins.plugin_utils._page import render
+from ansible_collections.postmaster.exchange.plugins.plugin_utils._registered import outcome_of
+
+RESOLVED: dict[str, Any] = {
+    "domains": [
+        {
+            "domain": "nestle.com",
+            "status": "ok",
+            "pairs": [
+                {
+                    "preference": 10,
+                    "exchange": "mail.nestle.com",
+                    "address": "192.0.2.25",
+                    "ttl": 300,
+                }
+            ],
+            "warnings": [],
+            "failures": [],
+        }
+    ],
+    "stats": {"questions": 7, "seconds": 0.25},
+}
+_CONTROL = frozenset(map(chr, [*range(32), *range(0x7F, 0xA0)]))
+
+
+def returned(result: Any) -> dict[str, Any]:
+    """Return a task's result as the next task sees it, which is to say as JSON."""
+    told = failed(result) if isinstance(result, ExchangeError) else {"changed": False, **result}
+    text = json.dumps(told, default=str)
+    text.encode()
+    known: dict[str, Any] = json.loads(text)
+    return known
+
+
+def diagnosed(name: str, info: Any, queue: Any) -> None:
+    """Check that a diagnosis of these results is lines of text."""
+    variables = {
+        "_mx_delivery_info": returned(info),
+        "_mx_delivery_queue": returned(queue),
+        "_mx_delivery_planned": None,
+    }
+    _readable(delivery_diagnosis(RESOLVED, {name: variables}, [name]))
+
+
+def reported(name: str, family: str, enforced: Any, tested: Any = None) -> None:
+    """Check that a report on these results is lines of text."""
+    transport = family == "transport"
+    variables = {
+        "_mx_delivery_asked": {"domains": ["nestle.com"], "family": family},
+        "_mx_delivery_connectors" if transport else "_mx_delivery_enforced": returned(enforced),
+    }
+    if tested is not None:
+        variables["_mx_delivery_tested"] = returned(tested)
+    for kind in ("audit", "enforce"):
+        run = Run(kind, check_mode=False, finished_at="2026-11-23T12:00:00Z")
+        document = build(run, RESOLVED, [outcome_of(name, variables, kind, RESOLVED)])
+        _readable([line.text for line in summary(document)])
+        ElementTree.fromstring("".join(junit(document)))
+        page = "".join(render(document))
+        assert page.count("</script>") == page.count("<script"), "a script that data begins or ends"
+
+
+def _readable(lines: list[str]) -> None:
+    """Lines for a terminal: none of them is two, or moves the cursor."""
+    for line in lines:
+        assert isinstance(line, str)
+        assert not _CONTROL.intersection(line), f"{line!r} holds a control character"
+        line.encode()
