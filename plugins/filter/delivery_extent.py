@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible.utils.unsafe_proxy import wrap_var
 
 from ..module_utils.brake import parse_limit
 from ..module_utils.errors import InvalidInput
@@ -76,7 +77,7 @@ def delivery_extent(
     max_changed_hosts: str = "",
     force: bool = False,
 ) -> dict[str, Any]:
-    """Return the extent as plain data."""
+    """Return the extent as plain data, of which hosts wrote some, so nothing is a template."""
     pinned = {route["domain"] for route in routes if route["status"] == "ok"}
     try:
         brake = parse_limit(
@@ -85,11 +86,14 @@ def delivery_extent(
     except InvalidInput as err:
         raise AnsibleFilterError(str(err)) from err
     reach = extent([_look(name, hostvars[name], pinned) for name in hosts], brake)
-    return {
-        "changing": list(reach.changing),
-        "domains": list(reach.domains),
-        "would_refuse": reach.would_refuse,
-    }
+    found: dict[str, Any] = wrap_var(
+        {
+            "changing": list(reach.changing),
+            "domains": list(reach.domains),
+            "would_refuse": reach.would_refuse,
+        }
+    )
+    return found
 
 
 def _look(name: str, variables: Mapping[str, Any], pinned: set[str]) -> Look:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ansible.utils.unsafe_proxy import wrap_var
+
 from ..module_utils.report.rollout import trouble
 
 DOCUMENTATION = r"""
@@ -56,12 +58,16 @@ _RESULTS = (
 
 
 def delivery_trouble(hosts: Sequence[str], hostvars: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return what keeps the next batch from starting."""
+    """Return what keeps the next batch from starting.
+
+    Hosts and far mail servers wrote some of it, and it becomes a fact, so it must be no template.
+    """
     results = {}
     for name in hosts:
         variables = hostvars[name]
         results[name] = [variables.get(result) for result in _RESULTS]
-    return trouble(results)
+    found: str = wrap_var(trouble(results))
+    return found
 
 
 class FilterModule:

@@ -64,6 +64,33 @@ def test_trouble_is_what_any_task_of_a_host_left() -> None:
     assert tell(["b"], {"a": failed, "b": host("imc")}) == ""
 
 
+TEMPLATE = "{{ lookup('pipe', 'id') }}"
+
+
+def test_what_others_wrote_is_no_template() -> None:
+    """On ansible-core before 2.19 the type says so; from 2.19 on all untagged text is data."""
+    failed = host("imc", tested={"failed": True, "msg": TEMPLATE})
+    refused = {"would_refuse": True, "brake": {"text": TEMPLATE}, "routes": CHANGES}
+    texts = [
+        delivery_trouble.delivery_trouble(["a"], {"a": failed}),
+        delivery_extent.delivery_extent(["a"], {"a": host("imc", planned=refused)}, ROUTES)[
+            "would_refuse"
+        ],
+    ]
+    assert texts == [f"a: {TEMPLATE}"] * 2
+    for text in texts:
+        assert not is_template(text)
+
+
+def is_template(text: str) -> bool:
+    """Whether Ansible would take a text from a filter for a template."""
+    try:
+        from ansible._internal._datatag._tags import TrustedAsTemplate  # noqa: PLC0415
+    except ImportError:
+        return not getattr(text, "__UNSAFE__", False)
+    return bool(TrustedAsTemplate.is_tagged_on(text))
+
+
 def test_domains_that_change_elsewhere_are_tested_where_they_are_pinned() -> None:
     routes = [*ROUTES, {"domain": "aol.com", "status": "ok"}]
     nothing = {"routes": {"before": [], "after": []}}
