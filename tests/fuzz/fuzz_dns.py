@@ -15,6 +15,11 @@ import dns.message
 import dns.rrset
 from ansible_collections.postmaster.exchange.plugins.module_utils.pairs import https
 from ansible_collections.postmaster.exchange.plugins.module_utils.pairs.asker import Asker, Patience
+from ansible_collections.postmaster.exchange.plugins.module_utils.pairs.bulk import (
+    Bulk,
+    Limits,
+    Pace,
+)
 from ansible_collections.postmaster.exchange.plugins.module_utils.pairs.dnslib import (
     MAX_RECORDS,
     Malformed,
@@ -192,8 +197,12 @@ async def _over_udp(datagrams: list[tuple[str, bytes]]) -> None:
 
 
 async def _follow(port: int) -> None:
-    asker = Asker([NameServer("127.0.0.1", port)], _PATIENCE, asyncio.Semaphore(4), Stats())
-    answer = await asyncio.wait_for(asker.follow(_QUESTIONS[0]), 30)
+    where, question, pace = NameServer("127.0.0.1", port), _QUESTIONS[0], Pace(0)
+    first = Bulk(where, Limits(4, 0.05), pace, lambda _answer: ())
+    await asyncio.to_thread(first.ask, [question])
+    assert all(told.kind.definite and not told.unfinished for told in first.known.values())
+    asker = Asker([where], _PATIENCE, asyncio.Semaphore(4), Stats(), pace)
+    answer = await asyncio.wait_for(asker.follow(question), 30)
     for failure in answer.failures:
         assert failure.message.isprintable()
 

@@ -30,6 +30,9 @@ from ansible_collections.postmaster.exchange.plugins.module_utils.transport impo
     snapshot,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils.transport import module as pins
+from ansible_collections.postmaster.exchange.plugins.module_utils.transport.spec import (
+    ARGUMENT_SPEC as PIN_SPEC,
+)
 from fuzz_registry import calmly, target
 from fuzz_reports import diagnosed, reported
 from fuzz_values import ODD, bent, long_bytes, mutated, one_odd
@@ -329,25 +332,8 @@ def _only_plain_parameters(cmdlets: FakeCmdlets) -> None:
 
 
 _PIN_PARAMS: dict[str, Any] = {
+    **{name: option.get("default") for name, option in PIN_SPEC.items()},
     "routes": [{"domain": "nestle.com", "addresses": ["192.0.2.25"], "status": "ok"}],
-    "resolved": None,
-    "state": "present",
-    "backup": None,
-    "backup_dir": None,
-    "tiers": "all",
-    "gone": "keep",
-    "existing": "refuse",
-    "name_template": "postmaster.exchange {domain}",
-    "cost": 1,
-    "source_servers": None,
-    "domain_controller": None,
-    "port": 25,
-    "require_tls": None,
-    "tls_auth_level": None,
-    "tls_domain": None,
-    "protocol_logging": None,
-    "cmdlet_timeout": 120,
-    "lock_timeout": 600,
 }
 
 
