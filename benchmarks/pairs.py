@@ -153,8 +153,8 @@ def measure(contender: Contender, address: str, domains: list[str], folder: Path
 
 def table(rows: list[Measured]) -> Iterator[str]:
     """Yield the lines of a table; ratios are to the first row."""
-    heads = f"{'domains':>9}{'pairs':>9}{'seconds':>9}{'domains/s':>11}{'ratio':>8}{'CPU s':>8}{'MiB':>7}"
-    yield f"  {'':<16}{heads}"
+    heads = f"{'domains':>9}{'pairs':>9}{'seconds':>9}{'domains/s':>11}{'ratio':>8}{'CPU s':>8}"
+    yield f"  {'':<16}{heads}{'MiB':>7}"
     first = rows[0].rate
     for row in rows:
         yield (
