@@ -25,6 +25,7 @@ from ..remote.commands import computer_name, windows_path
 from ..remote.parse import RegistryValue, find_value, parse_reg_query, values_of
 from ..remote.session import Session
 from .imc_versions import Release, release_of
+from .suffixes import is_suffix, names_in, odd_note, suffixes
 
 ATTENDANT_KEY = r"HKLM\SYSTEM\CurrentControlSet\Services\MSExchangeSA\Parameters"
 
@@ -45,7 +46,7 @@ class ImcHost:
     ``service`` is None where there is no connector. ``setup`` says whether Exchange's Setup left
     its traces; ``build`` is its NewestBuild. ``computer`` is empty for the host of the session.
     ``switch`` is the value DisableResolverSearchList as stored, ``dns_domain`` and ``search_list``
-    are what TCP/IP has for the resolver.
+    are what TCP/IP has for the resolver, and ``odd_suffixes`` is a note about what is none of it.
     """
 
     name: str
@@ -58,6 +59,7 @@ class ImcHost:
     switch: RegistryValue | None
     dns_domain: str
     search_list: tuple[str, ...]
+    odd_suffixes: str = ""
 
     @property
     def release(self) -> Release | None:
@@ -123,6 +125,8 @@ def read_facts(name: str, layout: Layout, sections: Mapping[str, Section]) -> Im
     root_dir = _folder(name, imc, "RootDir")
     tracking = next(filter(None, (_folder(name, attendant, x) for x in _TRACKING_VALUES)), "")
     build = find_value(setup, "NewestBuild")
+    domain = next(filter(None, (_text(network, x) for x in _DOMAIN_VALUES)), "")
+    listed = names_in(_text(network, "SearchList"))
     return ImcHost(
         name=name,
         computer=layout.computer,
@@ -132,8 +136,9 @@ def read_facts(name: str, layout: Layout, sections: Mapping[str, Section]) -> Im
         root_dir=root_dir,
         tracking_dir=tracking or _default_tracking_dir(root_dir),
         switch=find_value(imc, VALUE_NAME),
-        dns_domain=next(filter(None, (_text(network, x) for x in _DOMAIN_VALUES)), ""),
-        search_list=tuple(_text(network, "SearchList").replace(",", " ").split()),
+        dns_domain=domain if is_suffix(domain) else "",
+        search_list=suffixes(listed),
+        odd_suffixes=odd_note((domain, *listed)),
     )
 
 

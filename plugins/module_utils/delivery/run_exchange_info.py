@@ -152,6 +152,8 @@ def _notes(
     host: ImcHost, family: Family, tools: Mapping[str, str | None], sections: Mapping[str, Section]
 ) -> Iterator[str]:
     """Say what keeps the collection from doing its work here."""
+    if host.odd_suffixes:
+        yield host.odd_suffixes
     if family is Family.NONE:
         yield "There is no Exchange 4.0, 5.0 or 5.5 on this host."
         return

@@ -52,6 +52,9 @@ def run(params: Mapping[str, Any], context: Context, installed: Build | None) ->
     resolver, blind = _resolver(context, computer)
     build = (here.build if here else None) or installed
     settings = (organisation.settings or {}).get(here.name.casefold()) if here else None
+    gaps = f"What Windows appends to names was not seen (resolver). {blind}" if blind else ""
+    if resolver:
+        gaps = resolver.odd
     return {
         "changed": False,
         "family": "transport",
@@ -68,7 +71,7 @@ def run(params: Mapping[str, Any], context: Context, installed: Build | None) ->
         "organisation": next((one.organisation for one in organisation.servers), "") or None,
         "server": here.name if here else None,
         "servers": [_server(one, organisation.settings) for one in organisation.servers],
-        "notes": list(_notes(organisation, here, build, blind)),
+        "notes": list(_notes(organisation, here, build, gaps)),
     }
 
 
@@ -153,7 +156,7 @@ def _flag(settings: Mapping[str, Any] | None, name: str) -> bool | None:
 
 
 def _notes(
-    organisation: Organisation, here: Server | None, build: Build | None, blind: str
+    organisation: Organisation, here: Server | None, build: Build | None, gaps: str
 ) -> Iterator[str]:
     """Say what is not known, and what keeps the collection from doing its work here."""
     if organisation.problem:
@@ -169,8 +172,8 @@ def _notes(
         yield f"The build {build} is none of Exchange 2010 to Subscription Edition."
     if organisation.gap:
         yield f"The settings of the Transport service were not seen. {organisation.gap}"
-    if blind:
-        yield f"What Windows appends to names was not seen (resolver). {blind}"
+    if gaps:
+        yield gaps
     for name, settings in (organisation.settings or {}).items():
         if _flag(settings, "MessageTrackingLogEnabled") is False:
             yield f"Message tracking is off on {name}: test messages cannot be followed there."

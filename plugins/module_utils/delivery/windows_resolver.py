@@ -19,6 +19,7 @@ from ..remote.batch import Batch, Section
 from ..remote.parse import RegistryDump, canonical_key, find_value, parse_reg_query, values_of
 from ..remote.session import Session
 from .imc_host import NETWORK_KEY, Values
+from .suffixes import is_suffix, names_in, odd_note, suffixes
 
 POLICY_KEY = r"HKLM\SOFTWARE\Policies\Microsoft\Windows NT\DNSClient"
 
@@ -28,12 +29,16 @@ _TIMEOUT = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Resolver:
-    """``policy`` and ``configured`` are search lists, ``adapters`` the suffixes of the adapters."""
+    """``policy`` and ``configured`` are search lists, ``adapters`` the suffixes of the adapters.
+
+    ``odd`` is a note about suffixes that no name can have; they are in none of these.
+    """
 
     domain: str
     policy: tuple[str, ...]
     configured: tuple[str, ...]
     adapters: tuple[str, ...]
+    odd: str = ""
 
     @property
     def search_list(self) -> tuple[str, ...]:
@@ -74,11 +79,14 @@ def resolver_from(sections: Mapping[str, Section]) -> Resolver:
     """Understand the sections of ``read_resolver``."""
     network, policy = (_dump(sections[name]) for name in ("network", "policy"))
     main = values_of(network, NETWORK_KEY)
+    domain, adapters = _domain(main), tuple(dict.fromkeys(_adapter_domains(network)))
+    by_policy, configured = _list(values_of(policy, POLICY_KEY)), _list(main)
     return Resolver(
-        domain=_domain(main),
-        policy=_list(values_of(policy, POLICY_KEY)),
-        configured=_list(main),
-        adapters=tuple(dict.fromkeys(_adapter_domains(network))),
+        domain=domain if is_suffix(domain) else "",
+        policy=suffixes(by_policy),
+        configured=suffixes(configured),
+        adapters=suffixes(adapters),
+        odd=odd_note((domain, *by_policy, *configured, *adapters)),
     )
 
 
@@ -98,7 +106,7 @@ def _domain(values: Values) -> str:
 
 
 def _list(values: Values) -> tuple[str, ...]:
-    return tuple(_text(values, "SearchList").replace(",", " ").split())
+    return names_in(_text(values, "SearchList"))
 
 
 def _text(values: Values, name: str) -> str:
