@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.yaml import yaml_load
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.brake import parse_limit
@@ -17,7 +18,9 @@ from ..module_utils.errors import InvalidInput
 from ..module_utils.report.domains import names
 from ..module_utils.report.rollout import batches
 
-_SPEC = Path(__file__).parents[2] / "roles" / "mx_delivery" / "meta" / "argument_specs.yml"
+_FILE = Path(__file__).parents[2] / "roles" / "mx_delivery" / "meta" / "argument_specs.yml"
+# Read where the plugin is loaded: before the workers of all hosts are forked, which then share it.
+_SPECS = yaml_load(_FILE.read_text(encoding="utf-8"))["argument_specs"]
 _LIMITS = ("mx_delivery_max_changed_hosts", "mx_delivery_max_changes")
 
 
@@ -35,8 +38,7 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
         _unused, given = self.validate_argument_spec(
             argument_spec={"entry_point": {"type": "str", "required": True}}
         )
-        specs = self._loader.load_from_file(str(_SPEC))["argument_specs"]
-        options: Mapping[str, Any] = specs[given["entry_point"]]["options"]
+        options: Mapping[str, Any] = _SPECS[given["entry_point"]]["options"]
         variables = task_vars or {}
         values = self._templar.template(
             {name: variables[name] for name in options if name in variables}
