@@ -36,7 +36,7 @@ interpreter_python = auto_silent
 retry_files_enabled = false
 """
 _HEAD = (
-    "what", "hosts", "forks", "requests/host", "kB/host", "CPU s/host", "x floor",
+    "what", "hosts", "forks", "requests/host", "kB/host", "CPU s/host", "of it main", "x floor",
     "wall s", "main MB", "all MB", "lab CPU s/host",
 )  # fmt: skip
 
@@ -99,19 +99,16 @@ def write_project(folder: Path, facts: dict[str, Any], domains: int) -> None:
         "mx_delivery_dns_port": facts["dns_port"],
         "mx_delivery_allow_private": True,
         "mx_delivery_max_routes": 1_000_000,
+        "routes": fleet_plays.routes(domains),
     }
     hosts = {name: {"ansible_host": address} for name, address in facts["hosts"].items()}
     inventory = {"exchange": {"hosts": hosts, "vars": variables}}
     (folder / "inventory.json").write_text(json.dumps(inventory, indent=1), encoding="utf-8")
-    (folder / "routes.json").write_text(
-        json.dumps({"routes": fleet_plays.routes(domains)}), encoding="utf-8"
-    )
     for name, case in fleet_plays.cases(domains).items():
         if not isinstance(case.play, str):
             play = {
                 "hosts": "exchange",
                 "gather_facts": False,
-                "vars_files": ["routes.json"],
                 "tasks": case.play,
             }
             (folder / f"{name}.yml").write_text(json.dumps([play]), encoding="utf-8")
@@ -175,6 +172,7 @@ def _row(
         f"{counts['requests'] / hosts:.1f}",
         f"{counts['bytes'] / hosts / 1000:.1f}",
         f"{cost.cpu / hosts:.4f}",
+        f"{cost.own_cpu / hosts:.4f}",
         ratio,
         f"{cost.wall:.1f}",
         f"{cost.own_memory:.0f}",

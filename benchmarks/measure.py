@@ -21,13 +21,15 @@ _MEGABYTE = 1024  # in the kilobytes that /proc counts in
 @dataclass(frozen=True, slots=True)
 class Cost:
     """What a command cost: seconds of wall and of CPU (user and system, all its children
-    included), and memory in MB at the moment it was most: of the process itself (its resident
-    set), and of it and all its children (each page shared between processes counted once).
+    included; ``own_cpu`` without them), and memory in MB at the moment it was most: of the process
+    itself (its resident set), and of it and all its children (each page shared between processes
+    counted once).
     """
 
     status: int
     wall: float
     cpu: float
+    own_cpu: float
     own_memory: float
     memory: float
     output: str
@@ -61,6 +63,7 @@ def run(
         status=child.returncode,
         wall=wall,
         cpu=used.ru_utime + used.ru_stime,
+        own_cpu=watch.cpu,
         own_memory=watch.own / _MEGABYTE,
         memory=watch.all / _MEGABYTE,
         output=log.read_text(encoding="utf-8", errors="replace"),
@@ -75,10 +78,12 @@ class _Watch(threading.Thread):
         self._pid = pid
         self._over = threading.Event()
         self.own = self.all = 0
+        self.cpu = 0.0
 
     def run(self) -> None:
         while not self._over.wait(_SAMPLE_SECONDS):
             family = _family(self._pid)
+            self.cpu = _seconds(self._pid) or self.cpu
             self.own = max(self.own, _kilobytes(self._pid, "status", "VmHWM"))
             self.all = max(self.all, sum(_kilobytes(pid, "smaps_rollup", "Pss") for pid in family))
 
@@ -104,6 +109,15 @@ def _kilobytes(pid: int, file: str, name: str) -> int:
     return next(
         (int(line.split()[1]) for line in text.splitlines() if line.startswith(f"{name}:")), 0
     )
+
+
+def _seconds(pid: int) -> float:
+    """Return the CPU seconds of a process so far, without its children (proc(5), stat)."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def machine() -> str:

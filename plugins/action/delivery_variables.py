@@ -9,18 +9,32 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.yaml import yaml_load
 from ansible.plugins.action import ActionBase
 
+# The first filter of a collection that a task uses makes ansible-core load all filters of that
+# collection. This plugin is loaded by the process that forks a worker for each host and task; what is
+# imported here, none of them has to read and compile again.
+from ..filter import (  # noqa: F401 # pylint: disable=unused-import
+    backup_list,
+    changed_domains,
+    delivery_diagnosis,
+    delivery_extent,
+    delivery_trouble,
+    delivery_wishes,
+    domain_names,
+    domains_to_test,
+    routes_for,
+)
 from ..module_utils.brake import parse_limit
 from ..module_utils.errors import InvalidInput
 from ..module_utils.report.domains import names
 from ..module_utils.report.rollout import batches
 
 _FILE = Path(__file__).parents[2] / "roles" / "mx_delivery" / "meta" / "argument_specs.yml"
-# Read where the plugin is loaded, which is once, before Ansible makes a process for each host.
-_SPECS: Mapping[str, Any] = yaml.safe_load(_FILE.read_text(encoding="utf-8"))["argument_specs"]
+# Read where the plugin is loaded: before the workers of all hosts are forked, which then share it.
+_SPECS: Mapping[str, Any] = yaml_load(_FILE.read_text(encoding="utf-8"))["argument_specs"]
 _LIMITS = ("mx_delivery_max_changed_hosts", "mx_delivery_max_changes")
 
 

@@ -176,6 +176,15 @@ options:
         is too long (Q182522); how long that is, no article says. V(0) never warns.
     type: int
     default: 100
+  shown_routes:
+    description:
+      - Which rows RV(routes) has. With V(changed) it is those of the domains of which any changes, and
+        so none where nothing does. On many hosts with long tables that spares the controller's
+        memory, which keeps the result of each host.
+    type: str
+    choices: [all, changed]
+    default: all
+    version_added: 0.2.0
   target_computer:
     description:
       - Name of the Exchange computer, where it has no WinRM (Windows NT 4.0) and the host is a
@@ -303,7 +312,9 @@ registry:
         type: REG_DWORD
         data: 1
 routes:
-  description: The rows of the whole table, before and afterwards. Null if the table was not read.
+  description:
+    - The rows of the table, before and afterwards. Null if the table was not read.
+    - With O(shown_routes=changed) only those of the domains of which any changes.
   returned: when the host could be looked at
   type: dict
   contains:

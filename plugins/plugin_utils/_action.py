@@ -18,6 +18,8 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
+from ansible.release import __version__ as ansible_version
+from ansible.utils.display import Display
 from ansible.utils.unsafe_proxy import wrap_var
 
 from ..module_utils.adapter import Cmdlets, Connector, cmdlets_by, failed, full_spec, outcome
@@ -30,9 +32,30 @@ from ..module_utils.remote.winrs import Login, WinrsSession, connect
 from ._progress import Progress
 from ._shell import ConnectionShell
 
+display = Display()
+
 #: Connections whose tasks run in the worker process on the controller.
 _IN_PROCESS = frozenset({"winrm", "psrp", "local"})
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+#: From this verbosity on the default callback shows the arguments of a task.
+_SHOWS_INVOCATION = 3
+#: Since 2.19 a text is a template only if it is marked as one, and no text of a result ever is.
+_MARKS_TEMPLATES = tuple(map(int, ansible_version.split(".")[:2])) >= (2, 19)
+
+
+def plain(value: Any) -> Any:
+    """Return arguments of a task without the marks that ansible-core puts on every text in them.
+
+    They say where a text came from, and that it may be a template. The arguments have been
+    templated already, and each copy or check of a marked text costs many times one of a plain text.
+    """
+    if isinstance(value, str):
+        return "".join((value,))
+    if isinstance(value, Mapping):
+        return {plain(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value
 
 
 class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not typed
@@ -86,7 +109,7 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
             needs_session=self.needs_session,
             needs_endpoint=self.connects is not None,
         )
-        checked = ArgumentSpecValidator(spec, **self.constraints).validate(self._task.args)
+        checked = ArgumentSpecValidator(spec, **self.constraints).validate(plain(self._task.args))
         params: dict[str, Any] = checked.validated_parameters
         if checked.error_messages:
             message = checked.errors.msg
@@ -96,10 +119,11 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
         else:
             with orderly_end():
                 result = self._run_engine(params, variables)
-        result.setdefault("invocation", {"module_args": params})
-        clean = remove_values(result, checked._no_log_values)
-        safe: dict[str, Any] = wrap_var(clean)
-        return safe
+        if display.verbosity >= _SHOWS_INVOCATION:
+            result.setdefault("invocation", {"module_args": params})
+        if checked._no_log_values:
+            result = remove_values(result, checked._no_log_values)
+        return result if _MARKS_TEMPLATES else wrap_var(result)  # type: ignore[no-any-return]
 
     def _run_engine(
         self, params: Mapping[str, Any], variables: Mapping[str, Any]

@@ -46,11 +46,12 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     session = context.need_session()
     computer = params.get("target_computer") or ""
     if params.get("family") == Family.IMC:
-        return _imc(session, gather_host(session, computer))
-    host, installed = _which(session, computer)
+        host, installed = gather_host(session, computer), None
+    else:
+        host, installed = _which(session, computer)
     if installed is not None:
         return transport_info.run(params, context, installed)
-    return _imc(session, host)
+    return _imc(host, None if params.get("gather") == "basics" else _look_around(session, host))
 
 
 def _which(session: Session, computer: str) -> tuple[ImcHost, Build | None]:
@@ -71,10 +72,13 @@ def _installed(section: Section, key: str) -> Build | None:
     return installed_build(values_of(parse_reg_query(section.output), key))
 
 
-def _imc(session: Session, host: ImcHost) -> dict[str, Any]:
-    sections = _look_around(session, host)
-    tools = read_tools(host, sections)
+def _imc(host: ImcHost, sections: Mapping[str, Section] | None) -> dict[str, Any]:
+    """Return what a host told; ``sections`` None where folders and tools were not looked for."""
+    tools = {} if sections is None else read_tools(host, sections)
     family = _family(host)
+    pickup = None
+    if sections is not None:
+        pickup = _exists(sections, "pickup") and (host.release is None or host.release.has_pickup)
     return {
         "changed": False,
         "family": str(family),
@@ -86,9 +90,9 @@ def _imc(session: Session, host: ImcHost) -> dict[str, Any]:
         "root_dir": host.root_dir or None,
         "tracking": {
             "folder": host.tracking_dir or None,
-            "exists": _exists(sections, "tracking"),
+            "exists": None if sections is None else _exists(sections, "tracking"),
         },
-        "pickup": _exists(sections, "pickup") and (host.release is None or host.release.has_pickup),
+        "pickup": pickup,
         "resolver": _resolver(host),
         "tools": tools,
         "organisation": None,
@@ -149,7 +153,10 @@ def _resolver(host: ImcHost) -> dict[str, Any]:
 
 
 def _notes(
-    host: ImcHost, family: Family, tools: Mapping[str, str | None], sections: Mapping[str, Section]
+    host: ImcHost,
+    family: Family,
+    tools: Mapping[str, str | None],
+    sections: Mapping[str, Section] | None,
 ) -> Iterator[str]:
     """Say what keeps the collection from doing its work here."""
     if host.odd_suffixes:
@@ -165,6 +172,8 @@ def _notes(
         return
     if host.release is None:
         yield f"The build {host.build} is not one of Exchange 4.0, 5.0 or 5.5."
+    if sections is None:
+        return
     if host.root_dir and not _exists(sections, "root"):
         yield f"The folder {host.root_dir} (RootDir) is not there, or cannot be seen."
     if tools["imccopy"] is None:

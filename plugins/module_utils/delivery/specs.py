@@ -17,6 +17,7 @@ FAMILIES = ("imc", "transport")
 
 EXCHANGE_INFO_SPEC: dict[str, dict[str, Any]] = {
     "family": {"type": "str", "choices": ["auto", *FAMILIES], "default": "auto"},
+    "gather": {"type": "str", "choices": ["all", "basics"], "default": "all"},
     "target_computer": {"type": "str"},
 }
 

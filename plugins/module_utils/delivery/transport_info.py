@@ -44,10 +44,15 @@ def run(params: Mapping[str, Any], context: Context, installed: Build | None) ->
     """Return the task result.
 
     ``installed`` is what the registry told if it was asked. Then cmdlets that cannot be run are
-    a note and no error: which Exchange it is has its answer already.
+    a note and no error: which Exchange it is has its answer already. Where only the basics are
+    asked for, no cmdlet is run then.
     """
     computer = params.get("target_computer") or ""
-    organisation = _organisation(context, tolerant=installed is not None)
+    basics = params.get("gather") == "basics" and installed is not None
+    if basics:
+        organisation = Organisation()
+    else:
+        organisation = _organisation(context, tolerant=installed is not None)
     here = this_server(organisation.servers, computer or context.host, context.address)
     resolver, blind = _resolver(context, computer)
     build = (here.build if here else None) or installed
@@ -71,7 +76,7 @@ def run(params: Mapping[str, Any], context: Context, installed: Build | None) ->
         "organisation": next((one.organisation for one in organisation.servers), "") or None,
         "server": here.name if here else None,
         "servers": [_server(one, organisation.settings) for one in organisation.servers],
-        "notes": list(_notes(organisation, here, build, gaps)),
+        "notes": list(_notes(None if basics else organisation, here, build, gaps)),
     }
 
 
@@ -156,9 +161,27 @@ def _flag(settings: Mapping[str, Any] | None, name: str) -> bool | None:
 
 
 def _notes(
-    organisation: Organisation, here: Server | None, build: Build | None, gaps: str
+    organisation: Organisation | None, here: Server | None, build: Build | None, gaps: str
 ) -> Iterator[str]:
-    """Say what is not known, and what keeps the collection from doing its work here."""
+    """Say what is not known, and what keeps the collection from doing its work here.
+
+    ``organisation`` is None where it was not asked.
+    """
+    if organisation is not None:
+        yield from _notes_on_server(organisation, here)
+    if build is not None and build.version is None:
+        yield f"The build {build} is none of Exchange 2010 to Subscription Edition."
+    if organisation is not None and organisation.gap:
+        yield f"The settings of the Transport service were not seen. {organisation.gap}"
+    if gaps:
+        yield gaps
+    settings = (organisation.settings if organisation is not None else None) or {}
+    for name, mine in settings.items():
+        if _flag(mine, "MessageTrackingLogEnabled") is False:
+            yield f"Message tracking is off on {name}: test messages cannot be followed there."
+
+
+def _notes_on_server(organisation: Organisation, here: Server | None) -> Iterator[str]:
     if organisation.problem:
         yield f"The organisation was not seen. {organisation.problem}"
     elif here is None:
@@ -168,15 +191,6 @@ def _notes(
         )
     elif not here.transport:
         yield f"{here.name} does not transport mail ({here.roles or 'no role is known'})."
-    if build is not None and build.version is None:
-        yield f"The build {build} is none of Exchange 2010 to Subscription Edition."
-    if organisation.gap:
-        yield f"The settings of the Transport service were not seen. {organisation.gap}"
-    if gaps:
-        yield gaps
-    for name, settings in (organisation.settings or {}).items():
-        if _flag(settings, "MessageTrackingLogEnabled") is False:
-            yield f"Message tracking is off on {name}: test messages cannot be followed there."
 
 
 def _listed(servers: Sequence[Server]) -> str:

@@ -11,7 +11,7 @@ This file is private to the collection postmaster.exchange.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ..brake import Size
@@ -51,24 +51,24 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class TablePlan:
-    """The table as it is and as it is to be."""
+    """The table as it is and as it is to be.
+
+    ``changed`` says whether it has to be written, ``size`` how many routes change, of how many.
+    """
 
     before: RoutesFile
     after: RoutesFile
+    changed: bool = field(init=False)
+    size: Size = field(init=False)
 
-    @property
-    def changed(self) -> bool:
-        """Whether it has to be written."""
-        return not self.before.same_as(self.after)
-
-    @property
-    def size(self) -> Size:
-        """How many routes change, of how many."""
+    def __post_init__(self) -> None:
         before, after = self.before.rows, self.after.rows
-        by_domain = moved(before, after)
-        return Size(
-            "routes", sum(by_domain.values()), max(len(before), len(after)), tuple(by_domain)
-        )
+        same = self.before is self.after
+        by_domain = {} if same else moved(before, after)
+        total = max(len(before), len(after))
+        size = Size("routes", sum(by_domain.values()), total, tuple(by_domain))
+        object.__setattr__(self, "changed", not (same or self.before.same_as(self.after)))
+        object.__setattr__(self, "size", size)
 
 
 @dataclass(frozen=True, slots=True)

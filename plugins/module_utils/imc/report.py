@@ -14,7 +14,7 @@ from typing import Any
 from ..remote.parse import RegistryValue
 from ..wanted_routes import Route
 from .desired import State
-from .plan import ManualRow, Plan, ServiceStep
+from .plan import ManualRow, Plan, ServiceStep, TablePlan
 from .routes import NEW_ROW_FLAG, Row
 from .setting import number, shown
 from .state import SERVICE_NAME, HostState, Service
@@ -95,8 +95,13 @@ def worksheet_text(rows: Sequence[ManualRow]) -> str:
     )
 
 
-def result(plan: Plan, state: HostState, host: str) -> dict[str, Any]:
-    """Return the result of a plan that was, or would be, carried out completely."""
+def result(
+    plan: Plan, state: HostState, host: str, *, changed_only: bool = False
+) -> dict[str, Any]:
+    """Return the result of a plan that was, or would be, carried out completely.
+
+    With ``changed_only`` the routes are those of the domains of which any changes.
+    """
     facts: dict[str, Any] = {
         "changed": plan.changed,
         "restarted": plan.service is not ServiceStep.NONE,
@@ -117,11 +122,32 @@ def result(plan: Plan, state: HostState, host: str) -> dict[str, Any]:
         "diff": diff(plan, host),
     }
     if plan.table is not None:
+        before, after = (plan.table.before.rows, plan.table.after.rows)
+        if changed_only:
+            before, after = _changed_rows(plan.table)
+        rows = [_row(row) for row in before]
         facts["routes"] = {
-            "before": [_row(row) for row in plan.table.before.rows],
-            "after": [_row(row) for row in plan.table.after.rows],
+            "before": rows,
+            "after": rows if after is before else [_row(row) for row in after],
         }
     return facts
+
+
+def _changed_rows(table: TablePlan) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
+    """Return the rows, before and after, of the domains whose rows change.
+
+    They are all rows where no domain's change, and yet the table does: in its order.
+    """
+    before, after = table.before.rows, table.after.rows
+    if not table.changed:
+        return (), ()
+    domains = frozenset(table.size.domains)
+    if not domains:
+        return before, after
+    return (
+        tuple(row for row in before if row.key in domains),
+        tuple(row for row in after if row.key in domains),
+    )
 
 
 def service_facts(service: Service) -> dict[str, Any]:

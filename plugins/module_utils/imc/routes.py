@@ -25,7 +25,7 @@ import codecs
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from operator import ne
 
 from ..errors import ExchangeError
@@ -55,6 +55,11 @@ class Row:
     """One row of DeliveryRouting; ``line`` is what stands in the file, ``+`` included."""
 
     line: Line
+    _fields: tuple[str, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        fields = (part.strip() for part in self.raw.split(";", _FIELDS - 1))
+        object.__setattr__(self, "_fields", tuple(fields))
 
     @property
     def raw(self) -> str:
@@ -62,8 +67,7 @@ class Row:
         return self.line.text[1:]
 
     def _field(self, number: int) -> str:
-        fields = self.raw.split(";", _FIELDS - 1)
-        return fields[number].strip() if number < len(fields) else ""
+        return self._fields[number] if number < len(self._fields) else ""
 
     @property
     def domain(self) -> str:
@@ -88,11 +92,13 @@ class Row:
     @property
     def well_formed(self) -> bool:
         """Whether this is ``domain;target;flag`` with none of them empty."""
-        fields = [field.strip() for field in self.raw.split(";")]
-        return len(fields) == _FIELDS and all(fields)
+        fields = self._fields
+        return len(fields) == _FIELDS and all(fields) and ";" not in fields[-1]
 
     def same_as(self, other: Row) -> bool:
         """Whether both rows say the same, however the domain is spelled."""
+        if self.line.text == other.line.text:
+            return True
         if self.well_formed and other.well_formed:
             return (self.key, self.target, self.flag) == (other.key, other.target, other.flag)
         return self.raw == other.raw

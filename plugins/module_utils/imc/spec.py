@@ -45,6 +45,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "imccopy": {"type": "str"},
     "registry_key": {"type": "str", "default": PARAMETERS_KEY, "no_log": False},
     "max_routes": {"type": "int", "default": 100},
+    "shown_routes": {"type": "str", "choices": ["all", "changed"], "default": "all"},
     "missing_service": {"type": "str", "choices": ["fail", "skip"], "default": "fail"},
     "missing_imccopy": {"type": "str", "choices": ["fail", "warn"], "default": "fail"},
     "target_computer": {"type": "str"},
@@ -67,6 +68,7 @@ class Options:
     run_id: str
     skips_missing_service: bool
     warns_of_missing_imccopy: bool
+    shows_changed_only: bool
 
 
 def parse_options(params: Mapping[str, Any], basedir: Path) -> Options:
@@ -107,6 +109,7 @@ def parse_options(params: Mapping[str, Any], basedir: Path) -> Options:
         run_id=parse_run_id(params["run_id"]),
         skips_missing_service=params["missing_service"] == "skip",
         warns_of_missing_imccopy=params["missing_imccopy"] == "warn",
+        shows_changed_only=params["shown_routes"] == "changed",
     )
 
 

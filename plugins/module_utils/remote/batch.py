@@ -30,7 +30,9 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_\-]{0,31}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # IF and FOR take the rest of the line for their own body unless parentheses end it.
 _GREEDY = re.compile(r"(?:if|for)\b", re.IGNORECASE)
-_EXIT_CODE = rb" ?(-?[0-9]{1,10})[ ]*\r?\n?"
+# What follows the mark and the name of a command, and the mark and "rc".
+_HEAD_END = re.compile(rb"[ ]*\r?\n")
+_EXIT_CODE = re.compile(rb" ?(-?[0-9]{1,10})[ ]*\r?\n?")
 
 
 def new_nonce() -> str:
@@ -117,10 +119,8 @@ class Batch:
         self, name: str, completed: Completed, position: int, host: str
     ) -> tuple[Section, int]:
         mark = f"#{self._nonce}#".encode()
-        head = re.compile(re.escape(mark + name.encode()) + rb"[ ]*\r?\n")
-        tail = re.compile(re.escape(mark) + b"rc" + _EXIT_CODE)
-        begin = head.search(completed.stdout, position)
-        end = tail.search(completed.stdout, begin.end()) if begin else None
+        begin = _find(mark + name.encode(), _HEAD_END, completed.stdout, position)
+        end = _find(mark + b"rc", _EXIT_CODE, completed.stdout, begin[1]) if begin else None
         if begin is None or end is None:
             raise SessionLost(
                 f"{host}: answered with garbage to the command {name!r}: "
@@ -128,5 +128,20 @@ class Batch:
                 hint="Look at the host; then run again.",
                 details={"exit_code": completed.exit_code},
             )
-        output = completed.stdout[begin.end() : end.start()]
-        return Section(name=name, exit_code=int(end[1]), output=output), end.end()
+        output = completed.stdout[begin[1] : end[0]]
+        return Section(name=name, exit_code=int(end[2][1]), output=output), end[1]
+
+
+def _find(
+    mark: bytes, rest: re.Pattern[bytes], text: bytes, position: int
+) -> tuple[int, int, re.Match[bytes]] | None:
+    """Return start, end and match of the first mark that ``rest`` follows.
+
+    No pattern is made of the mark: each one is used once, and to compile it costs more than the
+    search.
+    """
+    while (start := text.find(mark, position)) >= 0:
+        position = start + len(mark)
+        if match := rest.match(text, position):
+            return start, match.end(), match
+    return None

@@ -185,6 +185,7 @@ def guard(transport: Any) -> Meter:
             warnings.simplefilter("ignore", DeprecationWarning)
             session = build()
         guard_session(session, meter)
+        _settle(session)
         return session
 
     def setup_encryption(session: Any) -> None:
@@ -209,7 +210,17 @@ def guard(transport: Any) -> Meter:
     transport.send_message = send_message
     if transport.session is not None:
         guard_session(transport.session, meter)
+        _settle(transport.session)
     return meter
+
+
+def _settle(session: Any) -> None:
+    """Let a session of pywinrm read the environment no more.
+
+    What that says of proxies and trust is in the session since it was built. To read it again for
+    each request takes longer than to encrypt the request.
+    """
+    session.trust_env = False
 
 
 def guard_session(session: Any, meter: Meter) -> None:

@@ -12,6 +12,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.postmaster.exchange.plugins.filter import (
     delivery_extent,
     delivery_trouble,
+    delivery_wishes,
     domains_to_test,
 )
 
@@ -101,3 +102,34 @@ def test_domains_that_change_elsewhere_are_tested_where_they_are_pinned() -> Non
     assert pick(listed, routes, nothing, "none", also=also) == []
     assert pick(listed, routes, {"skipped": True}, also=also) == []
     assert pick(listed, routes, nothing, "all", also=also) == ["aol.com", "nestle.com"]
+
+
+def test_wishes_of_all_hosts_are_put_together_once() -> None:
+    ask = delivery_wishes.FilterModule().filters()["delivery_wishes"]
+    common = {"own_names": ["a"], "own_addresses": [], "braked": False}
+    hostvars: dict[str, Any] = {
+        "old": host("imc"),
+        "new": host("transport"),
+        "wrong variables": {"_mx_delivery_asked": None},
+        "not yet": {},
+    }
+    hostvars["old"]["_mx_delivery_asked"] |= {**common, "search_list": ["HQ.example"]}
+    hostvars["new"]["_mx_delivery_asked"] = {
+        **common,
+        "family": "transport",
+        "domains": ["aol.com", "gone.example"],
+        "families": ["ipv6", "ipv4"],
+        "search_list": ["hq.example"],
+        "braked": True,
+    }
+    assert ask(list(hostvars), hostvars) == {
+        "hosts": 2,
+        "domains": ["NESTLE.com.", "gone.example", "aol.com"],
+        "own_names": ["a"],
+        "own_addresses": [],
+        "families": ["ipv4", "ipv6"],
+        "search_list": ["hq.example"],
+        "kinds": ["imc", "transport"],
+        "braked": True,
+    }
+    assert ask([], hostvars)["hosts"] == 0

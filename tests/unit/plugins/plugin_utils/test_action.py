@@ -253,7 +253,12 @@ def test_wrong_options_are_told_as_modules_tell_them(args: dict[str, Any], messa
     assert Probe.seen == []
 
 
-def test_no_secret_of_the_options_comes_back() -> None:
+@pytest.mark.parametrize("verbosity", [0, 3])
+def test_no_secret_of_the_options_comes_back(
+    verbosity: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_action.display, "verbosity", verbosity)
+
     def leak(_context: Context) -> dict[str, Any]:
         raise ExchangeError("token is tok-12345", details={"list": ["a tok-12345 b", "tok-12345"]})
 
@@ -263,7 +268,10 @@ def test_no_secret_of_the_options_comes_back() -> None:
     assert result["msg"] == "token is ********"
     assert "tok-12345" not in str(result)
     assert "other-secret" not in str(result)
-    assert result["invocation"]["module_args"]["name"] == "a"
+    if verbosity:
+        assert result["invocation"]["module_args"]["name"] == "a"
+    else:
+        assert "invocation" not in result
 
 
 def test_an_unreachable_host_and_a_failure_differ() -> None:

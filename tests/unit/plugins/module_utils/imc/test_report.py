@@ -26,6 +26,9 @@ from ansible_collections.postmaster.exchange.plugins.module_utils.imc.state impo
     ServiceState,
     Table,
 )
+from ansible_collections.postmaster.exchange.plugins.module_utils.report.outcome import (
+    changed_domains,
+)
 from ansible_collections.postmaster.exchange.plugins.module_utils.wanted_routes import Route
 from imc_fake_host import table
 
@@ -90,3 +93,15 @@ def test_the_result_tells_registry_and_routes_as_data() -> None:
 def test_a_worksheet_is_in_columns() -> None:
     rows = [ManualRow("enter", "nestle.com", "192.0.2.25"), ManualRow("remove", "a.example")]
     assert worksheet_text(rows) == "enter   nestle.com  192.0.2.25\nremove  a.example"
+
+
+def test_only_rows_of_changed_domains_are_shown_on_request() -> None:
+    plan = make_plan(STATE, DESIRED, Policy())
+    whole = result(plan, STATE, "mail5-a")["routes"]
+    short = result(plan, STATE, "mail5-a", changed_only=True)["routes"]
+    domains = set(changed_domains({"routes": whole}))
+    assert domains
+    assert {row["domain"].lower() for side in short.values() for row in side} == domains
+    assert changed_domains({"routes": short}) == changed_domains({"routes": whole})
+    for side, rows in short.items():
+        assert rows == [row for row in whole[side] if row.get("domain", "").lower() in domains]

@@ -1,0 +1,80 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filter postmaster.exchange.delivery_wishes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+DOCUMENTATION = r"""
+name: delivery_wishes
+author:
+  - The postmaster.exchange contributors
+short_description: What the hosts of a run of the role mx_delivery ask for, all together
+version_added: 0.2.0
+description:
+  - Puts together what each host asks for, so that pairs are computed once for all of them. The
+    variables of each host are looked at once.
+  - Made for the role P(postmaster.exchange.mx_delivery#role).
+options:
+  _input:
+    description: The names of the hosts of the run.
+    type: list
+    elements: str
+    required: true
+  hostvars:
+    description: The variable of this name, in which each host has what the role registered there.
+    type: dict
+    required: true
+positional: hostvars
+"""
+
+EXAMPLES = r"""
+- name: Say what is asked for
+  ansible.builtin.debug:
+    msg: "{{ (ansible_play_batch | postmaster.exchange.delivery_wishes(hostvars)).domains }}"
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - A dictionary with V(hosts), how many hosts ask for anything; V(domains), V(own_names),
+      V(own_addresses), V(families), V(search_list) and V(kinds), each the values of all hosts
+      without repetition; and V(braked), whether any of them wants all hosts to be compared before
+      the first is changed.
+  type: dict
+"""
+
+_LISTS = ("domains", "own_names", "own_addresses")
+
+
+def delivery_wishes(
+    hosts: Sequence[str], hostvars: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return what all hosts ask for; one whose variables are wrong asks for nothing."""
+    asked = [one for name in hosts if (one := hostvars[name].get("_mx_delivery_asked"))]
+    return {
+        "hosts": len(asked),
+        **{name: _all(one[name] for one in asked) for name in _LISTS},
+        "families": sorted(_all(one["families"] for one in asked)),
+        "search_list": _all([name.lower() for name in one["search_list"]] for one in asked),
+        "kinds": _all([one["family"]] for one in asked),
+        "braked": any(one["braked"] for one in asked),
+    }
+
+
+def _all(lists: Iterable[Iterable[str]]) -> list[str]:
+    """Return every value of all lists once, in order of appearance."""
+    found: dict[str, None] = {}
+    for values in lists:
+        found.update(dict.fromkeys(values))
+    return list(found)
+
+
+class FilterModule:
+    """What Ansible loads."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"delivery_wishes": delivery_wishes}
