@@ -123,7 +123,7 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
             result.setdefault("invocation", {"module_args": params})
         if checked._no_log_values:
             result = remove_values(result, checked._no_log_values)
-        return result if _MARKS_TEMPLATES else wrap_var(result)  # type: ignore[no-any-return]
+        return result if _MARKS_TEMPLATES else wrap_var(result)
 
     def _run_engine(
         self, params: Mapping[str, Any], variables: Mapping[str, Any]
