@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Many hosts of Exchange 5.5 in one process of their own, for fleet.py: WinRM, registry, imccopy, DNS.
+"""Many hosts of Exchange 5.5 in one process, for fleet.py: WinRM, registry, imccopy, DNS.
 
 Each host has a loopback address of its own (127.1.x.y), all of them one port, so one thread accepts
 for all. Their connectors start and stop, and refuse bad routes, but deliver no mail. Where a client
@@ -28,22 +28,22 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "lab"))
 
-from exchange_lab.mail import imc_install  # noqa: E402 - the path comes first
-from exchange_lab.mail.dns_server import DnsServer  # noqa: E402
-from exchange_lab.mail.imc import BAD_ROUTE, Imc, Surroundings  # noqa: E402
-from exchange_lab.mail.imc_config import PARAMETERS_KEY, read_configuration  # noqa: E402
-from exchange_lab.mail.imc_directory import Connector, RouteError  # noqa: E402
-from exchange_lab.mail.imc_model import V55, Site  # noqa: E402
-from exchange_lab.mail.imc_routing import NameService  # noqa: E402
-from exchange_lab.mail.network import Network  # noqa: E402
-from exchange_lab.mail.smtp_loop import LoopThread  # noqa: E402
-from exchange_lab.windows.host import LabHost  # noqa: E402
-from exchange_lab.windows.process import Invocation  # noqa: E402
-from exchange_lab.windows.remote_shell import RemoteShells  # noqa: E402
-from exchange_lab.windows.services import ServiceStartError  # noqa: E402
-from exchange_lab.windows.winrm_http import CutConnection, HttpServer  # noqa: E402
-from exchange_lab.windows.winrm_listener import HttpListener  # noqa: E402
-from exchange_lab.windows.wsman import Request  # noqa: E402
+from exchange_lab.mail import imc_install
+from exchange_lab.mail.dns_server import DnsServer
+from exchange_lab.mail.imc import BAD_ROUTE, Imc, Surroundings
+from exchange_lab.mail.imc_config import PARAMETERS_KEY, read_configuration
+from exchange_lab.mail.imc_directory import Connector, RouteError
+from exchange_lab.mail.imc_model import V55, Site
+from exchange_lab.mail.imc_routing import NameService
+from exchange_lab.mail.network import Network
+from exchange_lab.mail.smtp_loop import LoopThread
+from exchange_lab.windows.host import LabHost
+from exchange_lab.windows.process import Invocation
+from exchange_lab.windows.remote_shell import RemoteShells
+from exchange_lab.windows.services import ServiceStartError
+from exchange_lab.windows.winrm_http import CutConnection, HttpServer
+from exchange_lab.windows.winrm_listener import HttpListener
+from exchange_lab.windows.wsman import Request
 
 USER, PASSWORD = "exadmin", "Lab-Passw0rd"
 SWITCH = "DisableResolverSearchList"

@@ -92,10 +92,8 @@ class Measured:
 def zone(number: int) -> tuple[str, list[str]]:
     """Return the zone's records and the domains in it."""
     random.seed(number)
-    lines, domains = [], []
-    for group in range(_GROUPS):
-        for host in range(3):
-            lines.append(f"mx{host}.shared{group} A 192.0.{host}.{group}")
+    domains = []
+    lines = [f"mx{h}.shared{g} A 192.0.{h}.{g}" for g in range(_GROUPS) for h in range(3)]
     for index in range(number):
         domains.append(f"d{index:06}.{ZONE}")
         shared = random.random() < _SHARED

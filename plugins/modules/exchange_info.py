@@ -36,11 +36,11 @@ options:
     default: auto
   gather:
     description:
-      - How much to ask. V(basics) is what the registry tells at once, which is the kind, the version,
-        the service, and what is appended to names; folders and tools are not looked for, and an
-        organisation of Exchange 2010 or later is not asked.
-      - Where O(family=transport) says the kind already, nothing is left out, for there the registry may
-        be out of reach.
+      - How much to ask. V(basics) is what the registry tells at once, which is the kind, the
+        version, the service, and what is appended to names; folders and tools are not looked for,
+        and an organisation of Exchange 2010 or later is not asked.
+      - Where O(family=transport) says the kind already, nothing is left out, for there the registry
+        may be out of reach.
     type: str
     choices: [all, basics]
     default: all

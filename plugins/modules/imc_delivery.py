@@ -178,8 +178,8 @@ options:
     default: 100
   shown_routes:
     description:
-      - Which rows RV(routes) has. With V(changed) it is those of the domains of which any changes, and
-        so none where nothing does. On many hosts with long tables that spares the controller's
+      - Which rows RV(routes) has. With V(changed) it is those of the domains of which any changes,
+        and so none where nothing does. On many hosts with long tables that spares the controller's
         memory, which keeps the result of each host.
     type: str
     choices: [all, changed]

@@ -172,8 +172,14 @@ def _notes(
         return
     if host.release is None:
         yield f"The build {host.build} is not one of Exchange 4.0, 5.0 or 5.5."
-    if sections is None:
-        return
+    if sections is not None:
+        yield from _notes_on_service(host, tools, sections)
+
+
+def _notes_on_service(
+    host: ImcHost, tools: Mapping[str, str | None], sections: Mapping[str, Section]
+) -> Iterator[str]:
+    """Say what the service's folders and the host's tools lack."""
     if host.root_dir and not _exists(sections, "root"):
         yield f"The folder {host.root_dir} (RootDir) is not there, or cannot be seen."
     if tools["imccopy"] is None:

@@ -33,6 +33,8 @@ _ARGUMENTS = "{arguments}"
 _COMMAND = re.compile(r"[A-Za-z0-9\\][A-Za-z0-9 \\:./_\-$~,=@+]*")
 _LOCAL_FOLDER = re.compile(r"[A-Za-z]:\\[A-Za-z0-9._\-$~\\]+")
 _HOST_FOLDER = "postmaster.exchange"
+# Characters of the longest names that a transaction makes in its folder, with some to spare.
+_FOLDER_NAME, _FILE_NAME = 40, 60
 _CHANGING = frozenset({"start", "stop"})
 
 
@@ -64,8 +66,10 @@ class Layout:
         """Build one command of each kind; raises InvalidInput for an option that is unusable."""
         self.query(self.registry_key)
         self.imccopy_commands()
-        self.backup_path("x")
-        self.save("imccopy", self.temp_file())
+        commands.quoted(self.backup_path("x" * _FOLDER_NAME, "x" * _FILE_NAME))
+        temp = self.temp_file()
+        self.save("imccopy", temp)
+        commands.quoted(temp.seen)
 
     # -- registry and service
 

@@ -107,8 +107,8 @@ class PsrpSession:
     def close(self) -> None:
         """Close the runspace, in little time."""
         pool, self._pool = self._pool, None
-        if pool is not None:
-            self._delete(pool, fresh=False)
+        if pool is not None and not self._delete(pool, fresh=False):
+            self._delete(pool, fresh=True)
 
     def _break(self) -> None:
         """Use this runspace no more: delete it over a new connection.
@@ -120,8 +120,8 @@ class PsrpSession:
         if pool is not None:
             self._delete(pool, fresh=True)
 
-    def _delete(self, pool: Any, *, fresh: bool) -> None:
-        """Delete a runspace and close the connection, in little time; never raises."""
+    def _delete(self, pool: Any, *, fresh: bool) -> bool:
+        """Delete a runspace and close the connection, in little time; tells whether it did."""
         self._meter.deadline = time.monotonic() + _PARTING_TIMEOUT
         transport = pool.connection.transport
         try:
@@ -136,6 +136,8 @@ class PsrpSession:
                 transport.close()
         except Exception as error:  # noqa: BLE001 - the work is done, or its failure is told already
             del error
+            return False
+        return True
 
     # -- opening
 

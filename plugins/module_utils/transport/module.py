@@ -12,6 +12,7 @@ import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .. import backups, brake
@@ -53,10 +54,11 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
         found = work.change(view, wanted)
     else:
         found = result(view, plan, options, check_mode=context.check_mode)
+        found["warnings"] += work.broken(view.organisation)
         if plan.changes and options.run_id:
             found |= work.only_once(view.organisation, found)
         if not plan.changes and not context.check_mode:
-            work.settle(view)
+            backups.settled(work.folder(view.organisation))
     if wanted.source:
         found["restored_from"] = wanted.source
     found["requests"] = work.reader.session.requests
@@ -138,13 +140,15 @@ class _Work:
     def change(self, view: View, wanted: _Wanted) -> dict[str, Any]:
         """Make the change, alone on this controller; or find that somebody else just made it."""
         key = view.organisation.key
-        with self.turns.turn(key, self.options.lock_timeout), contextlib.ExitStack() as stack:
+        with contextlib.ExitStack() as stack:
             try:
+                stack.enter_context(self.turns.turn(key, self.options.lock_timeout))
                 view = self._again(view)
                 plan = wanted.plan(view)
                 found = result(view, plan, self.options)
                 if not plan.changes:
                     return found
+                found["warnings"] += self.broken(view.organisation)
                 backup = self._save(view, plan)
                 stack.enter_context(backups.at_work(backup, self.context.host))
                 found["backup"] = str(backup.path)
@@ -177,9 +181,19 @@ class _Work:
         controller = self.options.domain_controller or self.turns.remembered(view.organisation.key)
         return self.reader.view(controller or view.domain_controller)
 
-    def settle(self, view: View) -> None:
-        """Note that everything is as wanted, so nothing is left of runs that broke off."""
-        backups.settled(backups.folder_of(self.options.backup_dir, view.organisation.label))
+    def folder(self, organisation: Organisation) -> Path:
+        """Return the folder of the organisation's backups."""
+        return backups.folder_of(self.options.backup_dir, organisation.label)
+
+    def broken(self, organisation: Organisation) -> list[str]:
+        """Return a warning of runs of this controller that broke off."""
+        first = backups.before_broken_runs(self.folder(organisation))
+        if not first:
+            return []
+        return [
+            f"An earlier run broke off. What was there before it is in the backup {first}; this run"
+            " takes up where it stopped."
+        ]
 
     def _remember(self, view: View, backup: backups.Folder) -> None:
         try:

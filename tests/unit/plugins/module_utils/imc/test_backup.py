@@ -12,10 +12,16 @@ from pathlib import Path
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils.backups import (
     about,
+    at_work,
+    before_broken_runs,
     discard,
     every,
     find,
+    history,
     make_folder,
+    put_aside,
+    settled,
+    withdrawn,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils.errors import ExchangeError
 from ansible_collections.postmaster.exchange.plugins.module_utils.imc.backup import write
@@ -138,3 +144,97 @@ def test_discarding_never_fails(tmp_path: Path) -> None:
     discard(folder)
     discard(folder)
     assert not folder.path.exists()
+
+
+@pytest.mark.parametrize("there", ["", "backups", "backups/mail5-a"])
+def test_only_folders_made_for_a_backup_go_with_it(there: str, tmp_path: Path) -> None:
+    (tmp_path / there).mkdir(parents=True, exist_ok=True)
+    folder = make_folder(tmp_path / "backups", "mail5-a", NOW)
+    discard(folder)
+    assert sorted(tmp_path.rglob("*")) == sorted(
+        tmp_path / part for part in ("backups", "backups/mail5-a")[: len(Path(there).parts)]
+    )
+
+
+def test_folders_with_something_in_them_stay(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "backups", "mail5-a", NOW)
+    other = make_folder(tmp_path / "backups", "mail5-b", NOW)
+    discard(folder)
+    assert other.path.is_dir()
+
+
+def taken(base: Path, *, restores: bool = False, continues: str = "") -> Path:
+    folder = make_folder(base, "mail5-a", NOW)
+    write(folder, "mail5-a", history(restores=restores, continues=continues), b"export", None)
+    return folder.path
+
+
+def test_the_newest_is_none_that_a_restore_made(tmp_path: Path) -> None:
+    wanted = taken(tmp_path)
+    made = taken(tmp_path, restores=True)
+    assert find(tmp_path, "mail5-a") == wanted
+    assert find(made, "mail5-a") == made
+
+
+def test_the_newest_leads_to_what_was_there_before_a_broken_run(tmp_path: Path) -> None:
+    first = taken(tmp_path)
+    second = taken(tmp_path, continues=first.name)
+    assert find(tmp_path, "mail5-a") == first
+    assert find(tmp_path / second.name, "mail5-a") == second
+    (first / "backup.json").unlink()
+    with pytest.raises(ExchangeError, match=f"in the backup {first.name}, which is not in"):
+        find(tmp_path, "mail5-a")
+
+
+@pytest.mark.parametrize("name", ["../../etc", "/etc", 7, None, ["x"], "2026-11-23T114500Z/.."])
+def test_what_it_continues_is_a_name_or_nothing(name: object, tmp_path: Path) -> None:
+    folder = taken(tmp_path)
+    facts = json.loads((folder / "backup.json").read_text())
+    (folder / "backup.json").write_text(json.dumps({**facts, "continues": name}))
+    assert find(tmp_path, "mail5-a") == folder
+
+
+def test_one_that_was_put_aside_is_found_by_its_name_only(tmp_path: Path) -> None:
+    wanted = taken(tmp_path)
+    aside = put_aside(taken(tmp_path))
+    assert find(tmp_path, "mail5-a") == wanted
+    assert find(tmp_path / aside.name, "mail5-a") == aside
+
+
+def test_broken_runs_are_known_by_their_marks(tmp_path: Path) -> None:
+    parent = tmp_path / "mail5-a"
+    folders = [make_folder(tmp_path, "mail5-a", NOW) for _round in range(3)]
+    for folder in folders:
+        write(folder, "mail5-a", {}, b"export", None)
+        with at_work(folder, "mail5-a"):
+            assert before_broken_runs(parent) in ("", folders[0].stamp, folders[1].stamp)
+    assert before_broken_runs(parent) == folders[2].stamp
+    withdrawn(folders[2])
+    assert before_broken_runs(parent) == folders[1].stamp
+    settled(parent)
+    assert before_broken_runs(parent) == ""
+    assert not list(parent.glob("*/at-work*"))
+
+
+def test_the_mark_of_a_run_at_work_stays(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path, "mail5-a", NOW)
+    write(folder, "mail5-a", {}, b"export", None)
+    with at_work(folder, "mail5-a"):
+        assert before_broken_runs(folder.path.parent) == ""
+        settled(folder.path.parent)
+        assert list(folder.path.glob("at-work*"))
+
+
+def test_without_room_for_a_mark_nothing_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_folder(tmp_path / "new", "mail5-a", NOW)
+    write(folder, "mail5-a", {}, b"export", None)
+
+    def full(*_args: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.open", full)
+    with pytest.raises(ExchangeError, match="No space left"), at_work(folder, "mail5-a"):
+        pass
+    assert not list(tmp_path.iterdir())

@@ -100,3 +100,15 @@ def test_where_else_imccopy_may_be(root_dir: str, place: str) -> None:
 def test_small_things() -> None:
     assert print_size(r"C:\a.txt") == r'for %I in ("C:\a.txt") do @echo size=%~zI'
     assert wait(3) == "ping -n 4 127.0.0.1 >nul"
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        Layout(computer="MAIL4OLD", target_directory="C:\\" + "t" * 225),
+        Layout(host_backup_dir="C:\\" + "b" * 200),
+    ],
+)
+def test_a_folder_that_leaves_no_room_for_our_files_is_refused_at_once(layout: Layout) -> None:
+    with pytest.raises(InvalidInput, match="longer than 259"):
+        layout.check()

@@ -23,6 +23,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils.errors import 
 from ansible_collections.postmaster.exchange.plugins.module_utils.remote.guard import (
     ANSWER_LIMIT,
     AnswerRefused,
+    Meter,
     check_answer,
     guard,
 )
@@ -327,3 +328,30 @@ def test_guarding_twice_counts_once() -> None:
 
 def test_the_limit_is_beyond_what_winrm_sends() -> None:
     assert ANSWER_LIMIT > 512_000 * 4 // 3
+
+
+@pytest.mark.parametrize(
+    ("text", "year"),
+    [
+        ("Mon, 23 Nov 2026 11:45:00 GMT", 2026),
+        ("Mon, 23 Nov 2026 11:45:00 +0100", 2026),
+        ("Mon, 23 Nov 2026 11:45:00 -0000", None),
+        ("Mon, 23 Nov 1601 11:45:00 GMT", None),
+        ("Mon, 23 Nov 9999 23:59:59 GMT", None),
+        ("Mon, 23 Nov 2026 11:45:00 +9999", None),
+        ("yesterday", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_the_clock_of_a_host(text: str | None, year: int | None) -> None:
+    meter = Meter()
+    meter.note_date(text)
+    assert (meter.host_time and meter.host_time.year) == year
+
+
+@given(st.text(max_size=60))
+def test_any_date_is_a_time_or_none(text: str) -> None:
+    meter = Meter()
+    meter.note_date(text)
+    assert meter.host_time is None or meter.host_time.tzinfo is not None

@@ -16,6 +16,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils.remote.parse i
     find_value,
     parse_dir_bare,
     parse_reg_query,
+    parse_sc_process,
     parse_sc_state,
     values_of,
 )
@@ -133,6 +134,36 @@ def test_the_state_in_another_language() -> None:
     assert parse_sc_state(text.encode("latin-1")) == 3
 
 
+QUERYEX = """
+SERVICE_NAME: MSExchangeIMC
+        TYPE               : 10  WIN32_OWN_PROCESS
+        STATE              : 4  RUNNING
+                                (STOPPABLE, NOT_PAUSABLE, ACCEPTS_SHUTDOWN)
+        WIN32_EXIT_CODE    : 0  (0x0)
+        SERVICE_EXIT_CODE  : 0  (0x0)
+        CHECKPOINT         : 0x0
+        WAIT_HINT          : 0x0
+        PID                : {process}
+        FLAGS              :
+"""
+
+
+@pytest.mark.parametrize(
+    ("process", "number"),
+    [("1234", 1234), ("0", None), ("", None), ("0x4d2", None), ("9" * 11, None), ("-1", None)],
+)
+def test_the_process_of_a_service(process: str, number: int | None) -> None:
+    text = QUERYEX.format(process=process)
+    assert parse_sc_process(text.replace("\n", "\r\n").encode()) == number
+    translated = text.replace("PID  ", "PROZ ").replace("STATE", "STATUS")
+    assert parse_sc_process(translated.encode()) == number
+
+
+def test_no_process_without_a_state() -> None:
+    assert parse_sc_process(SC.format(state="4  RUNNING").encode()) is None
+    assert parse_sc_process(b"[SC] OpenService FAILED 1060:\r\n") is None
+
+
 def test_no_service_no_state() -> None:
     assert parse_sc_state(b"[SC] EnumQueryServicesStatus:OpenService FAILED 1060:\r\n") is None
 
@@ -188,8 +219,9 @@ def test_no_input_raises(data: bytes) -> None:
         for name, value in values.items():
             assert value.name == name
             assert value.number is None or value.number >= 0
-    state = parse_sc_state(data)
+    state, process = parse_sc_state(data), parse_sc_process(data)
     assert state is None or 1 <= state <= 7
+    assert process is None or (state and process > 0)
     parse_dir_bare(data)
 
 

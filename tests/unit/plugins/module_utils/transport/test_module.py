@@ -343,3 +343,90 @@ def test_the_run_is_written_into_the_backup(org: Org) -> None:
     done = org.run(routes=[NESTLE], run_id="change-4711")
     assert done["run_id"] == "change-4711"
     assert json.loads((Path(done["backup"]) / "backup.json").read_text())["run"] == "change-4711"
+
+
+# -- runs that broke off
+
+
+class PowerCut(BaseException):
+    """The controller dies in the middle of a run."""
+
+
+def cut_off(org: Org, monkeypatch: pytest.MonkeyPatch, **params: Any) -> None:
+    """Let a run die before its second change."""
+    made: list[str] = []
+    invoke = psrp.PsrpSession.invoke
+
+    def dying(self: Any, cmdlet: Any, **options: Any) -> Any:
+        made.append(cmdlet.name)
+        if made.count(NEW) == 2:
+            raise PowerCut
+        return invoke(self, cmdlet, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(psrp.PsrpSession, "invoke", dying)
+        with pytest.raises(PowerCut):
+            org.run(**params)
+
+
+def test_a_broken_run_is_told_of_and_the_newest_backup_is_from_before_it(
+    org: Org, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = org.connectors()
+    cut_off(org, monkeypatch, routes=[NESTLE, AOL])
+    assert len(org.connectors()) == len(before) + 1
+    org.now += timedelta(minutes=1)
+    assert "broke off" in org.run(check=True, routes=[NESTLE, AOL])["warnings"][0]
+    done = org.run(routes=[NESTLE, AOL])
+    assert "broke off" in done["warnings"][0]
+    assert org.run(routes=[NESTLE, AOL])["warnings"] == []
+    org.now += timedelta(minutes=1)
+    assert org.run(state="restored", backup="backups")["changed"]
+    assert org.connectors() == before
+
+
+def test_a_later_change_does_not_go_back_to_before_a_broken_run(
+    org: Org, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once a run found everything as it was told, the broken one is settled."""
+    cut_off(org, monkeypatch, routes=[NESTLE, AOL])
+    org.now += timedelta(minutes=1)
+    assert not org.run(routes=[NESTLE])["changed"]
+    settled = org.connectors()
+    org.now += timedelta(minutes=1)
+    org.run(routes=[AOL])
+    org.now += timedelta(minutes=1)
+    org.run(state="restored", backup="backups")
+    assert org.connectors() == settled
+
+
+def test_a_backup_of_a_run_that_was_undone_is_put_aside(org: Org) -> None:
+    org.run(routes=[NESTLE])
+    org.now += timedelta(minutes=1)
+    org.order(Kind.RESET_AFTER, NEW)
+    with pytest.raises(ExchangeError) as caught:
+        org.run(routes=[AOL])
+    assert caught.value.details["parts"] == {"aol.com": "old"}
+    assert str(caught.value.details["backup"]).endswith("-undone")
+    org.now += timedelta(minutes=1)
+    assert org.run(state="restored", backup="backups")["changed"]
+    assert PIN not in org.connectors()
+
+
+def test_a_lock_that_cannot_be_had_is_said_to_have_changed_nothing(
+    org: Org, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_args: Any, **_options: Any) -> Any:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.mkstemp", full)
+    with pytest.raises(ExchangeError, match="No space left on device") as caught:
+        org.run(routes=[NESTLE])
+    assert "Nothing was changed." in caught.value.message
+    assert not list(org.base.glob("backups/**/*"))
+    (lock,) = org.base.glob("cache/*/*.lock")
+    lock.unlink()
+    lock.mkdir()
+    with pytest.raises(ExchangeError, match="Nothing was changed"):
+        org.run(routes=[NESTLE])
+    assert PIN not in org.connectors()
