@@ -191,8 +191,10 @@ class _Work:
         if not first:
             return []
         return [
-            f"An earlier run broke off. What was there before it is in the backup {first}; this run"
-            " takes up where it stopped."
+            (
+                f"An earlier run broke off. What was there before it is in the backup {first}; this"
+                " run takes up where it stopped."
+            )
         ]
 
     def _remember(self, view: View, backup: backups.Folder) -> None:
