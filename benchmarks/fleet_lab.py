@@ -28,22 +28,22 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "lab"))
 
-from exchange_lab.mail import imc_install  # noqa: E402 - the path comes first
-from exchange_lab.mail.dns_server import DnsServer  # noqa: E402
-from exchange_lab.mail.imc import BAD_ROUTE, Imc, Surroundings  # noqa: E402
-from exchange_lab.mail.imc_config import PARAMETERS_KEY, read_configuration  # noqa: E402
-from exchange_lab.mail.imc_directory import Connector, RouteError  # noqa: E402
-from exchange_lab.mail.imc_model import V55, Site  # noqa: E402
-from exchange_lab.mail.imc_routing import NameService  # noqa: E402
-from exchange_lab.mail.network import Network  # noqa: E402
-from exchange_lab.mail.smtp_loop import LoopThread  # noqa: E402
-from exchange_lab.windows.host import LabHost  # noqa: E402
-from exchange_lab.windows.process import Invocation  # noqa: E402
-from exchange_lab.windows.remote_shell import RemoteShells  # noqa: E402
-from exchange_lab.windows.services import ServiceStartError  # noqa: E402
-from exchange_lab.windows.winrm_http import CutConnection, HttpServer  # noqa: E402
-from exchange_lab.windows.winrm_listener import HttpListener  # noqa: E402
-from exchange_lab.windows.wsman import Request  # noqa: E402
+from exchange_lab.mail import imc_install
+from exchange_lab.mail.dns_server import DnsServer
+from exchange_lab.mail.imc import BAD_ROUTE, Imc, Surroundings
+from exchange_lab.mail.imc_config import PARAMETERS_KEY, read_configuration
+from exchange_lab.mail.imc_directory import Connector, RouteError
+from exchange_lab.mail.imc_model import V55, Site
+from exchange_lab.mail.imc_routing import NameService
+from exchange_lab.mail.network import Network
+from exchange_lab.mail.smtp_loop import LoopThread
+from exchange_lab.windows.host import LabHost
+from exchange_lab.windows.process import Invocation
+from exchange_lab.windows.remote_shell import RemoteShells
+from exchange_lab.windows.services import ServiceStartError
+from exchange_lab.windows.winrm_http import CutConnection, HttpServer
+from exchange_lab.windows.winrm_listener import HttpListener
+from exchange_lab.windows.wsman import Request
 
 USER, PASSWORD = "exadmin", "Lab-Passw0rd"
 SWITCH = "DisableResolverSearchList"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What fleet.py runs: ours, what would be written without this collection, and the least there is."""
+"""What fleet.py runs: ours, what one would write without this collection, and the least there is."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Case:
     variables: tuple[tuple[str, Any], ...] = ()
 
 
-def _ours(routes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _ours() -> list[dict[str, Any]]:
     return [
         {
             "name": "Deliver these domains straight to their exchanges",
@@ -89,7 +89,7 @@ def routes(domains: int) -> list[dict[str, Any]]:
 
 def cases(domains: int) -> dict[str, Case]:
     """Return everything that can be measured, by its name on the command line."""
-    ours = _ours([])
+    ours = _ours()
     no_test = (("mx_delivery_test", "none"),)
     return {
         "floor": Case("a shell, opened and closed", [{"name": "Open a shell", "open_close": {}}]),

@@ -14,8 +14,8 @@ from ansible.module_utils.common.yaml import yaml_load
 from ansible.plugins.action import ActionBase
 
 # The first filter of a collection that a task uses makes ansible-core load all filters of that
-# collection. This plugin is loaded by the process that forks a worker for each host and task; what is
-# imported here, none of them has to read and compile again.
+# collection. This plugin is loaded by the process that forks a worker for each host and task; so no
+# worker has to read and compile again what is imported here.
 from ..filter import (  # noqa: F401 # pylint: disable=unused-import
     backup_list,
     changed_domains,
