@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Many hosts of Exchange 5.5 in one process of their own, for fleet.py: WinRM, registry, imccopy, DNS.
+"""Many hosts of Exchange 5.5 in one process, for fleet.py: WinRM, registry, imccopy, DNS.
 
 Each host has a loopback address of its own (127.1.x.y), all of them one port, so one thread accepts
 for all. Their connectors start and stop, and refuse bad routes, but deliver no mail. Where a client

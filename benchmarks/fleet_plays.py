@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What fleet.py runs: ours, what one would write without this collection, and the least there is."""
+"""What fleet.py runs: ours, what one would write without it, and the least there is."""
 
 from __future__ import annotations
 
