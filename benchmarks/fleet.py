@@ -97,6 +97,8 @@ def write_project(folder: Path, facts: dict[str, Any], domains: int) -> None:
         "mx_delivery_domains": [route["domain"] for route in fleet_plays.routes(domains)],
         "mx_delivery_nameservers": ["127.0.0.1"],
         "mx_delivery_dns_port": facts["dns_port"],
+        "mx_delivery_dns_timeout": 10,  # the name server shares its processor with the hosts
+        "mx_delivery_dns_lifetime": 60,
         "mx_delivery_allow_private": True,
         "mx_delivery_max_routes": 1_000_000,
         "routes": fleet_plays.routes(domains),

@@ -42,7 +42,7 @@ class Case:
     variables: tuple[tuple[str, Any], ...] = ()
 
 
-def _ours(routes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _ours() -> list[dict[str, Any]]:
     return [
         {
             "name": "Deliver these domains straight to their exchanges",
@@ -89,7 +89,7 @@ def routes(domains: int) -> list[dict[str, Any]]:
 
 def cases(domains: int) -> dict[str, Case]:
     """Return everything that can be measured, by its name on the command line."""
-    ours = _ours([])
+    ours = _ours()
     no_test = (("mx_delivery_test", "none"),)
     return {
         "floor": Case("a shell, opened and closed", [{"name": "Open a shell", "open_close": {}}]),
