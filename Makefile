@@ -28,10 +28,10 @@ lab: $(BIN)/.test $(MANIFEST) ## Keep that lab up, with an inventory and command
 	@$(BIN)/python tools/demo.py --collections $(INSTALLED) --keep
 
 test: $(BIN)/.test ## Unit tests, the lab's own tests, playbooks against the lab
-	$(BIN)/python -m pytest -q -m 'not peers' $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q -m 'not peers and not faults' $(PYTEST_ARGS)
 
-test-full: $(BIN)/.dev $(BIN)/.kerberos peers ## Also compare the lab with real programs, and run all gates
-	NO_SKIPS=1 tools/with-wine $(BIN)/python -m pytest -q -m peers $(PYTEST_ARGS)
+test-full: $(BIN)/.dev $(BIN)/.kerberos peers ## Also interrupt every run, compare the lab with real programs, and run all gates
+	NO_SKIPS=1 tools/with-wine $(BIN)/python -m pytest -q -m 'peers or faults' $(PYTEST_ARGS)
 	$(MAKE) --no-print-directory gates test-oldest test-newest
 
 peers: ## Install the real programs the lab is compared with (Debian, Ubuntu; as root)

@@ -265,7 +265,6 @@ def _first_of(folder: Path, stamps: Sequence[str], host: str) -> Path:
         f" already. What was there before is in the backup {first}, which is not in {folder}.",
         hint=f"Take it from the controller of that run; or name {folder / stamps[-1]} to go back to"
         " what that run had left.",
-        details={"no_backup": True},
     )
 
 

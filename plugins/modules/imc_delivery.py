@@ -80,8 +80,10 @@ options:
     description:
       - The service reads its settings only when it starts. With V(when_changed) it is restarted
         after a change, once, if it was running.
-      - With V(never) it is left alone, and RV(restart_required) tells that a restart is due. A
-        later run that finds nothing to change does not know of it and does not restart the service.
+      - With V(never) it is left alone, and RV(restart_required) tells that a restart is due. That
+        is noted on the host, with the number of the service's process. So later runs go on to tell,
+        and the next one with V(when_changed) restarts the service, also where it changes nothing
+        else, until somebody has restarted the service or stopped it.
       - A service that is found stopped or disabled is left as found, with a warning.
     type: str
     choices: [when_changed, never]
@@ -125,7 +127,9 @@ options:
   backup:
     description:
       - The backup to put back, with O(state=restored). This is what RV(backup) was, or a folder
-        that holds such folders, of which the newest of this host is taken.
+        that holds such folders. Of these the newest of this host is taken that was not made by a
+        task with O(state=restored) itself. Where a run was cut off and a later one took up its
+        work, that is the backup of the first.
       - A backup is put back only on the host it is of.
     type: path
   run_id:
@@ -138,8 +142,10 @@ options:
     version_added: 0.2.0
   host_backup_dir:
     description:
-      - Folder on the host for its own backups, and for the note that a run is at work. In it, each
-        Exchange computer has a folder of its own.
+      - Folder on the host for its own backups, for the claim by which one run at a time works on
+        it, and for the notes of runs that broke off or owe a restart. In it, each Exchange computer
+        has a folder of its own.
+      - Runs that are not to meet on a host must have the same folder there.
       - Backups are never removed. Old ones can be deleted by hand.
       - The default is C(%ALLUSERSPROFILE%\postmaster.exchange).
     type: str
@@ -454,13 +460,29 @@ state:
 parts:
   description:
     - The same for each part that the failed change had touched, which are C(route_table),
-      C(registry_value) and C(service).
+      C(registry_value) and C(service). The service is what the settings are that it was started
+      with.
   returned: when a change failed
   type: dict
   sample:
     route_table: old
     registry_value: old
     service: old
+at_work:
+  description:
+    - The other run that works on the host, or was cut off there - its C(controller), and C(since)
+      and C(until) when by the host's clock it has the host for itself.
+  returned: when the task failed for that reason
+  type: dict
+  sample:
+    controller: ctl1
+    since: 2026-11-23 11:45:00 UTC
+    until: 2026-11-23 12:00:00 UTC
+left_behind:
+  description: Files that may be left on the host, where they could not be deleted.
+  returned: when a task failed and left any
+  type: raw
+  sample: []
 requests:
   description:
     - WinRM requests that the commands of this task took, three for each. Logging in and opening

@@ -178,7 +178,8 @@ options:
     description:
       - The backup to put back, with O(state=restored). This is what RV(backup) was, or a folder
         that holds such folders. Of these the newest of this organisation is taken that was not made
-        by a task with O(state=restored) itself.
+        by a task with O(state=restored) itself. Where a run of this controller was cut off and a
+        later one took up its work, that is the backup of the first.
       - A backup is put back only in the organisation it is of.
     type: path
   run_id:
@@ -460,11 +461,17 @@ rolled_back:
   sample: false
 state:
   description:
-    - The connectors after a failed change. They are as before with V(old), and not known, or partly
-      so, with V(unknown).
+    - The connectors after a failed change. They are as before with V(old), as wanted with V(new),
+      and not known, or partly so, with V(unknown).
   returned: when a change failed
   type: str
   sample: old
+parts:
+  description: The same for each domain whose connectors the failed change had touched.
+  returned: when a change failed
+  type: dict
+  sample:
+    nestle.com: old
 requests:
   description:
     - HTTP requests of this task, those of the login included. A cmdlet takes two, opening a

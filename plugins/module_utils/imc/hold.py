@@ -16,7 +16,7 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -117,7 +117,8 @@ class Hold:
     def give_up(self, session: Session, *files: str, timeout: float = 60.0) -> list[str]:
         """Delete files on the host and give it free; returns those that may be left. Never raises.
 
-        The file of the claim goes last, so that whatever else is left is found by the next run.
+        The file of the claim goes last, so that whatever else is left is found by the next run. The
+        claim of a dead run is left where it was not taken over.
         """
         mine = self._file(self.claim)
         batch = Batch()
@@ -126,7 +127,7 @@ class Hold:
         batch.add("idle", commands.if_exists(mine, commands.delete(self.layout.busy_path)))
         batch.add("end", commands.if_exists(mine, commands.delete(mine)))
         batch.add("folder", commands.remove_folder(self.layout.claim_path()))
-        paths = (*files, mine)
+        paths = (*files, mine, *([self._file(self.over)] if self.over else []))
         for number, path in enumerate(paths):
             batch.add(f"left{number}", commands.echo_if_exists(path))
         try:
@@ -136,6 +137,11 @@ class Hold:
         return [
             path for number, path in enumerate(paths) if sections[f"left{number}"].output.strip()
         ]
+
+    def ended(self, left: Collection[str]) -> list[str]:
+        """Return which runs have no claim any more, by what ``give_up`` left."""
+        claims = [self.claim, *([self.over] if self.over else [])]
+        return [claim.run for claim in claims if self._file(claim) not in left]
 
     def is_in_time(self, now: float, needs: float, *, undoing: bool = False) -> bool:
         """Whether a change that takes up to ``needs`` seconds may still begin.

@@ -45,6 +45,7 @@ from .steps import Reach, Source, put_setting, put_table
 _MOST_SUSPECTS = 5
 _MOST_SHOWN = 80  # characters of a row
 _SHORTEST_CLAIM = 900.0  # seconds
+_LAST_SECONDS = 5.0  # for what a run does that is told to stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,21 +149,19 @@ class Transaction:
                     stack.enter_context(alive.hold(file))
             yield
 
-    def _give_up(self, *paths: str) -> list[str]:
+    def _give_up(self, *paths: str, timeout: float = 0) -> list[str]:
         """Delete files on the host, and give it free; returns what may be left there."""
-        hold = self._hold
-        left = hold.give_up(self._session, *paths, timeout=self.limits.command)
-        ours = [hold.claim.run, *([hold.over.run] if hold.over else [])]
-        if hold.fenced.fence not in left:
-            for file in filter(None, map(alive.file_of, ours)):
-                alive.forget(file)
+        timeout = timeout or self.limits.command
+        left = self._hold.give_up(self._session, *paths, timeout=timeout)
+        for file in filter(None, map(alive.file_of, self._hold.ended(left))):
+            alive.forget(file)
         return left
 
     def _let_go(self) -> None:
         """Give the host free, with the note, in the moment before this process is gone."""
         with contextlib.suppress(Exception):
             self._session.reopen()
-            self._give_up()
+            self._give_up(timeout=_LAST_SECONDS)
 
     def _need_time(self, needs: float) -> None:
         if not self._hold.is_in_time(monotonic(), needs):

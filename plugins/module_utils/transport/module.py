@@ -188,14 +188,11 @@ class _Work:
     def broken(self, organisation: Organisation) -> list[str]:
         """Return a warning of runs of this controller that broke off."""
         first = backups.before_broken_runs(self.folder(organisation))
-        if not first:
-            return []
-        return [
-            (
-                f"An earlier run broke off. What was there before it is in the backup {first}; this"
-                " run takes up where it stopped."
-            )
-        ]
+        warning = (
+            f"An earlier run broke off. What was there before it is in the backup {first}; this run"
+            " takes up where it stopped."
+        )
+        return [warning] if first else []
 
     def _remember(self, view: View, backup: backups.Folder) -> None:
         try:

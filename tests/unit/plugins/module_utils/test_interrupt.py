@@ -17,7 +17,9 @@ from ansible_collections.postmaster.exchange.plugins.module_utils import interru
 BUILD = Path(__file__).resolve().parents[4] / ".build"
 PROGRAM = """
 import sys, time
+from ansible_collections.postmaster.exchange.plugins.module_utils import interrupt
 from ansible_collections.postmaster.exchange.plugins.module_utils.interrupt import orderly_end
+# grace
 with orderly_end():
     try:
         print("begun", flush=True)
@@ -28,9 +30,9 @@ with orderly_end():
 """
 
 
-def stopped(*signals: int, more: str = "") -> tuple[str, int]:
+def stopped(*signals: int, more: str = "", grace: str = "") -> tuple[str, int]:
     """Send signals to a program; return what it printed after its first line, and its status."""
-    program = PROGRAM.replace("{more}", more)
+    program = PROGRAM.replace("{more}", more).replace("# grace", grace)
     environment = {"PYTHONPATH": ":".join([str(BUILD), *sys.path])}
     with subprocess.Popen(
         [sys.executable, "-c", program],
@@ -57,8 +59,17 @@ def test_what_is_open_is_closed_and_then_the_signal_ends_the_process(number: int
     assert status == -number
 
 
-def test_a_second_signal_ends_it_at_once() -> None:
-    text, status = stopped(signal.SIGTERM, signal.SIGTERM, more="time.sleep(60)")
+def test_a_second_signal_does_not_disturb() -> None:
+    """Ansible follows a SIGINT up by a SIGTERM at once."""
+    text, status = stopped(signal.SIGINT, signal.SIGTERM, more="time.sleep(1); print('done')")
+    assert text == "closed\ndone\n"
+    assert status == -signal.SIGINT
+
+
+def test_a_second_signal_ends_a_way_out_that_takes_too_long() -> None:
+    text, status = stopped(
+        signal.SIGTERM, signal.SIGTERM, more="time.sleep(60)", grace="interrupt._GRACE = 0"
+    )
     assert text == "closed\n"
     assert status == -signal.SIGTERM
 

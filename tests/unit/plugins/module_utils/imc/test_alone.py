@@ -333,3 +333,13 @@ def test_a_temporary_file_of_a_broken_run_is_removed(run: Runner) -> None:
     assert len(fake.litter()) == 1
     run(fake, **DONE)
     assert fake.litter() == []
+
+
+@pytest.mark.parametrize("fault", ["lost before", "lost after", "timeout before", "exit 1"])
+def test_a_takeover_that_fails_leaves_a_dead_run_known_for_dead(fault: str, run: Runner) -> None:
+    fake = cut_off(run, 'stop "')
+    fake.faults = {len(fake.lines) + 2: fault}
+    run.fail(fake, **DONE)
+    fake.faults = {}
+    assert run(fake, **DONE)["restarted"]
+    assert claims(fake) == []

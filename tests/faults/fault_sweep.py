@@ -1,0 +1,176 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Carry out a sweep: which cases there are, and several processes that work on them.
+
+Which interruptions differ? An engine sees the wire only as what ends a command line, or a cmdlet:
+an answer, or one of a few errors, with the work done or not. So one change of each family is
+interrupted at every request by every fault, which also shows that equal endings come of unequal
+faults (``same_endings``). The other changes are interrupted at every command line or cmdlet too, by
+one of the endings in turn. ``FAULTS=all`` interrupts every change at every request by every fault.
+
+The disk of the controller is written to before the first change only, by the same code for every
+kind of change; so that it fills up is tried with one change of each family.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.util import Finalize
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import fault_imc
+import fault_imc_judge
+import fault_transport
+from fault_cases import (
+    CONTROLLER_DISK,
+    HOST_DISK,
+    HTTP_500,
+    KILLED,
+    RESET,
+    RESET_AFTER,
+    WIRE,
+    Case,
+    Finding,
+    Measured,
+)
+from fault_engine import Stable
+
+CHANGES: Mapping[str, Mapping[str, Any]] = {
+    "imc": fault_imc.CHANGES,
+    "transport": fault_transport.CHANGES,
+}
+#: The change of each family that is interrupted at every request by every fault.
+COMPLETE = {"imc": "value and rows", "transport": "several pins"}
+_JUDGES: dict[str, ModuleType] = {"imc": fault_imc_judge, "transport": fault_transport}
+_HOST_WRITES = 4  # of so many writes on the host's disk one is the last that fits, in turn
+_WAITING = 2  # processes more than processors, since some cases wait for a time-out
+
+# -- which cases there are
+
+
+def cases(family: str, measured: Mapping[str, Measured], *, everything: bool) -> Iterator[Case]:
+    """Yield the cases of a family."""
+    for number, (change, known) in enumerate(measured.items()):
+        if everything or change == COMPLETE[family]:
+            yield from _complete(family, change, known)
+        else:
+            yield from _in_turn(family, change, known, number)
+
+
+def _complete(family: str, change: str, known: Measured) -> Iterator[Case]:
+    for at, action in enumerate(known.actions, 1):
+        for fault in (*WIRE, KILLED):
+            yield Case(family, change, fault, at, action)
+    for at in range(1, known.host_writes + 1):
+        yield Case(family, change, HOST_DISK, at)
+    for at in range(1, known.controller_writes + 1):
+        yield Case(family, change, CONTROLLER_DISK, at)
+
+
+def _in_turn(family: str, change: str, known: Measured, number: int) -> Iterator[Case]:
+    """Interrupt every piece of work once, in the ways there are in turn."""
+    yield Case(family, change, HTTP_500, 1, known.actions[0])
+    works = [at for at, action in enumerate(known.actions, 1) if action == "Command"]
+    for turn, at in enumerate(works, number):
+        begun, fetched = known.actions[at - 1], known.actions[at]
+        yield (
+            Case(family, change, RESET, at, begun),  # not carried out
+            Case(family, change, RESET_AFTER, at + 1, fetched),  # carried out, answer lost
+            Case(family, change, KILLED, at + 1, fetched),  # carried out, nobody asks
+        )[turn % 3]
+    for at in range(1 + number % _HOST_WRITES, known.host_writes + 1, _HOST_WRITES):
+        yield Case(family, change, HOST_DISK, at)
+
+
+def same_endings(findings: Iterable[Finding]) -> list[str]:
+    """Return where faults on the wire did not end a command line of imc as they have to."""
+    wrong = []
+    for finding in findings:
+        case = finding.case
+        if case.family != "imc" or case.change != COMPLETE["imc"] or case.fault not in WIRE:
+            continue
+        wanted = {"Create": "HostUnreachable", "Command": "SessionLost", "Receive": "SessionLost"}
+        ended = [ending for ending in finding.endings if ending]
+        expected = [wanted[case.action]] if case.action in wanted else []
+        if ended != expected:
+            wrong.append(f"{case}: {ended} instead of {expected}")
+    return wrong
+
+
+# -- several processes
+
+
+class Workers:
+    """Processes with a lab each."""
+
+    def __init__(self, folder: Path) -> None:
+        self._pool = ProcessPoolExecutor(
+            (os.cpu_count() or 1) + _WAITING,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_Worker.begin,
+            initargs=(folder,),
+        )
+
+    def measured(self, family: str) -> dict[str, Measured]:
+        """Run every change of a family once without a fault."""
+        names = list(CHANGES[family])
+        found = self._pool.map(_measure, [family] * len(names), names)
+        return dict(zip(names, found, strict=True))
+
+    def findings(self, wanted: Iterable[Case]) -> list[Finding]:
+        """Carry cases out."""
+        return list(self._pool.map(_judge, wanted))
+
+    def close(self) -> None:
+        """End the processes."""
+        self._pool.shutdown()
+
+
+class _Worker:
+    """What one of the processes has."""
+
+    here: _Worker
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / str(os.getpid())
+        self._folder.mkdir()
+        self._stables = (Stable(), Stable())  # before any thread
+        self._sites: dict[str, Any] = {}
+
+    @classmethod
+    def begin(cls, folder: Path) -> None:
+        cls.here = cls(folder)
+        Finalize(None, cls.here.close, exitpriority=10)
+
+    def site(self, family: str) -> Any:
+        if family not in self._sites:
+            folder = self._folder / family
+            folder.mkdir()
+            self._sites[family] = (
+                fault_imc.Site(self._stables[0], folder)
+                if family == "imc"
+                else fault_transport.Site(self._stables, folder)
+            )
+        return self._sites[family]
+
+    def close(self) -> None:
+        for site in self._sites.values():
+            site.close()
+        for stable in self._stables:
+            stable.close()
+
+
+def _measure(family: str, change: str) -> Measured:
+    found: Measured = _JUDGES[family].measure(_Worker.here.site(family), change)
+    return found
+
+
+def _judge(case: Case) -> Finding:
+    found: Finding = _JUDGES[case.family].judge(_Worker.here.site(case.family), case)
+    return found
