@@ -200,7 +200,8 @@ async def _follow(port: int) -> None:
     where, question, pace = NameServer("127.0.0.1", port), _QUESTIONS[0], Pace(0)
     first = Bulk(where, Limits(4, 0.05), pace, lambda _answer: ())
     await asyncio.to_thread(first.ask, [question])
-    assert all(told.kind.definite and not told.unfinished for told in first.known.values())
+    assert all(told.kind.definite for told in first.known.values())
+    assert all(told is None or told.message.isprintable() for told in first.failed.values())
     asker = Asker([where], _PATIENCE, asyncio.Semaphore(4), Stats(), pace)
     answer = await asyncio.wait_for(asker.follow(question), 30)
     for failure in answer.failures:

@@ -86,9 +86,17 @@ class Asker:
         self._pace = pace
         self._known: dict[Question, Answer | asyncio.Future[Answer]] = {}
         self._unused: set[Question] = set()  # preloaded, and not needed yet
+        self._tried: dict[Question, Trouble | None] = {}  # by the first server
 
-    def preload(self, known: Mapping[Question, Answer]) -> None:
-        """Take over answers that were got elsewhere; each counts as a question of this run."""
+    def preload(
+        self, known: Mapping[Question, Answer], failed: Mapping[Question, Trouble | None]
+    ) -> None:
+        """Take over what became of questions to the first server.
+
+        Each answer counts as a question of this run. Questions that ``failed`` (None: truncated)
+        go on as if they had just been asked here.
+        """
+        self._tried.update(failed)
         self._known.update(known)
         self._unused.update(known)
         self._stats.questions += len(known)
@@ -171,12 +179,21 @@ class Asker:
 
     async def _exchange(self, server: _Server, one: _Try) -> Reply:
         """Get one server's reply: with EDNS unless it cannot, over TCP if it is too long."""
+        if server is self._servers[0] and one.question in self._tried:
+            trouble = self._tried.pop(one.question)
+            if trouble is None:
+                return await self._tcp(server, one)
+            self._note(server, trouble)
+            raise trouble
         reply = await self._udp(server, one, edns=server.edns)
         if server.edns and reply.rcode in WITHOUT_EDNS:
             reply = await self._udp(server, one, edns=False)
             server.edns = reply.rcode in WITHOUT_EDNS
         if not reply.truncated:
             return reply
+        return await self._tcp(server, one)
+
+    async def _tcp(self, server: _Server, one: _Try) -> Reply:
         self._stats.tcp += 1
         await self._turn()
         query, decode = _codec(one, edns=server.edns)
@@ -188,10 +205,13 @@ class Asker:
         try:
             reply = await ask_udp(server.where, query, decode, one.left())
         except Trouble as trouble:
-            server.timeouts = server.timeouts + 1 if trouble.kind is Kind.TIMEOUT else 0
+            self._note(server, trouble)
             raise
         server.timeouts = 0
         return reply
+
+    def _note(self, server: _Server, trouble: Trouble) -> None:
+        server.timeouts = server.timeouts + 1 if trouble.kind is Kind.TIMEOUT else 0
 
     async def _turn(self) -> None:
         """Wait until another question may leave."""

@@ -7,7 +7,7 @@ Most questions are answered plainly at once, and an event loop with a task for e
 than the name server does. So this pass has one selector and a window of sockets. It keeps only
 answers that say something about a name, whole and over UDP. Whatever else becomes of a question
 (nothing, an error, a truncated answer, aliases that do not end) is left to ``asker``, which asks
-again with all its patience.
+again with all its patience, and goes on from what became of the question here.
 
 Each socket has a random port of its own and one question under way, under a random id: who cannot
 see the question has to guess both, as with a new socket for each.
@@ -27,9 +27,17 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from .dnslib import Malformed, NotOurs, decode_reply, encode_query
-from .model import Answer, Question, Reply
-from .reading import Trouble, read
-from .transport import LARGEST_DATAGRAM, MAX_STRAY, NameServer, endpoint, open_socket
+from .model import Answer, Kind, Question, Reply
+from .reading import WITHOUT_EDNS, Trouble, read
+from .transport import (
+    LARGEST_DATAGRAM,
+    MAX_STRAY,
+    NameServer,
+    endpoint,
+    open_socket,
+    reason,
+    told_stray,
+)
 
 #: Questions in a row that get no answer, after which the pass ends and leaves the rest.
 _SILENT = 50
@@ -82,6 +90,8 @@ class Bulk:
 
     def __init__(self, server: NameServer, limits: Limits, pace: Pace, more: More) -> None:
         self.known: dict[Question, Answer] = {}
+        # Why a question got no answer; None if it was truncated.
+        self.failed: dict[Question, Trouble | None] = {}
         self._server = server
         self._name = str(server)
         self._limits = limits
@@ -95,10 +105,11 @@ class Bulk:
         self._under_way = 0
         self._unanswered = 0
 
-    def ask(self, questions: Iterable[Question]) -> int:
-        """Ask, and ask what follows from the answers; returns how many questions were asked.
+    def ask(self, questions: Iterable[Question]) -> None:
+        """Ask, and ask what follows from the answers.
 
-        Answers are in ``known`` then. Never raises for the network: what failed is not there.
+        Answers are in ``known`` then, those with an alias that has yet to be asked about too, and
+        ``failed`` has what else came of the others. Never raises for the network.
         """
         self._add(questions)
         with selectors.DefaultSelector() as selector, ExitStack() as stack:
@@ -110,7 +121,6 @@ class Bulk:
                     self._expire(selector)
             except OSError:
                 pass  # no route, no more sockets: the careful way says what is wrong
-        return len(self._asked) - len(self._waiting)
 
     def _goes_on(self) -> bool:
         return self._unanswered < _SILENT and bool(self._waiting or self._under_way)
@@ -157,8 +167,8 @@ class Bulk:
             wire = line.sock.recv(LARGEST_DATAGRAM)
         except BlockingIOError:
             return
-        except OSError:  # nobody listens, says the kernel
-            self._ended(line)
+        except OSError as error:  # nobody listens, says the kernel
+            self._lost(line, Trouble(Kind.UNREACHABLE, reason(error)))
             self._unanswered += 1
             return
         question = line.question
@@ -169,24 +179,33 @@ class Bulk:
         except NotOurs:
             line.stray += 1
             if line.stray >= MAX_STRAY:
-                self._ended(line)
+                self._lost(line, Trouble(Kind.MALFORMED, told_stray(line.stray)))
             return
-        except Malformed:
-            self._ended(line)
+        except Malformed as error:
+            self._lost(line, Trouble(Kind.MALFORMED, str(error)))
             return
         self._ended(line)
         self._unanswered = 0
-        if not reply.truncated:
+        if reply.truncated:
+            self.failed[question] = None
+        else:
             self._keep(question, reply)
 
     def _keep(self, question: Question, reply: Reply) -> None:
         try:
             answer = read(question, reply, self._name)
-        except Trouble:
+        except Trouble as trouble:
+            if reply.rcode not in WITHOUT_EDNS:  # those are asked again without it
+                self.failed[question] = trouble
             return
+        self.known[question] = answer
         if not answer.unfinished:
-            self.known[question] = answer
             self._add(self._more(answer))
+
+    def _lost(self, line: _Line, trouble: Trouble) -> None:
+        if line.question is not None:
+            self.failed[line.question] = trouble
+            self._ended(line)
 
     def _ended(self, line: _Line) -> None:
         line.question = None
@@ -199,6 +218,8 @@ class Bulk:
         while self._busy and (self._busy[0][0] <= now or not _is_on(*self._busy[0][1:])):
             _deadline, line, question = self._busy.popleft()
             if _is_on(line, question):
+                told = f"no answer within {self._limits.timeout:.1f} s"
+                self.failed[question] = Trouble(Kind.TIMEOUT, told)
                 line.question = None
                 self._under_way -= 1
                 self._unanswered += 1

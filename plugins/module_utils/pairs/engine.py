@@ -112,9 +112,8 @@ class _Run:
 
     def _first_pass(self) -> None:
         """Ask what is mostly answered at once in one go; what is not has its turn afterwards."""
-        asked = self._bulk.ask(Question(name, RecordType.MX) for name in self._options.domains)
-        self._stats.retries += asked - len(self._bulk.known)
-        self._askers[0][1].preload(self._bulk.known)
+        self._bulk.ask(Question(name, RecordType.MX) for name in self._options.domains)
+        self._askers[0][1].preload(self._bulk.known, self._bulk.failed)
 
     def _follow_up(self, answer: Answer) -> Iterator[Question]:
         """Yield the questions that an answer leads to."""

@@ -62,10 +62,10 @@ async def ask_udp(server: NameServer, query: bytes, decode: Decoder, timeout: fl
         if not stray:
             raise Trouble(Kind.TIMEOUT, f"no answer within {timeout:.1f} s") from None
     except OSError as err:
-        raise Trouble(Kind.UNREACHABLE, _reason(err)) from err
+        raise Trouble(Kind.UNREACHABLE, reason(err)) from err
     except Malformed as err:
         raise Trouble(Kind.MALFORMED, str(err)) from err
-    raise Trouble(Kind.MALFORMED, f"sent {stray} packets, none of them a reply to the question")
+    raise Trouble(Kind.MALFORMED, told_stray(stray))
 
 
 async def ask_tcp(server: NameServer, query: bytes, decode: Decoder, timeout: float) -> Reply:
@@ -77,7 +77,7 @@ async def ask_tcp(server: NameServer, query: bytes, decode: Decoder, timeout: fl
     except TimeoutError:
         raise Trouble(Kind.TIMEOUT, f"no answer over TCP within {timeout:.1f} s") from None
     except OSError as err:
-        raise Trouble(Kind.UNREACHABLE, f"{_reason(err)} (TCP)") from err
+        raise Trouble(Kind.UNREACHABLE, f"{reason(err)} (TCP)") from err
     except EOFError:
         raise Trouble(Kind.MALFORMED, "closed the TCP connection without an answer") from None
     except (Malformed, NotOurs) as err:
@@ -124,5 +124,11 @@ async def _exactly(sock: socket.socket, length: int) -> bytes:
     return bytes(wire)
 
 
-def _reason(err: OSError) -> str:
+def told_stray(number: int) -> str:
+    """Return what is said of a server that sends anything but a reply to the question."""
+    return f"sent {number} packets, none of them a reply to the question"
+
+
+def reason(err: OSError) -> str:
+    """Return the system's words for what is wrong."""
     return (err.strerror or type(err).__name__).lower()
