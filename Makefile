@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-full test-oldest test-newest peers fuzz gates lint types docs changelog clean
+.PHONY: help demo lab test test-full test-oldest test-newest test-faults peers fuzz gates lint types docs changelog clean
 
 help: ## Tell what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,9 +30,12 @@ lab: $(BIN)/.test $(MANIFEST) ## Keep that lab up, with an inventory and command
 test: $(BIN)/.test ## Unit tests, the lab's own tests, playbooks against the lab
 	$(BIN)/python -m pytest -q -m 'not peers and not faults' $(PYTEST_ARGS)
 
-test-full: $(BIN)/.dev $(BIN)/.kerberos peers ## Also interrupt every run, compare the lab with real programs, and run all gates
-	NO_SKIPS=1 tools/with-wine $(BIN)/python -m pytest -q -m 'peers or faults' $(PYTEST_ARGS)
+test-full: $(BIN)/.dev $(BIN)/.kerberos peers ## Also compare the lab with real programs, and run all gates
+	NO_SKIPS=1 tools/with-wine $(BIN)/python -m pytest -q -m peers $(PYTEST_ARGS)
 	$(MAKE) --no-print-directory gates test-oldest test-newest
+
+test-faults: $(BIN)/.test ## Interrupt runs of both kinds at every request (minutes)
+	$(BIN)/python -m pytest -q -m faults $(PYTEST_ARGS)
 
 peers: ## Install the real programs the lab is compared with (Debian, Ubuntu; as root)
 	@tools/peers

@@ -98,9 +98,9 @@ def file_name(text: str) -> str:
 
 def in_folder(folder: str, *names: str) -> str:
     """Return the path of ``names`` below ``folder``, one of our own constants or a path."""
-    if folder not in _OWN_FOLDERS:
-        folder = windows_path(folder)
-    return "\\".join([folder, *(file_name(name) for name in names)])
+    if folder in _OWN_FOLDERS:
+        return "\\".join([folder, *(file_name(name) for name in names)])
+    return windows_path("\\".join([windows_path(folder), *(file_name(name) for name in names)]))
 
 
 def quoted(path: str) -> str:

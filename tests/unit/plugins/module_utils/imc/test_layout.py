@@ -91,6 +91,7 @@ def test_text_values_are_put_back_in_quotes_and_dangerous_ones_never() -> None:
         ("", ""),
         (r'D:\a" & del \imcdata', ""),
         (r"%PATH%\imcdata", ""),
+        ("D:" + r"\abcdefg" * 31 + r"\imcdata", ""),  # too long for Windows
     ],
 )
 def test_where_else_imccopy_may_be(root_dir: str, place: str) -> None:
