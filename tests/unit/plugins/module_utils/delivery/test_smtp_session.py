@@ -115,7 +115,9 @@ PLAIN = base64.b64encode(f"\0user\0{PASSWORD}".encode())
 def test_a_server_that_repeats_the_login_is_not_quoted(serve: Serve, echo: bytes) -> None:
     refusal = b"535 5.7.8 you said AUTH PLAIN " + echo + b"\r\n"
     only_plain = b"250-hi\r\n250 AUTH PLAIN\r\n"
-    with pytest.raises(ExchangeError, match=r"the login was refused: 535 5\.7\.8 you said") as caught:
+    with pytest.raises(
+        ExchangeError, match=r"the login was refused: 535 5\.7\.8 you said"
+    ) as caught:
         submit(PROBES, options(serve(script(b"220 hi\r\n", only_plain, refusal)), login=True))
     assert echo.decode().rstrip("=") not in str(caught.value)
 
