@@ -20,14 +20,15 @@ _CLAIMS = ("done", "untouched", "old", "new", "unknown", "killed")
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print how many interruptions there were, by family and fault, and how they ended."""
-    if not fault_cases.FOUND:
+    everything = [finding for finding in fault_cases.FOUND if finding.hit]
+    if not everything:
         return
     terminalreporter.section("interrupted runs")
     terminalreporter.write_line(
         f"{'':<10}{'':<42}{'runs':>6}" + "".join(f"{claim:>11}" for claim in _CLAIMS) + "  wrong"
     )
     for family in ("imc", "transport"):
-        found = [finding for finding in fault_cases.FOUND if finding.case.family == family]
+        found = [finding for finding in everything if finding.case.family == family]
         for fault, name in fault_cases.NAMES.items():
             some = [finding for finding in found if finding.case.fault == fault]
             if some:
@@ -35,7 +36,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         if found:
             terminalreporter.write_line(_row(family, "all", found))
     terminalreporter.write_line(
-        f"{len(fault_cases.FOUND):,} interrupted runs; after each one a run that had to converge,"
+        f"{len(everything):,} interrupted runs; after each one a run that had to converge,"
         " and one that had to change nothing"
     )
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -58,9 +59,14 @@ class Measured:
 
 @dataclass(frozen=True)
 class Finding:
-    """What came of a case. ``claim`` is what the run said of the state it left."""
+    """What came of a case. ``claim`` is what the run said of the state it left.
+
+    ``hit`` is which request was interrupted, or what else was. It is empty where the run had ended
+    before: how often a service is asked for its state is not the same every time.
+    """
 
     case: Case
+    hit: str
     claim: str
     recovered: bool
     problems: tuple[str, ...]
@@ -81,6 +87,16 @@ class Notes:
         """Note something that is not as it has to be."""
         if not condition:
             self.problems.append(what)
+
+
+def hit(case: Case, outcome: Outcome, actions: Sequence[str], writes: int = 0) -> str:
+    """Return what a fault met; ``writes`` are those on the disk of the host."""
+    if case.fault == KILLED:
+        return outcome.kind if outcome.kind == KILLED else ""
+    if case.fault in {HOST_DISK, CONTROLLER_DISK}:
+        found = writes if case.fault == HOST_DISK else outcome.writes
+        return "write" if found >= case.at else ""
+    return actions[case.at - 1] if len(actions) >= case.at else ""
 
 
 def claim_of(outcome: Outcome) -> str:

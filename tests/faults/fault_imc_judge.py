@@ -22,6 +22,7 @@ from fault_cases import (
     Measured,
     Notes,
     claim_of,
+    hit,
 )
 from fault_engine import Outcome
 from fault_imc import CHANGES, EXTRA, FOREIGN, OURS, RIGHT, Look, Site
@@ -76,12 +77,12 @@ def judge(site: Site, case: Case) -> Finding:
     original = site.begin(change)
     old = site.look()
     inherited = frozenset(site.litter())
-    outcome = _interrupted(site, case)
+    outcome, met = _interrupted(site, case)
     site.quiet()
     site.machine.winrm.faults.clear()
     claim = claim_of(outcome)
     found = site.look()
-    _check_shells(site, case, outcome, notes)
+    _check_shells(site, case.fault, met, notes)
     _check_left(site, outcome, notes, inherited)
     noted = "at-work.txt" in site.litter()
 
@@ -102,26 +103,30 @@ def judge(site: Site, case: Case) -> Finding:
         _check_backup(site, original, notes)
     site.machine.winrm.shells.expire()
     shutil.rmtree(site.base)
-    return Finding(case, claim, noted, tuple(notes.problems), outcome.endings)
+    return Finding(case, met, claim, noted, tuple(notes.problems), outcome.endings)
 
 
-def _interrupted(site: Site, case: Case) -> Outcome:
-    options, fault = site.change.options, case.fault
+def _interrupted(site: Site, case: Case) -> tuple[Outcome, str]:
+    """Run with the fault of a case; returns what it met, too."""
+    options, fault, writes = site.change.options, case.fault, 0
     if fault == KILLED:
-        return site.run(options, dies_at=case.at)
-    if fault == CONTROLLER_DISK:
-        return site.run(options, full_at=case.at)
-    if fault == HOST_DISK:
-        with HostDisk(site, case.at):
-            return site.run(options)
-    assert fault in WIRE
-    site.machine.winrm.faults.at(case.at, fault, seconds=10)
-    return site.run(options, impatient=fault in {HANG, HANG_AFTER})
+        outcome = site.run(options, dies_at=case.at)
+    elif fault == CONTROLLER_DISK:
+        outcome = site.run(options, full_at=case.at)
+    elif fault == HOST_DISK:
+        with HostDisk(site, case.at) as disk:
+            outcome = site.run(options)
+        writes = disk.count
+    else:
+        assert fault in WIRE
+        site.machine.winrm.faults.at(case.at, fault, seconds=10)
+        outcome = site.run(options, impatient=fault in {HANG, HANG_AFTER})
+    return outcome, hit(case, outcome, site.machine.winrm.traffic.actions, writes)
 
 
-def _check_shells(site: Site, case: Case, outcome: Outcome, notes: Notes) -> None:
+def _check_shells(site: Site, fault: str, met: str, notes: Notes) -> None:
     """Nothing stays open, but where nobody could know that something was opened."""
-    unknown = outcome.kind == "killed" or (case.action == "Create" and case.fault in EXECUTED)
+    unknown = met == KILLED or (met == "Create" and fault in EXECUTED)
     left = site.machine.winrm.open_shells
     notes.expect(left <= (1 if unknown else 0), f"{left} shells were left open")
 

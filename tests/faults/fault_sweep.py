@@ -48,7 +48,7 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
 #: The change of each family that is interrupted at every request by every fault.
 COMPLETE = {"imc": "value and rows", "transport": "several pins"}
 _JUDGES: dict[str, ModuleType] = {"imc": fault_imc_judge, "transport": fault_transport}
-_HOST_WRITES = 4  # of so many writes on the host's disk one is the last that fits, in turn
+_HOST_WRITES = 8  # of so many writes on the host's disk one is the last that fits, in turn
 _WAITING = 2  # processes more than processors, since some cases wait for a time-out
 
 # -- which cases there are
@@ -97,7 +97,7 @@ def same_endings(findings: Iterable[Finding]) -> list[str]:
             continue
         wanted = {"Create": "HostUnreachable", "Command": "SessionLost", "Receive": "SessionLost"}
         ended = [ending for ending in finding.endings if ending]
-        expected = [wanted[case.action]] if case.action in wanted else []
+        expected = [wanted[finding.hit]] if finding.hit in wanted else []
         if ended != expected:
             wrong.append(f"{case}: {ended} instead of {expected}")
     return wrong

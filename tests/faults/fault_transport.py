@@ -32,6 +32,7 @@ from fault_cases import (
     Measured,
     Notes,
     claim_of,
+    hit,
 )
 from fault_engine import Job, Outcome, Stable
 
@@ -234,7 +235,8 @@ def judge(site: Site, case: Case) -> Finding:
     site.listener.faults.clear()
     claim = claim_of(outcome)
     found = site.look()
-    unknown = outcome.kind == "killed" or (case.action == "Create" and case.fault in EXECUTED)
+    met = hit(case, outcome, site.listener.traffic.actions)
+    unknown = met == KILLED or (met == "Create" and case.fault in EXECUTED)
     left = site.listener.open_shells
     notes.expect(left <= (1 if unknown else 0), f"{left} runspaces were left open")
     recovers = bool(list(site.base.glob("backups/*/*/at-work.lock")))
@@ -263,7 +265,7 @@ def judge(site: Site, case: Case) -> Finding:
     for endpoint in site.lab.endpoints.values():
         endpoint.close()
     shutil.rmtree(site.base)
-    return Finding(case, claim, recovers, tuple(notes.problems))
+    return Finding(case, met, claim, recovers, tuple(notes.problems))
 
 
 def _interrupted(site: Site, case: Case) -> tuple[Outcome, Outcome | None]:

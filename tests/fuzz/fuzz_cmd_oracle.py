@@ -9,7 +9,9 @@ but the three that this collection uses holds a command; so a percent sign that 
 
 from __future__ import annotations
 
+import atexit
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -71,6 +73,7 @@ class MisreadError(AssertionError):
 @cache
 def _shell() -> Shell:
     folder = tempfile.mkdtemp(prefix="fuzz-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     host = LabHost("HOST", Path(folder), time_scale=0.01)
     shell = host.open_shell()
     shell.environment = _Hostile({})

@@ -9,8 +9,10 @@ folders, files and identifiers may become a command.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -142,6 +144,7 @@ _SURE = [
 @cache
 def _machine() -> LabHost:
     folder = tempfile.mkdtemp(prefix="fuzz-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     host = LabHost("MAIL55", Path(folder), time_scale=0.001)
     services = r"HKLM\SYSTEM\CurrentControlSet\Services"
     for key, name, kind, data in (

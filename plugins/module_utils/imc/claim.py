@@ -85,7 +85,7 @@ def parse_claim(listing: bytes) -> Claim | None:
         match["owner"],
         _moment(match["since"]),
         _moment(match["until"]),
-        busy="busy" in lines,
+        busy="busy" in map(str.lower, lines),
     )
 
 

@@ -82,7 +82,7 @@ class Hold:
         mine = self.layout.claim_path(self.claim.name)
         if self.over:
             batch.add("held_over", commands.rename(self._file(self.over), self.claim.name))
-            idle = commands.delete(self.layout.busy_path)
+            idle = commands.remove_folder(self.layout.busy_path)
             batch.add("held_idle", commands.if_exists(mine, idle))
         else:
             new = self.layout.backup_path(f"claim-{self.claim.run}")
@@ -124,7 +124,7 @@ class Hold:
         batch = Batch()
         for number, path in enumerate(files):
             batch.add(f"delete{number}", commands.if_exists(mine, commands.delete(path)))
-        batch.add("idle", commands.if_exists(mine, commands.delete(self.layout.busy_path)))
+        batch.add("idle", commands.if_exists(mine, commands.remove_folder(self.layout.busy_path)))
         batch.add("end", commands.if_exists(mine, commands.delete(mine)))
         batch.add("folder", commands.remove_folder(self.layout.claim_path()))
         paths = (*files, mine, *([self._file(self.over)] if self.over else []))

@@ -166,7 +166,7 @@ class Layout:
 
     @property
     def busy_path(self) -> str:
-        """The file that is there while a command line that changes something has not ended."""
+        """The folder that is there while a command line that changes something has not ended."""
         return self.claim_path("busy")
 
     def behind_fence(self, name: str) -> Layout:
@@ -174,12 +174,12 @@ class Layout:
         return replace(self, fence=self.claim_path(name))
 
     def busy(self) -> str:
-        """Say that a command line that changes something begins; both files are empty."""
-        return copy(self.fence, self.busy_path)
+        """Say that a command line that changes something begins."""
+        return self._fenced(commands.make_folder(self.busy_path))
 
     def idle(self) -> str:
         """Say that it has ended."""
-        return self._fenced(commands.delete(self.busy_path))
+        return self._fenced(commands.remove_folder(self.busy_path))
 
     def _fenced(self, command: str) -> str:
         return commands.if_exists(self.fence, command) if self.fence else command

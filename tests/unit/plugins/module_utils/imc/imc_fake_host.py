@@ -245,7 +245,7 @@ class FakeHost:
 
     def _rd(self, args: list[str]) -> Reply:
         key = self._key(args[0])
-        if any(path.startswith(key + "\\") for path in self.files):
+        if any(path.startswith(key + "\\") for path in (*self.files, *self.folders)):
             return 145, b"not empty\r\n"
         self.folders.discard(key)
         return 0, b""
@@ -263,7 +263,8 @@ class FakeHost:
 
     def _dir(self, args: list[str]) -> Reply:
         folder = self._key(args[1]) + "\\"
-        names = [path.removeprefix(folder) for path in self.files if path.startswith(folder)]
+        there = (*self.files, *self.folders)
+        names = [path.removeprefix(folder) for path in there if path.startswith(folder)]
         if not names:
             return 1, b"File Not Found\r\n"
         return 0, "".join(f"{name}\r\n" for name in names).encode()
