@@ -27,6 +27,9 @@ _running = wine.running()
 _PARTS = {"out", "level", "files", "values"}
 
 
+_NOT_STARTED = 9009  # ERRORLEVEL of a program that is not found
+
+
 @pytest.fixture
 def host(tmp_path: Path) -> LabHost:
     return LabHost("MAIL5A", tmp_path / "disk", time_scale=0.01)
@@ -55,13 +58,16 @@ def test_the_table_is_whole() -> None:
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Result, Result]]:
     """What each case came to in the lab and in Wine; both begin with nothing."""
     assert _running
-    there = in_wine(CASES, _running)
     disks = tmp_path_factory.mktemp("disks")
     here = {}
     for number, case in enumerate(CASES):
         host = LabHost("MAIL5A", disks / str(number), time_scale=0.01)
         here[case.name] = in_lab(case, host, number)
         shutil.rmtree(disks / str(number))
+    there = in_wine(CASES, _running)
+    # Now and then Wine fails to start a program that is there, on a busy machine: once more then.
+    if any(there[name].level == _NOT_STARTED != here[name].level for name in here):
+        there = in_wine(CASES, _running)
     return {name: (here[name], there[name]) for name in here}
 
 
