@@ -31,4 +31,4 @@ def test_statuses_are_said_in_words() -> None:
 
 
 def test_a_hosts_words_cannot_move_the_cursor() -> None:
-    assert text.printable("a\x1b[2Jb\nc\u202ed \u00e9") == "a [2Jb c d \u00e9"
+    assert text.clean("a\x1b[2Jb c\u202ed \u00e9") == "a\ufffd[2Jb c\ufffdd \u00e9"
