@@ -92,7 +92,7 @@ def test_the_whole_job(lab: Lab, controller: Controller) -> None:
     assert clean.status == 0, clean.output
 
 
-def test_rollback_puts_everything_back_and_goes_forward_again(
+def test_rollback_puts_everything_back_and_once_more_changes_nothing(
     lab: Lab, controller: Controller
 ) -> None:
     tables = {host: rows(lab, host) for host in lab.machines}
@@ -113,7 +113,11 @@ def test_rollback_puts_everything_back_and_goes_forward_again(
     assert spelled.name == "disableresolversearchlist"
     assert "mail55-ok has no such backup, and was left alone" in back.output
 
-    forward = controller.playbook("rollback", *UNTESTED)
+    again = controller.playbook("rollback", *UNTESTED)
+    assert (again.status, again.changed) == (0, 0), again.output
+    assert {host: rows(lab, host) for host in lab.machines} == tables
+
+    forward = controller.playbook("enforce", "-e", "mx_delivery_test=none")
     assert forward.status == 0, forward.output
     assert {host: rows(lab, host) for host in lab.machines} == pinned
 

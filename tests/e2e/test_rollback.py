@@ -161,7 +161,8 @@ def test_test_messages_follow_where_the_way_changed(lab: Lab, controller: Contro
     assert rows(lab) == ["partner.corp;10.1.2.3;0"]
     assert "2 queued" in flat(back.output)
     assert "mail55: test to nestle.com queued (421 NSO hq.example" in flat(back.output)
-    forward = controller.playbook("rollback", *OLD)
+    *_older, last = backups(controller, "mail55")
+    forward = controller.playbook("rollback", *OLD, *having(backup=last["run"]))
     assert forward.status == 0, forward.output
     assert "2 delivered" in flat(forward.output)
 

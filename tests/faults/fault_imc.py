@@ -182,7 +182,7 @@ class Site:
         self._number += 1
         self.base = self.folder / f"controller{self._number}"
         self.base.mkdir()
-        for host in {self.entry, self.machine.host}:
+        for host in dict.fromkeys((self.entry, self.machine.host)):
             shutil.rmtree(host.fs.resolve(rf"C:\ProgramData\{OURS}"), ignore_errors=True)
         self.put_back()
         original = self.look()
@@ -228,7 +228,7 @@ class Site:
     def litter(self) -> list[str]:
         """What a run should not leave on a host, as paths; backups are meant to stay."""
         found = []
-        for host in {self.entry, self.machine.host}:
+        for host in dict.fromkeys((self.entry, self.machine.host)):
             for path in host.fs.root.rglob("*"):
                 ours = path.name.startswith("pmx-") or path.name in {"at-work.txt", "claim"}
                 if ours or path.name.startswith("claim-"):

@@ -306,7 +306,7 @@ def _check_new(change: Change, original: Connectors, new: Connectors, notes: Not
     if change.options.get("state") != "absent":
         wanted = {each["domain"]: set(each["addresses"]) for each in change.options["routes"]}
     found = {
-        str(space).split(":")[-1].split(";")[0]: {
+        str(space).rsplit(":", maxsplit=1)[-1].split(";")[0]: {
             str(host).strip("[]") for host in it["SmartHosts"]
         }
         for it in ours.values()
@@ -349,7 +349,7 @@ def _domain_of(name: str, *looks: Connectors) -> str:
 
 def _domain_in(space: object) -> str:
     """Return the domain of an address space such as ``SMTP:nestle.com;1``."""
-    return str(space).split(":")[-1].split(";")[0]
+    return str(space).rsplit(":", maxsplit=1)[-1].split(";")[0]
 
 
 def _check_backup(site: Site, original: Connectors, notes: Notes) -> None:

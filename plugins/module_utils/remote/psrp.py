@@ -252,7 +252,7 @@ class PsrpSession:
             raise
         except Exception as error:  # noqa: BLE001 - translated, every one of them
             cause = self._cause(error)
-        if cause.missing_library:
+        if cause.missing_library:  # pylint: disable=used-before-assignment
             raise MissingLibrary(f"{self.host}: {cause.sentence}.", hint=cause.hint)
         if opening:
             login = f" as {self._options.user}" if self._options.user else ""

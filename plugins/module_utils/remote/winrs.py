@@ -10,7 +10,8 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
-import encodings.utf_16_le  # noqa: F401 - NTLM asks for it by name; imported here, forks share it
+# NTLM asks for this by name; imported here, forks share it.
+import encodings.utf_16_le  # noqa: F401 # pylint: disable=unused-import
 import math
 import re
 import time

@@ -45,7 +45,7 @@ class Listener(HttpListener):
             settings=settings,
             acceptor=acceptor,
         )
-        self.clock = lambda: host.clock()  # noqa: PLW0108 - a host may get another clock later
+        self.clock = lambda: host.clock()  # noqa: PLW0108 # pylint: disable=unnecessary-lambda
 
 
 class WinRMServer:

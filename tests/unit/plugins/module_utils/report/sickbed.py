@@ -122,7 +122,7 @@ def new_queue(delivery_type: str = "DnsConnectorDelivery", **errors: str | None)
     }
 
 
-def domain(
+def domain(  # pylint: disable=dangerous-default-value
     name: str = "nestle.com",
     status: str = "ok",
     *warnings: Any,

@@ -43,7 +43,7 @@ def found(
     return {case.domain: causes for case, causes in findings(patient, known, suffixes)}
 
 
-def of_old(
+def of_old(  # pylint: disable=dangerous-default-value
     error: str | None,
     *domains: Any,
     info: dict[str, Any] = OFF,
