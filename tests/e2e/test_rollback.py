@@ -89,8 +89,8 @@ def test_the_list_tells_time_run_and_difference(lab: Lab, controller: Controller
     assert (found.status, found.changed) == (0, 0), found.output
     text = flat(found.output)
     assert (
-        f"{of_host['name']} run {run}, before a change 7 routes (nestle.com, aol.com) and the search"
-        " list switch" in text
+        f"{of_host['name']} run {run}, before a change 7 routes (nestle.com, aol.com) and the"
+        " search list switch" in text
     )
     assert (
         f"{of_organisation['name']} run {run}, before a change 2 connectors"
