@@ -50,6 +50,8 @@ def greylisting() -> Iterator[tuple[Greylist, int]]:
     with Server(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
-        yield greylist, server.server_address[1]
-        server.shutdown()
-        thread.join()
+        try:
+            yield greylist, server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
