@@ -15,7 +15,7 @@ import secrets
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -49,8 +49,11 @@ def _word(name: str) -> str:
 
 
 @pytest.mark.parametrize("encoding", ENCODERS)
-@pytest.mark.parametrize("secret", [_secret("x"), _word("x")])
-def test_the_search_finds_every_encoding(tmp_path: Path, encoding: str, secret: str) -> None:
+@pytest.mark.parametrize("make", [_secret, _word])
+def test_the_search_finds_every_encoding(
+    tmp_path: Path, encoding: str, make: Callable[[str], str]
+) -> None:
+    secret = make("x")
     planted = b"\x00before " + ENCODERS[encoding](secret) + b" after\n"
     search = Search({"mine": secret})
     assert "mine" in {leak.secret for leak in search.text("here", planted)}

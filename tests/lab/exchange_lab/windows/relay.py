@@ -50,7 +50,7 @@ class Relay:
         with self._lock:
             connections, threads = list(self._open), list(self._threads)
         for connection in connections:
-            _end(connection)
+            _shut(connection)
         for thread in threads:
             thread.join(10)
 
@@ -106,8 +106,13 @@ def _trusting() -> ssl.SSLContext:
     return context
 
 
-def _end(connection: socket.socket) -> None:
+def _shut(connection: socket.socket) -> None:
+    """Wake the thread that waits for a connection, which closes it (also where it does TLS)."""
     with contextlib.suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)
+
+
+def _end(connection: socket.socket) -> None:
+    _shut(connection)
     with contextlib.suppress(OSError):
         connection.close()
