@@ -15,6 +15,9 @@ MANIFEST  := $(INSTALLED)/ansible_collections/postmaster/exchange/MANIFEST.json
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE := 1
 
+# Each file of tests runs in one process, the files in several (PYTEST_ARGS="-n 0" for one).
+PARALLEL := -n auto --maxprocesses 4 --dist loadscope
+
 .DEFAULT_GOAL := help
 .PHONY: help demo lab test test-full test-oldest test-newest test-faults peers fuzz gates lint types docs changelog clean
 
@@ -28,11 +31,11 @@ lab: $(BIN)/.test $(MANIFEST) ## Keep that lab up, with an inventory and command
 	@$(BIN)/python tools/demo.py --collections $(INSTALLED) --keep
 
 test: $(BIN)/.test ## Unit tests, the lab's own tests, playbooks against the lab
-	$(BIN)/python -m pytest -q -m 'not peers and not faults' $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q $(PARALLEL) -m 'not peers and not faults' $(PYTEST_ARGS)
 
-test-full: $(BIN)/.dev $(BIN)/.kerberos peers ## Also compare the lab with real programs, and run all gates
+test-full: $(BIN)/.dev $(BIN)/.kerberos peers ## Also compare the lab with real programs, interrupt runs, and run all gates
 	NO_SKIPS=1 tools/with-wine $(BIN)/python -m pytest -q -m peers $(PYTEST_ARGS)
-	$(MAKE) --no-print-directory gates test-oldest test-newest
+	$(MAKE) --no-print-directory test-faults gates test-oldest test-newest
 
 test-faults: $(BIN)/.test ## Interrupt runs of both kinds at every request (minutes)
 	$(BIN)/python -m pytest -q -m faults $(PYTEST_ARGS)
@@ -52,12 +55,12 @@ fuzz: $(BIN)/.fuzz ## Look for inputs that break a reader: FUZZ_SECONDS=60 each,
 test-oldest: $(BUILD)/oldest/bin/.test ## Sanity and units with the oldest ansible-core and libraries allowed, and playbooks
 	PATH="$(CURDIR)/$(<D):$$PATH" tools/sanity
 	PATH="$(CURDIR)/$(<D):$$PATH" tools/units
-	$(<D)/python -m pytest -q $(PYTEST_ARGS) $(ENDS)
+	$(<D)/python -m pytest -q $(PARALLEL) $(PYTEST_ARGS) $(ENDS)
 
 test-newest: $(BUILD)/newest/bin/.test ## The same with the newest ansible-core, on Python 3.13
 	tools/python313 env PATH="$(CURDIR)/$(<D):$$PATH" tools/sanity
 	tools/python313 env PATH="$(CURDIR)/$(<D):$$PATH" tools/units
-	tools/python313 $(<D)/python -m pytest -q $(PYTEST_ARGS) $(ENDS)
+	tools/python313 $(<D)/python -m pytest -q $(PARALLEL) $(PYTEST_ARGS) $(ENDS)
 
 gates: lint types docs changelog ## Everything that reads the code without running it
 
@@ -105,15 +108,15 @@ $(BIN)/.fuzz: requirements-fuzz.txt $(BIN)/.test
 	$(BIN)/python -m pip install -qq -r requirements-fuzz.txt
 	@touch $@
 
-$(BUILD)/oldest/bin/.test: requirements.txt requirements-test.txt requirements-units.txt tools/oldest.py | $(BIN)/python
+$(BUILD)/oldest/bin/.test: requirements.txt requirements-test.txt tools/oldest.py | $(BIN)/python
 	$(BIN)/python -m venv $(BUILD)/oldest
 	$(BIN)/python tools/oldest.py requirements.txt > $(BUILD)/oldest/constraints.txt
-	$(BUILD)/oldest/bin/python -m pip install -qq -r requirements-test.txt -r requirements-units.txt -c $(BUILD)/oldest/constraints.txt
+	$(BUILD)/oldest/bin/python -m pip install -qq -r requirements-test.txt -r -c $(BUILD)/oldest/constraints.txt
 	@touch $@
 
-$(BUILD)/newest/bin/.test: requirements.txt requirements-test.txt requirements-units.txt tools/python313
+$(BUILD)/newest/bin/.test: requirements.txt requirements-test.txt tools/python313
 	tools/python313 python3.13 -m venv --clear $(BUILD)/newest
-	tools/python313 $(BUILD)/newest/bin/python -m pip install -qq -r requirements-test.txt -r requirements-units.txt
+	tools/python313 $(BUILD)/newest/bin/python -m pip install -qq -r requirements-test.txt -r
 	@touch $@
 
 # Built and installed as a user would get it.

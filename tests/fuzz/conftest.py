@@ -7,10 +7,16 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+if TYPE_CHECKING:
+    from fuzz_registry import Target
+
+_KEY = "hostile values"
 _HERE = Path(__file__).parent
 _UNIT = _HERE.parent / "unit" / "plugins" / "module_utils"
 for _path in (_HERE, _UNIT / "imc", _UNIT / "delivery"):
@@ -18,18 +24,31 @@ for _path in (_HERE, _UNIT / "imc", _UNIT / "delivery"):
         sys.path.insert(0, str(_path))
 
 
+@pytest.fixture
+def counted(request: pytest.FixtureRequest) -> Callable[[Target], None]:
+    """Let the summary know of a target that was fuzzed, from whichever process ran it."""
+
+    def count(target: Target) -> None:
+        request.node.user_properties.append((_KEY, (target.area, target.name, target.done)))
+
+    return count
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the number of hostile values by target."""
-    import fuzz_registry  # noqa: PLC0415 - the path to it is set above
-
-    done = [target for target in fuzz_registry.TARGETS.values() if target.done]
+    done = sorted(
+        value
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        for key, value in getattr(report, "user_properties", ())
+        if key == _KEY and report.when == "call"
+    )
     if not done:
         return
     terminalreporter.section("hostile values")
-    for target in sorted(done, key=lambda one: (one.area, one.name)):
-        terminalreporter.write_line(f"{target.area:<12} {target.name:<52} {target.done:>9,}")
     areas = Counter[str]()
-    for target in done:
-        areas[target.area] += target.done
+    for area, name, number in done:
+        terminalreporter.write_line(f"{area:<12} {name:<52} {number:>9,}")
+        areas[area] += number
     told = ", ".join(f"{area} {number:,}" for area, number in sorted(areas.items()))
     terminalreporter.write_line(f"{sum(areas.values()):,} hostile values: {told}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections.abc import Callable
 
 import fuzz_all
 import pytest
@@ -20,8 +21,12 @@ SECONDS = float(os.environ.get("FUZZ_SECONDS", "0"))
 
 
 @pytest.mark.parametrize("name", sorted(fuzz_all.TARGETS))
-def test_no_hostile_value_breaks(name: str) -> None:
-    fuzz_all.TARGETS[name].run(SECONDS)
+def test_no_hostile_value_breaks(name: str, counted: Callable[[Target], None]) -> None:
+    target = fuzz_all.TARGETS[name]
+    try:
+        target.run(SECONDS)
+    finally:
+        counted(target)
 
 
 # -- the checks themselves can fail
