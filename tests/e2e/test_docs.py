@@ -1,70 +1,38 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the documentation shows is what happens: its commands run, its YAML is YAML, links lead."""
+"""What the documentation shows is what happens: each page is carried out, from top to bottom."""
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import docs_labs
 import pytest
-import yaml
 from exchange_lab.controller import Controller
 from exchange_lab.lab import Lab
-from exchange_lab.scenario import SIMPLE_HOST, Letter
-from exchange_lab.scenario_default import DEFAULT
+from pages import Block, blocks, name_of, pages
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("roles/*/README.md")])
-NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
-
-_BLOCK = re.compile(
-    r"^(?:<!-- not run in the tests: (?P<why>[^\n]+) -->\n)?"
-    r"```(?P<language>\w+)\n(?P<text>.*?)^```$",
-    re.MULTILINE | re.DOTALL,
-)
-# The output below a command, where the page says that it is that command's.
-_OUTPUT = re.compile(
-    r"^```console\n(?P<commands>[^`]*)```$(?:(?!^```).)*?"
-    r"^<!-- what it shows -->\n```text\n(?P<text>.*?)^```$",
-    re.MULTILINE | re.DOTALL,
-)
-# What differs from run to run: times, names made of them, folders, ports, names of logs.
+# What differs from run to run: times, names made of them, folders, ports, names of logs, and which
+# server of an organisation comes first.
 _VARYING = re.compile(
-    r"\d{4}-\d\d-\d\dT[\d:]+Z(?:-[0-9a-f]{4})?|\S+(?=/backups/)|(?<=127\.0\.0\.1:)\d+|L\d{7}\.LOG"
-    r"|(?<=queue )\S+\\\d+"
+    r"\d{4}-\d\d-\d\dT[\d:]+Z(?:-[0-9a-f]{4})?|\S+(?=/(?:backups|report|mx_pairs))"
+    r"|(?<=127\.0\.0\.1:)\d+|L\d{7}\.LOG|(?<=queue )\S+\\\d+|\d+ questions, \d+\.\d+ s"
 )
-_LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
-_MOST_NOT_RUN = 4
 
 
-def blocks(page: Path, language: str) -> Iterator[tuple[str, str]]:
-    """Yield the text of each fenced block of a language, and why it is not run, if it is not."""
-    for block in _BLOCK.finditer(page.read_text(encoding="utf-8")):
-        if block["language"] == language:
-            yield block["text"], block["why"] or ""
+def runs(page: Path) -> bool:
+    """Tell whether a page has commands to run."""
+    return any(block.commands and block.says("not run") is None for block in blocks(page))
 
 
-def commands(page: Path) -> list[str]:
-    """Return the commands that a page tells its reader to type."""
-    return [
-        line.removeprefix("$ ")
-        for text, why in blocks(page, "console")
-        for line in text.splitlines()
-        if line.startswith("$ ") and not why
-    ]
-
-
-def outputs(page: Path) -> dict[str, list[str]]:
-    """Return what a page shows of the output of commands, in pieces where something is left out."""
-    found = {}
-    for example in _OUTPUT.finditer(page.read_text(encoding="utf-8")):
-        command = example["commands"].splitlines()[-1].removeprefix("$ ")
-        found[command] = [same_in_every_run(part) for part in example["text"].split("[...]\n")]
-    return found
+def statuses(block: Block) -> list[int]:
+    """Return the exit status that each command of a block is to have; one can stand for all."""
+    said = [int(number) for number in re.findall(r"\d+", block.says("ends with") or "0")]
+    return said * len(block.commands) if len(said) == 1 else said
 
 
 def same_in_every_run(text: str) -> str:
@@ -72,51 +40,86 @@ def same_in_every_run(text: str) -> str:
     return " ".join(_VARYING.sub("~", text).split())
 
 
-@pytest.fixture
-def as_documented(tmp_path: Path, controller: Controller) -> Iterator[Controller]:
-    """A lab with mail that waits; its old host has the name that the documentation gives it."""
-    letter = Letter("sales@hq.example", "buyer@nestle.com", "Offer")
-    host = dataclasses.replace(SIMPLE_HOST, name="mail5-a.hq.example", letters=(letter,))
-    with Lab(dataclasses.replace(DEFAULT, hosts=(host,)), folder=tmp_path / "lab") as lab:
-        lab.write_inventory(controller.inventory)
-        yield controller
+class Reader:
+    """Somebody who goes through a page on a controller, and does what it says."""
 
+    def __init__(self, controller: Controller) -> None:
+        self.controller = controller
+        self.shown = ""
 
-@pytest.mark.e2e
-@pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda p: p.name)
-def test_the_commands_of_a_page_run(page: Path, as_documented: Controller) -> None:
-    if page.name in {"safety.md", "troubleshooting.md", "rollback.md"}:  # enforce has been there
-        assert as_documented.playbook("enforce", "-e", "awx_job_id=4711").status == 0
-    shown = outputs(page)
-    for command in commands(page):
-        run = as_documented.run(command)
-        # An audit says by its status that there is something to change, and a rollback that the
-        # mail is lost again that was lost before.
-        told = ("exchange.audit", "exchange.rollback -e mx_delivery_test_deadline")
-        allowed = {0, 2} if any(part in command for part in told) else {0}
-        assert run.status in allowed, f"$ {command}\n{run.output}"
-        rest = same_in_every_run(run.output)
-        for part in shown.get(command, []):
-            assert part in rest, f"$ {command}\n{run.output}"
+    def follow(self, block: Block) -> None:
+        """Do what a block asks for, or hold what it shows against what was seen last."""
+        if (file := block.says("in ")) is not None:
+            path = self.controller.folder / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block.text, encoding="utf-8")
+        elif block.says("what it shows") is not None:
+            self.compare(block.text)
+        elif block.says("not run") is None:
+            for command, status in zip(block.commands, statuses(block), strict=True):
+                self.type(command, status)
+
+    def type(self, command: str, status: int) -> None:
+        """Run a command; its exit status has to be this one."""
+        run = self.controller.run(command)
+        assert run.status == status, f"$ {command}\n{run.output}"
+        self.shown = run.output
+
+    def compare(self, text: str) -> None:
+        """Find a text in what was printed last, in pieces where something is left out."""
+        rest = same_in_every_run(self.shown)
+        for part in map(same_in_every_run, text.split("[...]\n")):
+            assert part in rest, f"{part}\n\nis not what was shown:\n\n{self.shown}"
             rest = rest[rest.index(part) + len(part) :]
 
 
-def test_few_commands_are_not_run_and_each_says_why() -> None:
-    excuses = [why for page in PAGES for _skipped, why in blocks(page, "console") if why]
-    assert len(excuses) <= _MOST_NOT_RUN
+@contextmanager
+def lab_of(page: Path, controller: Controller, folder: Path) -> Iterator[None]:
+    """The lab that a page speaks of, after what has happened there before."""
+    scenario, before = docs_labs.of(page.name)
+    with Lab(scenario, folder=folder) as lab:
+        lab.write_inventory(controller.inventory)
+        before(controller)
+        yield
 
 
-@pytest.mark.parametrize("page", PAGES, ids=NAMES)
-def test_yaml_in_the_documentation_is_yaml(page: Path) -> None:
-    for text, _skipped in blocks(page, "yaml"):
-        assert yaml.safe_load(text)
+@pytest.mark.e2e
+@pytest.mark.parametrize("page", [page for page in pages() if runs(page)], ids=name_of)
+def test_a_page_can_be_followed(page: Path, controller: Controller, tmp_path: Path) -> None:
+    reader = Reader(controller)
+    with lab_of(page, controller, tmp_path / "lab"):
+        for block in blocks(page):
+            reader.follow(block)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=NAMES)
-def test_links_lead_somewhere(page: Path) -> None:
-    missing = [
-        link
-        for link in _LINK.findall(page.read_text(encoding="utf-8"))
-        if not (page.parent / link).exists()
-    ]
-    assert missing == []
+# -- the checks themselves can fail
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        Block("console", "$ false\n"),
+        Block("console", "$ true\n", "ends with 2"),
+        Block("text", "never\n", "what it shows"),
+        Block("text", "two\n[...]\none\n", "what it shows"),
+    ],
+)
+def test_a_page_that_errs_is_noticed(block: Block, controller: Controller) -> None:
+    reader = Reader(controller)
+    reader.type("printf 'one\\ntwo\\n'", 0)
+    with pytest.raises(AssertionError):
+        reader.follow(block)
+
+
+def test_a_file_of_a_page_is_there_for_its_commands(controller: Controller) -> None:
+    reader = Reader(controller)
+    for block in (
+        Block("yaml", "one: 1\n", "in some/file.yml"),
+        Block("console", "$ cat some/file.yml\n"),
+        Block("text", "one: 1\n", "what it shows"),
+    ):
+        reader.follow(block)
+
+
+def test_what_is_marked_as_not_run_is_not_run(controller: Controller) -> None:
+    Reader(controller).follow(Block("console", "$ false\n", "not run in the tests: it fails"))
