@@ -21,6 +21,10 @@ attributes:
         on the controller, and needs the Python libraries there.
       - With any other connection the module runs on the machine it leads to, for example on a Linux
         host between the controller and the Exchange hosts.
+      - A host whose C(ansible_shell_type) is that of Windows can run no such module. For it the
+        task runs on the controller, too.
+      - Where the task works on a host from the controller, the keyword C(become) is refused, unless
+        it names the user who logs in. It can be used on the machine of another connection.
   action_group:
     description:
       - Is in an action group, so that C(module_defaults) can be set for all modules at once.

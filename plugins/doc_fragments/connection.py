@@ -50,6 +50,7 @@ options:
             user that contains C(@), and V(ntlm) otherwise.
           - V(kerberos) uses a ticket that is there already, and needs C(pywinrm[kerberos]);
             V(credssp) needs C(pywinrm[credssp]).
+          - V(negotiate) is V(kerberos) where there is a ticket, and else V(ntlm).
           - V(basic) over HTTP would send the password readable, so it is refused unless
             O(connection.message_encryption=never) asks for it.
         type: str
@@ -57,6 +58,7 @@ options:
           - basic
           - ntlm
           - kerberos
+          - negotiate
           - credssp
           - certificate
       scheme:
@@ -107,8 +109,28 @@ options:
         type: int
       proxy:
         description:
-          - URL of a proxy. The default is what the environment says, E(http_proxy) and its like.
+          - URL of a proxy, such as V(http://proxy.hq.example:3128), with user and password where it
+            asks for them. V(socks5h://) needs the Python library C(PySocks).
+          - The default is what the environment says, E(https_proxy), E(no_proxy) and their like;
+            E(no_proxy) does not count for a proxy that is given here.
         type: str
+      ignore_proxy:
+        description:
+          - Connect without a proxy, whatever the environment says. O(connection.proxy) wins over
+            it.
+        type: bool
+        version_added: 0.2.0
+      kerberos_hostname:
+        description:
+          - Name of the host in Kerberos, where it is reached by another, as through a tunnel.
+        type: str
+        version_added: 0.2.0
+      kerberos_delegation:
+        description:
+          - Whether to hand the ticket on to the host, so that it can log in to others with it. The
+            ticket has to be forwardable (C(kinit -f)).
+        type: bool
+        version_added: 0.2.0
 requirements:
   - pywinrm >= 0.5
 """

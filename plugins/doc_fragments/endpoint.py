@@ -102,8 +102,27 @@ options:
         type: int
       proxy:
         description:
-          - URL of a proxy. The default is what the environment says, E(http_proxy) and its like.
+          - URL of a proxy, such as V(http://proxy.hq.example:3128), with user and password where it
+            asks for them. V(socks5h://) needs the Python library C(PySocks).
+          - The default is what the environment says, E(https_proxy), E(no_proxy) and their like;
+            E(no_proxy) does not count for a proxy that is given here.
         type: str
+      ignore_proxy:
+        description:
+          - Connect without a proxy, whatever the environment says. O(endpoint.proxy) wins over it.
+        type: bool
+        version_added: 0.2.0
+      kerberos_hostname:
+        description:
+          - Name of the server in Kerberos, where it is reached by another, as through a tunnel.
+        type: str
+        version_added: 0.2.0
+      kerberos_delegation:
+        description:
+          - Whether to hand the ticket on to the server, so that it can log in to others with it.
+            The ticket has to be forwardable (C(kinit -f)).
+        type: bool
+        version_added: 0.2.0
 requirements:
   - pypsrp >= 0.8
 """

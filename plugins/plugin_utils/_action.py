@@ -26,7 +26,7 @@ from ..module_utils.adapter import Cmdlets, Connector, cmdlets_by, failed, full_
 from ..module_utils.context import Context
 from ..module_utils.errors import ExchangeError, InvalidInput
 from ..module_utils.interrupt import orderly_end
-from ..module_utils.remote import endpoint, options
+from ..module_utils.remote import endpoint, inventory, options
 from ..module_utils.remote.session import Session
 from ..module_utils.remote.winrs import Login, WinrsSession, connect
 from ._progress import Progress
@@ -36,7 +36,13 @@ display = Display()
 
 #: Connections whose tasks run in the worker process on the controller.
 _IN_PROCESS = frozenset({"winrm", "psrp", "local"})
+_PROXY = "ansible_winrm_proxy"
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+_NO_BECOME = (
+    "This task is to run as {wanted} (become), but WinRM's command shell and Exchange's PowerShell"
+    " run all as the user who logs in. Nothing was done. Log in as the user it is to run as, and"
+    " set become: false for the task, or ansible_become: false where the inventory says otherwise."
+)
 #: From this verbosity on the default callback shows the arguments of a task.
 _SHOWS_INVOCATION = 3
 #: Since 2.19 a text is a template only if it is marked as one, and no text of a result ever is.
@@ -96,12 +102,34 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
                 "asynchronous. Hosts are worked on in parallel as 'forks' allows."
             )
             return {"failed": True, "msg": message}
+        if wanted := self._becomes():
+            return {"failed": True, "msg": _NO_BECOME.format(wanted=wanted)}
         return self._run_in_process(variables)
 
+    @property
+    def _on_host(self) -> bool:
+        """Whether the engine works on a host."""
+        return self.needs_session or self.connects is not None
+
     def _in_process(self) -> bool:
-        here = self._connection.transport in _IN_PROCESS
-        on_host = self.needs_session or self.connects is not None
-        return here or not (on_host or self._task.delegate_to)
+        if self._connection.transport == "local" and not self._on_host:
+            return self._connection.become is None  # the module can run as another user
+        here = self._connection.transport in _IN_PROCESS or self._leads_to_windows()
+        return here or not (self._on_host or self._task.delegate_to)
+
+    def _leads_to_windows(self) -> bool:
+        """Whether the connection, such as SSH, ends where no Python module can run."""
+        return bool(getattr(self._connection._shell, "_IS_WINDOWS", False))
+
+    def _becomes(self) -> str:
+        """Return as whom ``become`` wants the task to run, where that is not who logs in."""
+        become = self._connection.become
+        if become is None or not self._on_host:
+            return ""
+        wanted = str(become.get_option("become_user") or "another user")
+        known = self._connection.transport in {"winrm", "psrp"}
+        user = str(self._connection.get_option("remote_user") or "") if known else ""
+        return "" if wanted.casefold() == user.casefold() else wanted
 
     def _run_in_process(self, variables: Mapping[str, Any]) -> dict[str, Any]:
         spec = full_spec(
@@ -183,13 +211,13 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
         transport = self._connection.transport
         given = any(value is not None for value in explicit.values())
         if transport == "winrm" and not given:
-            password = get("remote_password")
+            password, proxy = get("remote_password"), (get("_extras") or {}).get(_PROXY)
             address = str(get("remote_addr") or name)
             session = WinrsSession(
                 ConnectionShell(self._connection),
                 host=name,
                 login=Login(get("remote_user") or "", f"{address} port {get('port')}"),
-                secrets=(password,) if password else (),
+                secrets=options.secrets_of(password or "", str(proxy) if proxy else None),
             )
             return session, address
         chosen = options.from_params(options.merged(explicit, self._inherited(variables)))
@@ -199,12 +227,14 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
         """Return what the inventory says about WinRM, as suboptions of ``connection``."""
         get = self._connection.get_option
         if self._connection.transport == "winrm":
-            return options.from_winrm(get)
+            return inventory.from_winrm(get)
         if self._connection.transport == "psrp":
-            return options.from_psrp(get)
-        return options.from_variables(
-            lambda variable: self._templar.template(variables.get(variable))
-        )
+            return inventory.from_psrp(get)
+        return inventory.from_variables(self._reader(variables))
+
+    def _reader(self, variables: Mapping[str, Any]) -> inventory.Get:
+        """Return what reads a variable of the inventory."""
+        return lambda variable: plain(self._templar.template(variables.get(variable)))
 
     def _cmdlets(
         self,
@@ -220,10 +250,12 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
         """
         explicit = params.get("endpoint") or {}
         if self._connection.transport == "psrp":
-            inventory = endpoint.from_psrp(self._connection.get_option)
+            said = inventory.endpoint_from_psrp(self._connection.get_option)
+        elif self._connection.transport == "winrm":
+            said = endpoint.inherited(self._inherited(variables))
         else:
-            inventory = endpoint.inherited(self._inherited(variables))
+            said = inventory.endpoint_from_variables(self._reader(variables))
         connection = endpoint.inherited(params.get("connection") or {})
-        known = options.merged(connection, inventory)
+        known = options.merged(connection, said)
         address = str(explicit.get("host") or known.get("host") or name)
         return cmdlets_by(connects, explicit, known, name), address

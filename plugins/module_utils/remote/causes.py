@@ -62,6 +62,42 @@ class Words:
     ticket: str
 
 
+def proxy_rules(words: Words) -> tuple[Rule, ...]:
+    """Return the rules about proxies between here and the host."""
+    return (
+        rule(
+            r"Missing dependencies for SOCKS",
+            "the Python library PySocks is missing where the task runs",
+            "Install PySocks, which a proxy with socks in its URL needs.",
+            missing_library=True,
+        ),
+        rule(
+            r"Tunnel connection failed: 407|SOCKS5 authentication failed"
+            r"|All offered SOCKS5 authentication methods were rejected",
+            "the proxy asks for a login, or refuses this one",
+            f"Put user and password into the URL of the {words.what}'s proxy.",
+        ),
+        rule(
+            r"Tunnel connection failed: 4\d\d|SOCKS5Error: 0x02",
+            "the proxy does not allow a connection to this host and port",
+            "Have it allow them (CONNECT, which many proxies allow to port 443 only).",
+        ),
+        rule(
+            r"Tunnel connection failed: 5\d\d|SOCKS5Error: 0x0[1345]"
+            r"|SOCKS.{0,200}Connection closed unexpectedly",
+            "the proxy could not reach the host",
+            "Check name and port, as seen from the proxy, and that the service runs.",
+        ),
+        rule(
+            r"ProxyError|Cannot connect to proxy|ProxySchemeUnknown|InvalidProxyURL"
+            r"|ProxyConnectionError|SOCKSHTTPS?Connection\(",
+            "the proxy could not be used",
+            f"Check the proxy of the {words.what}, that it runs, and the variables http_proxy and"
+            " no_proxy.",
+        ),
+    )
+
+
 def wire_rules(words: Words) -> tuple[Rule, ...]:
     """Return the rules about TLS, proxies, names and TCP, which every protocol over HTTP shares."""
     return (
@@ -92,11 +128,7 @@ def wire_rules(words: Words) -> tuple[Rule, ...]:
             "no TLS is spoken on this port",
             words.ports,
         ),
-        rule(
-            r"ProxyError|Cannot connect to proxy|ProxySchemeUnknown|InvalidProxyURL",
-            "the proxy could not be used",
-            f"Check the proxy of the {words.what} and the variables http_proxy and no_proxy.",
-        ),
+        *proxy_rules(words),
         rule(r"SSLError|SSLEOFError|SSLZeroReturn", "the TLS handshake failed"),
         rule(
             r"NameResolutionError|Failed to resolve|getaddrinfo|gaierror|Name or service not known",

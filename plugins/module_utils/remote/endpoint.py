@@ -12,7 +12,7 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +45,7 @@ ENDPOINT_SPEC: dict[str, dict[str, Any]] = {
             "message_encryption": {"type": "str", "choices": ["auto", "always", "never"]},
             "connect_timeout": {"type": "int"},
             "proxy": {"type": "str", "no_log": True},
+            **options.LOGIN_SPEC,
         },
     },
 }
@@ -60,6 +61,10 @@ _SHARED = (
     "client_key",
     "connect_timeout",
     "proxy",
+    "ignore_proxy",
+    "kerberos_hostname",
+    "kerberos_delegation",
+    "details",
 )
 
 
@@ -81,6 +86,10 @@ class EndpointOptions:
     message_encryption: str = "auto"
     connect_timeout: int = 60
     proxy: str | None = field(default=None, repr=False)
+    ignore_proxy: bool = False
+    kerberos_hostname: str | None = None
+    kerberos_delegation: bool = False
+    details: options.LoginDetails = options.AS_USUAL
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -146,17 +155,3 @@ def inherited(connection: Mapping[str, Any]) -> dict[str, Any]:
         **{name: connection.get(name) for name in _SHARED},
         "auth": connection.get("transport"),
     }
-
-
-def from_psrp(get: Callable[[str], Any]) -> dict[str, Any]:
-    """Return suboptions from the options of Ansible's connection plugin ``psrp``.
-
-    Where that connection leads to Exchange's own configuration, it is this very endpoint.
-    """
-    found = {**inherited(options.from_psrp(get)), "auth": get("auth")}
-    if get("configuration_name") == CONFIGURATION:
-        for name, option in (("port", "port"), ("scheme", "protocol"), ("path", "path")):
-            found[name] = get(option)
-        if found["port"] is not None:
-            found["port"] = options.number(found["port"], "port")
-    return found

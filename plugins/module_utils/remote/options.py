@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How to reach a host by WinRM: the option ``connection``, and what an inventory says instead.
+"""How to reach a host by WinRM: the option ``connection``.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -9,7 +9,8 @@ This file is private to the collection postmaster.exchange.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -17,14 +18,23 @@ from urllib.parse import urlsplit
 from ..errors import InvalidInput
 from .commands import computer_name
 
-TRANSPORTS = ("basic", "ntlm", "kerberos", "credssp", "certificate")
+TRANSPORTS = ("basic", "ntlm", "kerberos", "negotiate", "credssp", "certificate")
 HTTP_PORT = 5985
 HTTPS_PORT = 5986
 #: Seconds.
 DEFAULT_TIMEOUT = 30
 _SHORTEST_TIMEOUT = 2
 _PORTS = range(1, 65536)
-_LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+#: Ways to log in that a ticket is enough for.
+_TICKETS = frozenset({"kerberos", "negotiate"})
+_PROXY_URL = re.compile(r"(?:https?|socks[45][ah]?)://[^\s/]+/?", re.IGNORECASE)
+
+#: Suboptions that WinRM and Exchange's endpoint have in common.
+LOGIN_SPEC: dict[str, dict[str, Any]] = {
+    "ignore_proxy": {"type": "bool"},
+    "kerberos_hostname": {"type": "str"},
+    "kerberos_delegation": {"type": "bool"},
+}
 
 #: Fragment of the argument spec of every module that works on a host.
 CONNECTION_SPEC: dict[str, dict[str, Any]] = {
@@ -45,9 +55,27 @@ CONNECTION_SPEC: dict[str, dict[str, Any]] = {
             "message_encryption": {"type": "str", "choices": ["auto", "always", "never"]},
             "connect_timeout": {"type": "int"},
             "proxy": {"type": "str", "no_log": True},
+            **LOGIN_SPEC,
         },
     },
 }
+
+
+@dataclass(frozen=True, slots=True)
+class LoginDetails:
+    """What only an inventory says of a login; the names are those of pywinrm.
+
+    ``service`` is that of WinRM's Kerberos principal, and no other service's.
+    """
+
+    service: str = "HTTP"
+    send_cbt: bool = True
+    credssp_auth_mechanism: str = "auto"
+    credssp_disable_tlsv1_2: bool = False
+    credssp_minimum_version: int = 2
+
+
+AS_USUAL = LoginDetails()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +96,10 @@ class ConnectionOptions:
     message_encryption: str = "auto"
     connect_timeout: int = DEFAULT_TIMEOUT
     proxy: str | None = field(default=None, repr=False)
+    ignore_proxy: bool = False
+    kerberos_hostname: str | None = None
+    kerberos_delegation: bool = False
+    details: LoginDetails = AS_USUAL
 
     @property
     def endpoint(self) -> str:
@@ -152,6 +184,14 @@ class Reached(Protocol):
     def path(self) -> str:
         """Path of the URL."""
 
+    @property
+    def proxy(self) -> str | None:
+        """URL of a proxy."""
+
+    @property
+    def kerberos_hostname(self) -> str | None:
+        """The host's name in Kerberos, where it is another than that of the URL."""
+
 
 def general_problem(options: Reached) -> str:
     """Say which option has a value that cannot be, or nothing."""
@@ -161,6 +201,10 @@ def general_problem(options: Reached) -> str:
         return f"connect_timeout has to be {_SHORTEST_TIMEOUT} seconds or more"
     if not all("!" <= c <= "~" and c not in "?#\\" for c in options.path):
         return "path is no path of a URL"
+    if options.proxy and not _PROXY_URL.fullmatch(options.proxy):
+        return "proxy is no URL such as http://proxy.example:3128 or socks5h://localhost:1080"
+    if options.kerberos_hostname:
+        computer_name(options.kerberos_hostname)
     return ""
 
 
@@ -175,7 +219,7 @@ def _problem(options: ConnectionOptions) -> str:
     if options.transport == "certificate":
         if not (options.client_cert and options.client_key and options.scheme == "https"):
             return "transport=certificate needs client_cert, client_key and scheme=https"
-    elif options.transport != "kerberos" and not (options.user and options.password):
+    elif options.transport not in _TICKETS and not (options.user and options.password):
         return f"transport={options.transport} needs user and password"
     elif (
         options.transport == "basic"
@@ -192,120 +236,3 @@ def _problem(options: ConnectionOptions) -> str:
 def merged(explicit: Mapping[str, Any], inherited: Mapping[str, Any]) -> dict[str, Any]:
     """Return the suboptions with those given in the task ahead of those of the inventory."""
     return {**inherited, **{name: value for name, value in explicit.items() if value is not None}}
-
-
-def from_winrm(get: Callable[[str], Any]) -> dict[str, Any]:
-    """Return suboptions from the options of Ansible's connection plugin ``winrm``."""
-    return _from_winrm_values(
-        {
-            "host": get("remote_addr"),
-            "user": get("remote_user"),
-            "password": get("remote_password"),
-            "port": get("port"),
-            "scheme": get("scheme"),
-            "path": get("path"),
-            "transport": get("transport"),
-            "connect_timeout": get("connection_timeout"),
-        },
-        get("_extras") or {},
-    )
-
-
-def from_variables(variables: Callable[[str], Any]) -> dict[str, Any]:
-    """Return suboptions from inventory variables, for a connection that has no such options.
-
-    ``variables`` returns the templated value of a variable, or None.
-    """
-
-    def first(*names: str) -> Any:
-        return next((value for name in names if (value := variables(name)) is not None), None)
-
-    host = first("ansible_winrm_host", "ansible_host", "inventory_hostname")
-    port = first("ansible_winrm_port", "ansible_port")
-    # The controller is hardly meant just because a play runs there.
-    if port is None and host in _LOCAL_NAMES:
-        host = None
-    extras = (
-        "ansible_winrm_ca_trust_path",
-        "ansible_winrm_server_cert_validation",
-        "ansible_winrm_cert_pem",
-        "ansible_winrm_cert_key_pem",
-        "ansible_winrm_message_encryption",
-        "ansible_winrm_proxy",
-    )
-    return _from_winrm_values(
-        {
-            "host": host,
-            "user": first("ansible_winrm_user", "ansible_user"),
-            "password": first("ansible_winrm_password", "ansible_winrm_pass", "ansible_password"),
-            "port": port,
-            "scheme": variables("ansible_winrm_scheme"),
-            "path": variables("ansible_winrm_path"),
-            "transport": variables("ansible_winrm_transport"),
-            "connect_timeout": variables("ansible_winrm_connection_timeout"),
-        },
-        {name: variables(name) for name in extras},
-    )
-
-
-def _from_winrm_values(values: dict[str, Any], extras: Mapping[str, Any]) -> dict[str, Any]:
-    transport = values["transport"]
-    if isinstance(transport, (list, tuple)):
-        transport = transport[0] if transport else None
-    certificate = extras.get("ansible_winrm_cert_pem")
-    # Two names of pywinrm for what is Basic, or for a client certificate if there is one.
-    if transport in {"plaintext", "ssl"}:
-        transport = "certificate" if certificate else "basic"
-    return _numbered(
-        {
-            **values,
-            "transport": transport,
-            "ca_cert": extras.get("ansible_winrm_ca_trust_path"),
-            "cert_validation": extras.get("ansible_winrm_server_cert_validation"),
-            "client_cert": certificate,
-            "client_key": extras.get("ansible_winrm_cert_key_pem"),
-            "message_encryption": extras.get("ansible_winrm_message_encryption"),
-            "proxy": extras.get("ansible_winrm_proxy"),
-        }
-    )
-
-
-def from_psrp(get: Callable[[str], Any]) -> dict[str, Any]:
-    """Return suboptions from the options of Ansible's connection plugin ``psrp``.
-
-    Its path is not taken over: it may be that of a PowerShell endpoint, which has no command shell.
-    """
-    auth = get("auth")
-    return _numbered(
-        {
-            "host": get("remote_addr"),
-            "user": get("remote_user"),
-            "password": get("remote_password"),
-            "port": get("port"),
-            "scheme": get("protocol"),
-            "transport": None if auth == "negotiate" else auth,
-            "ca_cert": get("ca_cert"),
-            "cert_validation": get("cert_validation"),
-            "client_cert": get("certificate_pem"),
-            "client_key": get("certificate_key_pem"),
-            "message_encryption": get("message_encryption"),
-            "connect_timeout": get("connection_timeout"),
-            "proxy": get("proxy"),
-        }
-    )
-
-
-def _numbered(values: dict[str, Any]) -> dict[str, Any]:
-    """Inventory variables are often text; ports and times are numbers here."""
-    for name in ("port", "connect_timeout"):
-        if values[name] is not None:
-            values[name] = number(values[name], name)
-    return values
-
-
-def number(value: object, name: str) -> int:
-    """Return a number that an inventory may hold as text."""
-    try:
-        return int(str(value))
-    except ValueError:
-        raise InvalidInput(f"The inventory's {name} is no number.") from None

@@ -283,6 +283,7 @@ def _no_warnings() -> Iterator[None]:
 
 
 def _wsman(options: EndpointOptions) -> Any:
+    details = options.details
     validation: bool | str = options.cert_validation == "validate"
     if validation and options.ca_cert:
         validation = options.ca_cert
@@ -299,11 +300,18 @@ def _wsman(options: EndpointOptions) -> Any:
         certificate_key_pem=options.client_key,
         encryption=options.message_encryption,
         proxy=options.proxy,
+        no_proxy=options.ignore_proxy,
         connection_timeout=options.connect_timeout,
         read_timeout=options.connect_timeout,
         operation_timeout=max(1, options.connect_timeout - math.ceil(_READ_MARGIN)),
         reconnection_backoff=_PAUSE,
         negotiate_service=_SERVICE,
+        negotiate_hostname_override=options.kerberos_hostname,
+        negotiate_delegate=options.kerberos_delegation,
+        negotiate_send_cbt=details.send_cbt,
+        credssp_auth_mechanism=details.credssp_auth_mechanism,
+        credssp_disable_tlsv1_2=details.credssp_disable_tlsv1_2,
+        credssp_minimum_version=details.credssp_minimum_version,
     )
 
 

@@ -39,6 +39,7 @@ from .session import COMMAND_LINE_LIMIT, Completed
 
 LIBRARY_ERROR = ""
 try:
+    import requests.exceptions
     import winrm.protocol
     from winrm.exceptions import WinRMOperationTimeoutError, WSManFaultError
 except ImportError:
@@ -82,7 +83,18 @@ class OwnShell:
 
     def open(self) -> tuple[Any, str]:
         """Log in and create the shell."""
-        self._protocol = _protocol(self.options)
+        *others, last = _ways(self.options)
+        for way in others:
+            try:
+                return self._opened(way)
+            except (requests.exceptions.ConnectionError, requests.exceptions.Timeout):
+                raise  # which no other login changes
+            except Exception as error:  # noqa: BLE001 - no ticket, no library: the next way tells
+                del error
+        return self._opened(last)
+
+    def _opened(self, transport: str) -> tuple[Any, str]:
+        self._protocol = _protocol(self.options, transport)
         try:
             self._shell = self._protocol.open_shell(codepage=CODE_PAGE)
         finally:
@@ -118,14 +130,25 @@ def delete_shell(protocol: Any, shell: str) -> None:
         del error
 
 
-def _protocol(options: ConnectionOptions) -> Any:
+def _ways(options: ConnectionOptions) -> tuple[str, ...]:
+    """Return pywinrm's names of the ways to log in, in the order to try them.
+
+    pywinrm knows no "negotiate", which is Kerberos, and NTLM where that is not to be had.
+    """
     if LIBRARY_ERROR:
         raise MissingLibrary(
             missing_required_lib("pywinrm >= 0.5"), details={"exception": LIBRARY_ERROR}
         )
+    if options.transport != "negotiate":
+        return (options.transport,)
+    return ("kerberos", "ntlm") if options.user and options.password else ("kerberos",)
+
+
+def _protocol(options: ConnectionOptions, transport: str) -> Any:
+    details = options.details
     protocol: Any = winrm.protocol.Protocol(
         endpoint=options.endpoint,
-        transport=options.transport,  # type: ignore[arg-type]
+        transport=transport,  # type: ignore[arg-type]
         username=options.user,
         password=options.password,
         ca_trust_path=options.ca_cert or "legacy_requests",
@@ -133,10 +156,18 @@ def _protocol(options: ConnectionOptions) -> Any:
         cert_key_pem=options.client_key,
         server_cert_validation=options.cert_validation,  # type: ignore[arg-type]
         message_encryption=options.message_encryption,  # type: ignore[arg-type]
-        proxy=options.proxy or "legacy_requests",
+        proxy=options.proxy or (None if options.ignore_proxy else "legacy_requests"),
+        kerberos_hostname_override=options.kerberos_hostname,
+        kerberos_delegation=options.kerberos_delegation,
+        service=details.service,
+        send_cbt=details.send_cbt,
+        credssp_disable_tlsv1_2=details.credssp_disable_tlsv1_2,
         operation_timeout_sec=max(1, options.connect_timeout - _READ_MARGIN),
         read_timeout_sec=options.connect_timeout,
     )
+    # These two its constructor does not hand on.
+    protocol.transport.credssp_auth_mechanism = details.credssp_auth_mechanism
+    protocol.transport.credssp_minimum_version = details.credssp_minimum_version
     guard(protocol.transport)
     return protocol
 

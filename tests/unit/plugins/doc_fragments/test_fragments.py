@@ -9,25 +9,38 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.postmaster.exchange.plugins.doc_fragments import attributes, connection
+from ansible_collections.postmaster.exchange.plugins.doc_fragments import (
+    attributes,
+    connection,
+    endpoint,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils.remote.endpoint import (
+    ENDPOINT_SPEC,
+)
 from ansible_collections.postmaster.exchange.plugins.module_utils.remote.options import (
     CONNECTION_SPEC,
 )
 
-DOCUMENTED: dict[str, Any] = yaml.safe_load(connection.ModuleDocFragment.DOCUMENTATION)["options"]
+SPECS: dict[str, dict[str, Any]] = {**CONNECTION_SPEC, **ENDPOINT_SPEC}
+DOCUMENTED: dict[str, Any] = {
+    name: option
+    for fragment in (connection, endpoint)
+    for name, option in yaml.safe_load(fragment.ModuleDocFragment.DOCUMENTATION)["options"].items()
+}
+SUBOPTIONS = [(name, suboption) for name, spec in SPECS.items() for suboption in spec["options"]]
 
 
-def test_the_same_suboptions_in_the_same_order() -> None:
-    spec = CONNECTION_SPEC["connection"]
-    assert list(DOCUMENTED) == list(CONNECTION_SPEC)
-    assert DOCUMENTED["connection"]["type"] == spec["type"]
-    assert list(DOCUMENTED["connection"]["suboptions"]) == list(spec["options"])
+@pytest.mark.parametrize("name", list(SPECS))
+def test_the_same_suboptions_in_the_same_order(name: str) -> None:
+    assert list(DOCUMENTED) == list(SPECS)
+    assert DOCUMENTED[name]["type"] == SPECS[name]["type"]
+    assert list(DOCUMENTED[name]["suboptions"]) == list(SPECS[name]["options"])
 
 
-@pytest.mark.parametrize("name", list(CONNECTION_SPEC["connection"]["options"]))
-def test_each_suboption_has_its_type_choices_and_description(name: str) -> None:
-    documented = DOCUMENTED["connection"]["suboptions"][name]
-    spec = CONNECTION_SPEC["connection"]["options"][name]
+@pytest.mark.parametrize(("name", "suboption"), SUBOPTIONS)
+def test_each_suboption_has_its_type_choices_and_description(name: str, suboption: str) -> None:
+    documented = DOCUMENTED[name]["suboptions"][suboption]
+    spec = SPECS[name]["options"][suboption]
     assert documented["type"] == spec["type"]
     assert documented.get("choices") == spec.get("choices")
     assert documented.get("default") == spec.get("default")

@@ -92,15 +92,26 @@ def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def action(
-    args: dict[str, Any], transport: str = "winrm", kind: type[Probe] = Probe, **task: Any
+    args: dict[str, Any],
+    transport: str = "winrm",
+    kind: type[Probe] = Probe,
+    *,
+    become: Any = None,
+    windows: bool = False,
+    **task: Any,
 ) -> Probe:
-    get = {"winrm": WINRM_OPTIONS, "psrp": PSRP_OPTIONS}.get(transport, {}).__getitem__
+    get = {"winrm": WINRM_OPTIONS, "psrp": PSRP_OPTIONS}.get(transport, {}).get
     fields = {"delegate_to": None, "async_val": 0, "check_mode": False, "diff": False, **task}
     made = kind(
         SimpleNamespace(
             action="postmaster.exchange.probe", resolved_action=None, args=args, **fields
         ),
-        SimpleNamespace(transport=transport, get_option=get, _shell=SimpleNamespace(tmpdir=None)),
+        SimpleNamespace(
+            transport=transport,
+            get_option=get,
+            become=become,
+            _shell=SimpleNamespace(tmpdir=None, _IS_WINDOWS=windows),
+        ),
         SimpleNamespace(),
         SimpleNamespace(get_basedir=lambda: "/srv/play"),
         SimpleNamespace(template=lambda value: value),
@@ -223,6 +234,66 @@ def test_what_needs_no_session_runs_on_the_controller_unless_delegated(
 def test_without_a_session_there_is_no_option_connection() -> None:
     result = run(action({"name": "a", "connection": {}}, "ssh", ProbeWithoutSession))
     assert "Unsupported parameters" in result["msg"]
+
+
+def become(user: str | None) -> SimpleNamespace:
+    """What Ansible puts in for the plugin runas or sudo."""
+    return SimpleNamespace(get_option={"become_user": user}.get)
+
+
+@pytest.mark.parametrize("transport", ["winrm", "psrp", "local"])
+@pytest.mark.parametrize("user", ["SYSTEM", "root", None])
+def test_a_host_is_never_worked_on_as_somebody_else_than_asked(
+    transport: str, user: str | None
+) -> None:
+    result = run(action({"name": "a"}, transport, become=become(user)))
+    assert result["failed"]
+    assert f"is to run as {user or 'another user'} (become)" in result["msg"]
+    assert "Nothing was done" in result["msg"]
+    assert Probe.seen == []
+
+
+@pytest.mark.parametrize("transport", ["winrm", "psrp"])
+def test_becoming_who_logs_in_changes_nothing(transport: str) -> None:
+    run(action({"name": "a"}, transport, become=become("Operator")))
+    assert len(Probe.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("transport", "delegate_to", "here"),
+    [
+        ("winrm", None, True),
+        ("ssh", None, True),
+        ("local", None, False),
+        ("local", "localhost", False),
+        ("ssh", "bastion", False),
+    ],
+)
+def test_what_is_no_work_on_a_host_is_left_to_the_module_where_somebody_else_can_run_it(
+    transport: str, delegate_to: str | None, here: bool
+) -> None:
+    who = become("svc-exchange")
+    run(action({"name": "a"}, transport, ProbeWithoutSession, become=who, delegate_to=delegate_to))
+    assert bool(Probe.seen) is here
+
+
+def test_a_bastion_becomes_whom_it_is_told_to() -> None:
+    result = run(action({"name": "a"}, "ssh", become=become("root")))
+    assert result["module"]["module_args"] == {"name": "a"}
+
+
+def test_a_windows_host_behind_ssh_is_worked_on_from_here_at_the_port_of_winrm() -> None:
+    variables = {
+        "ansible_connection": "ssh",
+        "ansible_port": 22,
+        "ansible_host": "10.0.0.9",
+        "ansible_user": "u",
+        "ansible_password": "p",
+    }
+    run(action({"name": "a"}, "ssh", windows=True), **variables)
+    session = context().session
+    assert isinstance(session, FakeSession)
+    assert session.args[0].endpoint == "https://10.0.0.9:5986/wsman"
 
 
 def test_async_on_the_controller_is_refused_clearly() -> None:

@@ -11,8 +11,10 @@ import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils.errors import InvalidInput
 from ansible_collections.postmaster.exchange.plugins.module_utils.remote.endpoint import (
     from_params,
-    from_psrp,
     inherited,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils.remote.inventory import (
+    endpoint_from_psrp,
 )
 
 USER = {"host": "ex1.hq.example", "user": "admin@HQ.EXAMPLE", "password": "pw"}
@@ -99,5 +101,5 @@ def test_a_psrp_connection_to_exchange_is_taken_as_it_is(
         "auth": "negotiate",
         "configuration_name": configuration,
     }
-    options = from_params(from_psrp(plugin.get))
+    options = from_params(endpoint_from_psrp(plugin.get))
     assert (options.port, options.path, options.auth) == (port, path, "negotiate")

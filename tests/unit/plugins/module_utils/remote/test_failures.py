@@ -68,7 +68,27 @@ URL = "HTTPSConnectionPool(host='mail5-a', port=5986): Max retries exceeded with
             "took the connection",
         ),
         ("the connection attempt timed out", "in time"),
-        (URL + "(Caused by ProxyError('Unable to connect to proxy', OSError()))", "proxy"),
+        (URL + "(Caused by ProxyError('Unable to connect to proxy', OSError()))", "not be used"),
+        (
+            URL + "ProxyError('...', OSError('Tunnel connection failed: 407 Proxy Auth')",
+            "the proxy asks for a login",
+        ),
+        (
+            URL + "ProxyError('...', OSError('Tunnel connection failed: 403 Forbidden')",
+            "the proxy does not allow",
+        ),
+        (
+            URL + "ProxyError('...', OSError('Tunnel connection failed: 502 Bad Gateway')",
+            "the proxy could not reach the host",
+        ),
+        (URL + "SOCKSHTTPSConnection(...): [Errno 111] Connection refused", "proxy could not be"),
+        (
+            URL + "SOCKSHTTPConnection(...): Connection closed unexpectedly",
+            "the proxy could not reach the host",
+        ),
+        (URL + "SOCKSHTTPConnection(...) | SOCKS5Error: 0x05: Connection refused", "not reach"),
+        (URL + "SOCKSHTTPConnection(...) | SOCKS5Error: 0x02: Connection not all", "not allow"),
+        ("InvalidSchema: Missing dependencies for SOCKS support.", "PySocks is missing"),
         (
             "('Connection aborted.', ConnectionResetError(104, 'Connection reset by peer'))",
             "closed",

@@ -17,7 +17,11 @@ from typing import Any
 
 import certifi
 import pytest
-from ansible_collections.postmaster.exchange.plugins.module_utils.errors import HostUnreachable
+import requests
+from ansible_collections.postmaster.exchange.plugins.module_utils.errors import (
+    HostUnreachable,
+    MissingLibrary,
+)
 from ansible_collections.postmaster.exchange.plugins.module_utils.remote import (
     endpoint,
     options,
@@ -29,6 +33,7 @@ from exchange_lab.org.lab import OrganisationLab
 from exchange_lab.org.versions import Family
 from exchange_lab.windows.certificates import Certificate, TestAuthority
 from exchange_lab.windows.host import LabHost
+from exchange_lab.windows.proxy import Proxy
 from exchange_lab.windows.relay import Relay
 from exchange_lab.windows.winrm_listener import HttpListener
 from exchange_lab.windows.winrm_server import Settings, WinRMServer
@@ -254,6 +259,87 @@ def test_a_wrong_password_by_credssp(serve: Serve) -> None:
 def test_a_host_without_credssp(serve: Serve) -> None:
     with pytest.raises(HostUnreachable, match=r"CredSSP is not enabled.*Enable-WSManCredSSP"):
         serve().use("credssp")
+
+
+def test_negotiate_is_ntlm_where_there_is_no_ticket(serve: Serve) -> None:
+    service = serve()
+    assert service.use("negotiate", user=USER) == "EX1"
+    with pytest.raises(HostUnreachable, match="login was refused"):
+        service.use("negotiate", password="not-it")
+
+
+# -- through a proxy
+
+PROXY_LOGIN = "someone:geheim"
+CLOSED = ("127.0.0.1", 9)
+ELSEWHERE = "http://127.0.0.1:9"
+
+
+@pytest.fixture
+def trusted(serve: Serve, authority: TestAuthority, certificate: Certificate) -> Serve:
+    """Uses a service over TLS that is trusted."""
+    service = serve(certificate=certificate)
+
+    def use(**how: Any) -> Any:
+        return service.use(ca_cert=str(authority.ca_file), **how)
+
+    use.port = service.listener.port  # type: ignore[attr-defined]
+    return use
+
+
+@pytest.fixture
+def proxy(trusted: Any) -> Iterator[Proxy]:
+    """One that asks for a login, and allows the service and a port where nobody listens."""
+    port = trusted.port
+    allowed = {f"localhost:{port}": ("127.0.0.1", port), "localhost:9": CLOSED}
+    with Proxy(allowed, login=PROXY_LOGIN) as running:
+        yield running
+
+
+def test_a_proxy_by_option(trusted: Any, proxy: Proxy) -> None:
+    url = f"http://{PROXY_LOGIN}@127.0.0.1:{proxy.port}"
+    assert trusted(proxy=url) == "EX1"
+    assert set(proxy.tunnels) == {f"localhost:{trusted.port}"}
+    for more, sentence in (
+        ({"port": 9}, "the proxy could not reach the host"),
+        ({"port": 10}, "the proxy does not allow a connection to this host and port"),
+        ({"proxy": url.replace("geheim", "falsch")}, "the proxy asks for a login, or refuses"),
+        ({"proxy": ELSEWHERE}, "the proxy could not be used"),
+    ):
+        with pytest.raises(HostUnreachable, match=sentence) as told:
+            trusted(**{"proxy": url, **more})
+        assert "geheim" not in str(told.value)
+        assert "falsch" not in str(told.value)
+
+
+def test_a_proxy_by_environment_unless_an_option_says_otherwise(
+    trusted: Any, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("no_proxy", "NO_PROXY", "http_proxy", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("https_proxy", f"http://{PROXY_LOGIN}@127.0.0.1:{proxy.port}")
+    assert trusted() == "EX1"
+    through = len(proxy.tunnels)
+    assert through > 0
+    assert trusted(ignore_proxy=True) == "EX1"
+    monkeypatch.setenv("no_proxy", "localhost")
+    assert trusted() == "EX1"
+    assert len(proxy.tunnels) == through
+    with pytest.raises(HostUnreachable, match="the proxy could not be used"):
+        trusted(proxy=ELSEWHERE)  # no_proxy is about the environment's proxy
+    monkeypatch.delenv("no_proxy")
+    monkeypatch.setenv("https_proxy", ELSEWHERE)
+    with pytest.raises(HostUnreachable, match="the proxy could not be used"):
+        trusted()
+
+
+def test_a_socks_proxy_without_its_library(trusted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_args: object, **_more: object) -> None:
+        raise requests.exceptions.InvalidSchema("Missing dependencies for SOCKS support.")
+
+    monkeypatch.setattr(requests.adapters, "SOCKSProxyManager", missing)
+    with pytest.raises(MissingLibrary, match=r"PySocks is missing.*Install PySocks"):
+        trusted(proxy="socks5h://127.0.0.1:9")
 
 
 # -- channel binding (RFC 5929), as a host with CbtHardeningLevel Strict wants it

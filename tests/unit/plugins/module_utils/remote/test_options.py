@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Connection options: complete, consistent, and taken from the inventory where not given."""
+"""Connection options: complete and consistent."""
 
 from __future__ import annotations
 
@@ -13,9 +13,6 @@ from ansible_collections.postmaster.exchange.plugins.module_utils.remote.options
     CONNECTION_SPEC,
     ConnectionOptions,
     from_params,
-    from_psrp,
-    from_variables,
-    from_winrm,
     merged,
 )
 
@@ -76,6 +73,10 @@ def test_the_transport_follows_from_what_is_given(given: dict[str, Any], transpo
         ({"transport": "certificate"}, "needs client_cert"),
         ({"client_cert": "a", "client_key": "b", "scheme": "http"}, "scheme=https"),
         ({"transport": "basic", "scheme": "http"}, "send the password readable"),
+        ({"proxy": "proxy.example:3128"}, "proxy is no URL such as"),
+        ({"proxy": "ftp://u:s3cret@proxy.example"}, "proxy is no URL such as"),
+        ({"proxy": "http://u:s3cret@proxy.example:3128/path"}, "proxy is no URL such as"),
+        ({"kerberos_hostname": "a b"}, "not usable as a computer name"),
     ],
 )
 def test_what_does_not_fit_together(given: dict[str, Any], message: str | None) -> None:
@@ -112,117 +113,12 @@ def test_no_log_stands_on_what_can_hold_a_password() -> None:
 
 
 def test_the_spec_and_the_options_have_the_same_names() -> None:
-    assert set(CONNECTION_SPEC["connection"]["options"]) == set(ConnectionOptions.__slots__)
+    only_of_inventories = {"details"}
+    spec = set(CONNECTION_SPEC["connection"]["options"])
+    assert spec | only_of_inventories == set(ConnectionOptions.__slots__)
 
 
 def test_what_the_task_says_wins() -> None:
     inherited = {"host": "a", "port": 1, "user": "u"}
     explicit = {"host": "b", "port": None}
     assert merged(explicit, inherited) == {"host": "b", "port": 1, "user": "u"}
-
-
-WINRM = {
-    "remote_addr": "10.0.0.7",
-    "remote_user": "operator",
-    "remote_password": "s3cret",
-    "port": "5985",
-    "scheme": None,
-    "path": "/wsman",
-    "transport": ["ntlm"],
-    "connection_timeout": None,
-    "_extras": {
-        "ansible_winrm_ca_trust_path": "/etc/ca.pem",
-        "ansible_winrm_server_cert_validation": "ignore",
-        "ansible_winrm_message_encryption": "always",
-    },
-}
-
-
-def test_options_of_the_winrm_connection() -> None:
-    options = from_params(from_winrm(WINRM.__getitem__))
-    assert options == ConnectionOptions(
-        host="10.0.0.7",
-        port=5985,
-        scheme="http",
-        user="operator",
-        password="s3cret",
-        transport="ntlm",
-        ca_cert="/etc/ca.pem",
-        cert_validation="ignore",
-        message_encryption="always",
-    )
-
-
-@pytest.mark.parametrize(
-    ("transport", "extras", "expected"),
-    [
-        (None, {}, None),
-        ([], {}, None),
-        (["plaintext"], {}, "basic"),
-        (["ssl"], {}, "basic"),
-        (["ssl"], {"ansible_winrm_cert_pem": "c.pem"}, "certificate"),
-        (["kerberos", "ntlm"], {}, "kerberos"),
-        ("credssp", {}, "credssp"),
-    ],
-)
-def test_names_of_transports(transport: Any, extras: dict[str, str], expected: str | None) -> None:
-    values = {**WINRM, "transport": transport, "_extras": extras}
-    assert from_winrm(values.__getitem__)["transport"] == expected
-
-
-PSRP = {
-    "remote_addr": "10.0.0.7",
-    "remote_user": "operator",
-    "remote_password": "s3cret",
-    "port": 5986,
-    "protocol": "https",
-    "path": "PowerShell",
-    "auth": "negotiate",
-    "ca_cert": "/etc/ca.pem",
-    "cert_validation": "validate",
-    "certificate_pem": None,
-    "certificate_key_pem": None,
-    "message_encryption": "auto",
-    "connection_timeout": 17,
-    "proxy": None,
-}
-
-
-def test_options_of_the_psrp_connection() -> None:
-    options = from_params(from_psrp(PSRP.__getitem__))
-    assert options.endpoint == "https://10.0.0.7:5986/wsman"
-    assert options.transport == "ntlm"
-    assert options.ca_cert == "/etc/ca.pem"
-    assert options.connect_timeout == 17
-
-
-def test_negotiate_is_kerberos_for_a_principal() -> None:
-    values = {**PSRP, "remote_user": "operator@HQ.EXAMPLE"}
-    assert from_params(from_psrp(values.__getitem__)).transport == "kerberos"
-
-
-def test_variables_of_an_inventory() -> None:
-    variables = {
-        "inventory_hostname": "mail5-a",
-        "ansible_host": "10.0.0.7",
-        "ansible_user": "operator",
-        "ansible_password": "s3cret",
-        "ansible_port": "5985",
-        "ansible_winrm_transport": "ntlm",
-        "ansible_winrm_connection_timeout": "9",
-    }
-    options = from_params(from_variables(variables.get))
-    assert (options.host, options.port, options.scheme) == ("10.0.0.7", 5985, "http")
-    assert options.connect_timeout == 9
-
-
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "::1"])
-def test_the_controller_is_not_taken_for_a_host(host: str) -> None:
-    given = from_variables({"inventory_hostname": host}.get)
-    with pytest.raises(InvalidInput, match="Which host"):
-        from_params({"user": "a", "password": "b", **given})
-
-
-def test_a_port_that_is_no_number() -> None:
-    with pytest.raises(InvalidInput, match="port is no number"):
-        from_winrm({**WINRM, "port": "abc"}.__getitem__)
