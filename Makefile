@@ -15,11 +15,8 @@ MANIFEST  := $(INSTALLED)/ansible_collections/postmaster/exchange/MANIFEST.json
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE := 1
 
-# Each file of tests runs in one process, the files in several (PYTEST_ARGS="-n 0" for one).
-PARALLEL := -n auto --maxprocesses 4 --dist loadscope
-
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-full test-oldest test-newest test-faults peers fuzz gates lint types docs changelog clean
+.PHONY: help demo lab test test-full test-oldest test-newest test-faults peers fuzz gates clean
 
 help: ## Tell what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,61 +27,36 @@ demo: $(BIN)/.test $(MANIFEST) ## Show the whole job on a lab of five Exchange h
 lab: $(BIN)/.test $(MANIFEST) ## Keep that lab up, with an inventory and commands to try, until Ctrl-C
 	@$(BIN)/python tools/demo.py --collections $(INSTALLED) --keep
 
+# What is checked, and how, stands in noxfile.py and antsibull-nox.toml; here is what it runs in.
 test: $(BIN)/.test ## Unit tests, the lab's own tests, playbooks against the lab
-	$(BIN)/python -m pytest -q $(PARALLEL) -m 'not peers and not faults' $(PYTEST_ARGS)
+	$(BIN)/nox -s tests -- $(PYTEST_ARGS)
 
 test-full: $(BIN)/.dev $(BIN)/.kerberos peers ## Also compare the lab with real programs, interrupt runs, and run all gates
-	NO_SKIPS=1 tools/with-wine $(BIN)/python -m pytest -q -m peers $(PYTEST_ARGS)
+	NO_SKIPS=1 $(BIN)/nox -s peers -- $(PYTEST_ARGS)
 	$(MAKE) --no-print-directory test-faults gates test-oldest test-newest
 
 test-faults: $(BIN)/.test ## Interrupt runs of both kinds at every request (minutes)
-	$(BIN)/python -m pytest -q -m faults $(PYTEST_ARGS)
+	$(BIN)/nox -s faults -- $(PYTEST_ARGS)
 
 peers: ## Install the real programs the lab is compared with (Debian, Ubuntu; as root)
 	@tools/peers
 
+fuzz: $(BIN)/.fuzz ## Look for inputs that break a reader: FUZZ_SECONDS=60 each, about two hours
+	$(BIN)/nox -s fuzz -- $(PYTEST_ARGS)
+
 # The ends of the supported range, each with Ansible's own runners, and playbooks on the lab.
 ENDS := tests/e2e/test_playbooks.py tests/e2e/test_mx_pairs.py
 
-FUZZ_SECONDS ?= 60
-
-fuzz: $(BIN)/.fuzz ## Look for inputs that break a reader: FUZZ_SECONDS=60 each, about two hours
-	$(BIN)/python tests/fuzz/guided.py $(FUZZ_SECONDS)
-	FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -q tests/fuzz $(PYTEST_ARGS)
-
 test-oldest: $(BUILD)/oldest/bin/.test ## Sanity and units with the oldest ansible-core and libraries allowed, and playbooks
-	PATH="$(CURDIR)/$(<D):$$PATH" tools/sanity
-	PATH="$(CURDIR)/$(<D):$$PATH" tools/units
-	$(<D)/python -m pytest -q $(PARALLEL) $(PYTEST_ARGS) $(ENDS)
+	$(<D)/nox -s sanity units
+	$(<D)/nox -s integration -- $(PYTEST_ARGS) $(ENDS)
 
 test-newest: $(BUILD)/newest/bin/.test ## The same with the newest ansible-core, on Python 3.13
-	tools/python313 env PATH="$(CURDIR)/$(<D):$$PATH" tools/sanity
-	tools/python313 env PATH="$(CURDIR)/$(<D):$$PATH" tools/units
-	tools/python313 $(<D)/python -m pytest -q $(PARALLEL) $(PYTEST_ARGS) $(ENDS)
+	tools/python313 $(<D)/nox -s sanity units
+	tools/python313 $(<D)/nox -s integration -- $(PYTEST_ARGS) $(ENDS)
 
-gates: lint types docs changelog ## Everything that reads the code without running it
-
-lint: $(BIN)/.dev
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
-	$(BIN)/yamllint --strict .
-	$(BIN)/reuse lint --quiet || $(BIN)/reuse lint
-	PATH="$(CURDIR)/$(BIN):$$PATH" tools/in-tree ansible-lint --offline --profile production
-
-types: $(BIN)/.dev $(BUILD)/ansible_collections/postmaster/exchange
-	MYPYPATH=$(BUILD):tests/lab $(BIN)/mypy -p ansible_collections.postmaster.exchange.plugins -p exchange_lab
-	MYPYPATH=$(BUILD):tests/lab $(BIN)/mypy tools/*.py
-
-# The name under which Python imports this checkout.
-$(BUILD)/ansible_collections/postmaster/exchange:
-	mkdir -p $(@D)
-	ln -s $(CURDIR) $@
-
-docs: $(BIN)/.dev $(MANIFEST)
-	PATH="$(CURDIR)/$(BIN):$$PATH" tools/in-tree antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck .
-
-changelog: $(BIN)/.dev
-	$(BIN)/antsibull-changelog lint
+gates: $(BIN)/.dev ## Everything that reads the code without running it
+	$(BIN)/nox
 
 # The virtual environments: a stamp tells that they hold what the requirements say.
 $(BIN)/python:
@@ -111,12 +83,12 @@ $(BIN)/.fuzz: requirements-fuzz.txt $(BIN)/.test
 $(BUILD)/oldest/bin/.test: requirements.txt requirements-test.txt tools/oldest.py | $(BIN)/python
 	$(BIN)/python -m venv $(BUILD)/oldest
 	$(BIN)/python tools/oldest.py requirements.txt > $(BUILD)/oldest/constraints.txt
-	$(BUILD)/oldest/bin/python -m pip install -qq -r requirements-test.txt -r -c $(BUILD)/oldest/constraints.txt
+	$(BUILD)/oldest/bin/python -m pip install -qq -r requirements-test.txt -c $(BUILD)/oldest/constraints.txt
 	@touch $@
 
 $(BUILD)/newest/bin/.test: requirements.txt requirements-test.txt tools/python313
 	tools/python313 python3.13 -m venv --clear $(BUILD)/newest
-	tools/python313 $(BUILD)/newest/bin/python -m pip install -qq -r requirements-test.txt -r
+	tools/python313 $(BUILD)/newest/bin/python -m pip install -qq -r requirements-test.txt
 	@touch $@
 
 # Built and installed as a user would get it.
