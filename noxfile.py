@@ -139,8 +139,9 @@ def galaxy(session: nox.Session) -> None:
     metadata = copy / "galaxy.yml"
     metadata.write_text(f"{metadata.read_text()}repository: https://forge.example/exchange\n")
     session.run("ansible-galaxy", "collection", "build", "--force", "--output-path", place, copy)
-    for archive in place.glob("*.tar.gz"):
-        session.run("python", "-m", "galaxy_importer.main", archive, silent=True)
+    with session.chdir(place):  # it leaves its result where it is called
+        for archive in Path().glob("*.tar.gz"):
+            session.run("python", "-m", "galaxy_importer.main", archive.name, silent=True)
 
 
 @nox.session

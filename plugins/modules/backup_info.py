@@ -56,7 +56,7 @@ options:
   target_computer:
     description:
       - Name of the Exchange computer, where the host is a management host in front of it. Only for
-        O(family=imc), as the next two.
+        O(family=imc), as O(target_directory) and O(target_imccopy).
     type: str
   target_imccopy:
     description:

@@ -63,9 +63,10 @@ options:
     default: 86400
   agreement:
     description:
-      - This and the following options are those of M(postmaster.exchange.mx_pairs) that shape the
-        pairs. With O(state=written) they are noted in the lock. With O(state=read) the task fails
-        if the lock was computed with others that do not serve.
+      - As O(postmaster.exchange.mx_pairs#module:agreement), and like O(allow_private), O(families),
+        O(max_pairs), O(own_addresses) and O(own_names) one of the options that shape the pairs.
+        With O(state=written) they are noted in the lock. With O(state=read) the task fails if the
+        lock was computed with others that do not serve.
     type: str
     choices: [first, all]
     default: first
