@@ -6,44 +6,22 @@
 from __future__ import annotations
 
 import getpass
-import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from ansible import constants
 from ansible.module_utils.ansible_release import __version__ as ansible_version
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 from ansible.utils.unsafe_proxy import wrap_var
 
 from ..module_utils.backups import COLLECTION
-from ..module_utils.errors import ExchangeError
-from ..module_utils.report.delivery import summary
+from ..module_utils.report.artefact import packed
 from ..module_utils.report.document import Run, build
-from ..module_utils.report.junit import junit
 from ..module_utils.report.spec import ARGUMENT_SPEC
-from ..module_utils.report.text import Line, columns
-from ..module_utils.whole_file import write
-from ..plugin_utils._page import render
 from ..plugin_utils._registered import outcome_of
-
-display = Display()
-
-Document = Mapping[str, Any]
-
-#: Ansible's own settings of colours by the tone of a line.
-_COLOURS = {
-    "clean": "COLOR_OK",
-    "drift": "COLOR_CHANGED",
-    "failed": "COLOR_ERROR",
-    "warning": "COLOR_WARN",
-}
-#: Callbacks whose output a program reads, by the last part of their names.
-_FOR_PROGRAMS = frozenset({"json", "jsonl"})
+from ..plugin_utils._reporting import report
 
 
 class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not typed
@@ -62,22 +40,9 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
             return {"failed": True, "msg": checked.errors.msg}
         params: dict[str, Any] = checked.validated_parameters
         document = self._document(params, task_vars or {})
-        lines = summary(document)
-        files, failures = _write(params, document)
-        if files:
-            lines += [Line(""), Line("Written"), *map(Line, columns(list(files.items())))]
-        if constants.DEFAULT_STDOUT_CALLBACK.rpartition(".")[2] not in _FOR_PROGRAMS:
-            _show(lines)
-        result: dict[str, Any] = {
-            "changed": False,
-            "lines": [line.text for line in lines],
-            **_by_host(params["hosts"], document),
-            "verdict": document["answer"]["verdict"],
-            "counts": document["answer"]["counts"],
-            "files": files,
-        }
-        if failures:
-            result |= {"failed": True, "msg": " ".join(failures)}
+        result = report(document, params)
+        if params["artefact"]:
+            result["artefact"] = packed(document)
         safe: dict[str, Any] = wrap_var(result)
         return safe
 
@@ -112,15 +77,6 @@ def _first(known: Sequence[tuple[str, Mapping[str, Any]]], name: str) -> Mapping
     return next((value for value in found if isinstance(value, Mapping)), {})
 
 
-def _by_host(names: Sequence[str], document: Document) -> dict[str, dict[str, str]]:
-    """Return problems and verdicts by the names of the inventory."""
-    pairs = list(zip(names, document["hosts"], strict=True))
-    return {
-        "problems": {name: "; ".join(host["problems"]) for name, host in pairs if host["problems"]},
-        "verdicts": {name: host["verdict"] for name, host in pairs},
-    }
-
-
 def _login() -> str | None:
     try:
         return getpass.getuser()
@@ -141,36 +97,3 @@ def _awx(variables: Mapping[str, Any]) -> dict[str, str] | None:
         if variables.get(f"{prefix}_{name}")
     }
     return found or None
-
-
-def _json(document: Document) -> Iterable[str]:
-    yield json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-    yield "\n"
-
-
-_FORMATS: dict[str, Callable[[Document], Iterable[str]]] = {
-    "html": render,
-    "json": _json,
-    "junit": junit,
-}
-
-
-def _write(params: Mapping[str, Any], document: Document) -> tuple[dict[str, str], list[str]]:
-    """Write the files that are wanted; return where they are, and what went wrong."""
-    files: dict[str, str] = {}
-    failures = []
-    for name, text_of in _FORMATS.items():
-        if params[name]:
-            try:
-                files[name] = str(write(Path(params[name]), text_of(document), "The report"))
-            except ExchangeError as error:
-                failures.append(str(error))
-    return files, failures
-
-
-def _show(lines: Iterable[Line]) -> None:
-    """Print the report, in Ansible's colours where it uses any."""
-    for line in ("", *lines, ""):
-        text, tone = (line.text, line.tone) if isinstance(line, Line) else (line, "")
-        colour = _COLOURS.get(tone)
-        display.display(text, color=colour and getattr(constants, colour))

@@ -25,6 +25,7 @@ from ..filter import (  # noqa: F401 # pylint: disable=unused-import
     delivery_wishes,
     domain_names,
     domains_to_test,
+    organisation_writers,
     routes_for,
 )
 from ..module_utils.brake import parse_limit

@@ -58,7 +58,7 @@ _value:
 
 def changed_domains(enforced: Mapping[str, Any], domains: Sequence[Any] = ()) -> list[Any]:
     """Return the entries of the domains that a task changed, those of the list first."""
-    if enforced.get("failed") or enforced.get("skipped") or enforced.get("worksheet"):
+    if any(enforced.get(key) for key in ("failed", "skipped", "worksheet", "deferred")):
         return []
     names = changed(enforced)
     try:

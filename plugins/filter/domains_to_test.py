@@ -89,7 +89,7 @@ def domains_to_test(  # noqa: PLR0913 - what a filter takes
     """Return the entries whose domain is worth a test message, each domain once."""
     if which not in {"changed", "all", "none"}:
         raise AnsibleFilterError(f"which is {which!r}; it can be changed, all or none")
-    if which == "none" or enforced.get("skipped"):
+    if which == "none" or enforced.get("skipped") or enforced.get("deferred"):
         return []
     pinned = {route["domain"] for route in routes if route["status"] == "ok"}
     wanted = pinned

@@ -50,6 +50,11 @@ options:
     elements: str
     choices: [disagreement, loop, no_address, no_such_domain, null_mx, stuck, temporary_failure]
     default: []
+  artefact:
+    description:
+      - Whether to return the report as RV(artefact), for a job that merges the reports of slices.
+    type: bool
+    default: false
   html:
     description:
       - Where to write the HTML page. Relative paths count from where Ansible was started.
@@ -90,6 +95,7 @@ seealso:
   - module: postmaster.exchange.imc_delivery
   - module: postmaster.exchange.transport_delivery
   - module: postmaster.exchange.delivery_test
+  - module: postmaster.exchange.merged_report
 """
 
 EXAMPLES = r"""
@@ -180,6 +186,14 @@ counts:
       description: The same for domains that the host does not list, which RV(counts.total) lacks.
       type: int
       sample: 0
+artefact:
+  description:
+    - The report as one text, compressed, by the name of the variable that is to hold it, for
+      M(ansible.builtin.set_stats). The name differs from slice to slice.
+  returned: with O(artefact=true)
+  type: dict
+  sample:
+    mx_delivery_report_1f2e3d4c5b6a: eNqtVk1v...
 files:
   description: The files that were written, by the names of the options.
   returned: always

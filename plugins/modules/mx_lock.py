@@ -26,6 +26,11 @@ options:
     description: The lock file. A relative path counts from the folder of the playbook.
     type: path
     required: true
+  content:
+    description:
+      - The lock itself, for O(state=read), in the place of what the file holds; O(path) is only
+        what it is called then. An earlier job, from which it comes, had it from RV(content).
+    type: str
   state:
     description:
       - V(read) returns what the lock says, and changes nothing.
@@ -226,6 +231,15 @@ lock:
         live:
           description: Its C(status) and C(pairs) in O(resolved).
           type: dict
+content:
+  description: What the file holds, or would hold in check mode.
+  returned: success with O(state=written)
+  type: str
+valid_until:
+  description: When the first TTL in it ends (UTC).
+  returned: success with O(state=written)
+  type: str
+  sample: "2026-11-23T12:05:00Z"
 path:
   description: The file.
   returned: success with O(state=written)

@@ -190,6 +190,15 @@ options:
         digit.
     type: str
     version_added: 0.2.0
+  may_change:
+    description:
+      - Whether this host may change its organisation.
+      - With V(false) the organisation is only compared, as in check mode, and RV(deferred) tells
+        whether there is something to change. That is for hosts of an organisation that are spread
+        over several slices of a job, of which one is to make the change.
+    type: bool
+    default: true
+    version_added: 0.2.0
   cmdlet_timeout:
     description:
       - Seconds that one cmdlet may take. A host that hangs fails the task after it.
@@ -437,6 +446,14 @@ would_refuse:
   returned: success
   type: bool
   sample: false
+  version_added: 0.2.0
+deferred:
+  description:
+    - Whether there is something to change, which is left to another host. RV(steps) has what it is,
+      and there is no C(changed) and no difference.
+  returned: with O(may_change=false), unless in check mode
+  type: bool
+  sample: true
   version_added: 0.2.0
 same_as:
   description:

@@ -107,6 +107,12 @@ class Lock:
         """The oldest time of its entries."""
         return min((e.seen for e in self.entries.values() if e.seen), default=None)
 
+    @property
+    def good_until(self) -> datetime | None:
+        """When DNS stops vouching for the first of its entries."""
+        times = (entry.good_until for entry in self.entries.values())
+        return min((time for time in times if time), default=None)
+
 
 @dataclass(frozen=True, slots=True)
 class Move:

@@ -35,7 +35,7 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """
     if not 0 <= params["grace"] <= _MOST_GRACE:
         raise InvalidInput(f"grace is {params['grace']}; it has to be from 0 to {_MOST_GRACE}.")
-    path = context.basedir / params["path"]
+    path = Path(params["path"]) if params["content"] else context.basedir / params["path"]
     wanted = _conditions(params)
     if params["state"] == "written":
         return _write(params, context, path, wanted)
@@ -100,6 +100,8 @@ def _write(
         "changed": rewrite,
         "path": str(path),
         "times_only": rewrite and not new.changed,
+        "content": text if rewrite else (before or b"").decode(),
+        "valid_until": told_time(new.lock.good_until),
         "kept": list(new.kept),
         "unknown": list(new.unknown),
         "warnings": list(_warn_of_failures(new)),
@@ -138,7 +140,7 @@ def _content(path: Path) -> bytes | None:
 def _read(
     params: Mapping[str, Any], context: Context, path: Path, wanted: Conditions
 ) -> dict[str, Any]:
-    content = _content(path)
+    content = _content(path) if not params["content"] else params["content"].encode()
     if content is None:
         raise ExchangeError(
             f"There is no lock {path}.", hint="postmaster.exchange.resolve writes one."

@@ -24,6 +24,7 @@ CONDITIONS = (
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "path": {"type": "path", "required": True},
+    "content": {"type": "str"},
     "state": {"type": "str", "choices": ["read", "written"], "default": "read"},
     "resolved": {"type": "dict"},
     "domains": {"type": "list", "elements": "str"},

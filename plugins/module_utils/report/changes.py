@@ -55,9 +55,10 @@ class Changes:
         before, after = table.get("before") or (), table.get("after") or ()
         if before == after:
             return []
-        return [self._number(*change) for change in _route_changes(before, after)]
+        return [self.number(*change) for change in _route_changes(before, after)]
 
-    def _number(self, domain: str, before: tuple[str, ...], after: tuple[str, ...]) -> int:
+    def number(self, domain: str, before: tuple[str, ...], after: tuple[str, ...]) -> int:
+        """Return the number of a change; without a domain it is one of rows that are none."""
         key = (domain, before, after)
         found = self._numbers.get(key)
         if found is None:

@@ -15,19 +15,20 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .answer import answer
 from .changes import Changes, Domains
+from .deferred import settle
 from .host_entry import Host, host_entry
-from .judgement import Judge, Outcome
+from .judgement import Judge
 from .organisations import Organisations
-from .outcome import HostOutcome, Standing, status_for
-from .text import cleaned, count, listed, words
+from .outcome import HostOutcome, status_for
+from .text import cleaned
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 _PAIR = ("preference", "exchange", "address", "ttl")
 _EVERY_DOMAIN = ("domain", "pairs", "warnings", "failures", "views", "evidence")
@@ -79,13 +80,16 @@ def build(run: Run, resolved: Mapping[str, Any], hosts: Sequence[HostOutcome]) -
             statuses = {name: status_for(entry, families) for name, entry in told.items()}
             narrowed[families] = statuses
         entries.append(host_entry(host, statuses, run.judge, changes, organisations))
+    found = [host.entry for host in entries]
+    settle(found)
+    unknown = dict(pair for host in entries for pair in host.unknown.items())
     document = {
         "schema_version": SCHEMA_VERSION,
         "run": _run(run, resolved),
-        "answer": _answer(resolved, entries),
+        "answer": answer(found, unknown, _failure(resolved)),
         "domains": domains.entries,
         "changes": changes.entries,
-        "hosts": [host.entry for host in entries],
+        "hosts": found,
         "organisations": organisations.entries(),
     }
     clean: dict[str, Any] = cleaned(document)
@@ -146,82 +150,12 @@ def _run(run: Run, resolved: Mapping[str, Any]) -> dict[str, Any]:
             "stale_domains": list(lock.get("stale_domains") or ()),
             "compared": bool(lock.get("compared")),
         },
+        "slices": None,
     }
 
 
-def _answer(resolved: Mapping[str, Any], entries: Sequence[Host]) -> dict[str, Any]:
-    failure = None
+def _failure(resolved: Mapping[str, Any]) -> str | None:
+    """Return why the pairs are not known, if they are not."""
     if resolved.get("failed") or resolved.get("unreachable"):
-        failure = str(resolved.get("msg") or "the pairs could not be computed")
-    told = Counter(Outcome(entry.entry["outcome"]) for entry in entries)
-    verdicts = {entry.entry["verdict"] for entry in entries}
-    unknown = dict(pair for entry in entries for pair in entry.unknown.items())
-    verdict = next((one for one in ("failed", "drift") if one in verdicts), "clean")
-    return {
-        "verdict": "failed" if failure else verdict,
-        "text": _sentence(told, failure, unknown),
-        "failure": failure,
-        "hosts": {"total": len(entries), **{one.value: told[one] for one in Outcome}},
-        "counts": _counts(entries),
-        "tests": _test_counts(entries),
-    }
-
-
-# What a sentence says of one host that came out so, and of several.
-_SAID = {
-    Outcome.FAILED: ("failed", "failed"),
-    Outcome.NOT_JUDGED: ("could not be judged", "could not be judged"),
-    Outcome.HELD: ("was held back", "were held back"),
-    Outcome.TO_LOOK_AT: ("needs a look", "need a look"),
-    Outcome.DRIFTED: ("differs", "differ"),
-    Outcome.TO_CHANGE: ("would be changed", "would be changed"),
-    Outcome.CHANGED: ("was changed", "were changed"),
-    Outcome.SKIPPED: ("has no such service", "have no such service"),
-    Outcome.IN_PLACE: ("is as it should be", "are as they should be"),
-}
-
-
-def _sentence(told: Counter[Outcome], failure: str | None, unknown: Mapping[str, str]) -> str:
-    """Return the answer as one sentence; ``unknown`` are domains whose statuses are a problem."""
-    if failure:
-        return f"The MX/address pairs are not known: {failure}"
-    total = told.total()
-    parts = [(told[one], _SAID[one]) for one in Outcome if told[one]]
-    also = ""
-    if unknown:
-        statuses = listed(words(status) for status in sorted(set(unknown.values())))
-        verb = "needs a look" if len(unknown) == 1 else "need a look"
-        also = f"; {count(len(unknown), 'domain')} {verb} ({statuses})"
-    if len(parts) == 1:
-        number, said = parts[0]
-        one = {1: "The one host", 2: "Both hosts"}.get(number, f"All {number} hosts")
-        return f"{one} {said[number > 1]}{also}."
-    listing = ", ".join(f"{number} {said[number > 1]}" for number, said in parts)
-    return f"Of {count(total, 'host')} {listing}{also}." if parts else "No host took part."
-
-
-def _counts(entries: Sequence[Host]) -> dict[str, int]:
-    """Count pairs of host and domain by how they stand; the stuck ones stand somehow, too."""
-    found: Counter[Standing] = Counter()
-    for entry in entries:
-        found.update(entry.standing.values())
-    stuck = [
-        one["listed"] for entry in entries for one in (entry.entry["queue"] or {}).get("stuck", ())
-    ]
-    return {
-        "total": found.total(),
-        **{one.value: found[one] for one in Standing},
-        "stuck": sum(stuck),
-        "stuck_unlisted": len(stuck) - sum(stuck),
-    }
-
-
-def _test_counts(entries: Sequence[Host]) -> dict[str, int]:
-    """Count the test messages by their verdicts, and what a limit left out."""
-    found: Counter[str] = Counter()
-    for entry in entries:
-        tests = entry.entry["tests"]
-        if tests:
-            found.update(result["verdict"] for result in tests["results"])
-            found["not_tested"] += tests["not_tested"]
-    return dict(sorted((+found).items()))
+        return str(resolved.get("msg") or "the pairs could not be computed")
+    return None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from .outcome import HostOutcome, differs, switch_changed
+from .outcome import HostOutcome, changed_domains, deferred, differs, switch_changed
 from .text import count, listed, words
 
 #: The choice of ``fail_on`` that is no status of a domain.
@@ -76,6 +76,8 @@ def verdict(came_out: Outcome, unknown: Mapping[str, str]) -> str:
 def _difference(host: HostOutcome, judge: Judge) -> Outcome:
     if judge.audit:
         return Outcome.DRIFTED if _is_drift(host) else Outcome.IN_PLACE
+    if deferred(host.enforced) and changed_domains(host.enforced or {}):
+        return Outcome.TO_CHANGE
     if not differs(host.enforced or {}):
         return Outcome.IN_PLACE
     return Outcome.TO_CHANGE if judge.proposed else Outcome.CHANGED

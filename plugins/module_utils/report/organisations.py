@@ -8,11 +8,11 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .outcome import HostOutcome
+from .outcome import HostOutcome, deferred
 
 _Connector = Mapping[str, Any]
 
@@ -49,17 +49,38 @@ class Organisations:
         return one.number
 
     def entries(self) -> list[dict[str, Any]]:
-        """Return them as plain data, the connectors by name."""
-        return [
-            {
-                **one.entry,
-                "connectors": [
-                    one.connectors[name] for name in sorted(one.connectors, key=str.casefold)
-                ],
-                "warnings": list(one.warnings),
-            }
-            for one in self._known.values()
-        ]
+        """Return them as plain data."""
+        return [_plain(one) for one in self._known.values()]
+
+
+def joined(entries: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return each organisation once, from what several reports say of it.
+
+    A connector is as the report says in which something becomes of it.
+    """
+    found: dict[str, _Organisation] = {}
+    for entry in entries:
+        one = found.get(entry["name"])
+        if one is None:
+            head = {key: entry[key] for key in ("name", "domain_controller")}
+            one = found[entry["name"]] = _Organisation(len(found), {**head, "hosts": []})
+        one.entry["hosts"].extend(entry["hosts"])
+        one.warnings.update(dict.fromkeys(entry["warnings"]))
+        for connector in entry["connectors"]:
+            known = one.connectors.get(connector["name"])
+            if known is None or (connector["action"] and not known["action"]):
+                one.connectors[connector["name"]] = dict(connector)
+    return [_plain(one) for one in found.values()]
+
+
+def _plain(one: _Organisation) -> dict[str, Any]:
+    """Return it as plain data, the connectors by name."""
+    names = sorted(one.connectors, key=str.casefold)
+    return {
+        **one.entry,
+        "connectors": [one.connectors[name] for name in names],
+        "warnings": list(one.warnings),
+    }
 
 
 def _head(title: str, result: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,6 +90,8 @@ def _head(title: str, result: Mapping[str, Any]) -> dict[str, Any]:
 def _take_connectors(one: _Organisation, host: str, result: Mapping[str, Any]) -> None:
     before = {connector["name"]: connector for connector in result["connectors"]["before"]}
     after = {connector["name"]: connector for connector in result["connectors"]["after"]}
+    if deferred(result):  # whoever changes them says what becomes of them
+        after = before
     names = {**before, **after}
     if before == after:  # as of all hosts but the one that changes them: only what is new counts
         names = {name: names[name] for name in names if name not in one.connectors}

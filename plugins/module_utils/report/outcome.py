@@ -71,6 +71,12 @@ class HostOutcome:
         return reason(self.name, *needed)
 
     @property
+    def unreachable(self) -> bool:
+        """Whether a task could not reach this host."""
+        results = (self.info, self.planned, self.enforced, self.tested)
+        return any(result.get("unreachable") for result in results if result)
+
+    @property
     def skipped(self) -> bool:
         """Whether there was nothing to do here, as an option says."""
         return bool(self.enforced and self.enforced.get("skipped"))
@@ -93,8 +99,15 @@ def switch_changed(enforced: Mapping[str, Any]) -> bool:
     return bool(registry.get("before") != registry.get("after"))
 
 
+def deferred(enforced: Mapping[str, Any] | None) -> bool:
+    """Whether a result of transport_delivery defers what it found to another host."""
+    return bool(enforced and enforced.get("deferred"))
+
+
 def differs(enforced: Mapping[str, Any]) -> bool:
     """Whether a result of imc_delivery or transport_delivery changes anything at all."""
+    if deferred(enforced):
+        return False
     return bool(enforced.get("changed") or switch_changed(enforced) or changed_domains(enforced))
 
 
@@ -103,8 +116,8 @@ def worth_testing(enforced: Mapping[str, Any], pinned: Collection[str]) -> set[s
 
     The registry value changes how the host finds every domain, and so the restart after it.
     """
-    if enforced.get("worksheet"):
-        return set()  # the rows are not there yet
+    if enforced.get("worksheet") or deferred(enforced):
+        return set()  # what is wanted is not there yet
     if switch_changed(enforced):
         return set(pinned)
     return set(pinned).intersection(changed_domains(enforced))
@@ -149,6 +162,7 @@ def standings(
         standing = Standing.FAILED if host.failure else Standing.HELD
         return dict.fromkeys(host.domains, standing)
     by_hand = {row["domain"] for row in host.enforced.get("worksheet") or ()}
+    proposed = proposed or deferred(host.enforced)
     difference = Standing.DRIFTED if proposed else Standing.CHANGED
 
     def standing_of(domain: str) -> Standing:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,8 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
 
     Raises ExchangeError for everything that went wrong.
     """
+    defers = not params["may_change"] and not context.check_mode
+    context = replace(context, check_mode=context.check_mode or defers)
     try:
         options = parse_options(params, context.basedir)
         work = _Work(
@@ -55,10 +57,12 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     else:
         found = result(view, plan, options, check_mode=context.check_mode)
         found["warnings"] += work.broken(view.organisation)
-        if plan.changes and options.run_id:
+        if plan.changes and options.run_id and not defers:
             found |= work.only_once(view.organisation, found)
         if not plan.changes and not context.check_mode:
             backups.settled(work.folder(view.organisation))
+    if defers:
+        found |= {"changed": False, "diff": [], "deferred": plan.changes}
     if wanted.source:
         found["restored_from"] = wanted.source
     found["requests"] = work.reader.session.requests

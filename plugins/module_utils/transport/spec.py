@@ -43,6 +43,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "backup": {"type": "path"},
     "backup_dir": {"type": "path"},
     "run_id": {"type": "str"},
+    "may_change": {"type": "bool", "default": True},
     **BRAKE_SPEC,
     "tiers": {"type": "str", "choices": ["all", "best"], "default": "all"},
     "gone": {"type": "str", "choices": ["keep", "remove"], "default": "keep"},

@@ -5,16 +5,18 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible import constants
-from ansible_collections.postmaster.exchange.plugins.action import delivery_report
 from ansible_collections.postmaster.exchange.plugins.action.delivery_report import ActionModule
 from ansible_collections.postmaster.exchange.plugins.module_utils.report.spec import ARGUMENT_SPEC
+from ansible_collections.postmaster.exchange.plugins.plugin_utils import _reporting
 from exchange_lab.samples import (
     NOW,
     appending,
@@ -39,7 +41,7 @@ def printed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None]]:
     """Every line that is printed, with its colour."""
     lines: list[tuple[str, str | None]] = []
     monkeypatch.setattr(
-        delivery_report,
+        _reporting,
         "display",
         SimpleNamespace(display=lambda text, color=None: lines.append((text, color))),
     )
@@ -264,8 +266,8 @@ def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch, tmp_
     def nameless() -> str:
         raise KeyError("getpwuid(): uid not found: 4711")
 
-    monkeypatch.setattr(delivery_report.getpass, "getuser", nameless)
-    monkeypatch.setattr(delivery_report.os, "getuid", lambda: 4711)
+    monkeypatch.setattr(getpass, "getuser", nameless)
+    monkeypatch.setattr(os, "getuid", lambda: 4711)
     run({"a": {}}, json=str(tmp_path / "r.json"))
     document = json.loads((tmp_path / "r.json").read_text())
     assert document["run"]["by"]["login"] == "uid 4711"

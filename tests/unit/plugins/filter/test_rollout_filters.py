@@ -14,6 +14,7 @@ from ansible_collections.postmaster.exchange.plugins.filter import (
     delivery_trouble,
     delivery_wishes,
     domains_to_test,
+    organisation_writers,
 )
 
 ROUTES = [{"domain": "nestle.com", "status": "ok"}, {"domain": "gone.example", "status": "null_mx"}]
@@ -30,6 +31,24 @@ def host(family: str, **more: Any) -> dict[str, Any]:
         "_mx_delivery_connectors": LEFT_OUT,
         **{f"_mx_delivery_{key}": value for key, value in more.items()},
     }
+
+
+def test_the_first_host_of_each_organisation_that_answered_changes_it() -> None:
+    writers = organisation_writers.FilterModule().filters()["organisation_writers"]
+
+    def of(name: str, forest: str = "hq.example") -> dict[str, Any]:
+        return {"organisation": {"name": name, "forest": forest}}
+
+    hostvars = {
+        "old": host("imc"),
+        "down": host("transport", connectors={"unreachable": True, "msg": "no route"}),
+        "a1": host("transport", connectors=of("First")),
+        "b1": host("transport", connectors=of("First", "other.example")),
+        "a2": host("transport", connectors=of("FIRST")),
+        "none": {},
+    }
+    assert writers(list(hostvars), hostvars) == ["a1", "b1"]
+    assert writers(["a2", "a1"], hostvars) == ["a2"]
 
 
 def test_the_extent_is_that_of_a_look_beforehand_or_of_an_audit() -> None:

@@ -66,6 +66,21 @@ def test_what_is_written_is_read_as_what_mx_pairs_returned(context: Context) -> 
     assert result["stats"]["questions"] == 0
 
 
+def test_a_lock_that_is_handed_on_is_read_without_its_file(
+    context: Context, tmp_path: Path
+) -> None:
+    first = written(context)
+    assert first["content"] == (tmp_path / "mx_pairs.lock.yml").read_text()
+    assert first["valid_until"] == "2026-11-23T12:05:00Z"
+    read = run(params(), context)
+    (tmp_path / "mx_pairs.lock.yml").unlink()
+    given = run(params(content=first["content"], path="lock of awx-1"), context)
+    assert given["routes"] == read["routes"]
+    assert given["lock"]["path"] == "lock of awx-1"
+    with pytest.raises(InvalidInput):
+        run(params(content="version: 7"), context)
+
+
 def test_domains_come_in_the_order_asked(context: Context) -> None:
     written(context)
     result = run(params(domains=["NESTLE.com.", "aol.com", "nestle.com"]), context)

@@ -142,6 +142,19 @@ def test_a_run_shows_the_change_of_an_organisation_once(org: Org) -> None:
     assert more["diff"]
 
 
+def test_a_host_that_may_not_change_leaves_it_to_another(org: Org, tmp_path: Path) -> None:
+    left = org.run(routes=[NESTLE], may_change=False, max_changes="0", run_id="run-1")
+    assert (left["changed"], left["deferred"], left["diff"]) == (False, True, [])
+    assert [step["domain"] for step in left["steps"]] == ["nestle.com"]
+    assert PIN not in org.connectors()
+    assert not (tmp_path / "backups").exists()
+    assert org.run(routes=[NESTLE], run_id="run-1", check=True)["changed"]  # still to be shown
+    assert org.run(routes=[NESTLE])["changed"]
+    assert not org.run(server="EX10", routes=[NESTLE], may_change=False)["deferred"]
+    looked = org.run(routes=[AOL], may_change=False, check=True)
+    assert (looked["changed"], "deferred" in looked) == (True, False)
+
+
 def test_an_organisation_without_any_connector(org: Org) -> None:
     with org.lab.session("EX16", ADMIN) as session:
         session.run("Remove-SendConnector", Identity="Internet", Confirm=False)

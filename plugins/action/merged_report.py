@@ -1,0 +1,74 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Put the reports of all slices of a run together, show the result, and write it to files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.plugins.action import ActionBase
+from ansible.utils.unsafe_proxy import wrap_var
+
+from ..module_utils.adapter import failed
+from ..module_utils.errors import ExchangeError, InvalidInput
+from ..module_utils.report.artefact import is_packed, unpacked
+from ..module_utils.report.merge import merge
+from ..module_utils.report.spec import MERGED_SPEC
+from ..module_utils.report.text import clean
+from ..plugin_utils._reporting import report
+
+
+class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not typed
+    """The action plugin of postmaster.exchange.merged_report; it works on the controller only."""
+
+    _supports_check_mode = True
+    _requires_connection = False
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Run the task and return its result, a failed one if there is nothing to merge."""
+        super().run(tmp, task_vars)
+        checked = ArgumentSpecValidator(MERGED_SPEC).validate(self._task.args)
+        if checked.error_messages:
+            return {"failed": True, "msg": checked.errors.msg}
+        params: dict[str, Any] = checked.validated_parameters
+        try:
+            documents = _documents(params["folder"], task_vars or {})
+            merged = merge(documents, [clean(name) for name in params["hosts"]])
+        except ExchangeError as error:
+            return failed(error)
+        result = report(merged, params)
+        result["kind"] = merged["run"]["kind"]
+        result["slices"] = len(documents)
+        pairs = zip(params["hosts"], merged["hosts"], strict=True)
+        result["unreachable_hosts"] = [name for name, host in pairs if host["unreachable"]]
+        safe: dict[str, Any] = wrap_var(result)
+        return safe
+
+
+def _documents(folder: str | None, variables: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the reports of the slices by where they come from."""
+    if not folder:
+        found = {name: value for name, value in variables.items() if is_packed(name)}
+        return {name: unpacked(name, found[name]) for name in sorted(found)}
+    try:
+        files = sorted(Path(folder).glob("*.json"))
+        return {str(file): _read(file) for file in files}
+    except OSError as error:
+        raise ExchangeError(f"{folder} cannot be read: {error.strerror or error}.") from error
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(file.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"{file} is no report of a slice.") from error
+    if not isinstance(document, dict):
+        raise InvalidInput(f"{file} is no report of a slice.")
+    return document

@@ -1,0 +1,103 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Show the document of a run and write it to files, as the tasks do that report.
+
+This file is private to the collection postmaster.exchange.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ansible import constants
+from ansible.utils.display import Display
+
+from ..module_utils.errors import ExchangeError
+from ..module_utils.report.delivery import summary
+from ..module_utils.report.junit import junit
+from ..module_utils.report.text import Line, columns
+from ..module_utils.whole_file import write
+from ._page import render
+
+display = Display()
+
+Document = Mapping[str, Any]
+
+#: Ansible's own settings of colours by the tone of a line.
+_COLOURS = {
+    "clean": "COLOR_OK",
+    "drift": "COLOR_CHANGED",
+    "failed": "COLOR_ERROR",
+    "warning": "COLOR_WARN",
+}
+#: Callbacks whose output a program reads, by the last part of their names.
+_FOR_PROGRAMS = frozenset({"json", "jsonl"})
+
+
+def report(document: Document, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Print a document, write the files that ``params`` name, and return the result of the task.
+
+    ``params["hosts"]`` are the names of the inventory, in the order of the document's hosts. The
+    result is a failed one if a file could not be written.
+    """
+    lines = summary(document)
+    files, failures = _write(params, document)
+    if files:
+        lines += [Line(""), Line("Written"), *map(Line, columns(list(files.items())))]
+    if constants.DEFAULT_STDOUT_CALLBACK.rpartition(".")[2] not in _FOR_PROGRAMS:
+        _show(lines)
+    result: dict[str, Any] = {
+        "changed": False,
+        "lines": [line.text for line in lines],
+        **_by_host(params["hosts"], document),
+        "verdict": document["answer"]["verdict"],
+        "counts": document["answer"]["counts"],
+        "files": files,
+    }
+    return result | ({"failed": True, "msg": " ".join(failures)} if failures else {})
+
+
+def _by_host(names: Sequence[str], document: Document) -> dict[str, dict[str, str]]:
+    """Return problems and verdicts by the names of the inventory."""
+    pairs = list(zip(names, document["hosts"], strict=True))
+    return {
+        "problems": {name: "; ".join(host["problems"]) for name, host in pairs if host["problems"]},
+        "verdicts": {name: host["verdict"] for name, host in pairs},
+    }
+
+
+def _json(document: Document) -> Iterable[str]:
+    yield json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    yield "\n"
+
+
+_FORMATS: dict[str, Callable[[Document], Iterable[str]]] = {
+    "html": render,
+    "json": _json,
+    "junit": junit,
+}
+
+
+def _write(params: Mapping[str, Any], document: Document) -> tuple[dict[str, str], list[str]]:
+    """Write the files that are wanted; return where they are, and what went wrong."""
+    files: dict[str, str] = {}
+    failures = []
+    for name, text_of in _FORMATS.items():
+        if params[name]:
+            try:
+                files[name] = str(write(Path(params[name]), text_of(document), "The report"))
+            except ExchangeError as error:
+                failures.append(str(error))
+    return files, failures
+
+
+def _show(lines: Iterable[Line]) -> None:
+    """Print the report, in Ansible's colours where it uses any."""
+    for line in ("", *lines, ""):
+        text, tone = (line.text, line.tone) if isinstance(line, Line) else (line, "")
+        colour = _COLOURS.get(tone)
+        display.display(text, color=colour and getattr(constants, colour))

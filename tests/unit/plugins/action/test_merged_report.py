@@ -1,0 +1,105 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The action that merges reports: from where it takes them, and what it refuses."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible_collections.postmaster.exchange.plugins.action.merged_report import ActionModule
+from ansible_collections.postmaster.exchange.plugins.module_utils.report.artefact import (
+    is_packed,
+    packed,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils.report.document import (
+    Run,
+    build,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils.report.outcome import (
+    HostOutcome,
+)
+from exchange_lab.samples import NOW, domain, pinned, resolved, table
+
+AOL = domain("aol.com", "198.51.100.9")
+ROWS = pinned([AOL])
+RUN = Run("audit", check_mode=False, finished_at=NOW, id="awx-1")
+
+
+def document(*names: str) -> dict[str, Any]:
+    hosts = [HostOutcome(name, ["aol.com"], table(ROWS, ROWS)) for name in names]
+    return build(RUN, resolved(AOL), hosts)
+
+
+def run(*hosts: str, variables: dict[str, Any] | None = None, **args: Any) -> dict[str, Any]:
+    task = SimpleNamespace(
+        action="postmaster.exchange.merged_report",
+        args={"hosts": list(hosts), **args},
+        async_val=0,
+        check_mode=False,
+        delegate_to=None,
+    )
+    connection = SimpleNamespace(transport="winrm", _shell=SimpleNamespace(tmpdir=None))
+    made = ActionModule(task, connection, SimpleNamespace(), None, None, None)
+    result: dict[str, Any] = made.run(task_vars=variables or {})
+    return result
+
+
+def test_reports_come_from_variables_that_jobs_hand_on(tmp_path: Path) -> None:
+    variables = {
+        **packed(document("a", "c")),
+        **packed(document("b")),
+        "mx_delivery_report_dir": "",
+    }
+    result = run("a", "b", "c", "d", variables=variables, html=str(tmp_path / "r.html"))
+    assert (result["kind"], result["slices"], result["verdict"]) == ("audit", 2, "failed")
+    assert result["problems"] == {"d": "no slice reported on this host"}
+    assert result["unreachable_hosts"] == ["d"]
+    assert result["verdicts"] == {"a": "clean", "b": "clean", "c": "clean", "d": "failed"}
+    assert (tmp_path / "r.html").read_text().startswith("<!doctype html>")
+
+
+def test_reports_come_from_a_folder(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / f"{name}.json").write_text(json.dumps(document(name)))
+    result = run("a", "b", folder=str(tmp_path))
+    assert (result["slices"], result["verdict"]) == (2, "clean")
+
+
+def test_a_slice_that_is_run_again_takes_the_place_of_its_first_report() -> None:
+    assert packed(document("a", "b")).keys() == packed(document("a", "b")).keys()
+    assert packed(document("a", "b")).keys() != packed(document("a")).keys()
+    assert all(is_packed(name) for name in packed(document("a")))
+    assert not is_packed("mx_delivery_report_json")
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(zlib.compress(data)).decode()
+
+
+@pytest.mark.parametrize("text", ["!", "AAAA", _text(b"{"), _text(b"[]"), _text(b"\xff"), 7, None])
+def test_a_variable_that_holds_no_report_is_named(text: Any) -> None:
+    name = "mx_delivery_report_0123456789ab"
+    result = run("a", variables={name: text})
+    assert result["failed"]
+    assert result["msg"] == f"The variable {name} holds no report of a slice."
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "\xff"])
+def test_a_file_that_is_no_report_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.json").write_text(text, encoding="latin-1")
+    result = run("a", folder=str(tmp_path))
+    assert result["failed"]
+    assert "is no report" in result["msg"]
+
+
+def test_where_there_is_no_report_the_task_fails(tmp_path: Path) -> None:
+    assert "no report of a slice" in run("a")["msg"]
+    assert "no report of a slice" in run("a", folder=str(tmp_path / "none"))["msg"]
+    assert run("a", more=1)["failed"]
