@@ -92,8 +92,8 @@ options:
     default: []
   own_addresses:
     description:
-      - Addresses, or ranges such as V(192.0.2.0/24), of our own mail servers. An exchange that has one
-        is left out as one of O(own_names) is.
+      - Addresses, or ranges such as V(192.0.2.0/24), of our own mail servers. An exchange that has
+        one of them is left out as one of O(own_names) is.
       - A host name is accepted, too, since inventories often hold one as C(ansible_host). It counts
         as if it stood in O(own_names), and so do the addresses that DNS has for it.
     type: list
