@@ -12,6 +12,9 @@ from exchange_lab.controller import Controller
 from exchange_lab.scenario import NESTLE, SIMPLE_HOST, HostSpec, Letter, Scenario
 from exchange_lab.scenario_default import DEFAULT
 
+# Pages that have a test of their own, with a lab that these tests do not have.
+ELSEWHERE = {"inventory.md"}
+
 Before = Callable[[Controller], None]
 
 

@@ -65,10 +65,23 @@ def name_of(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
+def _block(found: re.Match[str]) -> Block:
+    return Block(found["language"], found["text"], found["mark"] or "")
+
+
 def blocks(page: Path) -> Iterator[Block]:
     """Yield the fenced blocks of a page in order."""
     for found in _BLOCK.finditer(page.read_text(encoding="utf-8")):
-        yield Block(found["language"], found["text"], found["mark"] or "")
+        yield _block(found)
+
+
+def blocks_by_heading(page: Path) -> dict[str, list[Block]]:
+    """Return the blocks below each heading of the second level."""
+    _before, *parts = re.split(r"^## (.+)\n", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {
+        heading: [_block(found) for found in _BLOCK.finditer(text)]
+        for heading, text in zip(parts[::2], parts[1::2], strict=True)
+    }
 
 
 def links(page: Path) -> Iterator[tuple[Path, str]]:
