@@ -110,12 +110,6 @@ options:
       - Not set by default, so that any change is made.
     type: str
     version_added: 0.2.0
-  force:
-    description:
-      - Whether a change that is larger than O(max_changes) is made nevertheless, with a warning.
-    type: bool
-    default: false
-    version_added: 0.2.0
   backup_dir:
     description:
       - Folder on the controller for backups. Each goes to a folder of its own in it, named by host
@@ -132,14 +126,6 @@ options:
         work, that is the backup of the first.
       - A backup is put back only on the host it is of.
     type: path
-  run_id:
-    description:
-      - Name of the run that this task is part of. It is written into the backup, which can be found
-        by it, and returned.
-      - It has 1 to 64 letters, digits, dots, colons or any of C(_+-), and begins with a letter or
-        digit.
-    type: str
-    version_added: 0.2.0
   host_backup_dir:
     description:
       - Folder on the host for its own backups, for the claim by which one run at a time works on
@@ -216,6 +202,7 @@ options:
     default: C:\TEMP
 extends_documentation_fragment:
   - postmaster.exchange.attributes
+  - postmaster.exchange.change
   - postmaster.exchange.connection
 attributes:
   check_mode:

@@ -160,12 +160,6 @@ options:
       - Not set by default, so that any change is made.
     type: str
     version_added: 0.2.0
-  force:
-    description:
-      - Whether a change that is larger than O(max_changes) is made nevertheless, with a warning.
-    type: bool
-    default: false
-    version_added: 0.2.0
   backup_dir:
     description:
       - Folder on the controller for backups. Each goes to a folder of its own in it, named by
@@ -182,14 +176,6 @@ options:
         later one took up its work, that is the backup of the first.
       - A backup is put back only in the organisation it is of.
     type: path
-  run_id:
-    description:
-      - Name of the run that this task is part of. It is written into the backup, which can be found
-        by it, and returned.
-      - It has 1 to 64 letters, digits, dots, colons or any of C(_+-), and begins with a letter or
-        digit.
-    type: str
-    version_added: 0.2.0
   may_change:
     description:
       - Whether this host may change its organisation.
@@ -212,6 +198,7 @@ options:
     default: 600
 extends_documentation_fragment:
   - postmaster.exchange.attributes
+  - postmaster.exchange.change
   - postmaster.exchange.endpoint
 attributes:
   check_mode:

@@ -75,7 +75,7 @@ def parse_reply(text: str) -> SmtpFailure | None:
     return SmtpFailure(
         code=int(match[1]),
         enhanced=enhanced[1] if enhanced else None,
-        text=_printable(rest),
+        text=printable(rest),
         domain=mail_domain(demon[1]) if demon else None,
         address=_address_in(rest),
     )
@@ -133,6 +133,6 @@ def _address_in(text: str) -> str | None:
     return None
 
 
-def _printable(text: str) -> str:
+def printable(text: str, most: int = MAX_TEXT) -> str:
     """Return text fit for a terminal: control characters are dropped, the length is bounded."""
-    return "".join(char for char in text if char.isprintable())[:MAX_TEXT]
+    return "".join(char for char in text if char.isprintable())[:most]

@@ -21,11 +21,13 @@ from pathlib import Path
 from ..errors import ExchangeError, InvalidInput
 from .message import Probe, message_bytes
 from .smtp_session import BoundedSMTP, login_texts
-from .smtplog import parse_reply
+from .smtplog import parse_reply, printable
 from .verdict import DeliveryError
 
 #: Where a refusal was read, for the result.
 SOURCE = "submission"
+
+_MOST = 300  # characters of what a server said
 
 _LOGIN_OVER_TLS = "Set starttls: most servers offer a login only then."
 _NO_LOGIN = "Name a port that takes such logins, or let mail in from this address without one."
@@ -137,7 +139,7 @@ def _offer(server: smtplib.SMTP, probe: Probe, options: SmtpOptions) -> Delivery
 def _refusal(code: int, words: str) -> DeliveryError:
     reply = parse_reply(f"{code} {words}")
     if reply is None:  # a code outside 4xx and 5xx where a refusal was due
-        return DeliveryError(_printable(words), SOURCE, code)
+        return DeliveryError(printable(words, _MOST), SOURCE, code)
     return DeliveryError(reply.text, SOURCE, reply.code, reply.enhanced)
 
 
@@ -202,7 +204,7 @@ def _no_server(error: Exception, options: SmtpOptions) -> _NoServerError:
             why = "the server offers no login by CRAM-MD5, PLAIN or LOGIN"
             hint = _NO_LOGIN
         case _:
-            why = _printable(options.cleared(str(error))) or type(error).__name__
+            why = printable(options.cleared(str(error)), _MOST) or type(error).__name__
     return _NoServerError(why, hint)
 
 
@@ -233,8 +235,4 @@ def _tls(options: SmtpOptions) -> ssl.SSLContext:
 
 
 def _said(error: smtplib.SMTPResponseException, options: SmtpOptions) -> str:
-    return _printable(f"{error.smtp_code} {options.cleared(error.smtp_error)}")
-
-
-def _printable(text: str) -> str:
-    return "".join(char for char in text if char.isprintable())[:300]
+    return printable(f"{error.smtp_code} {options.cleared(error.smtp_error)}", _MOST)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import ip_address
 
-from .smtplog import MAX_LINE, MAX_TEXT, SmtpFailure, parse_reply
+from .smtplog import MAX_LINE, SmtpFailure, parse_reply, printable
 from .verdict import DeliveryError
 
 _FIELDS = ("LRT", "LED", "FQDN", "IP")
@@ -74,7 +74,7 @@ def parse_last_error(value: object) -> LastError | None:
     if not whole:
         return None
     fields = _unwrapped(whole)
-    line = _printable(fields.get("LED", whole))
+    line = printable(fields.get("LED", whole)).strip()
     reply = parse_reply(line)
     quoted = _QUOTED.search(line)
     said = parse_reply(quoted[1].strip().rstrip(".")) if quoted else None
@@ -86,7 +86,7 @@ def parse_last_error(value: object) -> LastError | None:
         enhanced=reply.enhanced if reply else None,
         text=reply.text if reply else line,
         said=None if said is None or _NO_CONNECTION.search(said.text) else said,
-        target=_printable(fields.get("FQDN", "")) or None,
+        target=printable(fields.get("FQDN", "")).strip() or None,
         address=_address(fields.get("IP", ""))
         or _endpoint(line)
         or (reply.address if reply else None),
@@ -136,7 +136,3 @@ def _address(text: str) -> str | None:
         return str(ip_address(text.strip().strip("[]")))
     except ValueError:
         return None
-
-
-def _printable(text: str) -> str:
-    return "".join(char for char in text if char.isprintable())[:MAX_TEXT].strip()

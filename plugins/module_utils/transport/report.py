@@ -110,7 +110,7 @@ def diff(view: View, plan: Plan) -> list[dict[str, str]]:
 
 def _text(connectors: Sequence[_Parameters]) -> str:
     lines = (line for connector in connectors for line in _lines(connector))
-    return "".join(f"{_printable(line)}\n" for line in lines)
+    return "".join(f"{_one_line(line)}\n" for line in lines)
 
 
 def _lines(connector: _Parameters) -> Iterator[str]:
@@ -125,7 +125,8 @@ def _lines(connector: _Parameters) -> Iterator[str]:
             yield f"  {label:<17} {shown}"
 
 
-def _printable(line: str) -> str:
+def _one_line(line: str) -> str:
+    """Return text in which nothing can begin another line of the diff, or move a cursor."""
     return "".join(c if c.isprintable() else " " for c in line)
 
 
