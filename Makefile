@@ -31,7 +31,7 @@ lab: $(BIN)/.test $(MANIFEST) ## Keep that lab up, with an inventory and command
 test: $(BIN)/.test ## Unit tests, the lab's own tests, playbooks against the lab
 	$(BIN)/nox -s tests -- $(PYTEST_ARGS)
 
-test-full: $(BIN)/.dev $(BIN)/.kerberos peers ## Also compare the lab with real programs, interrupt runs, and run all gates
+test-full: $(BIN)/.dev $(BIN)/.kerberos $(BUILD)/others peers ## Also compare the lab with real programs, interrupt runs, and run all gates
 	NO_SKIPS=1 $(BIN)/nox -s peers -- $(PYTEST_ARGS)
 	$(MAKE) --no-print-directory test-faults gates test-oldest test-newest
 
@@ -74,6 +74,11 @@ $(BIN)/.dev: requirements-dev.txt $(BIN)/.test
 # Built without optimisation, which takes a third of the time; so nothing of it may stay in pip's cache.
 $(BIN)/.kerberos: requirements-kerberos.txt $(BIN)/.test | peers
 	CFLAGS="-O0 -g0" $(BIN)/python -m pip install -qq --no-cache-dir -r requirements-kerberos.txt
+	@touch $@
+
+# Collections of others that tests use.
+$(BUILD)/others: $(BIN)/.test
+	PATH="$(CURDIR)/$(BIN):$$PATH" tools/microsoft-ad $@
 	@touch $@
 
 $(BIN)/.fuzz: requirements-fuzz.txt $(BIN)/.test

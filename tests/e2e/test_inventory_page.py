@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Each inventory of docs/inventory.md leads to the lab, with the lab's addresses put in.
 
-What needs a real SSH server has the marker ``peers``.
+What needs a real SSH server, or a directory, has the marker ``peers``.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import directory_server
 import pytest
 import ssh_server
+from directory_server import Computer
 from exchange_lab.controller import Controller
 from exchange_lab.lab import Lab
 from exchange_lab.mail.imc_model import V55
@@ -39,6 +41,13 @@ _SHARED = "-o ControlMaster=auto -o ControlPersist=20s"  # as Ansible has it by 
 PAGE = DOCS / "inventory.md"
 SECTIONS = blocks_by_heading(PAGE)
 OVER_SSH = {"Through a jump host", "From a bastion"}
+DIRECTORY = "Groups from Active Directory"
+OTHERS = DOCS.parent / ".build" / "others"
+ACCOUNTS = (
+    Computer("EX19-A", ("Exchange Servers", "Exchange Trusted Subsystem")),
+    Computer("MAIL5-A", ("Exchange 5.5",)),
+    Computer("FILES1"),
+)
 OLD, NEW, BEHIND, MANAGER = "mail5-a.hq.example", "ex19-a.hq.example", "mail4-old", "mgmt1"
 IMCCOPY = r"C:\exchsrvr\bin\imccopy.exe"
 PASSWORD, PROXY_LOGIN = "Correct-Horse-9", "exchange:Tr0ub4dor"
@@ -100,7 +109,8 @@ class Site:
         self.proxy = stack.enter_context(
             Proxy({f"localhost:{port}": ("127.0.0.1", port) for port in reached}, login=PROXY_LOGIN)
         )
-        self.ca_file = authority.ca_file
+        self.ca_file, self.certificate = authority.ca_file, certificate
+        self.directory = 0
 
     def here(self, text: str) -> str:
         """A text of the page, with the lab's addresses."""
@@ -109,9 +119,11 @@ class Site:
             "/etc/pki/hq-ca.pem": str(self.ca_file),
             "/opt/exchange/bin/python": sys.executable,
             "/var/backups/exchange": str(self.folder / "backups"),
+            "server: dc1.hq.example": f"server: localhost\nport: {self.directory}",
             "proxy.hq.example:3128": f"127.0.0.1:{self.proxy.port}",
             "127.0.0.1:1080": f"127.0.0.1:{ports.socks}",
             f"15986:{OLD}:5986": f"{ports.tunnel}:localhost:{ports.winrm[OLD]['https']}",
+            "ansible_winrm_port: 5986": f"ansible_winrm_port: {ports.winrm[NEW]['https']}",
             "ansible_port: 15986": f"ansible_port: {ports.tunnel}",
             "HQ\\exchange-admin": SCENARIO.user,
             "ansible_user: ops": f"ansible_user: {getpass.getuser()}",
@@ -142,6 +154,10 @@ class Site:
             for host, ports in self.ports.winrm.items()
         }
         hosts[NEW]["mx_delivery_endpoint"] = {"scheme": web, "port": self.ports.powershell[web]}
+        if name == "ad":
+            hosts = {"EX19-A": hosts[NEW], "MAIL5-A": hosts[OLD]}
+        if name == "windows-ssh":
+            del hosts[NEW]["ansible_port"], hosts[NEW]["ansible_winrm_scheme"]
         if name in {"tunnel", "bastion", "delegate"}:  # the page itself says it
             hosts = {}
         variables = {
@@ -174,18 +190,35 @@ class Newcomer(Reader):
     def follow(self, block: Block) -> None:
         """Do what a block asks for, in the lab."""
         super().follow(replace(block, text=self.site.here(block.text)))
-        if (file := block.says("in ")) is not None and file.endswith("/hosts.yml"):
+        if (file := block.says("in ")) is not None and file.endswith(("/hosts.yml", ".ldap.yml")):
             self._add_the_lab(Path(file).parent.name, block.text)
 
     def _add_the_lab(self, name: str, text: str) -> None:
         said = self.site.overlay(name)
-        hosts = {host: more for host, more in said["hosts"].items() if host in text}
+        there = (
+            set(said["hosts"]) if name == "ad" else {one for one in said["hosts"] if one in text}
+        )
+        hosts = {host: more for host, more in said["hosts"].items() if host in there}
         lab = {"all": {"hosts": hosts, "vars": said["variables"]}}
         (self.controller.folder / name / "lab.json").write_text(json.dumps(lab))
 
 
 def with_marker(section: str) -> Any:
-    return pytest.param(section, marks=[pytest.mark.peers] if section in OVER_SSH else [])
+    real = section in OVER_SSH or section == DIRECTORY
+    return pytest.param(section, marks=[pytest.mark.peers] if real else [])
+
+
+@contextlib.contextmanager
+def directory(site: Site) -> Iterator[dict[str, str]]:
+    """A domain controller, and what the administrator needs for it; yields the environment."""
+    pytest.importorskip("sansldap")
+    if not OTHERS.exists():
+        pytest.skip("the collection microsoft.ad is not there (tools/microsoft-ad .build/others)")
+    password = "Dir-Passw0rd"
+    folder = site.folder / "directory"
+    with directory_server.running(folder, site.certificate, password, ACCOUNTS) as site.directory:
+        paths = f"{DOCS.parent / '.build'}:{OTHERS}"
+        yield {"LDAP_PASSWORD": password, "ANSIBLE_COLLECTIONS_PATH": paths}
 
 
 @pytest.mark.parametrize(
@@ -199,6 +232,8 @@ def test_an_example_works(section: str, site: Site, tmp_path: Path) -> None:
         if section in OVER_SSH:
             keys = stack.enter_context(ssh_server.running(site.folder / "ssh"))
             controller.more = {**controller.more, "ANSIBLE_SSH_ARGS": f"-F {keys} {_SHARED}"}
+        if section == DIRECTORY:
+            controller.more = {**controller.more, **stack.enter_context(directory(site))}
         if section == "Passwords in a vault":  # which takes an inventory from further up
             newcomer.follow(SECTIONS["winrm"][0])
         for block in SECTIONS[section]:
