@@ -11,6 +11,7 @@ from dataclasses import replace
 from exchange_lab.controller import Controller
 from exchange_lab.scenario import NESTLE, SIMPLE_HOST, HostSpec, Letter, Scenario
 from exchange_lab.scenario_default import DEFAULT
+from pages import ROOT
 
 # Pages that have a test of their own, with a lab that these tests do not have.
 ELSEWHERE = {"inventory.md"}
@@ -36,7 +37,12 @@ def _enforced(controller: Controller) -> None:
 def _partners_listed(controller: Controller) -> None:
     """Somebody has a list of the partners, one a line."""
     lines = "".join(f"{domain}\n" for domain in PARTNERS)
-    (controller.folder / "partners.txt").write_text(lines, encoding="utf-8")
+    (controller.inventory.parent / "partners.txt").write_text(lines, encoding="utf-8")
+
+
+def _in_a_checkout(controller: Controller) -> None:
+    """Somebody is in a checkout of the project."""
+    (controller.folder / "tests").symlink_to(ROOT / "tests")
 
 
 def _out_of_reach(controller: Controller) -> None:
@@ -70,7 +76,7 @@ _MANY = replace(
         "nestle.com": NESTLE,
         **{
             name: f"@ MX 10 {_PROVIDERS[number % 2]}\n@ MX 20 mailin-03.mx.aol.com.\n"
-            for number, name in enumerate(PARTNERS[:-1])
+            for number, name in enumerate([*PARTNERS[:-1], "partner40.example"])
         },
     },
 )
@@ -85,6 +91,7 @@ NIGHT_HOSTS = tuple(
 _NIGHT = replace(DEFAULT, hosts=NIGHT_HOSTS, organisation=None)
 
 _LABS: dict[str, tuple[Scenario, Before]] = {
+    "lab.md": (_STUCK, _in_a_checkout),
     "pin-forty-partners.md": (_MANY, _partners_listed),
     "nightly-audit.md": (_NIGHT, _out_of_reach),
     **dict.fromkeys(

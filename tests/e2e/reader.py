@@ -10,11 +10,11 @@ import re
 from exchange_lab.controller import Controller
 from pages import Block
 
-# What differs from run to run: times, names made of them, folders, ports, names of logs, and which
-# server of an organisation comes first.
+# What differs from run to run: times, names made of them, folders, ports, names of logs, counts.
 _VARYING = re.compile(
     r"\d{4}-\d\d-\d\dT[\d:]+Z(?:-[0-9a-f]{4})?|\S+(?=/(?:backups|report|mx_pairs))"
     r"|(?<=127\.0\.0\.1:)\d+|L\d{7}\.LOG|(?<=queue )\S+\\\d+|\d+ questions, \d+\.\d+ s"
+    r"|(?<=after )\d+ s"
 )
 
 

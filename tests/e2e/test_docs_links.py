@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,17 @@ def test_few_commands_are_not_run_and_each_says_why() -> None:
     excuses = [why for why in said if why is not None]
     assert len(excuses) <= _MOST_NOT_RUN
     assert all(excuses)
+
+
+@pytest.mark.parametrize("drawing", sorted(DOCS.rglob("*.svg")), ids=name_of)
+def test_a_drawing_is_text_that_a_browser_can_show(drawing: Path) -> None:
+    picture = ET.parse(drawing).getroot()
+    assert picture.tag == "{http://www.w3.org/2000/svg}svg"
+    assert picture.get("viewBox")
+    assert picture.get("role") == "img"
+    named = {part.tag.rpartition("}")[2] for part in picture}
+    assert {"title", "desc"} <= named
+    assert "script" not in named
 
 
 # -- the checks themselves can fail
