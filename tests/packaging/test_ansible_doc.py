@@ -130,7 +130,7 @@ def test_each_value_that_is_returned_is_described(plugins: dict[str, Any]) -> No
 def test_each_entry_point_and_variable_of_the_role_is_described(doc: Reader) -> None:
     for role in doc.documents("role").values():
         points = role["entry_points"]
-        assert set(points) == {"main", "audit", "diagnose", "rollback", "write_lock"}
+        assert set(points) == {"main", "audit", "diagnose", "merge", "rollback", "write_lock"}
         for point, told in points.items():
             assert is_sentence(told["short_description"]), point
             assert text_of(told).endswith("."), point
