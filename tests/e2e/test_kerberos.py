@@ -234,9 +234,10 @@ def test_what_a_user_reads_where_kerberos_fails(
     assert "Traceback" not in "".join(results[host]["msg"] for host in results)
 
 
+@pytest.mark.parametrize("plugin", ["winrm", "psrp"])
 @pytest.mark.parametrize("delegation", [True, False])
 def test_a_host_behind_a_management_host(
-    controller: Controller, realm: Realm, tmp_path: Path, delegation: bool
+    controller: Controller, realm: Realm, tmp_path: Path, delegation: bool, plugin: str
 ) -> None:
     """The logon reaches on with a forwarded ticket only."""
     old = replace(SIMPLE_HOST, name="mail4old", behind="mgmt1")
@@ -244,11 +245,31 @@ def test_a_host_behind_a_management_host(
     with Lab(scenario, tmp_path / "lab") as lab:
         lab.managers["mgmt1"].winrm.settings = Settings()
         lab.write_inventory(controller.inventory)
-        how = {"ansible_winrm_kerberos_delegation": delegation}
-        say(controller, "exchange_imc", **KERBEROS, **MANAGED, **how)
+        how = {"ansible_winrm_kerberos_delegation": delegation, **KERBEROS, **MANAGED}
+        if plugin == "psrp":
+            how = {**PSRP, "ansible_psrp_negotiate_delegate": delegation}
+            realm.login(USER, PASSWORD, "-f")
+        say(controller, "exchange_imc", **{**how, "ansible_host": "localhost"})
         audit = controller.playbook("audit")
     said = " ".join(audit.output.split())
     if delegation:
         assert "mail4old: enforce would change" in said
     else:
         assert "by Kerberos without delegation, ends at the management host" in said
+
+
+def test_a_tunnel_has_another_name_than_the_host(
+    both: Lab, controller: Controller, realm: Realm
+) -> None:
+    """Also at Exchange's PowerShell, which Ansible's winrm plugin does not log in to."""
+    say(controller, "exchange", **KERBEROS, **MANAGED)
+    say(
+        controller,
+        "exchange",
+        ansible_host="127.0.0.1",
+        ansible_winrm_kerberos_hostname_override="localhost",
+    )
+    audit = controller.playbook("audit")
+    assert audit.status == 2, audit.output
+    for host in ("mail55", "ex19-a"):
+        assert f"{host}: enforce would change" in " ".join(audit.output.split())

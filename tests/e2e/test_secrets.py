@@ -93,6 +93,8 @@ SCENARIO = replace(
 )
 _PROXY, _END_PROXY = "a proxy's", "an endpoint's proxy's"
 _OPTION_PROXY = "a proxy's in the option connection"
+_PSRP_PROXY, _SOCKS_PROXY = "a proxy's by psrp", "a SOCKS proxy's"
+_BECOME = "one to become somebody else"
 SECRETS = {
     "the password that is right": SCENARIO.password,
     "a wrong password": _secret("wrong"),
@@ -100,6 +102,9 @@ SECRETS = {
     "one for an untrusted certificate": _secret("tls"),
     "one for a plain port": _secret("plain"),
     _PROXY: _word("proxy"),
+    _PSRP_PROXY: _word("psrpproxy"),
+    _SOCKS_PROXY: _word("socks"),
+    _BECOME: _secret("become"),
     "one from the vault": _secret("vault"),
     "the vault's own": _word("vaultkey"),
     "an endpoint's": _secret("endpoint"),
@@ -255,6 +260,27 @@ def _failing_hosts(lab: Lab, folder: Path) -> dict[str, dict[str, Any]]:
             "ansible_password": right,
             "ansible_winrm_proxy": proxy,
         },
+        "psrp-proxied": {
+            "ansible_connection": "psrp",
+            "ansible_psrp_auth": "ntlm",
+            "ansible_psrp_protocol": "http",
+            "ansible_port": port,
+            "ansible_password": right,
+            "ansible_psrp_proxy": proxy.replace(SECRETS[_PROXY], SECRETS[_PSRP_PROXY]),
+        },
+        "socks": {
+            "ansible_port": port,
+            "ansible_password": right,
+            "ansible_winrm_proxy": f"socks5h://proxyuser:{SECRETS[_SOCKS_PROXY]}@127.0.0.1:9",
+        },
+        "becoming": {
+            "ansible_port": port,
+            "ansible_password": right,
+            "ansible_become": True,
+            "ansible_become_method": "runas",
+            "ansible_become_user": "SYSTEM",
+            "ansible_become_password": SECRETS[_BECOME],
+        },
         "vaulted": {"ansible_port": port, "ansible_password": _of("one from the vault")},
         "ex-refused": {
             "ansible_port": port,
@@ -377,6 +403,7 @@ def test_no_secret_is_printed_or_written(site: Site) -> None:
         "HTTP status 500",
         "a defect",
         "the proxy could not be used",
+        "This task is to run as SYSTEM (become)",
         "535 5.7.8 no:",
         "Whether the command was carried out is not known",
     ):

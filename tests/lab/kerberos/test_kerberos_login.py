@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.postmaster.exchange.plugins.module_utils.errors import HostUnreachable
 from exchange_lab.windows.certificates import TestAuthority
 from exchange_lab.windows.kdc import Realm
 from exchange_lab.windows.relay import Relay
 from exchange_lab.windows.winrm_server import Settings
 
-from .conftest import MARK, PASSWORD, USER, Serve
+from .conftest import MARK, PASSWORD, USER, Serve, Service
 
 pytestmark = pytest.mark.peers
 
@@ -73,3 +74,24 @@ def test_a_user_of_the_host_by_ntlm_beside_kerberos(serve: Serve, realm: Realm) 
     service = serve()
     how = {"transport" if service.kind == "winrm" else "auth": "ntlm"}
     assert service.use(user=USER, password=PASSWORD, **how) == MARK
+
+
+def _by(service: Service, way: str) -> dict[str, str]:
+    return {"transport" if service.kind == "winrm" else "auth": way}
+
+
+def test_a_host_that_is_reached_by_another_name(serve: Serve, ticket: None) -> None:
+    """As through a tunnel: its ticket is for the name that the directory knows."""
+    service = serve()
+    with pytest.raises(HostUnreachable, match="Kerberos does not know this host's web service"):
+        service.use(host="127.0.0.1")
+    assert service.use(host="127.0.0.1", kerberos_hostname="localhost") == MARK
+
+
+def test_negotiate_takes_the_ticket_and_else_the_password(serve: Serve, realm: Realm) -> None:
+    service = serve()
+    assert service.use(user=USER, password=PASSWORD, **_by(service, "negotiate")) == MARK
+    realm.login(USER, PASSWORD)
+    with Relay(service.listener.port) as wire:
+        assert service.use(port=wire.port, user=USER, **_by(service, "negotiate")) == MARK
+    assert b"NTLMSSP" not in wire.sent
