@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from exchange_lab.controller import Controller
-from exchange_lab.scenario import NESTLE, SIMPLE_HOST, HostSpec, Letter, Scenario
+from exchange_lab.mail.smtp_sink import Temper
+from exchange_lab.scenario import NESTLE, SIMPLE_HOST, HostSpec, Letter, Scenario, SinkSpec
 from exchange_lab.scenario_default import DEFAULT
 from pages import ROOT
 
@@ -63,6 +64,8 @@ def _host(name: str, **more: object) -> HostSpec:
 _LETTER = Letter("sales@hq.example", "buyer@nestle.com", "Offer")
 _STUCK = replace(DEFAULT, hosts=(_host("mail5-a.hq.example", letters=(_LETTER,)),))
 
+_ONE_DOMAIN = replace(_STUCK, domains=("nestle.com",))
+
 # Forty partners, whose mail is taken in by two providers; one has a spelling mistake.
 PARTNERS = [f"partner{number:02}.example" for number in range(1, 40)] + ["partner40.exmaple"]
 _PROVIDERS = ("mx1.nestle.com.", "mailin-02.mx.aol.com.")
@@ -81,6 +84,16 @@ _MANY = replace(
     },
 )
 
+# The same hosts, and a far server that takes no mail for postmaster.
+_GATE = replace(
+    DEFAULT,
+    hosts=_SITE,
+    organisation=None,
+    zones={**DEFAULT.zones, "far.example": "@ MX 10 mx\nmx A 192.0.2.77\n"},
+    sinks=(*DEFAULT.sinks, SinkSpec("192.0.2.77", "mx.far.example", Temper.REJECT)),
+    domains=("nestle.com", "far.example"),
+)
+
 # Two dozen hosts, all as they should be but for one that somebody changed by hand.
 _OK = next(host for host in DEFAULT.hosts if host.name == "mail55-ok")
 _BY_HAND = tuple(row for row in _OK.rows if not row.startswith("AOL.COM;198.51.100.9;"))
@@ -93,6 +106,9 @@ _NIGHT = replace(DEFAULT, hosts=NIGHT_HOSTS, organisation=None)
 _LABS: dict[str, tuple[Scenario, Before]] = {
     "lab.md": (_STUCK, _in_a_checkout),
     "pin-forty-partners.md": (_MANY, _partners_listed),
+    "lock.md": (_ONE_DOMAIN, _nothing),
+    "report.md": (DEFAULT, _nothing),
+    "rollout.md": (_GATE, _nothing),
     "nightly-audit.md": (_NIGHT, _out_of_reach),
     **dict.fromkeys(
         ("safety.md", "rollback.md", "take-a-pin-away.md", "when-something-went-wrong.md"),

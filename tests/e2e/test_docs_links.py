@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from pages import DOCS, INDEX, ROOT, anchors, blocks, links, name_of, pages
 
 PAGES = pages()
 _MOST_NOT_RUN = 4
+_OF_THE_ROLE = {"delivery_variables", "delivery_verdict"}  # of no use to anybody else
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -61,6 +63,19 @@ def test_a_drawing_is_text_that_a_browser_can_show(drawing: Path) -> None:
     named = {part.tag.rpartition("}")[2] for part in picture}
     assert {"title", "desc"} <= named
     assert "script" not in named
+
+
+def test_the_readme_names_all_that_is_in_the_collection() -> None:
+    modules = {file.stem for file in (ROOT / "plugins" / "modules").glob("*.py")} - _OF_THE_ROLE
+    there = {("module", name) for name in modules}
+    there |= {("playbook", file.stem) for file in (ROOT / "playbooks").glob("*.yml")}
+    there |= {("role", folder.name) for folder in (ROOT / "roles").iterdir()}
+    named = re.findall(
+        r"^\| (\w+) `postmaster\.exchange\.(\w+)` \|",
+        (ROOT / "README.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    assert sorted(named) == sorted(there)
 
 
 # -- the checks themselves can fail
