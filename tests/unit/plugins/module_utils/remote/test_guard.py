@@ -220,10 +220,10 @@ class CannedShell:
         self.abandoned += 1
 
 
-def run_with(answer: bytes) -> Completed:
+def run_with(answer: bytes, timeout: float = 0.01) -> Completed:
     session = WinrsSession(CannedShell(lambda: answer), host="mail5-a")
     try:
-        return session.run("ver", timeout=0.01)
+        return session.run("ver", timeout=timeout)
     finally:
         session.close()
 
@@ -237,7 +237,7 @@ def received(stream: str, exit_code: str = "0") -> bytes:
 
 def test_the_canned_shell_can_answer_well() -> None:
     answer = received(base64.b64encode(b"fine").decode(), "3")
-    assert run_with(answer) == Completed(3, b"fine", b"")
+    assert run_with(answer, 30) == Completed(3, b"fine", b"")
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def test_a_strange_answer_to_receive_is_an_error_of_ours(answer: bytes) -> None:
 
 
 def test_an_exit_code_left_empty_is_no_success() -> None:
-    assert run_with(received("AAAA", "")).exit_code == -1
+    assert run_with(received("AAAA", ""), 30).exit_code == -1
 
 
 _XML = st.lists(

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import ansible.plugins.connection.psrp
 import pytest
-import yaml
 from ansible_collections.postmaster.exchange.plugins.module_utils.errors import InvalidInput
-from ansible_collections.postmaster.exchange.plugins.module_utils.remote import endpoint, inventory
+from ansible_collections.postmaster.exchange.plugins.module_utils.remote import endpoint
 from ansible_collections.postmaster.exchange.plugins.module_utils.remote.inventory import (
     endpoint_from_psrp,
     endpoint_from_variables,
@@ -212,25 +210,6 @@ def test_variables_of_psrp_lead_to_the_same_endpoint_as_its_options() -> None:
     assert from_params(from_variables({**EXCHANGE, "ansible_psrp_auth": None}.get)).transport == (
         "negotiate"
     )
-
-
-def test_each_option_of_psrp_that_is_read_is_one_of_the_plugin() -> None:
-    """Whose variables are those that are read where there is no such plugin."""
-    read: list[str] = []
-
-    def get(option: str) -> Any:
-        read.append(option)
-        return {"configuration_name": endpoint.CONFIGURATION}.get(option)
-
-    endpoint_from_psrp(get)
-    described = yaml.safe_load(ansible.plugins.connection.psrp.DOCUMENTATION)["options"]
-    documented = {
-        option: {one["name"] for one in told.get("vars", ())} for option, told in described.items()
-    }
-    assert set(read) <= documented.keys()
-    for option in read:
-        variables = inventory._PSRP.get(option, (f"ansible_psrp_{option}",))
-        assert set(variables) <= documented[option], option
 
 
 @pytest.mark.parametrize(
