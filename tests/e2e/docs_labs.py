@@ -46,6 +46,15 @@ def _in_a_checkout(controller: Controller) -> None:
     (controller.folder / "tests").symlink_to(ROOT / "tests")
 
 
+def _built(controller: Controller) -> None:
+    """The collection was built, and its archive got a name without a version."""
+    to = str(controller.folder)
+    run = controller.run(["ansible-galaxy", "collection", "build", "--output-path", to, str(ROOT)])
+    assert run.status == 0, run.output
+    (archive,) = controller.folder.glob("postmaster-exchange-*.tar.gz")
+    archive.rename(controller.folder / "postmaster-exchange.tar.gz")
+
+
 def _out_of_reach(controller: Controller) -> None:
     """The last host of the night is down: nothing listens at the port of its WinRM."""
     file = controller.inventory
@@ -103,12 +112,16 @@ NIGHT_HOSTS = tuple(
 )
 _NIGHT = replace(DEFAULT, hosts=NIGHT_HOSTS, organisation=None)
 
+# Pages whose programs come with requirements-dev.txt only.
+MORE_PROGRAMS = {"execution-environment.md"}
+
 _LABS: dict[str, tuple[Scenario, Before]] = {
     "lab.md": (_STUCK, _in_a_checkout),
     "pin-forty-partners.md": (_MANY, _partners_listed),
     "lock.md": (_ONE_DOMAIN, _nothing),
     "report.md": (DEFAULT, _nothing),
     "rollout.md": (_GATE, _nothing),
+    "execution-environment.md": (_STUCK, _built),
     "nightly-audit.md": (_NIGHT, _out_of_reach),
     **dict.fromkeys(
         ("safety.md", "rollback.md", "take-a-pin-away.md", "when-something-went-wrong.md"),

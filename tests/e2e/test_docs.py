@@ -35,7 +35,11 @@ def lab_of(page: Path, controller: Controller, folder: Path) -> Iterator[None]:
 @pytest.mark.e2e
 @pytest.mark.parametrize(
     "page",
-    [page for page in pages() if runs(page) and page.name not in docs_labs.ELSEWHERE],
+    [
+        pytest.param(page, marks=pytest.mark.peers if page.name in docs_labs.MORE_PROGRAMS else ())
+        for page in pages()
+        if runs(page) and page.name not in docs_labs.ELSEWHERE
+    ],
     ids=name_of,
 )
 def test_a_page_can_be_followed(page: Path, controller: Controller, tmp_path: Path) -> None:
