@@ -15,9 +15,10 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.unsafe_proxy import wrap_var
 
 from ..module_utils.adapter import failed
+from ..module_utils.brake import parse_limit
 from ..module_utils.errors import ExchangeError, InvalidInput
 from ..module_utils.report.artefact import is_packed, unpacked
-from ..module_utils.report.merge import merge
+from ..module_utils.report.merge import merge, too_far
 from ..module_utils.report.spec import MERGED_SPEC
 from ..module_utils.report.text import clean
 from ..plugin_utils._reporting import report
@@ -39,6 +40,7 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
             return {"failed": True, "msg": checked.errors.msg}
         params: dict[str, Any] = checked.validated_parameters
         try:
+            brake = parse_limit("max_changed_hosts", params["max_changed_hosts"])
             documents = _documents(params["folder"], task_vars or {})
             merged = merge(documents, [clean(name) for name in params["hosts"]])
         except ExchangeError as error:
@@ -46,6 +48,7 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
         result = report(merged, params)
         result["kind"] = merged["run"]["kind"]
         result["slices"] = len(documents)
+        result["would_refuse"] = too_far(merged, brake)
         pairs = zip(params["hosts"], merged["hosts"], strict=True)
         result["unreachable_hosts"] = [name for name, host in pairs if host["unreachable"]]
         safe: dict[str, Any] = wrap_var(result)
@@ -55,13 +58,27 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
 def _documents(folder: str | None, variables: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the reports of the slices by where they come from."""
     if not folder:
-        found = {name: value for name, value in variables.items() if is_packed(name)}
-        return {name: unpacked(name, found[name]) for name in sorted(found)}
+        return _handed_on(variables)
     try:
         files = sorted(Path(folder).glob("*.json"))
         return {str(file): _read(file) for file in files}
     except OSError as error:
         raise ExchangeError(f"{folder} cannot be read: {error.strerror or error}.") from error
+
+
+def _handed_on(variables: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the reports in variables; a look beforehand is passed over once there is the run."""
+    names = sorted(name for name in variables if is_packed(name))
+    found = {name: unpacked(name, variables[name]) for name in names}
+    looks = {name: _only_looked(document) for name, document in found.items()}
+    if all(looks.values()):
+        return found
+    return {name: document for name, document in found.items() if not looks[name]}
+
+
+def _only_looked(document: Mapping[str, Any]) -> bool:
+    run = document.get("run")
+    return isinstance(run, Mapping) and bool(run.get("check_mode"))
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -34,8 +34,15 @@ options:
       - Folder with the reports of the slices as JSON, all C(*.json) in it.
       - Without it the reports are taken from variables, into which AWX puts what earlier jobs of
         the workflow handed on by M(ansible.builtin.set_stats). Their names begin with
-        C(mx_delivery_report_), as in RV(postmaster.exchange.delivery_report#module:artefact).
+        C(mx_delivery_report_), as in RV(postmaster.exchange.delivery_report#module:artefact). Where
+        some are of a run in check mode, a look beforehand, and others are not, these others count.
     type: path
+  max_changed_hosts:
+    description:
+      - How many of all hosts may be to change, as a number, or as per cent such as V(20%). Nothing
+        is limited by default. RV(would_refuse) tells whether there are more.
+    type: str
+    default: ""
   html:
     description: Where to write the HTML page. Relative paths count from where Ansible was started.
     type: path
@@ -115,6 +122,11 @@ kind:
   returned: always
   type: str
   sample: enforce
+would_refuse:
+  description: Why O(max_changed_hosts) does not allow what was found to change, or an empty text.
+  returned: always
+  type: str
+  sample: ""
 slices:
   description: How many reports were put together.
   returned: always

@@ -5,7 +5,7 @@
 
 Artefacts are kept in the database of AWX, shown there, and given to later jobs as variables. So a
 document is packed, and what it is called tells slices apart: by their hosts, so that a slice that
-is run again takes the place of its first report.
+is run again takes the place of its first report; and what was only looked at keeps its own.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -29,8 +29,10 @@ _LARGEST = 1 << 28  # octets of a document
 
 def packed(document: Mapping[str, Any]) -> dict[str, str]:
     """Return the document as text, by the name of the variable that is to hold it."""
-    hosts = json.dumps([host["name"] for host in document["hosts"]])
-    name = f"mx_delivery_report_{hashlib.sha256(hosts.encode()).hexdigest()[:12]}"
+    run = document["run"]
+    which = [run["kind"], run["check_mode"], *(host["name"] for host in document["hosts"])]
+    digest = hashlib.sha256(json.dumps(which).encode()).hexdigest()
+    name = f"mx_delivery_report_{digest[:12]}"
     text = json.dumps(document, separators=(",", ":"))
     return {name: base64.b64encode(zlib.compress(text.encode(), 9)).decode()}
 

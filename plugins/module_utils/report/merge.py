@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ..brake import Brake, Size
 from ..errors import InvalidInput
 from .answer import answer
 from .changes import Changes, Domains
@@ -23,6 +24,7 @@ from .host_entry import host_entry
 from .judgement import Judge, Outcome
 from .organisations import Organisations, joined
 from .outcome import HostOutcome
+from .rollout import too_many
 from .text import listed
 
 Document = Mapping[str, Any]
@@ -81,6 +83,15 @@ def _merged(documents: Mapping[str, Document], expected: Sequence[str]) -> dict[
         "hosts": entries,
         "organisations": organisations,
     }
+
+
+def too_far(document: Document, brake: Brake) -> str:
+    """Return why a run must not change what this one found to change, or nothing."""
+    found = (Outcome.TO_CHANGE, Outcome.DRIFTED)
+    hosts = document["hosts"]
+    changing = tuple(host["name"] for host in hosts if host["outcome"] in found)
+    size = Size("hosts", len(changing), len(hosts), changing)
+    return too_many(brake, size) if brake.stops(size) else ""
 
 
 def _check_version(documents: Mapping[str, Document]) -> None:

@@ -65,13 +65,14 @@ def extent(looks: Sequence[Look], brake: Brake) -> Extent:
         domain for look in looks for domain in sorted(worth_testing(look.told, look.pinned))
     )
     size = Size("hosts", len(changing), len(looks), changing)
-    reasons = [_too_many(brake, size)] if brake.stops(size) else []
+    reasons = [too_many(brake, size)] if brake.stops(size) else []
     if not brake.force:
         reasons += _refused_hosts(looks)
     return Extent(changing, tuple(domains), "; ".join(reasons))
 
 
-def _too_many(brake: Brake, size: Size) -> str:
+def too_many(brake: Brake, size: Size) -> str:
+    """Say by how much a run over many hosts would reach too far."""
     share = f" ({100 * size.changed // size.total} %)" if brake.percent else ""
     verb = "host would change" if size.changed == 1 else "hosts would change"
     return (

@@ -32,5 +32,6 @@ ARGUMENT_SPEC: Mapping[str, Any] = {
 MERGED_SPEC: Mapping[str, Any] = {
     "hosts": {"type": "list", "elements": "str", "required": True},
     "folder": {"type": "path"},
+    "max_changed_hosts": {"type": "str", "default": ""},
     **_FILES,
 }

@@ -79,6 +79,37 @@ def test_a_slice_that_is_run_again_takes_the_place_of_its_first_report() -> None
     assert not is_packed("mx_delivery_report_json")
 
 
+def changing(name: str, check: bool) -> dict[str, Any]:
+    run = Run("enforce", check_mode=check, finished_at=NOW, id="awx-1")
+    return build(run, resolved(AOL), [HostOutcome(name, ["aol.com"], table([], ROWS))])
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        ("", ""),
+        ("50%", ""),
+        ("49%", "2 of 4 hosts would change (50 %)"),
+        ("1", "2 of 4 hosts would change, more than"),
+    ],
+)
+def test_a_limit_is_of_the_hosts_of_all_slices(limit: str, said: str) -> None:
+    variables = {**packed(changing("a", True)), **packed(changing("b", True))}
+    result = run("a", "b", "c", "d", variables=variables, max_changed_hosts=limit)
+    assert result["would_refuse"].startswith(said)
+    assert bool(result["would_refuse"]) is bool(said)
+    assert run("a", variables=variables, max_changed_hosts="many")["failed"]
+
+
+def test_a_look_beforehand_gives_way_to_the_run() -> None:
+    looks = {**packed(changing("a", True)), **packed(changing("b", True))}
+    done = packed(changing("a", False))
+    assert not looks.keys() & done.keys()
+    result = run("a", "b", variables={**looks, **done}, max_changed_hosts="0")
+    assert result["problems"] == {"b": "no slice reported on this host"}
+    assert result["would_refuse"] == ""  # what was changed is not to change any more
+
+
 def _text(data: bytes) -> str:
     return base64.b64encode(zlib.compress(data)).decode()
 
