@@ -96,7 +96,7 @@ class Forge:
         }
         command = ["ansible-runner", "run", str(folder), "--ident", "job"]
         command += ["-p", f"postmaster.exchange.{playbook}"]
-        command += ["--cmdline", options] if options else []
+        command += [f"--cmdline={options}"] if options else []
         with (folder / "printed").open("wb") as printed:
             process = subprocess.Popen(
                 command, env=environment, stdin=subprocess.DEVNULL, stdout=printed, stderr=printed
