@@ -231,7 +231,8 @@ def test_an_example_works(section: str, site: Site, tmp_path: Path) -> None:
     with contextlib.ExitStack() as stack:
         if section in OVER_SSH:
             keys = stack.enter_context(ssh_server.running(site.folder / "ssh"))
-            controller.more = {**controller.more, "ANSIBLE_SSH_ARGS": f"-F {keys} {_SHARED}"}
+            over = {"ANSIBLE_SSH_ARGS": f"-F {keys} {_SHARED}", "ANSIBLE_PIPELINING": "1"}
+            controller.more = {**controller.more, **over}
         if section == DIRECTORY:
             controller.more = {**controller.more, **stack.enter_context(directory(site))}
         if section == "Passwords in a vault":  # which takes an inventory from further up

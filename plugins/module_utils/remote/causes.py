@@ -72,7 +72,7 @@ def proxy_rules(words: Words) -> tuple[Rule, ...]:
             missing_library=True,
         ),
         rule(
-            r"Tunnel connection failed: 407|SOCKS5 authentication failed"
+            r"Tunnel connection failed: 40[17]|SOCKS5 authentication failed"
             r"|All offered SOCKS5 authentication methods were rejected",
             "the proxy asks for a login, or refuses this one",
             f"Put user and password into the URL of the {words.what}'s proxy.",

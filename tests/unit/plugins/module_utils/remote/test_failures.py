@@ -70,7 +70,7 @@ URL = "HTTPSConnectionPool(host='mail5-a', port=5986): Max retries exceeded with
         ("the connection attempt timed out", "in time"),
         (URL + "(Caused by ProxyError('Unable to connect to proxy', OSError()))", "not be used"),
         (
-            URL + "ProxyError('...', OSError('Tunnel connection failed: 407 Proxy Auth')",
+            URL + "ProxyError('...', OSError('Tunnel connection failed: 401 Unauthorized')",
             "the proxy asks for a login",
         ),
         (
