@@ -3,41 +3,77 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One contender of pairs.py, in a process of its own: the pairs of the domains in a file.
 
-    python pairs_contender.py NAME ADDRESS PORT FILE WINDOW
+    python pairs_contender.py NAME ADDRESS FILE WINDOW RATE
 
-It prints how many pairs it found, the seconds that took without the start of Python, and the CPU
-seconds of this process among them. Each does what an administrator would write with that library:
-MX of each domain, then the addresses of each exchange once.
+It asks port 53 of the address, and prints as JSON how many pairs it found, the seconds that took
+without the start of Python, the CPU seconds among them, and the largest resident set (KiB), before
+and altogether. Where a program does the work, the numbers are those of the program. Each contender
+does what an administrator would write with it: MX of each domain, then the addresses of each
+exchange once.
 """
 
 from __future__ import annotations
 
 import asyncio
 import importlib
+import json
+import os
 import re
+import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+COLLECTIONS = ROOT / ".build"
 _ENGINE = "ansible_collections.postmaster.exchange.plugins.module_utils"
+_PORT = 53
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is to be done: whom to ask about which domains, and how many of them at once."""
+
+    address: str
+    domains: list[str]
+    window: int
+    rate: int
+
+
+@dataclass(frozen=True, slots=True)
+class Clocked:
+    """Pairs, and the seconds that a program says it took."""
+
+    pairs: int
+    seconds: float
 
 
 def prepare(name: str) -> None:
     """Import what a contender needs, before its time begins."""
     if name == "ours":
-        sys.path[:0] = [str(ROOT / ".build")]
+        sys.path[:0] = [str(COLLECTIONS)]
         importlib.import_module(f"{_ENGINE}.pairs.module")
+        importlib.import_module("ansible.module_utils.common.arg_spec")
     elif name == "dnspython":
         importlib.import_module("dns.resolver")
     elif name == "aiodns":
         importlib.import_module("aiodns")
 
 
-def ours(address: str, port: int, domains: list[str], window: int) -> int:
+def _options(task: Task) -> dict[str, object]:
+    options: dict[str, object] = {"nameservers": [task.address], "domains": task.domains}
+    if task.window:
+        options["concurrency"] = task.window
+    if task.rate:
+        options["max_rate"] = task.rate
+    return options
+
+
+def ours(task: Task) -> int:
     """mx_pairs' engine, as the action plugin runs it."""
     from ansible.module_utils.common.arg_spec import ArgumentSpecValidator  # noqa: PLC0415
     from ansible_collections.postmaster.exchange.plugins.module_utils.context import (  # noqa: PLC0415
@@ -48,23 +84,86 @@ def ours(address: str, port: int, domains: list[str], window: int) -> int:
         spec,
     )
 
-    options = {"domains": domains, "nameservers": [f"{address}:{port}"], "allow_private": True}
-    if window:
-        options["concurrency"] = window
-    checked = ArgumentSpecValidator(spec.ARGUMENT_SPEC).validate(options)
+    checked = ArgumentSpecValidator(spec.ARGUMENT_SPEC).validate(_options(task))
     result = module.run(checked.validated_parameters, Context(host="benchmark"))
     return len(result["pairs"])
 
 
-def dnspython(address: str, port: int, domains: list[str], window: int) -> int:
+def play(task: Task) -> int:
+    """mx_pairs in a play, the start of ansible-playbook and its output included."""
+    tasks = [
+        {"postmaster.exchange.mx_pairs": _options(task), "register": "found"},
+        {"ansible.builtin.debug": {"msg": "PAIRS {{ found.pairs | length }}."}},
+    ]
+    return _played(tasks)
+
+
+def community_dns(task: Task) -> int:
+    """The lookup of community.dns in loops of a play, the start of ansible-playbook included."""
+    query = f"query('community.dns.lookup', item ~ '.', type='%s', server=['{task.address}'])"
+    exchanges = (
+        "{{ mx.results | map(attribute='ansible_facts.found') | flatten | map('split')"
+        " | map('last') | map('regex_replace', '[.]$', '') }}"
+    )
+    tasks = [
+        {
+            "ansible.builtin.set_fact": {"found": f"{{{{ {query % 'MX'} }}}}"},
+            "loop": task.domains,
+            "register": "mx",
+        },
+        {"ansible.builtin.set_fact": {"exchanges": exchanges}},
+        {
+            "ansible.builtin.set_fact": {"found": f"{{{{ {query % 'A'} }}}}"},
+            "loop": "{{ exchanges | unique }}",
+            "register": "a",
+        },
+        {
+            "ansible.builtin.set_fact": {
+                "addresses": "{{ dict(a.results | map(attribute='item')"
+                " | zip(a.results | map(attribute='ansible_facts.found'))) }}"
+            }
+        },
+        {
+            "ansible.builtin.debug": {
+                "msg": "PAIRS {{ exchanges | map('extract', addresses) | flatten | length }}."
+            }
+        },
+    ]
+    return _played(tasks)
+
+
+def _played(tasks: list[dict[str, object]]) -> int:
+    """Run a play and return how many pairs it tells of."""
+    plays = [{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]
+    with tempfile.TemporaryDirectory() as folder:
+        book = Path(folder) / "play.yml"
+        book.write_text(json.dumps(plays))
+        done = subprocess.run(
+            [
+                str(Path(sys.executable).with_name("ansible-playbook")),
+                "-i",
+                "localhost,",
+                str(book),
+            ],
+            check=True,
+            capture_output=True,
+            text=True,
+            cwd=folder,
+            env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS)},
+        )
+    found = re.search(r"PAIRS ([0-9]+)", done.stdout)
+    return int(found[1]) if found else 0
+
+
+def dnspython(task: Task) -> int:
     """dnspython's resolver, one question after the other."""
     import dns.resolver  # noqa: PLC0415
 
     resolver = dns.resolver.Resolver(configure=False)
-    resolver.nameservers, resolver.port = [address], port
+    resolver.nameservers = [task.address]
     addresses: dict[str, list[str]] = {}
     pairs = 0
-    for domain in domains:
+    for domain in task.domains:
         for mx in resolver.resolve(f"{domain}.", "MX"):
             name = mx.exchange.to_text()
             if name not in addresses:
@@ -73,17 +172,17 @@ def dnspython(address: str, port: int, domains: list[str], window: int) -> int:
     return pairs
 
 
-def aiodns(address: str, port: int, domains: list[str], window: int) -> int:
+def aiodns(task: Task) -> int:
     """aiodns (c-ares) with so many domains under way at once."""
-    return asyncio.run(_aiodns(address, port, domains, window))
+    return asyncio.run(_aiodns(task))
 
 
-async def _aiodns(address: str, port: int, domains: list[str], window: int) -> int:
+async def _aiodns(task: Task) -> int:
     import aiodns as library  # noqa: PLC0415
 
-    resolver = library.DNSResolver(nameservers=[address], udp_port=port, tcp_port=port, timeout=5)
+    resolver = library.DNSResolver(nameservers=[task.address], timeout=5)
     addresses: dict[str, asyncio.Future[int]] = {}
-    waiting = iter(domains)
+    waiting = iter(task.domains)
     pairs = 0
 
     async def located(name: str) -> int:
@@ -98,45 +197,64 @@ async def _aiodns(address: str, port: int, domains: list[str], window: int) -> i
                 found = await addresses[mx.host]
                 pairs += found
 
-    await asyncio.gather(*(worker() for _unused in range(window)))
+    await asyncio.gather(*(worker() for _unused in range(task.window)))
     return pairs
 
 
-def dig(address: str, port: int, domains: list[str], window: int) -> int:
+def dig(task: Task) -> int:
     """Run dig twice with a file of questions: MX of all domains, then A of all exchanges."""
-    exchanges = [line.split()[5] for line in _dig(address, port, domains, "MX") if "\tMX\t" in line]
+    lines = _dig(task.address, task.domains, "MX")
+    exchanges = [line.split()[5] for line in lines if "\tMX\t" in line]
     names = list(dict.fromkeys(exchanges))
     addresses: dict[str, int] = dict.fromkeys(names, 0)
-    for line in _dig(address, port, names, "A"):
+    for line in _dig(task.address, names, "A"):
         if "\tA\t" in line:
             addresses[line.split()[0]] += 1
     return sum(addresses[name] for name in exchanges)
 
 
-def _dig(address: str, port: int, names: Iterable[str], rdtype: str) -> list[str]:
+def _dig(address: str, names: Iterable[str], rdtype: str) -> list[str]:
     with tempfile.NamedTemporaryFile("w") as file:
         file.writelines(f"{name} {rdtype}\n" for name in names)
         file.flush()
-        command = ["dig", f"@{address}", "-p", str(port), "+noall", "+answer", "-f", file.name]
+        command = ["dig", f"@{address}", "+noall", "+answer", "-f", file.name]
         return subprocess.run(
             command, check=True, capture_output=True, text=True
         ).stdout.splitlines()
 
 
-def adnshost(address: str, port: int, domains: list[str], window: int) -> int:
-    """GNU adns, fed so that so many domains are under way at once; it can only ask port 53."""
-    command = ["adnshost", "--asynch", "--config", f"nameserver {address}"]
+def dnsperf(task: Task) -> Clocked:
+    """All questions at once, as fast as the servers can; answers are only counted.
+
+    The questions are known beforehand, and no answer is read: this is the limit of the servers and
+    the kernel, and finds no pairs.
+    """
+    from pairs import questions  # noqa: PLC0415
+
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.writelines(f"{name} {rdtype}\n" for name, rdtype in questions(task.domains))
+        file.flush()
+        command = ["dnsperf", "-s", task.address, "-d", file.name, "-n", "1", "-q", "500"]
+        told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    took = re.search(r"Run time \(s\): +([0-9.]+)", told)
+    return Clocked(0, float(took[1]) if took else 0.0)
+
+
+def adnshost(task: Task) -> int:
+    """GNU adns, fed so that so many domains are under way at once."""
+    command = ["adnshost", "--asynch", "--config", f"nameserver {task.address}"]
     command += ["-tmx", "-A4", "-Cl", "-Tn", "-f"]
     head = re.compile(r"^\d+ (\d+) (\w+) ")
-    feed, pairs, left = iter(domains), 0, 0
+    feed, pairs, left = iter(task.domains), 0, 0
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as peer:
         stdin, stdout = peer.stdin, peer.stdout
         if stdin is None or stdout is None:
             raise RuntimeError("no pipes")
-        for _unused in range(min(window, len(domains))):
-            stdin.write(f"{next(feed)}\n")
+        stdin.writelines(
+            f"{next(feed)}\n" for _unused in range(min(task.window, len(task.domains)))
+        )
         stdin.flush()
         for line in stdout:
             if left:
@@ -153,19 +271,43 @@ def adnshost(address: str, port: int, domains: list[str], window: int) -> int:
     return pairs
 
 
-CONTENDERS: dict[str, Callable[[str, int, list[str], int], int]] = {
+CONTENDERS: dict[str, Callable[[Task], int | Clocked]] = {
     "ours": ours,
+    "play": play,
     "adnshost": adnshost,
     "dig": dig,
     "aiodns": aiodns,
     "dnspython": dnspython,
+    "community.dns": community_dns,
+    "dnsperf": dnsperf,
 }
+_PROGRAMS = {"play", "adnshost", "dig", "community.dns", "dnsperf"}
+
+
+def main(name: str, address: str, file: str, window: str, rate: str) -> None:
+    """Run one contender, and print what it took."""
+    task = Task(address, Path(file).read_text().split(), int(window), int(rate))
+    prepare(name)
+    who = resource.RUSAGE_CHILDREN if name in _PROGRAMS else resource.RUSAGE_SELF
+    base, before, begun = _memory("VmRSS"), resource.getrusage(who), time.monotonic()
+    found = CONTENDERS[name](task)
+    seconds, after = time.monotonic() - begun, resource.getrusage(who)
+    if isinstance(found, int):
+        found = Clocked(found, seconds)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    memory = _memory("VmHWM")
+    if name in _PROGRAMS:
+        # Linux counts a child as large as this process until it has begun.
+        base, memory = 0, after.ru_maxrss if after.ru_maxrss > memory else 0
+    told = {"pairs": found.pairs, "seconds": found.seconds, "cpu": cpu}
+    print(json.dumps({**told, "memory": memory, "base": base}))
+
+
+def _memory(which: str) -> int:
+    """Return a figure of this process, in KiB (proc(5), status)."""
+    text = Path("/proc/self/status").read_text()
+    return int(text.partition(f"{which}:")[2].split()[0])
+
 
 if __name__ == "__main__":
-    _name, _address, _port, _file, _window = sys.argv[1:]
-    _domains = Path(_file).read_text().split()
-    prepare(_name)
-    _begun, _used = time.monotonic(), time.process_time()
-    _pairs = CONTENDERS[_name](_address, int(_port), _domains, int(_window))
-    _seconds, _cpu = time.monotonic() - _begun, time.process_time() - _used
-    sys.stdout.write(f"{_pairs} {_seconds} {_cpu}\n")
+    main(*sys.argv[1:])

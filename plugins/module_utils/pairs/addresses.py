@@ -13,17 +13,34 @@ This file is private to the collection postmaster.exchange.
 from __future__ import annotations
 
 import ipaddress
-from functools import lru_cache
+from bisect import bisect_right
+from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
+from socket import AF_INET, AF_INET6, inet_pton
 from typing import TypeAlias
-
-#: Addresses whose number is kept: domains share exchanges, and reading one is slow.
-_REMEMBERED = 1 << 16
 
 Address: TypeAlias = "IPv4Address | ipaddress.IPv6Address"
 Network: TypeAlias = "IPv4Network | IPv6Network"
 
-_IPV4: tuple[tuple[IPv4Network, str], ...] = tuple(
+IPV4, IPV6 = 4, 6
+
+
+class _Ranges:
+    """Ranges of one family that do not overlap, each with the reason why it is not global."""
+
+    def __init__(self, ranges: Iterable[tuple[Network, str]]) -> None:
+        ordered = sorted(ranges, key=lambda one: one[0].network_address.packed)
+        self._first = [network.network_address.packed for network, _reason in ordered]
+        self._last = [network.broadcast_address.packed for network, _reason in ordered]
+        self._reasons = [reason for _network, reason in ordered]
+
+    def reason(self, number: bytes) -> str:
+        """Return the reason of the range that an address lies in, or nothing."""
+        at = bisect_right(self._first, number) - 1
+        return self._reasons[at] if at >= 0 and number <= self._last[at] else ""
+
+
+_IPV4 = _Ranges(
     (IPv4Network(text), reason)
     for text, reason in (
         ("0.0.0.0/8", "unspecified (RFC 791)"),
@@ -44,7 +61,7 @@ _IPV4: tuple[tuple[IPv4Network, str], ...] = tuple(
     )
 )
 
-_IPV6: tuple[tuple[IPv6Network, str], ...] = tuple(
+_IPV6 = _Ranges(
     (IPv6Network(text), reason)
     for text, reason in (
         ("::/128", "unspecified (RFC 4291)"),
@@ -62,25 +79,25 @@ _IPV6: tuple[tuple[IPv6Network, str], ...] = tuple(
         ("ff00::/8", "multicast (RFC 4291)"),
     )
 )
-_IPV6_GLOBAL = IPv6Network("2000::/3")
-_IPV6_TRANSLATED = IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address behind a translator
+_TRANSLATED = IPv6Network("64:ff9b::/96").network_address.packed[:12]  # RFC 6052
+_GLOBAL = 0b001  # the first bits of 2000::/3
 
 
-def why_not_global(address: Address) -> str:
+def why_not_global(address: str) -> str:
     """Return the reason why an address is not globally reachable, or nothing if it is."""
-    if isinstance(address, IPv4Address):
-        return next((reason for network, reason in _IPV4 if address in network), "")
-    if address in _IPV6_TRANSLATED:
-        return why_not_global(IPv4Address(int(address) & 0xFFFFFFFF))
-    reason = next((reason for network, reason in _IPV6 if address in network), "")
-    return reason or ("" if address in _IPV6_GLOBAL else "not allocated (RFC 4291)")
+    family, number = sort_key(address)
+    if family == IPV4:
+        return _IPV4.reason(number)
+    if number.startswith(_TRANSLATED):  # an IPv4 address behind a translator
+        return _IPV4.reason(number[len(_TRANSLATED) :])
+    return _IPV6.reason(number) or ("" if number[0] >> 5 == _GLOBAL else "not allocated (RFC 4291)")
 
 
-@lru_cache(_REMEMBERED)
-def sort_key(address: str) -> tuple[int, int]:
+def sort_key(address: str) -> tuple[int, bytes]:
     """Return what sorts addresses as numbers, IPv4 before IPv6 (rule 3)."""
-    parsed = ipaddress.ip_address(address)
-    return parsed.version, int(parsed)
+    if ":" in address:
+        return IPV6, inet_pton(AF_INET6, address)
+    return IPV4, inet_pton(AF_INET, address)
 
 
 def parse_network(text: str) -> Network:

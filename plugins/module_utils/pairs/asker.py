@@ -87,6 +87,7 @@ class Asker:
         self._known: dict[Question, Answer | asyncio.Future[Answer]] = {}
         self._unused: set[Question] = set()  # preloaded, and not needed yet
         self._tried: dict[Question, Trouble | None] = {}  # by the first server
+        self._answered = False  # by the first server, before
 
     def preload(
         self, known: Mapping[Question, Answer], failed: Mapping[Question, Trouble | None]
@@ -96,6 +97,7 @@ class Asker:
         Each answer counts as a question of this run. Questions that ``failed`` (None: truncated)
         go on as if they had just been asked here.
         """
+        self._answered = bool(known)
         self._tried.update(failed)
         self._known.update(known)
         self._unused.update(known)
@@ -183,7 +185,8 @@ class Asker:
             trouble = self._tried.pop(one.question)
             if trouble is None:
                 return await self._tcp(server, one)
-            self._note(server, trouble)
+            if not self._answered:  # what was lost among answers is no silence
+                self._note(server, trouble)
             raise trouble
         reply = await self._udp(server, one, edns=server.edns)
         if server.edns and reply.rcode in WITHOUT_EDNS:

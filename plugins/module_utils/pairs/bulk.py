@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 
 from .dnslib import Malformed, NotOurs, decode_reply, encode_query
 from .model import Answer, Kind, Question, Reply
-from .reading import WITHOUT_EDNS, Trouble, read
+from .reading import REFUSED, WITHOUT_EDNS, Trouble, read
 from .transport import (
     LARGEST_DATAGRAM,
     MAX_STRAY,
@@ -39,9 +39,13 @@ from .transport import (
     told_stray,
 )
 
-#: Questions in a row that get no answer, after which the pass ends and leaves the rest.
+#: Questions during which nothing at all was heard, after which the pass ends and leaves the rest.
 _SILENT = 50
 _SLACK = 0.1  # seconds
+#: Questions under way at the start; what answers anybody else bears so many.
+_FIRST_WINDOW = 50
+#: One lost question in so many is the fault of a domain, or chance.
+_FEW = 8
 
 # Given an answer, says what else is to be asked.
 More = Callable[[Answer], Iterable[Question]]
@@ -49,7 +53,7 @@ More = Callable[[Answer], Iterable[Question]]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many questions may be under way, and how long each may take (seconds)."""
+    """How many questions may be under way at most, and how long each may take (seconds)."""
 
     window: int
     timeout: float
@@ -75,6 +79,37 @@ class Pace:
             self._free_at = max(self._free_at, now) + 1 / self.rate
 
 
+@dataclass(slots=True)
+class Window:
+    """How many questions may be under way: ``size``, never more than ``most``.
+
+    It doubles each time that so many have ended, with only a few lost. Where more were lost after
+    it grew, the name server, or what is before it, does not bear so many: then ``size`` and
+    ``most`` come down for good to what was borne at the start.
+    """
+
+    most: int
+    size: int = field(default=_FIRST_WINDOW, init=False)
+    _ended: int = field(default=0, init=False)
+    _lost: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self.size = min(self.size, self.most)
+
+    def ended(self, *, lost: bool) -> None:
+        """Count a question that got an answer, or that was lost."""
+        self._ended += 1
+        self._lost += lost
+        few = self._lost * _FEW <= self.size
+        if not few and self.size > _FIRST_WINDOW:
+            self.most = self.size = _FIRST_WINDOW
+        elif self._ended < self.size:
+            return
+        elif few:
+            self.size = min(self.most, self.size * 2)
+        self._ended = self._lost = 0
+
+
 @dataclass(slots=True, eq=False)
 class _Line:
     """One socket, and the question that is under way on it, if any."""
@@ -94,7 +129,8 @@ class Bulk:
         self.failed: dict[Question, Trouble | None] = {}
         self._server = server
         self._name = str(server)
-        self._limits = limits
+        self._timeout = limits.timeout
+        self.window = Window(limits.window)
         self._pace = pace
         self._more = more
         self._asked: set[Question] = set()
@@ -104,6 +140,7 @@ class Bulk:
         self._busy: deque[tuple[float, _Line, Question]] = deque()
         self._under_way = 0
         self._unanswered = 0
+        self._heard = 0.0  # when the last answer came
 
     def ask(self, questions: Iterable[Question]) -> None:
         """Ask, and ask what follows from the answers.
@@ -133,7 +170,7 @@ class Bulk:
 
     def _send_some(self, selector: selectors.BaseSelector, stack: ExitStack) -> None:
         now = time.monotonic()
-        while self._waiting and self._under_way < self._limits.window and not self._pace.wait(now):
+        while self._waiting and self._under_way < self.window.size and not self._pace.wait(now):
             line = self._free.pop() if self._free else self._open(selector, stack)
             self._send(line, self._waiting.popleft(), now)
             self._pace.left(now)
@@ -147,17 +184,17 @@ class Bulk:
 
     def _send(self, line: _Line, question: Question, now: float) -> None:
         line.question = question
-        line.ident = secrets.randbelow(1 << 16)
+        line.ident = secrets.randbits(16)
         line.stray = 0
-        self._busy.append((now + self._limits.timeout, line, question))
+        self._busy.append((now + self._timeout, line, question))
         self._under_way += 1
         line.sock.send(encode_query(question, line.ident))
 
     def _patience(self) -> float:
         """Return for how many seconds there is nothing to do unless something arrives."""
         now = time.monotonic()
-        until = self._busy[0][0] - now if self._busy else self._limits.timeout
-        if self._waiting and self._under_way < self._limits.window:
+        until = self._busy[0][0] - now if self._busy else self._timeout
+        if self._waiting and self._under_way < self.window.size:
             until = min(until, self._pace.wait(now))
         return max(0.0, until)
 
@@ -186,6 +223,8 @@ class Bulk:
             return
         self._ended(line)
         self._unanswered = 0
+        self._heard = time.monotonic()
+        self.window.ended(lost=reply.rcode == REFUSED)
         if reply.truncated:
             self.failed[question] = None
         else:
@@ -216,13 +255,14 @@ class Bulk:
         """End the questions whose time is over, and their sockets: a reply may still come there."""
         now = time.monotonic()
         while self._busy and (self._busy[0][0] <= now or not _is_on(*self._busy[0][1:])):
-            _deadline, line, question = self._busy.popleft()
+            deadline, line, question = self._busy.popleft()
             if _is_on(line, question):
-                told = f"no answer within {self._limits.timeout:.1f} s"
+                told = f"no answer within {self._timeout:.1f} s"
                 self.failed[question] = Trouble(Kind.TIMEOUT, told)
                 line.question = None
                 self._under_way -= 1
-                self._unanswered += 1
+                self._unanswered += self._heard < deadline - self._timeout
+                self.window.ended(lost=True)
                 selector.unregister(line.sock)
                 line.sock.close()
 

@@ -19,6 +19,7 @@ from . import notes
 from .addresses import Network
 from .asker import Asker
 from .bulk import Bulk, Limits, Pace
+from .collector import collector_paused
 from .dnslib import require_dnspython
 from .evidence import Web, with_evidence, with_search_list
 from .https import get_policy
@@ -34,6 +35,7 @@ from .model import (
 )
 from .options import Options
 from .rules import Answers, Plan, Policy, agreed, decide, plan
+from .transport import most_sockets
 
 _PROGRESS_EVERY = 5.0  # seconds
 
@@ -53,7 +55,9 @@ def resolve(
     if not options.domains:
         return Outcome(results=())
     require_dnspython()
-    return asyncio.run(_Run(options, progress, get).outcome())
+    run = _Run(options, progress, get)
+    asyncio.run(run.ask())
+    return run.outcome()
 
 
 class _Run:
@@ -64,7 +68,8 @@ class _Run:
         self._progress = progress
         self._get = get
         self._stats = Stats()
-        self._slots = slots = asyncio.Semaphore(options.concurrency)
+        self._most = min(options.concurrency, most_sockets())
+        self._slots = slots = asyncio.Semaphore(self._most)
         self._web = Web(self._page, options.policy.allow_private)
         groups = (
             [(server,) for server in options.nameservers]
@@ -77,53 +82,69 @@ class _Run:
             for group in groups
         ]
         self._planned: dict[str, Plan] = {}  # by the answers of the first pass
+        self._results: dict[str, DomainResult] = {}
+        self._said: tuple[Note, ...] = ()
+        self._told = 0.0
         self._bulk = Bulk(
             groups[0][0],
-            Limits(options.concurrency, min(options.patience.timeout, _FIRST_PATIENCE)),
+            Limits(self._most, min(options.patience.timeout, _FIRST_PATIENCE)),
             pace,
             self._follow_up,
         )
 
-    async def outcome(self) -> Outcome:
-        """Resolve all domains by as many workers as questions may be under way."""
-        started = told = time.monotonic()
-        domains = self._options.domains
-        policy, said = await self._policy()
-        self._first_pass()
-        results: dict[str, DomainResult] = {}
-        waiting = iter(domains)
+    def outcome(self) -> Outcome:
+        """Return what was found, once all was asked."""
+        results = tuple([self._results[domain] for domain in self._options.domains])
+        return Outcome(results, self._said, self._stats)
+
+    async def ask(self) -> None:
+        """Resolve all domains; what the first pass left is asked for by a task for each domain."""
+        started = self._told = time.monotonic()
+        policy, self._said = await self._policy()
+        with collector_paused():
+            await self._first_pass()
+            for domain in self._options.domains:
+                if result := self._at_once(domain, policy):
+                    self._done(result)
+        waiting = iter([x for x in self._options.domains if x not in self._results])
 
         async def worker() -> None:
-            nonlocal told
             for domain in waiting:
-                results[domain] = self._at_once(domain, policy) or await self._domain(
-                    domain, policy
-                )
-                now = time.monotonic()
-                if now - told >= _PROGRESS_EVERY:
-                    told = now
-                    self._progress(f"{len(results)} of {len(domains)} domains resolved")
+                self._done(await self._domain(domain, policy))
 
         async with asyncio.TaskGroup() as group:
-            for _round in range(min(len(domains), self._options.concurrency)):
+            left = len(self._options.domains) - len(self._results)
+            for _round in range(min(left, self._most)):
                 group.create_task(worker())
         self._stats.seconds = time.monotonic() - started
-        return Outcome(tuple(results[domain] for domain in domains), said, self._stats)
 
-    def _first_pass(self) -> None:
-        """Ask what is mostly answered at once in one go; what is not has its turn afterwards."""
+    def _done(self, result: DomainResult) -> None:
+        self._results[result.domain] = result
+        now = time.monotonic()
+        if now - self._told >= _PROGRESS_EVERY:
+            self._told = now
+            done, all_ = len(self._results), len(self._options.domains)
+            self._progress(f"{done} of {all_} domains resolved")
+
+    async def _first_pass(self) -> None:
+        """Ask what is mostly answered at once in one go; what is not has its turn afterwards.
+
+        Then, no more questions are under way at once than the name server was found to bear.
+        """
         self._bulk.ask(Question(name, RecordType.MX) for name in self._options.domains)
         self._askers[0][1].preload(self._bulk.known, self._bulk.failed)
+        for _unused in range(self._most - self._bulk.window.most):
+            await self._slots.acquire()
 
     def _follow_up(self, answer: Answer) -> Iterator[Question]:
         """Yield the questions that an answer leads to."""
-        if answer.question.rdtype is RecordType.MX:
-            planned = plan(answer.question.name, answer, self._options.policy)
-            self._planned[planned.domain] = planned
-            if planned.status is None:
-                for mx in planned.exchanges:
-                    for rdtype in self._options.policy.types:
-                        yield Question(mx.exchange, rdtype)
+        if answer.question.rdtype is not RecordType.MX:
+            return
+        planned = plan(answer.question.name, answer, self._options.policy)
+        self._planned[planned.domain] = planned
+        if planned.status is None:
+            types = self._options.policy.types
+            yield from [Question(mx.exchange, t) for mx in planned.exchanges for t in types]
 
     def _at_once(self, domain: str, policy: Policy) -> DomainResult | None:
         """Return what is known about a domain if the first pass answered it all."""
@@ -135,15 +156,15 @@ class _Run:
             return None
         used = [planned.answer.question]
         addresses: dict[str, Answers] = {}
-        for name in (
-            () if planned.status else dict.fromkeys(mx.exchange for mx in planned.exchanges)
-        ):
-            questions = [Question(name, rdtype) for rdtype in policy.types]
-            known = tuple(answer for q in questions if (answer := asker.at_hand(q)) is not None)
+        for mx in () if planned.status else planned.exchanges:
+            if mx.exchange in addresses:
+                continue
+            questions = [Question(mx.exchange, rdtype) for rdtype in policy.types]
+            known = [answer for q in questions if (answer := asker.at_hand(q)) is not None]
             if len(known) < len(questions):
                 return None
             used += questions
-            addresses[name] = known
+            addresses[mx.exchange] = tuple(known)
         asker.use(used)
         return decide(planned, addresses, policy)
 

@@ -12,7 +12,6 @@ This file is private to the collection postmaster.exchange.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
@@ -123,7 +122,7 @@ async def with_evidence(
     if lost:
         said.append(lost)
     told = _with(result, said, _not_needed((*aaaa, *tlsa, sts, *hosted)))
-    return replace(told, evidence=found)
+    return told._replace(evidence=found)
 
 
 def aaaa_trouble(aaaa: Answer, witness: Answer) -> list[Note]:
@@ -154,21 +153,17 @@ async def _policy(asker: Asks, web: Web, domain: str) -> tuple[StsPolicy, list[A
 
 
 def _reachable(answer: Answer, web: Web) -> list[str]:
-    return [x for x in answer.texts if web.allow_private or not _why_not_global(x)]
+    return [x for x in answer.texts if web.allow_private or not why_not_global(x)]
 
 
 def _why_nowhere(host: str, answers: list[Answer]) -> str:
     """Return why no address of a host can be asked."""
     for text in (text for answer in answers for text in answer.texts):
-        return f"the address {text} of {host} is {_why_not_global(text)}, and was not asked"
+        return f"the address {text} of {host} is {why_not_global(text)}, and was not asked"
     for failure in (failure for answer in answers for failure in answer.failures):
         name = failure.question.rdtype.name
         return f"the question for {name} of {host} ends in {failure.kind.value}"
     return f"{host} has no address"
-
-
-def _why_not_global(address: str) -> str:
-    return why_not_global(ipaddress.ip_address(address))
 
 
 async def _follow_all(asker: Asks, wanted: Iterable[tuple[str, RecordType]]) -> list[Answer]:
@@ -192,8 +187,7 @@ def _not_needed(answers: Iterable[Answer]) -> list[Failure]:
 
 
 def _with(result: DomainResult, said: list[Note], failures: list[Failure]) -> DomainResult:
-    return replace(
-        result,
+    return result._replace(
         notes=(*result.notes, *said),
         failures=(*result.failures, *failures),
     )

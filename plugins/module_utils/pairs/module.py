@@ -13,6 +13,7 @@ from typing import Any
 
 from ..context import Context
 from ..errors import ExchangeError
+from .collector import collector_paused
 from .engine import resolve
 from .model import Outcome
 from .options import Options, from_params
@@ -28,7 +29,8 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     options = from_params(params)
     started = context.now()
     outcome = resolve(options, context.progress)
-    result = as_dict(outcome, started)
+    with collector_paused():
+        result = as_dict(outcome, started)
     message = _failure(options, outcome)
     if message:
         raise ExchangeError(

@@ -14,7 +14,6 @@ from __future__ import annotations
 import ipaddress
 import re
 import unicodedata
-from functools import lru_cache
 
 from ..errors import InvalidInput
 from .dnslib import a_label
@@ -24,11 +23,16 @@ MAX_LABEL = 63  # octets, RFC 1035 section 2.3.4
 MAX_NAME = 253  # octets of the text without the trailing dot, which is 255 on the wire
 _MAX_INPUT = 1000  # characters; longer text is not even looked at
 _SHOWN = 60
-_REMEMBERED = 1 << 16  # names of exchanges, which domains share
 
 _DOTS = str.maketrans({"\u3002": ".", "\uff0e": ".", "\uff61": "."})  # RFC 5895 section 2.4
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 _HOST_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?")
+_HOST = re.compile(
+    r"(?!.{254})[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+    r"(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*"
+)
+# What most domains are: nothing has to be mapped, and the end is that of no address.
+_PLAIN = re.compile(r"(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{1,63}")
 _BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b\u2060\ufeff]")
 
 
@@ -38,6 +42,8 @@ def parse_domain(text: str, *, host: bool = False) -> str:
     ``host`` accepts the underscores that names of Windows computers and their domains hold. Raises
     InvalidInput with a sentence that begins with the text given.
     """
+    if text.isascii() and _PLAIN.fullmatch(plain := text.lower().removesuffix(".")):
+        return plain
     reason = _not_even_alike(text)
     if reason:
         raise _refusal(text, reason)
@@ -58,17 +64,12 @@ def parse_domain(text: str, *, host: bool = False) -> str:
     return name
 
 
-@lru_cache(_REMEMBERED)
 def is_host_name(name: str) -> bool:
     """Whether a name from a DNS answer can be that of a mail host.
 
     Underscores pass: no standard allows them in host names, and mail flows through such hosts.
     """
-    return (
-        len(name) <= MAX_NAME
-        and name != ROOT
-        and all(len(x) <= MAX_LABEL and _HOST_LABEL.fullmatch(x) for x in name.split("."))
-    )
+    return _HOST.fullmatch(name) is not None
 
 
 def is_address(name: str) -> bool:

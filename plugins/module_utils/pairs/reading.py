@@ -9,8 +9,7 @@ This file is private to the collection postmaster.exchange.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from .addresses import sort_key
 from .dnslib import error_name, is_bogus
@@ -22,19 +21,20 @@ MAX_CHAIN: Final = 8
 # Records of one name: no mail domain has as many exchanges, no exchange as many addresses.
 MAX_SET: Final = 100
 
-_NOERROR, _FORMERR, _SERVFAIL, _NXDOMAIN, _NOTIMP, _REFUSED, _NOTAUTH = 0, 1, 2, 3, 4, 5, 9
+_NOERROR, _FORMERR, _SERVFAIL, _NXDOMAIN, _NOTIMP, REFUSED, _NOTAUTH = 0, 1, 2, 3, 4, 5, 9
 _RCODES: Final = {
     _FORMERR: "FORMERR",
     _SERVFAIL: "SERVFAIL",
     _NOTIMP: "NOTIMP",
-    _REFUSED: "REFUSED",
+    REFUSED: "REFUSED",
     _NOTAUTH: "NOTAUTH",
 }
 _RCODE_KINDS: Final = {
     _FORMERR: Kind.MALFORMED,
-    _REFUSED: Kind.REFUSED,
+    REFUSED: Kind.REFUSED,
     _NOTAUTH: Kind.LAME,
 }
+_NUMBERS: Final = frozenset({RecordType.A, RecordType.AAAA})
 # Codes of a server that does not know EDNS (RFC 6891 section 7).
 WITHOUT_EDNS: Final = frozenset({_FORMERR, _NOTIMP})
 # Codes that say that the name could be resolved, once validation is left out.
@@ -50,8 +50,7 @@ class Trouble(Exception):  # noqa: N818 - a finding, not a fault
         self.message = message
 
 
-@dataclass(frozen=True, slots=True)
-class _Path:
+class _Path(NamedTuple):
     """The way through the aliases of one reply: where it ends, and what it led through."""
 
     end: str
@@ -96,8 +95,7 @@ def joined(first: Answer, more: Answer) -> Answer:
     """
     chain = (*first.chain, *more.chain)
     check_chain((first.question.name, *chain))
-    return replace(
-        more,
+    return more._replace(
         question=first.question,
         chain=chain,
         ttl=smallest((first.ttl, more.ttl)),
@@ -107,7 +105,8 @@ def joined(first: Answer, more: Answer) -> Answer:
 
 def smallest(times: Iterable[int | None]) -> int | None:
     """Return the smallest time to live of those that are known."""
-    return min((ttl for ttl in times if ttl is not None), default=None)
+    known = [ttl for ttl in times if ttl is not None]
+    return min(known) if known else None
 
 
 def loop_in(names: Iterable[str]) -> str:
@@ -166,14 +165,15 @@ def _with_data(
             Kind.MALFORMED,
             f"holds {len(mx) + len(texts)} records of one name; more than {MAX_SET} are not read",
         )
-    numbers = question.rdtype in (RecordType.A, RecordType.AAAA)
+    numbers = question.rdtype in _NUMBERS
+    ttl = min([record.ttl for record in data])
     return Answer(
         question,
         Kind.ANSWER,
         mx=tuple(mx),
-        texts=tuple(sorted(texts, key=sort_key) if numbers else sorted(texts)),
+        texts=tuple(sorted(texts, key=sort_key if numbers else None)),
         chain=path.chain,
-        ttl=smallest((path.ttl, *(record.ttl for record in data))),
+        ttl=ttl if path.ttl is None else min(path.ttl, ttl),
         authentic=reply.authentic,
         nameserver=nameserver,
     )

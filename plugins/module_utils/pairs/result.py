@@ -28,7 +28,8 @@ _TOLD = {
 
 def as_dict(outcome: Outcome, started: datetime) -> dict[str, Any]:
     """Return the task result; ``started`` is when the first question was asked (UTC)."""
-    domains = [_domain(result, started) for result in outcome.results]
+    untils = {ttl: _until(started, ttl) for ttl in {result.ttl for result in outcome.results}}
+    domains = [_domain(result, untils[result.ttl]) for result in outcome.results]
     return {
         "changed": False,
         "domains": domains,
@@ -55,15 +56,20 @@ def as_dict(outcome: Outcome, started: datetime) -> dict[str, Any]:
     }
 
 
-def _domain(result: DomainResult, started: datetime) -> dict[str, Any]:
-    until = None if result.ttl is None else started + timedelta(seconds=result.ttl)
+def _until(started: datetime, ttl: int | None) -> str | None:
+    if ttl is None:
+        return None
+    return (started + timedelta(seconds=ttl)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _domain(result: DomainResult, until: str | None) -> dict[str, Any]:
     return {
         "domain": result.domain,
         "status": result.status.value,
         "implicit_mx": result.implicit_mx,
         "pairs": [_pair(pair) for pair in result.pairs],
         "ttl": result.ttl,
-        "valid_until": until and until.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "valid_until": until,
         "warnings": [_note(note) for note in result.notes],
         "failures": [_failure(failure) for failure in result.failures],
         "views": [

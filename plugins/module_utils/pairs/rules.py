@@ -11,9 +11,9 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from . import notes
 from .addresses import Network, is_in, sort_key, why_not_global
@@ -53,8 +53,7 @@ class Policy:
     max_pairs: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What the MX answer of a domain leads to.
 
     ``exchanges`` are those whose addresses are needed, best first; ``status`` is set where no
@@ -69,17 +68,12 @@ class Plan:
     notes: tuple[Note, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Located:
+class _Located(NamedTuple):
     """One exchange with the answers for its addresses; ``own`` says why it is one of ours."""
 
     mx: Mx
     answers: Answers
     own: str
-
-    @property
-    def texts(self) -> list[str]:
-        return [text for answer in self.answers for text in answer.texts]
 
 
 def plan(domain: str, answer: Answer, policy: Policy) -> Plan:
@@ -158,10 +152,10 @@ def _usable(exchanges: Iterable[Mx]) -> tuple[list[Mx], list[Note]]:
             said.append(notes.null_mx_ignored(mx.preference))
         elif is_address(mx.exchange):
             said.append(notes.mx_is_address(mx))
-        elif not is_host_name(mx.exchange):
-            said.append(notes.mx_is_no_host(mx))
-        else:
+        elif is_host_name(mx.exchange):
             usable.append(mx)
+        else:
+            said.append(notes.mx_is_no_host(mx))
     return usable, said
 
 
@@ -191,13 +185,12 @@ def _pairs_of(one: _Located, planned: Plan, policy: Policy, said: list[Note]) ->
     target = next((answer.chain[-1] for answer in one.answers if answer.chain), "")
     if target and not planned.implicit:
         said.append(notes.mx_is_cname(one.mx, target))
-    texts = sorted(set(one.texts), key=sort_key)
-    if not texts:
-        said.append(notes.exchange_without_address(one.mx, one.answers))
     ttls = {text: answer.ttl for answer in one.answers for text in answer.texts}
+    if not ttls:
+        said.append(notes.exchange_without_address(one.mx, one.answers))
     pairs = []
-    for text in texts:
-        reason = "" if policy.allow_private else why_not_global(ipaddress.ip_address(text))
+    for text in sorted(ttls, key=sort_key):
+        reason = "" if policy.allow_private else why_not_global(text)
         if reason:
             said.append(notes.address_not_global(one.mx, text, reason))
             continue
@@ -235,10 +228,9 @@ def agreed(views: tuple[tuple[str, DomainResult], ...]) -> DomainResult:
             failures=tuple(failure for result in results for failure in result.failures),
             views=shown,
         )
-    return replace(
-        results[0],
+    return results[0]._replace(
         pairs=tuple(
-            replace(same[0], ttl=smallest(pair.ttl for pair in same))
+            same[0]._replace(ttl=smallest(pair.ttl for pair in same))
             for same in zip(*(result.pairs for result in results), strict=True)
         ),
         ttl=smallest(result.ttl for result in results),

@@ -23,7 +23,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "timeout": {"type": "float", "default": 2.0},
     "lifetime": {"type": "float", "default": 12.0},
     "retries": {"type": "int", "default": 2},
-    "concurrency": {"type": "int", "default": 200},
+    "concurrency": {"type": "int", "default": 500},
     "max_rate": {"type": "float", "default": 0.0},
     "families": {"type": "list", "elements": "str", "choices": [*FAMILIES], "default": ["ipv4"]},
     "own_names": {"type": "list", "elements": "str", "default": []},

@@ -12,8 +12,10 @@ This file is private to the collection postmaster.exchange.
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 import struct
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -39,6 +41,12 @@ class NameServer:
     def __str__(self) -> str:
         host = f"[{self.address}]" if ":" in self.address else self.address
         return f"{host}:{self.port}"
+
+
+def most_sockets() -> int:
+    """Return how many sockets may be open at once: half of what the system grants a process."""
+    files, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if files == resource.RLIM_INFINITY else max(1, files // 2)
 
 
 async def ask_udp(server: NameServer, query: bytes, decode: Decoder, timeout: float) -> Reply:

@@ -34,10 +34,17 @@ class Server:
     def __str__(self) -> str:
         return f"{self.address}:{self.port}"
 
+    def _counters(self) -> dict[str, str]:
+        lines = output(*self.control, "stats_noreset").splitlines()
+        return dict(line.split("=", 1) for line in lines if "=" in line)
+
+    def asked(self) -> int:
+        """Return how many questions Unbound got."""
+        return int(self._counters()["total.num.queries"])
+
     def queries(self) -> dict[str, int]:
         """Return what NSD counted: all questions as ``all``, and those of each type."""
-        lines = output(*self.control, "stats_noreset").splitlines()
-        told = dict(line.split("=", 1) for line in lines if "=" in line)
+        told = self._counters()
         types = {
             name.removeprefix("num.type."): int(number)
             for name, number in told.items()
@@ -92,11 +99,13 @@ def unbound(
     anchors: Sequence[Path] = (),
     lines: Sequence[str] = (),
     also: str = "",
+    counting: bool = False,
 ) -> Iterator[Server]:
     """Run Unbound, which asks for each zone at a port of loopback.
 
     ``anchors`` are files with the DNSKEY or DS records it trusts, ``lines`` more of its server
-    clause; ``also`` is an address at whose port 53 it listens besides.
+    clause; ``also`` is an address at whose port 53 it listens besides. With ``counting`` it can be
+    asked for its counters.
     """
     port = free_port()
     config = [
@@ -121,14 +130,17 @@ def unbound(
         *(f'  trust-anchor-file: "{file}"' for file in anchors),
         *(f"  {line}" for line in lines),
         "remote-control:",
-        "  control-enable: no",
+        f"  control-enable: {'yes' if counting else 'no'}",
+        f"  control-interface: {folder}/control",
+        "  control-use-cert: no",
     ]
     for origin, authority in stubs.items():
         config += ["stub-zone:", f'  name: "{origin}"', f"  stub-addr: 127.0.0.1@{authority}"]
     file = folder / "unbound.conf"
     file.write_text("\n".join(config) + "\n")
     with running([program("unbound"), "-d", "-c", str(file)], lambda: _answers(port), folder):
-        yield Server(port, also=also)
+        control = (program("unbound-control"), "-c", str(file)) if counting else ()
+        yield Server(port, control, also)
 
 
 def _answers(port: int) -> bool:
