@@ -89,6 +89,7 @@ CONTENDERS = [
     Contender("dig", most_delayed=200, needs="dig"),
     Contender("dnspython", most=5000, most_delayed=200),
     Contender("community.dns", most=100, most_delayed=100),
+    Contender("floor", 500),
     Contender("dnsperf", needs="dnsperf"),
 ]
 
