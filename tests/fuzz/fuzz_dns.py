@@ -26,6 +26,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils.pairs.dnslib i
     NotOurs,
     decode_reply,
     encode_query,
+    library_reply,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils.pairs.model import (
     Question,
@@ -34,6 +35,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils.pairs.model im
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils.pairs.reading import Trouble, read
 from ansible_collections.postmaster.exchange.plugins.module_utils.pairs.transport import NameServer
+from ansible_collections.postmaster.exchange.plugins.module_utils.pairs.wire import read_plain
 from fuzz_registry import calmly, target
 from fuzz_values import long_bytes, mutated
 from hypothesis import strategies as st
@@ -84,6 +86,8 @@ def _decode(wire: bytes) -> None:
             reply = decode_reply(wire, question, IDENT)
         except (NotOurs, Malformed):
             continue
+        if (plain := read_plain(wire, question, IDENT)) is not None:
+            assert plain == library_reply(wire, question, IDENT)
         assert len(reply.records) <= MAX_RECORDS
         try:
             answer = read(question, reply, "192.0.2.53")
