@@ -57,6 +57,8 @@ def plain(value: Any) -> Any:
     """
     if isinstance(value, str):
         return "".join((value,))
+    if getattr(value, "__ENCRYPTED__", False):  # before 2.19; no text, but knows to become one
+        return str(value)
     if isinstance(value, Mapping):
         return {plain(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

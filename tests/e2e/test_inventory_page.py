@@ -21,6 +21,7 @@ from typing import Any
 import directory_server
 import pytest
 import ssh_server
+from ansible.parsing.vault import VaultLib, VaultSecret
 from directory_server import Computer
 from exchange_lab.controller import Controller
 from exchange_lab.lab import Lab
@@ -240,3 +241,40 @@ def test_an_example_works(section: str, site: Site, tmp_path: Path) -> None:
         for block in SECTIONS[section]:
             newcomer.follow(block)
     assert bool(site.proxy.tunnels) is (section == "Through a web proxy")
+
+
+@pytest.mark.parametrize("plugin", ["winrm", "psrp"])
+def test_a_task_delegated_to_the_controller_finds_the_host(
+    plugin: str, site: Site, controller: Controller
+) -> None:
+    """Its connection is local, and all it knows are variables, with a password from a vault."""
+    key = VaultSecret(b"of-the-vault")
+    vaulted = VaultLib([("ops", key)]).encrypt(PASSWORD, key, vault_id="ops").decode()
+    ways = {
+        "winrm": {"ansible_winrm_transport": "ntlm", "ansible_winrm_scheme": "https"},
+        "psrp": {"ansible_psrp_auth": "ntlm", "ansible_psrp_protocol": "https"},
+    }
+    trust = {"winrm": "ansible_winrm_ca_trust_path", "psrp": "ansible_psrp_ca_cert"}[plugin]
+    variables = {
+        "ansible_connection": plugin,
+        "ansible_host": "localhost",
+        "ansible_port": site.ports.winrm[OLD]["https"],
+        "ansible_user": SCENARIO.user,
+        trust: str(site.ca_file),
+        **ways[plugin],
+    }
+    lines = [f"    {name}: {json.dumps(value)}" for name, value in variables.items()]
+    lines += ["    ansible_password: !vault |", *(f"      {one}" for one in vaulted.splitlines())]
+    controller.inventory.parent.mkdir()
+    controller.inventory.write_text(
+        "\n".join(["all:", "  hosts:", f"    {OLD}:", "  vars:", *lines])
+    )
+    task = {
+        "postmaster.exchange.queue_info": {"family": "imc"},
+        "delegate_to": "localhost",
+    }
+    play = [{"hosts": OLD, "gather_facts": False, "tasks": [task]}]
+    (controller.folder / "play.yml").write_text(json.dumps(play))
+    (controller.folder / "vault-password").write_text("of-the-vault\n")
+    run = controller.playbook("play.yml", "--vault-id", "ops@vault-password")
+    assert run.status == 0, run.output

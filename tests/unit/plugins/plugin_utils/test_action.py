@@ -236,6 +236,23 @@ def test_without_a_session_there_is_no_option_connection() -> None:
     assert "Unsupported parameters" in result["msg"]
 
 
+def test_what_ansible_decrypts_when_asked_is_text_from_here_on() -> None:
+    """Before 2.19 such a value is no text, and a library that logs in takes it for none."""
+
+    class Vaulted:
+        __ENCRYPTED__ = True
+
+        def __str__(self) -> str:
+            return PASSWORD
+
+    assert _action.plain({"password": Vaulted()}) == {"password": PASSWORD}
+    variables = {"ansible_host": "10.0.0.9", "ansible_user": "u", "ansible_password": Vaulted()}
+    run(action({"name": "a"}, "local"), **variables)
+    session = context().session
+    assert isinstance(session, FakeSession)
+    assert session.args[0].password == PASSWORD
+
+
 def become(user: str | None) -> SimpleNamespace:
     """What Ansible puts in for the plugin runas or sudo."""
     return SimpleNamespace(get_option={"become_user": user}.get)
