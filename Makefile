@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-full test-oldest test-newest test-faults peers fuzz gates clean
+.PHONY: help demo lab test test-full test-oldest test-newest test-faults peers fuzz gates release clean
 
 help: ## Tell what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -102,6 +102,9 @@ $(MANIFEST): $(SOURCES) | $(BIN)/.test
 	@$(BIN)/ansible-galaxy collection build --output-path $(BUILD)/dist >/dev/null
 	@ANSIBLE_COLLECTIONS_PATH=$(INSTALLED) $(BIN)/ansible-galaxy collection install --offline --force -p $(INSTALLED) $(BUILD)/dist/*.tar.gz >/dev/null
 	@touch $@
+
+release: $(BIN)/.dev ## Write the version and the changelog of a release: VERSION=0.3.0
+	$(BIN)/nox -s release -- $(VERSION)
 
 clean: ## Remove what these targets made
 	rm -rf $(VENV) $(BUILD)

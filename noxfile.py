@@ -11,6 +11,7 @@ ansible-core and the libraries that are installed where nox is, so that is how t
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -29,6 +30,12 @@ nox.options.reuse_venv = "yes"
 nox.options.default_venv_backend = "virtualenv"
 
 antsibull_nox.load_antsibull_nox_toml()
+
+# Where the version stands.
+RELEASED_IN = {
+    "galaxy.yml": "version: {}",
+    "plugins/module_utils/backups.py": 'COLLECTION = "postmaster.exchange {}"',
+}
 
 # Each file of tests runs in one process, the files in several ("-n 0" for one).
 PARALLEL = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadscope")
@@ -149,6 +156,20 @@ def changelog(session: nox.Session) -> None:
     """Check the changelog and its fragments."""
     session.install("antsibull-changelog >= 0.30")
     session.run("antsibull-changelog", "lint")
+
+
+@nox.session(default=False)
+def release(session: nox.Session) -> None:
+    """Write the version and the changelog of a release: nox -s release -- 0.3.0."""
+    [version] = session.posargs
+    for file, line in RELEASED_IN.items():
+        text, found = re.subn(line.format(r"[0-9.]+"), line.format(version), Path(file).read_text())
+        if found != 1:
+            session.error(f"{file} has no line that tells the version")
+        Path(file).write_text(text)
+    session.install("antsibull-changelog >= 0.30", "ansible-core >= 2.17")
+    session.run("antsibull-changelog", "lint")
+    session.run("antsibull-changelog", "release")
 
 
 @nox.session
