@@ -15,6 +15,8 @@ from __future__ import annotations
 import ipaddress
 from bisect import bisect_right
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import TypeAlias
@@ -105,9 +107,28 @@ def parse_network(text: str) -> Network:
     return ipaddress.ip_network(text, strict=False)
 
 
-def is_in(address: str, networks: tuple[Network, ...]) -> bool:
-    """Whether an address lies in one of some networks."""
-    if not networks:
-        return False
-    parsed = ipaddress.ip_address(address)
-    return any(parsed.version == net.version and parsed in net for net in networks)
+@dataclass(frozen=True)
+class Networks:
+    """Addresses and ranges. Whether an address lies in one takes a look for each prefix length."""
+
+    ranges: tuple[Network, ...] = ()
+
+    @cached_property
+    def _starts(self) -> dict[tuple[int, int], set[int]]:
+        """The numbers of the networks, by version and by the bits that their hosts have."""
+        starts: dict[tuple[int, int], set[int]] = {}
+        for network in self.ranges:
+            bits = network.max_prefixlen - network.prefixlen
+            number = int(network.network_address) >> bits
+            starts.setdefault((network.version, bits), set()).add(number)
+        return starts
+
+    def __contains__(self, address: str) -> bool:
+        """Whether an address lies in one of them."""
+        version, octets = sort_key(address)
+        number = int.from_bytes(octets)
+        return any(
+            number >> bits in starts
+            for (family, bits), starts in self._starts.items()
+            if family == version
+        )

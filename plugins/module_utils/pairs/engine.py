@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from . import notes
-from .addresses import Network
+from .addresses import Network, Networks
 from .asker import Asker
 from .bulk import Bulk, Limits, Pace
 from .collector import collector_paused
@@ -186,7 +186,7 @@ class _Run:
         return (
             replace(
                 policy,
-                own_networks=(*policy.own_networks, *found),
+                own_networks=Networks((*policy.own_networks.ranges, *found)),
                 own_unknown=tuple(failures),
             ),
             tuple(notes.own_host_without_address(name) for name in silent),

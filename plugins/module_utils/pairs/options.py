@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import InvalidInput
-from .addresses import Network, parse_network
+from .addresses import Network, Networks, parse_network
 from .asker import Patience
 from .model import RecordType, Status
 from .names import parse_domain, shown
@@ -78,7 +78,7 @@ def from_params(params: Mapping[str, Any]) -> Options:
         policy=Policy(
             types=tuple(t for name, t in _RECORD_TYPES.items() if name in params["families"]),
             own_names=frozenset({*own_names, *own_hosts}),
-            own_networks=networks,
+            own_networks=Networks(networks),
             allow_private=params["allow_private"],
             max_pairs=params["max_pairs"],
         ),

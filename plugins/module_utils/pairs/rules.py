@@ -12,11 +12,11 @@ This file is private to the collection postmaster.exchange.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from . import notes
-from .addresses import Network, is_in, sort_key, why_not_global
+from .addresses import Networks, sort_key, why_not_global
 from .model import (
     ROOT,
     Answer,
@@ -47,7 +47,7 @@ class Policy:
 
     types: tuple[RecordType, ...] = (RecordType.A,)
     own_names: frozenset[str] = frozenset()
-    own_networks: tuple[Network, ...] = ()
+    own_networks: Networks = field(default_factory=Networks)
     own_unknown: tuple[Failure, ...] = ()
     allow_private: bool = False
     max_pairs: int = 0
@@ -165,10 +165,10 @@ def _why_own(mx: Mx, answers: Answers, policy: Policy) -> str:
         names = {mx.exchange, *(name for answer in answers for name in answer.chain)}
         if ours := sorted(names & policy.own_names):
             return f"own name {ours[0]}"
-    if not policy.own_networks:
+    if not policy.own_networks.ranges:
         return ""
     found = [text for answer in answers for text in answer.texts]
-    return next((f"own address {text}" for text in found if is_in(text, policy.own_networks)), "")
+    return next((f"own address {text}" for text in found if text in policy.own_networks), "")
 
 
 def _without_own(located: list[_Located]) -> tuple[list[_Located], list[Note]]:

@@ -9,7 +9,7 @@ import ipaddress
 
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils.pairs.addresses import (
-    is_in,
+    Networks,
     parse_network,
     sort_key,
     why_not_global,
@@ -87,9 +87,26 @@ def test_rule_3_addresses_sort_as_numbers() -> None:
     ]
 
 
+_NETWORKS = st.builds(
+    lambda address, bits: ipaddress.ip_network((address, min(bits, address.max_prefixlen)), False),
+    st.ip_addresses(),
+    st.integers(0, 128),
+)
+
+
 def test_an_address_in_ranges_of_both_families() -> None:
-    ours = (parse_network("2001:db8::/32"), parse_network("192.0.2.7/24"))
-    assert is_in("192.0.2.200", ours)
-    assert is_in("2001:db8::5", ours)
-    assert not is_in("192.0.3.1", ours)
-    assert not is_in("::ffff:192.0.2.1", ours)
+    ours = Networks((parse_network("2001:db8::/32"), parse_network("192.0.2.7/24")))
+    assert "192.0.2.200" in ours
+    assert "2001:db8::5" in ours
+    assert "192.0.3.1" not in ours
+    assert "::ffff:192.0.2.1" not in ours
+
+
+@given(st.lists(_NETWORKS, max_size=8), st.ip_addresses())
+def test_law_an_address_is_in_what_python_says_it_is_in(
+    networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network],
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
+) -> None:
+    ours = Networks(tuple(networks))
+    assert (str(address) in ours) == any(address in network for network in networks)
+    assert all(str(network.network_address) in ours for network in networks)

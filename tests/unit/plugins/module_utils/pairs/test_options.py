@@ -135,7 +135,7 @@ def test_rule_8_own_addresses_may_be_ranges_and_names(params: Params) -> None:
     options = _options(
         params, own_names=["MAIL.hq.example."], own_addresses=["10.0.0.0/8", "mail_5.hq.example"]
     )
-    assert options.policy.own_networks == (ipaddress.ip_network("10.0.0.0/8"),)
+    assert options.policy.own_networks.ranges == (ipaddress.ip_network("10.0.0.0/8"),)
     assert options.own_hosts == ("mail_5.hq.example",)
     assert options.policy.own_names == {"mail.hq.example", "mail_5.hq.example"}
 

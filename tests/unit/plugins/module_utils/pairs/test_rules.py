@@ -11,6 +11,7 @@ from random import Random
 
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils.pairs.addresses import (
+    Networks,
     parse_network,
     sort_key,
     why_not_global,
@@ -171,7 +172,7 @@ def test_rule_8_an_own_name_takes_the_worse_exchanges_with_it() -> None:
 
 
 def test_rule_8_an_own_address_takes_the_worse_exchanges_with_it() -> None:
-    ours = Policy(own_networks=(parse_network("10.0.0.0/8"),))
+    ours = Policy(own_networks=Networks((parse_network("10.0.0.0/8"),)))
     result = _decide(
         _mx((5, "a.x"), (10, "b.x"), (20, "c.x")),
         {
@@ -195,7 +196,7 @@ def test_rule_8_an_alias_of_an_own_name_is_ours() -> None:
     "ours",
     [
         replace(LAB, own_names=frozenset({"a.x"})),
-        replace(LAB, own_networks=(parse_network("192.0.2.1"),)),
+        replace(LAB, own_networks=Networks((parse_network("192.0.2.1"),))),
     ],
 )
 def test_rule_8_nothing_left_is_a_loop(ours: Policy) -> None:
@@ -323,7 +324,7 @@ _kinds = st.sampled_from([Kind.ANSWER, Kind.ANSWER, Kind.NO_DATA, Kind.NO_SUCH_N
 _policies = st.builds(
     Policy,
     own_names=st.sampled_from([frozenset(), frozenset({"ours.x"})]),
-    own_networks=st.sampled_from([(), (parse_network("9.9.9.9"),)]),
+    own_networks=st.sampled_from([Networks(), Networks((parse_network("9.9.9.9"),))]),
     allow_private=st.booleans(),
     max_pairs=st.integers(0, 3),
 )
@@ -395,14 +396,14 @@ def test_law_nothing_of_ours_and_nothing_as_bad_as_ours(
         for one in mx.mx
         if one.exchange in policy.own_names
         or (
-            policy.own_networks
+            policy.own_networks.ranges
             and one.exchange in addresses
             and "9.9.9.9" in addresses[one.exchange][0].texts
         )
     ]
     for pair in _decide(mx, addresses, policy).pairs:
         assert pair.exchange not in policy.own_names
-        assert not (policy.own_networks and pair.address == "9.9.9.9")
+        assert not (policy.own_networks.ranges and pair.address == "9.9.9.9")
         assert not ours or pair.preference < min(ours)
 
 
