@@ -60,6 +60,7 @@ options:
     description:
       - V(present) makes the connectors of the domains in O(routes), and leaves all others alone.
       - V(exact) does the same, and removes our connectors of all domains that are not in O(routes).
+        An empty list is refused, for it would remove them all.
       - V(absent) removes our connectors of the domains in O(routes). They need no addresses then.
       - V(restored) puts our connectors, and those that were adopted, back to what they were when
         O(backup) was made, as a transaction like the others.

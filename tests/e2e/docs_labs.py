@@ -124,7 +124,7 @@ _LABS: dict[str, tuple[Scenario, Before]] = {
     "execution-environment.md": (_STUCK, _built),
     "nightly-audit.md": (_NIGHT, _out_of_reach),
     **dict.fromkeys(
-        ("safety.md", "rollback.md", "take-a-pin-away.md", "when-something-went-wrong.md"),
+        ("rollback.md", "take-a-pin-away.md", "when-something-went-wrong.md"),
         (_STUCK, _enforced),
     ),
 }

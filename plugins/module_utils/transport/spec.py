@@ -135,6 +135,12 @@ def _check_tls(params: Mapping[str, Any]) -> None:
 
 
 def _routes(params: Mapping[str, Any]) -> tuple[Route, ...]:
+    if params["state"] == "exact" and not params["routes"]:
+        raise InvalidInput(
+            "routes is empty with state: exact, which would remove all pins of the organisation.",
+            hint="Nothing was changed. Look where the list comes from; state: absent removes the"
+            " pins of listed domains.",
+        )
     return parse_routes(
         params["routes"], needs_addresses=params["state"] != "absent", check=_any_address
     )

@@ -284,7 +284,7 @@ def test_removed_connectors_come_back_with_all_they_had(org: Org) -> None:
     with org.lab.session("EX16", ADMIN) as session:
         session.run(SET, Identity=PIN, MaxMessageSize="50MB", ForceHELO=True)
     before = org.connectors()
-    removed = org.run(routes=[], state="exact")
+    removed = org.run(routes=[NESTLE, AOL], state="absent")
     assert sorted(org.connectors()) == ["Internet"]
     org.run(state="restored", backup=removed["backup"])
     assert org.connectors() == before
@@ -296,8 +296,8 @@ def test_the_mark_is_known_by_its_first_words(org: Org) -> None:
     with org.lab.session("EX16", ADMIN) as session:
         session.run(SET, Identity=PIN, Comment=comment_for("nestle.com") + " Ask Anna.")
         session.run(SET, Identity="Internet", Comment="see postmaster.exchange")
-    (step,) = org.run(routes=[], state="exact")["steps"]
-    assert step["connector"] == PIN
+    removed, _added = org.run(routes=[AOL], state="exact")["steps"][::-1]
+    assert removed["connector"] == PIN
 
 
 def test_a_change_that_is_too_large_is_refused(org: Org) -> None:

@@ -47,6 +47,11 @@ def test_a_route_becomes_a_pin_in_canonical_form() -> None:
     assert parsed.backup_dir == Path("/play/backups")
 
 
+def test_an_empty_list_never_means_that_all_pins_go() -> None:
+    with pytest.raises(InvalidInput, match="routes is empty with state: exact"):
+        options(routes=[], state="exact")
+
+
 def test_best_tier_by_what_mx_pairs_found() -> None:
     parsed = options(routes=[NESTLE], resolved=RESOLVED, tiers="best")
     assert parsed.desired is not None
