@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from exchange_lab.mail.dns_server import DnsServer
 from exchange_lab.windows.host import LabHost
-from pages import DOCS, ROOT, blocks
+from pages import DOCS, ROOT, blocks, pages
 
 PAGE = DOCS / "contributing.md"
 _UNIT = ROOT / "tests" / "unit" / "plugins" / "module_utils"
@@ -56,6 +56,15 @@ def test_the_files_it_names_are_there() -> None:
     named = _FILE.findall(PAGE.read_text(encoding="utf-8"))
     assert len(named) > 20
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_what_make_is_told_to_make_can_be_made() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    rules = re.findall(r"^([a-z-]+):", makefile, re.MULTILINE)
+    texts = [page.read_text(encoding="utf-8") for page in pages()]
+    told = {name for text in texts for name in re.findall(r"(?:`|\$ )make ([a-z-]+)", text)}
+    assert len(told) > 5
+    assert told - set(rules) == set()
 
 
 def test_the_case_of_the_command_interpreter(tmp_path: Path) -> None:
