@@ -32,8 +32,10 @@ from ..module_utils.brake import parse_limit
 from ..module_utils.errors import InvalidInput
 from ..module_utils.report.domains import names
 from ..module_utils.report.rollout import batches
+from ..plugin_utils._shared import share
 
 _FILE = Path(__file__).parents[2] / "roles" / "mx_delivery" / "meta" / "argument_specs.yml"
+share()
 # Read where the plugin is loaded: before the workers of all hosts are forked, which then share it.
 _SPECS: Mapping[str, Any] = yaml_load(_FILE.read_text(encoding="utf-8"))["argument_specs"]
 _LIMITS = ("mx_delivery_max_changed_hosts", "mx_delivery_max_changes")

@@ -30,9 +30,11 @@ from ..module_utils.remote import endpoint, inventory, options
 from ..module_utils.remote.session import Session
 from ..module_utils.remote.winrs import Login, WinrsSession, connect
 from ._progress import Progress
+from ._shared import share
 from ._shell import ConnectionShell
 
 display = Display()
+share()
 
 #: Connections whose tasks run in the worker process on the controller.
 _IN_PROCESS = frozenset({"winrm", "psrp", "local"})
