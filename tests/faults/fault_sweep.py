@@ -30,10 +30,7 @@ import fault_transport
 from fault_cases import (
     CONTROLLER_DISK,
     HOST_DISK,
-    HTTP_500,
     KILLED,
-    RESET,
-    RESET_AFTER,
     WIRE,
     Case,
     Finding,
@@ -48,7 +45,7 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
 #: The change of each family that is interrupted at every request by every fault.
 COMPLETE = {"imc": "value and rows", "transport": "several pins"}
 _JUDGES: dict[str, ModuleType] = {"imc": fault_imc_judge, "transport": fault_transport}
-_HOST_WRITES = 8  # of so many writes on the host's disk one is the last that fits, in turn
+_WRITES = 8  # of so many writes on a disk one is the first that does not fit, in turn
 _WAITING = 2  # processes more than processors, since some cases wait for a time-out
 
 # -- which cases there are
@@ -74,18 +71,19 @@ def _complete(family: str, change: str, known: Measured) -> Iterator[Case]:
 
 
 def _in_turn(family: str, change: str, known: Measured, number: int) -> Iterator[Case]:
-    """Interrupt every piece of work once, in the ways there are in turn."""
-    yield Case(family, change, HTTP_500, 1, known.actions[0])
-    works = [at for at, action in enumerate(known.actions, 1) if action == "Command"]
-    for turn, at in enumerate(works, number):
-        begun, fetched = known.actions[at - 1], known.actions[at]
-        yield (
-            Case(family, change, RESET, at, begun),  # not carried out
-            Case(family, change, RESET_AFTER, at + 1, fetched),  # carried out, answer lost
-            Case(family, change, KILLED, at + 1, fetched),  # carried out, nobody asks
-        )[turn % 3]
-    for at in range(1 + number % _HOST_WRITES, known.host_writes + 1, _HOST_WRITES):
-        yield Case(family, change, HOST_DISK, at)
+    """Interrupt every request once, and some of the writes, in the ways there are in turn.
+
+    ``number`` is the change's own: where one change meets a time-out, the next meets garbage.
+    """
+    ways = (*WIRE, KILLED)
+    for at, action in enumerate(known.actions, 1):
+        yield Case(family, change, ways[(at + number) % len(ways)], at, action)
+    for fault, writes in (
+        (HOST_DISK, known.host_writes),
+        (CONTROLLER_DISK, known.controller_writes),
+    ):
+        for at in range(1 + number % _WRITES, writes + 1, _WRITES):
+            yield Case(family, change, fault, at)
 
 
 def same_endings(findings: Iterable[Finding]) -> list[str]:
