@@ -130,10 +130,18 @@ def test_the_fuzz_target() -> None:
 
 
 def test_what_is_counted_elsewhere() -> None:
+    import fault_imc  # noqa: PLC0415
+    import fault_transport  # noqa: PLC0415
     import fuzz_all  # noqa: PLC0415
+    from secret_search import ENCODERS  # noqa: PLC0415
+    from test_secrets import SECRETS  # noqa: PLC0415
     from windows_cases import CASES  # noqa: PLC0415
 
     verified = (DOCS / "verified.md").read_text(encoding="utf-8")
     assert f"{len(fuzz_all.TARGETS)} fuzz targets" in verified
     assert f"the {len(fuzz_all.TARGETS)} targets" in verified
     assert f"Wine: {len(CASES)} cases" in verified
+    assert f"{len(fault_imc.CHANGES)} kinds of change on Exchange 4.0" in verified
+    assert f"and {len(fault_transport.CHANGES)} of Send connectors" in verified
+    assert f"{len(SECRETS)} secrets" in verified
+    assert f"{len(ENCODERS)} encodings" in verified
