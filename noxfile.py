@@ -113,8 +113,8 @@ def site(session: nox.Session) -> None:
     session.install("-r", "requirements-site.txt")
     shutil.rmtree(SITE, ignore_errors=True)
     source = SITE / "source"
-    guides = [Path("README.md"), Path("CHANGELOG.md"), *Path("docs").glob("*.*")]
-    for page in (*guides, *Path("roles").glob("*/README.md")):
+    shutil.copytree("docs", source / "docs")
+    for page in (Path("README.md"), Path("CHANGELOG.md"), *Path("roles").glob("*/README.md")):
         (source / page.parent).mkdir(parents=True, exist_ok=True)
         shutil.copy(page, source / page)
     shutil.copy("tools/site/index.md", source)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from docutils import nodes
 from sphinx.addnodes import pending_xref
@@ -32,6 +33,7 @@ PAGES = {
     "common_return_values": "reference_appendices/common_return_values.html",
 }
 PLUGIN = re.compile(r"ansible_collections\.ansible\.builtin\.(\w+_(?:connection|module|filter))")
+LINK = re.compile(r"\[([^\]]+)\]\(([^)#:]+)\)")
 
 
 def page_of_ansible(
@@ -46,6 +48,17 @@ def page_of_ansible(
     return nodes.reference("", "", text, refuri=f"{ANSIBLE}/{page}", internal=False)
 
 
+def name_folders(app: Sphinx, page: str, source: list[str]) -> None:
+    """Write links to folders as their names: a forge lists what is in a folder, a site does not."""
+    place = Path(app.srcdir, page).parent
+
+    def name(link: re.Match[str]) -> str:
+        return f"`{link[1]}`" if (place / link[2]).is_dir() else link[0]
+
+    source[0] = LINK.sub(name, source[0])
+
+
 def setup(app: Sphinx) -> None:
     """Let Sphinx ask us about what it does not know."""
+    app.connect("source-read", name_folders)
     app.connect("missing-reference", page_of_ansible)
