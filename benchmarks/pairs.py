@@ -204,6 +204,14 @@ def delayed(server: Server, delay: float) -> Iterator[str]:
             proxy.terminate()
 
 
+def link_checkout() -> None:
+    """Let Python and Ansible find this checkout as the collection."""
+    link = ROOT / ".build" / "ansible_collections" / "postmaster" / "exchange"
+    if not link.exists():
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(ROOT, target_is_directory=True)
+
+
 @contextlib.contextmanager
 def roomy_sockets() -> Iterator[bool]:
     """Let Linux keep more of what has not been read yet; yield whether it could be had."""
@@ -273,6 +281,7 @@ def main() -> int:
     contenders = [x for x in CONTENDERS if not chosen.only or x.name in chosen.only]
     missing = {x.needs for x in contenders if x.needs and not shutil.which(x.needs)}
     contenders = [x for x in contenders if x.needs not in missing]
+    link_checkout()
     print(measure.machine())
     with roomy_sockets() as roomy:
         if missing or not roomy:
