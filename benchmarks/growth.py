@@ -50,7 +50,7 @@ def _table(rows: Sequence[str]) -> state.Table:
     return state.Table("imccopy", content, routes.RoutesFile.parse(content))
 
 
-def _result(domains: int, *, changed: bool, changed_only: bool) -> dict[str, Any]:
+def _result(domains: int, shown: desired.ShownRoutes, *, changed: bool) -> dict[str, Any]:
     """Return what imc_delivery would of a host whose table lacks everything, or nothing."""
     rows = [fleet_lab.PARTNER, *(() if changed else fleet_lab.rows(domains))]
     host = state.HostState(
@@ -59,15 +59,16 @@ def _result(domains: int, *, changed: bool, changed_only: bool) -> dict[str, Any
     wanted = desired.parse_routes(fleet_plays.routes(domains), state=desired.State.PRESENT)
     wish = desired.Desired(desired.SearchList.UNMANAGED, wanted)
     made = plan.make_plan(host, wish, plan.Policy(may_restart=True))
-    return report.result(made, host, "mail0001", changed_only=changed_only)
+    return report.result(made, host, "mail0001", shown)
 
 
 def one_host(rows: int, *, changed: bool) -> str:
     """Gather, plan and tell of one host; returns the size of what it tells."""
-    told = _result(rows // 2, changed=changed, changed_only=False)
-    short = _result(rows // 2, changed=changed, changed_only=True)
-    sizes = [len(json.dumps(one)) / _MEGABYTE for one in (told, short)]
-    return f"all routes {sizes[0]:.2f} MB, changed ones {sizes[1]:.2f} MB"
+    kinds = desired.ShownRoutes
+    sizes = [len(json.dumps(_result(rows // 2, one, changed=changed))) for one in kinds]
+    return ", ".join(
+        f"{one} {size / _MEGABYTE:.2f} MB" for one, size in zip(kinds, sizes, strict=True)
+    )
 
 
 def whole_report(hosts: int, domains: int, *, changed: bool) -> str:
@@ -86,7 +87,7 @@ def whole_report(hosts: int, domains: int, *, changed: bool) -> str:
             for number, name in enumerate(names)
         ]
     }
-    enforced = json.dumps(_result(domains, changed=changed, changed_only=True))
+    enforced = json.dumps(_result(domains, desired.ShownRoutes.TEXT, changed=changed))
     outcomes = [
         outcome.HostOutcome(f"mail{number:04}", names, enforced=json.loads(enforced))
         for number in range(hosts)

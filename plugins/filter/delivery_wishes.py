@@ -47,7 +47,7 @@ _value:
   type: dict
 """
 
-_LISTS = ("domains", "own_names", "own_addresses")
+_LISTS = ("own_names", "own_addresses")
 
 
 def delivery_wishes(
@@ -57,6 +57,7 @@ def delivery_wishes(
     asked = [one for name in hosts if (one := hostvars[name].get("_mx_delivery_asked"))]
     return {
         "hosts": len(asked),
+        "domains": _all(one["domains"].splitlines() for one in asked),
         **{name: _all(one[name] for one in asked) for name in _LISTS},
         "families": sorted(_all(one["families"] for one in asked)),
         "search_list": _all([name.lower() for name in one["search_list"]] for one in asked),

@@ -170,11 +170,13 @@ options:
     default: 100
   shown_routes:
     description:
-      - Which rows RV(routes) has. With V(changed) it is those of the domains of which any changes,
-        and so none where nothing does. On many hosts with long tables that spares the controller's
-        memory, which keeps the result of each host.
+      - Which rows the result has. With V(changed), RV(routes) has those of the domains of which any
+        changes, and so none where nothing does.
+      - With V(text) the same rows are in RV(routes_text) instead. The controller keeps the result
+        of each host in memory, where a row takes a tenth as text. The role
+        P(postmaster.exchange.mx_delivery#role) asks for that.
     type: str
-    choices: [all, changed]
+    choices: [all, changed, text]
     default: all
     version_added: 0.2.0
   target_computer:
@@ -306,7 +308,8 @@ registry:
         data: 1
 routes:
   description:
-    - The rows of the table, before and afterwards. Null if the table was not read.
+    - The rows of the table, before and afterwards. Null if the table was not read, and with
+      O(shown_routes=text).
     - With O(shown_routes=changed) only those of the domains of which any changes.
   returned: when the host could be looked at
   type: dict
@@ -330,6 +333,22 @@ routes:
         - domain: nestle.com
           address: 192.0.2.25
           flag: "0"
+routes_text:
+  description:
+    - The rows of the domains of which any changes, before and afterwards, as they stand in the
+      table. Null if the table was not read, and without O(shown_routes=text).
+  returned: when the host could be looked at
+  type: dict
+  version_added: 0.2.0
+  contains:
+    before:
+      description: The rows as found, a row a line.
+      type: str
+      sample: ""
+    after:
+      description: The rows as they are afterwards, or would be in check mode.
+      type: str
+      sample: "nestle.com;192.0.2.25;0\n"
 service:
   description: The service as it is afterwards.
   returned: when the host could be looked at

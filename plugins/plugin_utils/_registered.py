@@ -36,7 +36,7 @@ def outcome_of(
     checked = _result(variables, "_mx_delivery_checked")
     return HostOutcome(
         name=name,
-        domains=list(dict.fromkeys(map(parse_domain, asked.get("domains") or ()))),
+        domains=list(dict.fromkeys(map(parse_domain, (asked.get("domains") or "").splitlines()))),
         enforced=_result(variables, kept),
         tested=_result(variables, "_mx_delivery_tested"),
         family=family,

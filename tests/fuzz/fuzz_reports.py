@@ -65,7 +65,7 @@ def reported(name: str, family: str, enforced: Any, tested: Any = None) -> None:
     """Check that a report on these results is lines of text."""
     transport = family == "transport"
     variables = {
-        "_mx_delivery_asked": {"domains": ["nestle.com"], "family": family},
+        "_mx_delivery_asked": {"domains": "nestle.com", "family": family},
         "_mx_delivery_connectors" if transport else "_mx_delivery_enforced": returned(enforced),
     }
     if tested is not None:

@@ -37,6 +37,14 @@ class State(StrEnum):
     RESTORED = "restored"
 
 
+class ShownRoutes(StrEnum):
+    """Option shown_routes."""
+
+    ALL = "all"
+    CHANGED = "changed"
+    TEXT = "text"
+
+
 @dataclass(frozen=True, slots=True)
 class Desired:
     """The wanted state of registry value and table; ``routes`` None leaves the table alone."""

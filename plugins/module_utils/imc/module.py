@@ -53,7 +53,7 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
         say_untouched(error)
         raise
 
-    facts = result(plan, state, context.host, changed_only=options.shows_changed_only)
+    facts = result(plan, state, context.host, options.shown_routes)
     facts |= _brake_facts(options, plan, check_mode=context.check_mode)
     if found.backup:
         facts["restored_from"] = str(found.backup)

@@ -13,9 +13,9 @@ from typing import Any
 
 from ..remote.parse import RegistryValue
 from ..wanted_routes import Route
-from .desired import State
+from .desired import ShownRoutes, State
 from .plan import ManualRow, Plan, ServiceStep, TablePlan
-from .routes import NEW_ROW_FLAG, Row
+from .routes import NEW_ROW_FLAG, Row, as_text
 from .setting import number, shown
 from .state import SERVICE_NAME, HostState, Service
 
@@ -96,12 +96,9 @@ def worksheet_text(rows: Sequence[ManualRow]) -> str:
 
 
 def result(
-    plan: Plan, state: HostState, host: str, *, changed_only: bool = False
+    plan: Plan, state: HostState, host: str, shown: ShownRoutes = ShownRoutes.ALL
 ) -> dict[str, Any]:
-    """Return the result of a plan that was, or would be, carried out completely.
-
-    With ``changed_only`` the routes are those of the domains of which any changes.
-    """
+    """Return the result of a plan that was, or would be, carried out completely."""
     facts: dict[str, Any] = {
         "changed": plan.changed,
         "restarted": plan.service is not ServiceStep.NONE,
@@ -113,6 +110,7 @@ def result(
             "after": _registry(plan.setting.after),
         },
         "routes": None,
+        "routes_text": None,
         "worksheet": [
             {"action": row.action, "domain": row.domain, "address": row.address}
             for row in plan.worksheet
@@ -122,15 +120,24 @@ def result(
         "diff": diff(plan, host),
     }
     if plan.table is not None:
-        before, after = (plan.table.before.rows, plan.table.after.rows)
-        if changed_only:
-            before, after = _changed_rows(plan.table)
-        rows = [_row(row) for row in before]
-        facts["routes"] = {
-            "before": rows,
-            "after": rows if after is before else [_row(row) for row in after],
-        }
+        facts |= _routes(plan.table, shown)
     return facts
+
+
+def _routes(table: TablePlan, shown: ShownRoutes) -> dict[str, Any]:
+    """Return the rows of a table as the result has them."""
+    before, after = table.before.rows, table.after.rows
+    if shown is not ShownRoutes.ALL:
+        before, after = _changed_rows(table)
+    if shown is ShownRoutes.TEXT:
+        return {"routes_text": {"before": as_text(before), "after": as_text(after)}}
+    rows = [row.as_dict() for row in before]
+    return {
+        "routes": {
+            "before": rows,
+            "after": rows if after is before else [row.as_dict() for row in after],
+        }
+    }
 
 
 def _changed_rows(table: TablePlan) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
@@ -165,9 +172,3 @@ def _registry(value: RegistryValue | None) -> dict[str, Any] | None:
     dword = number(value)
     data: str | int = value.data if dword is None else dword
     return {"name": value.name, "type": value.type, "data": data}
-
-
-def _row(row: Row) -> dict[str, str]:
-    if not row.well_formed:
-        return {"raw": row.raw}
-    return {"domain": row.domain, "address": row.target, "flag": row.flag}

@@ -24,7 +24,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from operator import ne
 
@@ -95,6 +95,12 @@ class Row:
         fields = self._fields
         return len(fields) == _FIELDS and all(fields) and ";" not in fields[-1]
 
+    def as_dict(self) -> dict[str, str]:
+        """Return the row as a result shows it."""
+        if not self.well_formed:
+            return {"raw": self.raw}
+        return {"domain": self.domain, "address": self.target, "flag": self.flag}
+
     def same_as(self, other: Row) -> bool:
         """Whether both rows say the same, however the domain is spelled."""
         if self.line.text == other.line.text:
@@ -107,6 +113,16 @@ class Row:
 def new_row(domain: str, target: str) -> Row:
     """Return a row that was not there before."""
     return Row(Line(f"+{domain};{target};{NEW_ROW_FLAG}"))
+
+
+def as_text(rows: Iterable[Row]) -> str:
+    """Return rows as one text, a row a line; ``from_text`` reads it."""
+    return "".join(f"{row.raw}\n" for row in rows)
+
+
+def from_text(text: str) -> list[Row]:
+    """Return the rows of a text."""
+    return [Row(Line(f"+{line}")) for line in text.split("\n")[:-1]]
 
 
 def moved(before: Sequence[Row], after: Sequence[Row]) -> dict[str, int]:

@@ -16,7 +16,7 @@ from typing import Any
 from ..backups import parse_run_id
 from ..brake import BRAKE_SPEC, Brake, parse_brake
 from ..errors import InvalidInput
-from .desired import Desired, SearchList, State, parse_routes
+from .desired import Desired, SearchList, ShownRoutes, State, parse_routes
 from .layout import PARAMETERS_KEY, Layout
 from .plan import Policy
 from .transaction import Limits
@@ -45,7 +45,11 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "imccopy": {"type": "str"},
     "registry_key": {"type": "str", "default": PARAMETERS_KEY, "no_log": False},
     "max_routes": {"type": "int", "default": 100},
-    "shown_routes": {"type": "str", "choices": ["all", "changed"], "default": "all"},
+    "shown_routes": {
+        "type": "str",
+        "choices": [str(choice) for choice in ShownRoutes],
+        "default": "all",
+    },
     "missing_service": {"type": "str", "choices": ["fail", "skip"], "default": "fail"},
     "missing_imccopy": {"type": "str", "choices": ["fail", "warn"], "default": "fail"},
     "target_computer": {"type": "str"},
@@ -68,7 +72,7 @@ class Options:
     run_id: str
     skips_missing_service: bool
     warns_of_missing_imccopy: bool
-    shows_changed_only: bool
+    shown_routes: ShownRoutes
 
 
 def parse_options(params: Mapping[str, Any], basedir: Path) -> Options:
@@ -109,7 +113,7 @@ def parse_options(params: Mapping[str, Any], basedir: Path) -> Options:
         run_id=parse_run_id(params["run_id"]),
         skips_missing_service=params["missing_service"] == "skip",
         warns_of_missing_imccopy=params["missing_imccopy"] == "warn",
-        shows_changed_only=params["shown_routes"] == "changed",
+        shown_routes=ShownRoutes(params["shown_routes"]),
     )
 
 

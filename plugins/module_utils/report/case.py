@@ -19,7 +19,7 @@ from typing import Any
 from ..delivery.smtplog import SmtpFailure, parse_reply
 from ..delivery.transport_errors import LastError, Trouble, parse_last_error
 from ..imc.setting import VALUE_NAME
-from .outcome import changed_domains, rows_by_domain
+from .outcome import changed_domains, rows_by_domain, table_rows
 
 Result = Mapping[str, Any]
 
@@ -209,8 +209,8 @@ def _with_plan(case: Case, planned: Result) -> Case:
 
 
 def _row_pins(domain: str, planned: Result) -> list[str]:
-    table = planned.get("routes") or {}
-    return [where for where, _flag in rows_by_domain(table.get("before") or ()).get(domain, ())]
+    before, _after = table_rows(planned)
+    return [where for where, _flag in rows_by_domain(before).get(domain, ())]
 
 
 def _connector_pins(domain: str, planned: Result) -> list[str]:

@@ -14,12 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .outcome import rows_by_domain
+from .outcome import Rows, rows_by_domain, table_rows
 
 #: The flag of a row in which nobody set another one.
 _USUAL_FLAG = "0"
-
-_Rows = Sequence[Mapping[str, str]]
 
 
 @dataclass(slots=True)
@@ -51,8 +49,7 @@ class Changes:
 
     def of_routes(self, enforced: Mapping[str, Any]) -> list[int]:
         """Return the numbers of what a result of imc_delivery changes in its table."""
-        table = enforced.get("routes") or {}
-        before, after = table.get("before") or (), table.get("after") or ()
+        before, after = table_rows(enforced)
         if before == after:
             return []
         return [self.number(*change) for change in _route_changes(before, after)]
@@ -74,7 +71,7 @@ class Changes:
 
 
 def _route_changes(
-    before: _Rows, after: _Rows
+    before: Rows, after: Rows
 ) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
     """Yield domain, and where it led and leads; rows that are none go under no domain."""
     old, new = rows_by_domain(before), rows_by_domain(after)

@@ -36,4 +36,6 @@ def _name(entry: object) -> str:
         raise InvalidInput(
             f"{shown(str(entry))} is no domain: give a name, or a dictionary with the key 'name'."
         )
+    if name.splitlines() != [name]:
+        raise InvalidInput(f"{shown(name)} is no domain: a name is one line of text.")
     return name

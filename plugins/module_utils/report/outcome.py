@@ -15,10 +15,14 @@ from enum import StrEnum
 from ipaddress import ip_address
 from typing import Any
 
+from ..imc.routes import from_text
 from ..wanted_routes import GONE_STATUSES, UNKNOWN_STATUSES
 from .text import reason
 
+Rows = Sequence[Mapping[str, str]]
+
 _VERSIONS = {"ipv4": 4, "ipv6": 6}
+_SIDES = ("before", "after")
 
 
 class Standing(StrEnum):
@@ -86,11 +90,22 @@ def changed_domains(enforced: Mapping[str, Any]) -> list[str]:
     """Return the domains whose way a result of imc_delivery or transport_delivery changes."""
     if "steps" in enforced:
         return list(dict.fromkeys(step["domain"] for step in enforced["steps"]))
-    table = enforced.get("routes") or {}
-    if table.get("before") == table.get("after"):  # as most often, and much quicker told
+    rows = table_rows(enforced)
+    if rows[0] == rows[1]:  # as most often, and much quicker told
         return []
-    before, after = rows_by_domain(table.get("before", ())), rows_by_domain(table.get("after", ()))
+    before, after = map(rows_by_domain, rows)
     return [name for name in {**before, **after} if before.get(name) != after.get(name)]
+
+
+def table_rows(enforced: Mapping[str, Any]) -> tuple[Rows, Rows]:
+    """Return the rows that a result of imc_delivery shows, before and afterwards."""
+    if text := enforced.get("routes_text"):
+        if text["before"] == text["after"]:
+            return (), ()
+        before, after = ([row.as_dict() for row in from_text(text[side])] for side in _SIDES)
+        return before, after
+    table = enforced.get("routes") or {}
+    return table.get("before") or (), table.get("after") or ()
 
 
 def switch_changed(enforced: Mapping[str, Any]) -> bool:
@@ -123,7 +138,7 @@ def worth_testing(enforced: Mapping[str, Any], pinned: Collection[str]) -> set[s
     return set(pinned).intersection(changed_domains(enforced))
 
 
-def rows_by_domain(rows: Sequence[Mapping[str, str]]) -> dict[str, list[tuple[str, str]]]:
+def rows_by_domain(rows: Rows) -> dict[str, list[tuple[str, str]]]:
     """Return where each domain leads, in order, by its name in lower case.
 
     A place is an address and the flag of the row. Rows that are none are left out.

@@ -32,7 +32,7 @@ from exchange_lab.samples import (
 
 AOL = domain("aol.com", "198.51.100.9")
 BOTH = pinned([AOL])
-ASKED = {"family": "imc", "domains": ["AOL.com", "aol.com."], "families": ["ipv4"]}
+ASKED = {"family": "imc", "domains": "AOL.com\naol.com.", "families": ["ipv4"]}
 RUN = {"id": "2026-11-23T114400Z-1a2b", "started_at": NOW}
 
 

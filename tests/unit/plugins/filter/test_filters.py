@@ -25,7 +25,9 @@ def test_domain_names_takes_names_and_dictionaries_and_folds_repetitions() -> No
     assert names(["nestle.com", partner, "nestle.com"]) == ["nestle.com", "partner.example"]
 
 
-@pytest.mark.parametrize("domains", ["nestle.com", None, [{"domain": "nestle.com"}], [7], [None]])
+@pytest.mark.parametrize(
+    "domains", ["nestle.com", None, [{"domain": "nestle.com"}], [7], [None], [""], ["a.de\nb.de"]]
+)
 def test_domain_names_refuses_what_is_no_list_of_domains(domains: Any) -> None:
     with pytest.raises(AnsibleFilterError, match="domain"):
         domain_names.domain_names(domains)

@@ -20,7 +20,7 @@ from ansible_collections.postmaster.exchange.plugins.filter import (
 ROUTES = [{"domain": "nestle.com", "status": "ok"}, {"domain": "gone.example", "status": "null_mx"}]
 CHANGES = {"before": [], "after": [{"domain": "nestle.com", "address": "192.0.2.1", "flag": "0"}]}
 LEFT_OUT = {"skipped": True, "changed": False, "false_condition": "no"}
-ASKED = {"domains": ["NESTLE.com.", "gone.example"], "families": ["ipv4"]}
+ASKED = {"domains": "NESTLE.com.\ngone.example", "families": ["ipv4"]}
 
 
 def host(family: str, **more: Any) -> dict[str, Any]:
@@ -136,7 +136,7 @@ def test_wishes_of_all_hosts_are_put_together_once() -> None:
     hostvars["new"]["_mx_delivery_asked"] = {
         **common,
         "family": "transport",
-        "domains": ["aol.com", "gone.example"],
+        "domains": "aol.com\ngone.example",
         "families": ["ipv6", "ipv4"],
         "search_list": ["hq.example"],
         "braked": True,

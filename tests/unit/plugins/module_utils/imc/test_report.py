@@ -8,6 +8,7 @@ from __future__ import annotations
 from ansible_collections.postmaster.exchange.plugins.module_utils.imc.desired import (
     Desired,
     SearchList,
+    ShownRoutes,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils.imc.plan import (
     ManualRow,
@@ -19,7 +20,13 @@ from ansible_collections.postmaster.exchange.plugins.module_utils.imc.report imp
     result,
     worksheet_text,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils.imc.routes import RoutesFile
+from ansible_collections.postmaster.exchange.plugins.module_utils.imc.routes import (
+    Line,
+    RoutesFile,
+    Row,
+    as_text,
+    from_text,
+)
 from ansible_collections.postmaster.exchange.plugins.module_utils.imc.state import (
     HostState,
     Service,
@@ -28,6 +35,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils.imc.state impo
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils.report.outcome import (
     changed_domains,
+    table_rows,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils.wanted_routes import Route
 from imc_fake_host import table
@@ -98,10 +106,26 @@ def test_a_worksheet_is_in_columns() -> None:
 def test_only_rows_of_changed_domains_are_shown_on_request() -> None:
     plan = make_plan(STATE, DESIRED, Policy())
     whole = result(plan, STATE, "mail5-a")["routes"]
-    short = result(plan, STATE, "mail5-a", changed_only=True)["routes"]
+    short = result(plan, STATE, "mail5-a", ShownRoutes.CHANGED)["routes"]
     domains = set(changed_domains({"routes": whole}))
     assert domains
     assert {row["domain"].lower() for side in short.values() for row in side} == domains
     assert changed_domains({"routes": short}) == changed_domains({"routes": whole})
     for side, rows in short.items():
         assert rows == [row for row in whole[side] if row.get("domain", "").lower() in domains]
+
+
+def test_the_text_of_the_rows_says_the_same() -> None:
+    plan = make_plan(STATE, DESIRED, Policy())
+    short = result(plan, STATE, "mail5-a", ShownRoutes.CHANGED)
+    text = result(plan, STATE, "mail5-a", ShownRoutes.TEXT)
+    assert (text["routes"], short["routes_text"]) == (None, None)
+    assert table_rows(text) == (short["routes"]["before"], short["routes"]["after"])
+    assert changed_domains(text) == changed_domains(short) != []
+
+
+def test_rows_that_are_none_come_through_as_text() -> None:
+    rows = [Row(Line(f"+{raw}")) for raw in ("odd one", "a.example;192.0.2.1;0", "", "x;;")]
+    assert from_text(as_text(rows)) == rows
+    assert from_text(as_text([rows[2]])) == [rows[2]]
+    assert from_text(as_text([])) == []
