@@ -263,6 +263,7 @@ class Fleet:
             "verbs": dict(Counter(traffic.actions)),
             "connections": traffic.connections,
             "bytes": server.sent + server.received,
+            "opened_shells": self.shells.opened,
             "open_shells": self.shells.open_count,
             "commands": max(commands),
             "lines": list(first.host.commands),

@@ -527,6 +527,36 @@ def test_exchange_info_of_4_0_notes_what_is_missing() -> None:
     assert any("no imccopy" in note for note in result["notes"])
 
 
+@pytest.mark.parametrize("family", ["auto", "imc"])
+def test_the_basics_are_what_the_registry_tells_in_one_command(family: str) -> None:
+    with running(SIMPLE_HOST) as (_skipped, machine):
+        whole = about(machine, family=family)
+        session = DirectSession(machine.host)
+        given = options(EXCHANGE_INFO_SPEC, family=family, gather="basics")
+        basics = run_exchange_info.run(given, context(session))
+
+    assert len(session.lines) == 1
+    assert {key for key in whole if basics[key] != whole[key]} == {"tracking", "pickup", "tools"}
+    assert basics["tracking"] == {"folder": TRACKING, "exists": None}
+    assert (basics["pickup"], basics["tools"], basics["notes"]) == (None, {}, [])
+
+
+def test_the_basics_say_nothing_of_what_was_not_looked_for() -> None:
+    spec = replace(SIMPLE_HOST, version=V40, imccopy=None, running=False)
+    with running(spec) as (_skipped, machine):
+        result = about(machine, gather="basics")
+
+    assert (result["version"], result["service"]["state"]) == ("4.0", "stopped")
+    assert result["notes"] == []  # and not that there is no imccopy
+
+
+def test_the_basics_of_a_host_without_exchange_are_an_answer(machine: LabHost) -> None:
+    result = about(machine, gather="basics")
+
+    assert (result["family"], result["exchange_installed"]) == ("none", False)
+    assert result["notes"] == ["There is no Exchange 4.0, 5.0 or 5.5 on this host."]
+
+
 def test_exchange_info_of_a_host_without_exchange_is_an_answer(machine: LabHost) -> None:
     result = about(machine)
 
