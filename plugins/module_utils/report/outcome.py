@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 
@@ -22,7 +23,6 @@ from .text import reason
 Rows = Sequence[Mapping[str, str]]
 
 _VERSIONS = {"ipv4": 4, "ipv6": 6}
-_SIDES = ("before", "after")
 
 
 class Standing(StrEnum):
@@ -102,10 +102,15 @@ def table_rows(enforced: Mapping[str, Any]) -> tuple[Rows, Rows]:
     if text := enforced.get("routes_text"):
         if text["before"] == text["after"]:
             return (), ()
-        before, after = ([row.as_dict() for row in from_text(text[side])] for side in _SIDES)
-        return before, after
+        return _rows(text["before"]), _rows(text["after"])
     table = enforced.get("routes") or {}
     return table.get("before") or (), table.get("after") or ()
+
+
+@lru_cache(maxsize=16)
+def _rows(text: str) -> Rows:
+    """Return the rows of a text; hosts that get the same change have the same."""
+    return [row.as_dict() for row in from_text(text)]
 
 
 def switch_changed(enforced: Mapping[str, Any]) -> bool:
