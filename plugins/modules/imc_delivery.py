@@ -173,7 +173,7 @@ options:
       - Which rows the result has. With V(changed), RV(routes) has those of the domains of which any
         changes, and so none where nothing does.
       - With V(text) the same rows are in RV(routes_text) instead. The controller keeps the result
-        of each host in memory, where a row takes a tenth as text. The role
+        of each host in memory, where a row takes a fifth as text. The role
         P(postmaster.exchange.mx_delivery#role) asks for that.
     type: str
     choices: [all, changed, text]
