@@ -48,6 +48,9 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
         result = report(merged, params)
         result["kind"] = merged["run"]["kind"]
         result["slices"] = len(documents)
+        result["warnings"] = [
+            f"{one['name']}: {text}" for one in merged["organisations"] for text in one["warnings"]
+        ]
         result["would_refuse"] = too_far(merged, brake)
         pairs = zip(params["hosts"], merged["hosts"], strict=True)
         result["unreachable_hosts"] = [name for name, host in pairs if host["unreachable"]]

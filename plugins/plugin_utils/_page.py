@@ -166,6 +166,7 @@ def _facts(document: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Started", run["started_at"] and _moment(run["started_at"])),
         ("Finished", _moment(run["finished_at"])),
         ("User on the controller", run["by"]["login"]),
+        ("Slices", run["slices"] and str(len(run["slices"]))),
         ("AWX job", " ".join(filter(None, (awx.get("job"), awx.get("template"))))),
         ("AWX user", awx.get("user")),
         ("DNS", dns["questions"] and f"{dns['questions']} questions in {dns['seconds']:.2f} s"),

@@ -25,7 +25,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils.report.documen
 from ansible_collections.postmaster.exchange.plugins.module_utils.report.outcome import (
     HostOutcome,
 )
-from exchange_lab.samples import NOW, domain, pinned, resolved, table
+from exchange_lab.samples import NOW, connector, domain, organisation, pinned, resolved, table
 
 AOL = domain("aol.com", "198.51.100.9")
 ROWS = pinned([AOL])
@@ -70,6 +70,17 @@ def test_reports_come_from_a_folder(tmp_path: Path) -> None:
         (tmp_path / f"{name}.json").write_text(json.dumps(document(name)))
     result = run("a", "b", folder=str(tmp_path))
     assert (result["slices"], result["verdict"]) == (2, "clean")
+
+
+def test_an_organisation_that_two_slices_changed_is_a_warning(tmp_path: Path) -> None:
+    run_ = Run("enforce", check_mode=False, finished_at=NOW, id="awx-1")
+    for host, name in (("a", "aol.com"), ("b", "nestle.com")):
+        change = organisation([], [connector(name, "192.0.2.1")], name)
+        found = [HostOutcome(host, [name], change, family="transport")]
+        text = json.dumps(build(run_, resolved(), found))
+        (tmp_path / f"{host}.json").write_text(text)
+    (warning,) = run("a", "b", folder=str(tmp_path))["warnings"]
+    assert warning.startswith("HQ (hq.example): Changed in 2 slices, by a, b.")
 
 
 def test_a_slice_that_is_run_again_takes_the_place_of_its_first_report() -> None:
