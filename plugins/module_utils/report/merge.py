@@ -142,9 +142,11 @@ def _order(documents: Mapping[str, Document], expected: Sequence[str]) -> list[s
     return list(dict.fromkeys(expected))
 
 
-def _place(document: Document, order: Sequence[str]) -> int:
+def _place(document: Document, order: Sequence[str]) -> tuple[int, str]:
+    """Return what slices are sorted by: their first host; one without any, by its time."""
     names = {host["name"] for host in document["hosts"]}
-    return next((place for place, name in enumerate(order) if name in names), len(order))
+    first = next((place for place, name in enumerate(order) if name in names), len(order))
+    return first, str(document["run"]["finished_at"])
 
 
 # -- the run
