@@ -11,29 +11,43 @@ import shlex
 import signal
 import subprocess
 import sys
-import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 
 from .lab import Lab, NotOurs
 from .scenario_default import MORE_DOMAINS
 
 INVENTORY_VARIABLE = "EXCHANGE_LAB_INVENTORY"
 _TERMINATE_SECONDS = 10.0
+_PAUSE = 0.05  # seconds
+
+
+class _Stop:
+    """Whether a signal came. A handler may not wait for a lock, as that of an Event would."""
+
+    def __init__(self) -> None:
+        self.told = False
+
+    def tell(self, _number: int, _frame: FrameType | None) -> None:
+        """Handle a signal."""
+        self.told = True
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and return the exit status."""
     options = _parser().parse_args(arguments)
-    stop = threading.Event()
+    stop = _Stop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: stop.set())
+        signal.signal(number, stop.tell)
     try:
         with Lab(folder=options.dir) as lab:
             file = lab.write_inventory(options.inventory).resolve()
             if options.action == "up":
                 print(_invitation(lab, file), flush=True)
-                stop.wait()
+                while not stop.told:
+                    time.sleep(_PAUSE)
                 return 0
             return _run(options.command, file, stop)
     except NotOurs as exc:
@@ -57,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(command: list[str], file: Path, stop: threading.Event) -> int:
+def _run(command: list[str], file: Path, stop: _Stop) -> int:
     environment = {**os.environ, INVENTORY_VARIABLE: str(file)}
     try:
         child = subprocess.Popen(command, env=environment)
@@ -65,8 +79,9 @@ def _run(command: list[str], file: Path, stop: threading.Event) -> int:
         print(f"{command[0]}: {exc.strerror}", file=sys.stderr)
         return 127
     while child.poll() is None:
-        if stop.wait(0.05):
+        if stop.told:
             _end(child)
+        time.sleep(_PAUSE)
     # As a shell says it: 128 and the number of the signal that ended the command.
     return child.returncode if child.returncode >= 0 else 128 - child.returncode
 

@@ -65,8 +65,12 @@ class LoopThread:
         return self.run(open_it())
 
     def close(self, server: asyncio.Server) -> None:
-        """Close a listener; connections that are open end with the loop."""
-        self.loop.call_soon_threadsafe(server.close)
+        """Close a listener: nobody can connect any more; what is connected ends with the loop."""
+
+        async def close_it() -> None:
+            server.close()
+
+        self.run(close_it())
 
     def stop(self) -> None:
         """Cancel what is left, end the thread and close the loop; never raises."""
