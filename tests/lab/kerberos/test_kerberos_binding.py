@@ -8,16 +8,12 @@ The binding is MIT's, as the acceptor of a host with CbtHardeningLevel Strict wa
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-import winrm.protocol
 from ansible_collections.postmaster.exchange.plugins.module_utils.errors import HostUnreachable
-from ansible_collections.postmaster.exchange.plugins.module_utils.remote import psrp
+from ansible_collections.postmaster.exchange.plugins.module_utils.remote.options import LoginDetails
 from exchange_lab.windows.certificates import TestAuthority
 from exchange_lab.windows.relay import Relay
 from exchange_lab.windows.winrm_server import Settings
-from pypsrp.wsman import WSMan
 
 from .conftest import MARK, Serve, Service
 
@@ -50,23 +46,11 @@ def test_a_login_that_was_passed_on_is_refused(strict: Service, authority: TestA
     assert strict.listener.open_shells == 0
 
 
-def test_it_is_the_binding_that_is_asked_for(
-    strict: Service, authority: TestAuthority, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_is_the_binding_that_is_asked_for(strict: Service, authority: TestAuthority) -> None:
     """Without one the same login is refused, which shows that ours has one."""
-
-    class UnboundProtocol(winrm.protocol.Protocol):
-        def __init__(self, **options: Any) -> None:
-            super().__init__(**options, send_cbt=False)
-
-    class UnboundWSMan(WSMan):
-        def __init__(self, *args: Any, **options: Any) -> None:
-            super().__init__(*args, **options, negotiate_send_cbt=False)
-
-    monkeypatch.setattr(winrm.protocol, "Protocol", UnboundProtocol)
-    monkeypatch.setattr(psrp, "WSMan", UnboundWSMan)
+    unbound = LoginDetails(send_cbt=False)
     with pytest.raises(HostUnreachable, match="did not accept the Kerberos ticket"):
-        strict.use(ca_cert=str(authority.ca_file))
+        strict.use(ca_cert=str(authority.ca_file), details=unbound)
 
 
 def test_a_relay_gets_through_where_no_binding_is_wanted(
