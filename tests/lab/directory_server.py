@@ -26,23 +26,23 @@ EXCHANGE_GROUPS = f"OU=Microsoft Exchange Security Groups,{SUFFIX}"
 _SCHEMA = Path("/etc/ldap/schema")
 _MODULES = Path("/usr/lib/ldap")
 _OBJECT_CATEGORY = """\
-	NAME 'objectCategory'
-	SYNTAX '1.3.6.1.4.1.1466.115.121.1.12'
+\tNAME 'objectCategory'
+\tSYNTAX '1.3.6.1.4.1.1466.115.121.1.12'
 """
 _MEMBER_OF = """\
-	NAME 'memberOf'
-	SYNTAX '1.3.6.1.4.1.1466.115.121.1.12' )
+\tNAME 'memberOf'
+\tSYNTAX '1.3.6.1.4.1.1466.115.121.1.12' )
 """
 _LIKE_A_DOMAIN_CONTROLLER = {
     _OBJECT_CATEGORY: """\
-	NAME 'objectCategory'
-	EQUALITY caseIgnoreMatch
-	SYNTAX '1.3.6.1.4.1.1466.115.121.1.15'
+\tNAME 'objectCategory'
+\tEQUALITY caseIgnoreMatch
+\tSYNTAX '1.3.6.1.4.1.1466.115.121.1.15'
 """,
     _MEMBER_OF: """\
-	NAME 'memberOf'
-	EQUALITY distinguishedNameMatch
-	SYNTAX '1.3.6.1.4.1.1466.115.121.1.12' )
+\tNAME 'memberOf'
+\tEQUALITY distinguishedNameMatch
+\tSYNTAX '1.3.6.1.4.1.1466.115.121.1.12' )
 """,
 }
 _NAMING_CONTEXT = (

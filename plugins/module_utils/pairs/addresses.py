@@ -17,11 +17,11 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from ipaddress import IPv4Address, IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import TypeAlias
 
-Address: TypeAlias = "IPv4Address | ipaddress.IPv6Address"
+Address: TypeAlias = "ipaddress.IPv4Address | ipaddress.IPv6Address"
 Network: TypeAlias = "IPv4Network | IPv6Network"
 
 IPV4, IPV6 = 4, 6
