@@ -42,13 +42,14 @@ class Case:
     variables: tuple[tuple[str, Any], ...] = ()
 
 
-def _ours() -> list[dict[str, Any]]:
+def _ours(**more: str) -> list[dict[str, Any]]:
     return [
         {
             "name": "Deliver these domains straight to their exchanges",
             "postmaster.exchange.imc_delivery": {
                 "resolver_search_list": "disabled",
                 "routes": "{{ routes }}",
+                **more,
             },
         }
     ]
@@ -94,6 +95,7 @@ def cases(domains: int) -> dict[str, Case]:
     return {
         "floor": Case("a shell, opened and closed", [{"name": "Open a shell", "open_close": {}}]),
         "same": Case("imc_delivery, nothing to do", ours),
+        "same-text": Case("imc_delivery, nothing to do, rows as text", _ours(shown_routes="text")),
         "peer-same": Case("ansible.windows, nothing to do", [_SWITCH, _SAVE, _service("started")]),
         "change": Case("imc_delivery, all to do", ours, spoilt=True),
         "peer-change": Case(
