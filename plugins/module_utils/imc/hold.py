@@ -85,8 +85,7 @@ class Hold:
             idle = commands.remove_folder(self.layout.busy_path)
             batch.add("held_idle", commands.if_exists(mine, idle))
         else:
-            new = self.layout.backup_path(f"claim-{self.claim.run}")
-            token = f"{new}\\{self.claim.name}"
+            new, token = self._draft()
             batch.add("held_new", commands.make_folder(new))
             batch.add("held_name", commands.make_empty_file(token))
             batch.add("held_old", commands.remove_folder(self.layout.claim_path()))
@@ -124,18 +123,21 @@ class Hold:
         batch = Batch()
         for number, path in enumerate(files):
             batch.add(f"delete{number}", commands.if_exists(mine, commands.delete(path)))
+        if not self.over:
+            self._drop_draft(batch)
         batch.add("idle", commands.if_exists(mine, commands.remove_folder(self.layout.busy_path)))
         batch.add("end", commands.if_exists(mine, commands.delete(mine)))
         batch.add("folder", commands.remove_folder(self.layout.claim_path()))
-        paths = (*files, mine, *([self._file(self.over)] if self.over else []))
-        for number, path in enumerate(paths):
+        paths = [*files, mine, *([self._file(self.over)] if self.over else [])]
+        seen = [*paths, *([] if self.over else [self._draft()[0]])]
+        for number, path in enumerate(seen):
             batch.add(f"left{number}", commands.echo_if_exists(path))
         try:
             sections = run_again_if_lost(session, batch, timeout)
         except ExchangeError:
-            return list(paths)
+            return paths
         return [
-            path for number, path in enumerate(paths) if sections[f"left{number}"].output.strip()
+            path for number, path in enumerate(seen) if sections[f"left{number}"].output.strip()
         ]
 
     def ended(self, left: Collection[str]) -> list[str]:
@@ -149,6 +151,17 @@ class Hold:
         It has to end while no other run may take over, and leave time for the way back.
         """
         return now - self.began + needs < self.lasts * (1 if undoing else _FOR_CHANGES)
+
+    def _draft(self) -> tuple[str, str]:
+        """Return the folder that becomes the claim, and the file in it."""
+        folder = self.layout.backup_path(f"claim-{self.claim.run}")
+        return folder, f"{folder}\\{self.claim.name}"
+
+    def _drop_draft(self, batch: Batch) -> None:
+        """Remove what a command that makes the claim leaves where it is ended on its way."""
+        folder, token = self._draft()
+        batch.add("draft_token", commands.if_exists(token, commands.delete(token)))
+        batch.add("draft", commands.if_exists(folder, commands.remove_folder(folder)))
 
     def _file(self, claim: Claim) -> str:
         return self.layout.claim_path(claim.name)

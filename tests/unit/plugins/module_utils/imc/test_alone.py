@@ -11,7 +11,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils import alive
-from ansible_collections.postmaster.exchange.plugins.module_utils.errors import ExchangeError
+from ansible_collections.postmaster.exchange.plugins.module_utils.errors import (
+    ExchangeError,
+    SessionLost,
+)
 from ansible_collections.postmaster.exchange.plugins.module_utils.imc.hold import ClaimLost
 from imc_fake_host import FakeHost, PowerCut, table
 from imc_runs import DONE, DONE_ROWS, Runner
@@ -58,6 +61,20 @@ def test_nothing_is_left_of_a_claim(run: Runner) -> None:
     assert not any("claim" in folder for folder in fake.folders)
     cache = run.base / "cache" / "postmaster.exchange"
     assert list(cache.iterdir()) == []
+
+
+def test_nothing_is_left_of_a_claim_whose_command_was_ended_on_its_way(run: Runner) -> None:
+    """As a host does that is told to forget the shell of a broken session."""
+    fake = host()
+
+    def ended(_fake: FakeHost) -> None:
+        del fake.hooks["ren"]
+        raise SessionLost("mail5-a: the connection broke.")
+
+    fake.hooks["ren"] = ended
+    assert "nothing was changed" in str(run.fail(fake, **DONE))
+    assert claims(fake) == []
+    assert not any("claim" in folder for folder in fake.folders)
 
 
 def test_a_run_at_work_is_not_disturbed(run: Runner) -> None:
