@@ -49,3 +49,17 @@ attributes:
     description:
       - Systems on which the module itself can run. The Exchange hosts are Windows.
 """
+
+    # Of tasks that ask no host, and change nothing.
+    ONLY_HERE = r"""
+attributes:
+  action:
+    description: Is an action plugin, and runs on the controller whatever the connection is.
+    support: full
+  check_mode:
+    description: Can run in check mode, and changes nothing in any mode.
+    support: full
+  diff_mode:
+    description: Has nothing to show in diff mode.
+    support: none
+"""

@@ -25,16 +25,8 @@ options:
     description: Entry point of the role whose variables are meant.
     type: str
     required: true
-attributes:
-  action:
-    description: Is an action plugin, and runs on the controller whatever the connection is.
-    support: full
-  check_mode:
-    description: Can run in check mode, and changes nothing in any mode.
-    support: full
-  diff_mode:
-    description: Has nothing to show in diff mode.
-    support: none
+extends_documentation_fragment:
+  - postmaster.exchange.attributes.only_here
 """
 
 EXAMPLES = r"""
