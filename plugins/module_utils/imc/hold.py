@@ -91,8 +91,7 @@ class Hold:
             batch.add("held_old", commands.remove_folder(self.layout.claim_path()))
             renamed = commands.rename(new, self.layout.claim_path().rpartition("\\")[2])
             batch.add("held_make", commands.if_exists(token, renamed))
-            batch.add("held_drop", commands.if_exists(token, commands.delete(token)))
-            batch.add("held_rd", commands.if_exists(new, commands.remove_folder(new)))
+            self._drop_draft(batch)
         batch.add("held_mine", commands.echo_if_exists(mine))
         batch.add("held_by", commands.list_folder(self.layout.claim_path()))
 
@@ -158,10 +157,10 @@ class Hold:
         return folder, f"{folder}\\{self.claim.name}"
 
     def _drop_draft(self, batch: Batch) -> None:
-        """Remove what a command that makes the claim leaves where it is ended on its way."""
+        """Remove what did not become the claim: another run has it, or the command was ended."""
         folder, token = self._draft()
-        batch.add("draft_token", commands.if_exists(token, commands.delete(token)))
-        batch.add("draft", commands.if_exists(folder, commands.remove_folder(folder)))
+        batch.add("held_drop", commands.if_exists(token, commands.delete(token)))
+        batch.add("held_rd", commands.if_exists(folder, commands.remove_folder(folder)))
 
     def _file(self, claim: Claim) -> str:
         return self.layout.claim_path(claim.name)
