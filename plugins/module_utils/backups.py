@@ -26,7 +26,7 @@ from .errors import ExchangeError, InvalidInput
 
 FACTS_FILE = "backup.json"
 #: Who made a backup, as it says itself; a test holds it against galaxy.yml.
-COLLECTION = "postmaster.exchange 0.2.0"
+COLLECTION = "postmaster.exchange 0.3.0"
 
 # Facts of a backup's history, see ``history``.
 _CONTINUES, _BEFORE, _RESTORED = "continues", "before", "restored"
