@@ -240,7 +240,10 @@ queues:
       type: str
       sample: 4.4.1
     address:
-      description: The address that was tried last, where it is named, or null.
+      description:
+        - The address that was tried last, where Exchange names it, or null.
+        - Of Exchange 4.0 to 5.5 it is an IPv4 address in the text of the error. In a reply of
+          another server that can be the address of this host.
       type: str
       sample: 192.0.2.25
     source:

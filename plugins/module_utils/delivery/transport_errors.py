@@ -79,17 +79,18 @@ def parse_last_error(value: object) -> LastError | None:
     quoted = _QUOTED.search(line)
     said = parse_reply(quoted[1].strip().rstrip(".")) if quoted else None
     winsock = _WINSOCK.search(line)
+    trouble = _trouble(line, reply, said)
+    # Who refuses most often names the address of who came: this host's.
+    named = reply.address if reply and trouble is not Trouble.REFUSED else None
     return LastError(
         line=line,
-        trouble=_trouble(line, reply, said),
+        trouble=trouble,
         code=reply.code if reply else None,
         enhanced=reply.enhanced if reply else None,
         text=reply.text if reply else line,
         said=None if said is None or _NO_CONNECTION.search(said.text) else said,
         target=printable(fields.get("FQDN", "")).strip() or None,
-        address=_address(fields.get("IP", ""))
-        or _endpoint(line)
-        or (reply.address if reply else None),
+        address=_address(fields.get("IP", "")) or _endpoint(line) or named,
         winsock=int(winsock[1]) if winsock else None,
     )
 

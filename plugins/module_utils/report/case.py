@@ -185,13 +185,15 @@ def _error(case: Case, line: object, address: object = None) -> LastError | None
     else:
         own = reply is None or bool(_OWN_WORDS.match(reply.text))
         trouble = Trouble.OTHER if own else Trouble.REFUSED
+    # Who refuses most often names the address of who came: this host's.
+    known = trouble is not Trouble.REFUSED or address in case.addresses
     return LastError(
         text,
         trouble,
         code=reply.code if reply else None,
         enhanced=reply.enhanced if reply else None,
         text=reply.text if reply else text,
-        address=str(address) if address else None,
+        address=str(address) if address and known else None,
     )
 
 

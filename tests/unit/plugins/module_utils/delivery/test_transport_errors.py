@@ -106,6 +106,15 @@ def test_braces_and_fields_within_a_reply_do_no_harm() -> None:
     assert (error.target, error.address) == ("mx.a.com", "192.0.2.9")
 
 
+def test_a_far_server_that_names_an_address_names_the_one_that_came() -> None:
+    error = parse_last_error("450 4.7.25 Client host rejected: no hostname, [203.0.113.50]")
+    assert error is not None
+    assert (error.trouble, error.address) == (Trouble.REFUSED, None)
+    error = parse_last_error("421 4.4.1 Unable to connect to 192.0.2.25")
+    assert error is not None
+    assert (error.trouble, error.address) == (Trouble.NO_CONNECTION, "192.0.2.25")
+
+
 @pytest.mark.parametrize("nothing", [None, "", "  "])
 def test_no_error_is_none(nothing: str | None) -> None:
     assert parse_last_error(nothing) is None

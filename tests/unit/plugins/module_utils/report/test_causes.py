@@ -313,6 +313,16 @@ def test_replies_of_the_far_side(reply: str, kind: str) -> None:
     assert of_old(reply, domain())[0].sentence.startswith("a server of the other side ")
 
 
+def test_the_address_in_a_reply_is_not_taken_for_the_one_who_said_it() -> None:
+    """Postfix and others name the address that came: the host's own."""
+    reply = "450 4.7.1 Client host rejected: cannot find your hostname, [203.0.113.55]"
+    patient = Patient("mail55", OFF, old_queue(nestle_com=reply), TO_PIN)
+    assert patient.queue is not None
+    patient.queue["queues"][0]["address"] = "203.0.113.55"
+    for (cause,) in (found(patient, domain())["nestle.com"], of_new(reply, domain())):
+        assert cause.sentence.startswith("a server of the other side does not take mail from an")
+
+
 @pytest.mark.parametrize(
     "reply",
     ["421 NSO hq.example Something of its own", "Out of memory", "250 OK", "\x1b[31m", "9" * 5000],
