@@ -76,9 +76,10 @@ $(BIN)/.kerberos: requirements-kerberos.txt $(BIN)/.test | peers
 	CFLAGS="-O0 -g0" $(BIN)/python -m pip install -qq --no-cache-dir -r requirements-kerberos.txt
 	@touch $@
 
-# Collections of others that tests use.
-$(BUILD)/others: $(BIN)/.test
+# What others made and tests use.
+$(BUILD)/others: $(BIN)/.test tools/microsoft-ad tools/axe
 	PATH="$(CURDIR)/$(BIN):$$PATH" tools/microsoft-ad $@
+	PATH="$(CURDIR)/$(BIN):$$PATH" tools/axe $@
 	@touch $@
 
 $(BIN)/.fuzz: requirements-fuzz.txt $(BIN)/.test

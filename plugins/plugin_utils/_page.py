@@ -26,6 +26,7 @@ from ..module_utils.report.delivery import worth_knowing
 from ..module_utils.report.hosts import standing_text
 from ..module_utils.report.judgement import ARRIVED
 from ..module_utils.report.labels import FAMILIES, OUTCOMES, STANDINGS, STATUSES, VERDICTS
+from ..module_utils.report.outcome import Standing
 from ..module_utils.report.text import words
 
 _FOLDER = Path(__file__).parent / "page"
@@ -46,7 +47,7 @@ def render(document: Mapping[str, Any]) -> Iterable[str]:
         hosts=document["hosts"],
         sign=_SIGNS[answer["verdict"]],
         bar=_bar(answer["counts"]),
-        tiles=_tiles(answer),
+        tiles=_tiles(document),
         test_tiles=_test_tiles(answer["tests"]),
         notices=list(worth_knowing(document)),
         facts=_facts(document),
@@ -133,16 +134,24 @@ def _bar(counts: Mapping[str, int]) -> list[dict[str, Any]]:
     return pieces
 
 
-def _tiles(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return what is counted: how the pairs stand, and whose mail is stuck."""
-    counts = answer["counts"]
+def _tiles(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what is counted: how the pairs stand, and whose mail is stuck.
+
+    What a reader looks for is there though it is 0: that nothing failed, say, and is unknown. How
+    much is stuck is known only where queues were looked into.
+    """
+    run, counts = document["run"], document["answer"]["counts"]
+    proposed = run["kind"] == "audit" or run["check_mode"]
+    difference = Standing.DRIFTED if proposed else Standing.CHANGED
+    always = {Standing.IN_PLACE, difference, Standing.FAILED, Standing.UNKNOWN}
     tiles = [
         {"name": one.value, "number": counts[one.value], "label": label}
         for one, label in STANDINGS.items()
-        if counts[one.value]
+        if counts[one.value] or (counts["total"] and one in always)
     ]
     stuck = counts["stuck"] + counts["stuck_unlisted"]
-    if stuck:
+    queues = [host["queue"] for host in document["hosts"] if host["queue"] is not None]
+    if stuck or any(queue["failure"] is None for queue in queues):
         tiles.append({"name": "stuck", "number": stuck, "label": "stuck in a queue"})
     return tiles
 

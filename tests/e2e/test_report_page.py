@@ -166,6 +166,9 @@ def test_hosts_are_sorted_by_any_column_both_ways_as_a_person_counts(reader: Rea
     page.click("#hosts thead th:nth-child(4) button")  # what has most that is not right
     assert page.run(SHOWN)[0] == "mail10"
     assert page.run(sort) == "none"
+    assert text(page, "#hosts [role=status]") == (
+        "4 hosts, sorted by what is not in place, descending"
+    )
 
 
 def test_a_host_opens_to_all_that_is_known_of_it(reader: Reader) -> None:
@@ -234,6 +237,7 @@ def test_a_run_tells_who_changed_what_and_what_became_of_the_messages(reader: Re
     page.click('[data-standing="undelivered"] button')
     page.click("#hosts .toggle")
     told = text(page, "#hosts tr.detail")
+    assert "Domain Verdict Decided at After What was said Message-ID" in told
     assert "nestle.com queued 2026-11-23 11:47:31 UTC 5.1 s 421 busy" in told
     assert "aol.com delivered 2026-11-23 11:47:31 UTC 5.1 s" in told
     page.click('nav a[href="#run"]')
@@ -291,12 +295,56 @@ def test_on_a_narrow_screen_nothing_is_cut_off_and_a_table_stays_one(reader: Rea
     try:
         for part in ("domains", "connectors", "run", "hosts"):
             page.run(f"location.hash = '#{part}'; new Promise(done => setTimeout(done))")
-            page.run("document.querySelectorAll('.toggle').forEach(each => each.click())")
+            page.run(
+                "document.querySelectorAll('[aria-expanded=false]').forEach(each => each.click())"
+            )
             assert page.run("document.documentElement.scrollWidth <= innerWidth") is True, part
         tree = page.call("Accessibility.getFullAXTree")["nodes"]
-        assert "table" in {node["role"]["value"] for node in tree if not node.get("ignored")}
+        found = [node["role"]["value"] for node in tree if not node.get("ignored")]
+        assert found.count("table") > 1  # the hosts, and facts of those that are open
+        assert {"rowheader", "cell", "columnheader"} <= set(found)
+        nav = "document.querySelector('nav').getBoundingClientRect().height"
+        assert page.run(nav) < 60  # one line: it stays on the screen and covers what is below
+        squeezed = """[...document.querySelectorAll('table.facts td')]
+            .map((cell) => cell.getBoundingClientRect().width)
+            .filter((width) => width && width < 200)"""
+        assert page.run(squeezed) == []
     finally:
         page.call("Emulation.clearDeviceMetricsOverride")
+
+
+AXE = Path(__file__).resolve().parent.parent.parent / ".build" / "others" / "axe.min.js"
+FOUND = """axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa',
+  'best-practice']}).then((told) => told.violations.map((one) =>
+  `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 120)).join(' ')}`))"""
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe is not there (tools/axe .build/others)")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_axe_finds_nothing_that_keeps_people_from_using_it(
+    reader: Reader, scheme: str, width: int
+) -> None:
+    page = reader.open(AUDIT, *fleet())
+    page.call("Page.setBypassCSP", enabled=True)
+    metrics = {"width": width, "height": 740, "deviceScaleFactor": 1, "mobile": False}
+    page.call("Emulation.setDeviceMetricsOverride", **metrics)
+    feature = {"name": "prefers-color-scheme", "value": scheme}
+    page.call("Emulation.setEmulatedMedia", features=[feature])
+    try:
+        page = reader.open(AUDIT, *fleet())
+        page.run(AXE.read_text(encoding="utf-8") + ";0")
+        for part in ("domains", "connectors", "run", "hosts"):
+            page.run(f"location.hash = '#{part}'; new Promise(done => setTimeout(done))")
+            page.run(
+                "document.querySelectorAll('[aria-expanded=false]').forEach(each => each.click())"
+            )
+            page.run("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+            page.run("new Promise(done => setTimeout(done, 300))")  # until colours have faded
+            assert page.run(FOUND) == [], part
+    finally:
+        page.call("Emulation.clearDeviceMetricsOverride")
+        page.call("Page.setBypassCSP", enabled=False)
 
 
 CONTRAST = """(() => {
@@ -331,7 +379,7 @@ def test_all_text_can_be_read_in_light_and_dark(reader: Reader, scheme: str) -> 
     page = reader.open(AUDIT, *fleet())
     feature = {"name": "prefers-color-scheme", "value": scheme}
     page.call("Emulation.setEmulatedMedia", features=[feature])
-    page.run("document.querySelectorAll('.toggle').forEach(each => each.click())")
+    page.run("document.querySelectorAll('[aria-expanded=false]').forEach(each => each.click())")
     page.run("new Promise(done => setTimeout(done, 300))")
     for part in ("hosts", "domains", "connectors", "run"):
         page.run(f"location.hash = '#{part}'; new Promise(done => setTimeout(done))")
@@ -365,6 +413,33 @@ def test_on_paper_all_parts_and_rows_are_there(reader: Reader) -> None:
         assert page.run(f"document.querySelector('{part}').getClientRects().length") == 0, part
 
 
+def test_paper_gets_columns_and_rows_that_go_on_over_a_page(reader: Reader) -> None:
+    """A sheet is narrower than most screens; what is to be read on it is the same."""
+    domains = [domain(f"d{number}.example", status="disagreement") for number in range(5)]
+    tlsa = [{"code": "tlsa", "message": f"note {number}"} for number in range(5)]
+    noted = [{**one, "warnings": [note]} for one, note in zip(domains, tlsa, strict=True)]
+    names = [each["domain"] for each in noted]
+    host = HostOutcome("ex19", names, organisation([], [], *names), family="transport")
+    page = reader.open(AUDIT, *fleet(), host, of=resolved(*ALL, *noted))
+    opened = "document.querySelector('.notices').open"
+    page.click("#hosts .toggle")
+    assert page.run(opened) is False
+    metrics = {"width": 700, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    page.call("Emulation.setDeviceMetricsOverride", **metrics)
+    page.call("Emulation.setEmulatedMedia", media="print")
+    try:
+        page.run("dispatchEvent(new Event('beforeprint'))")
+        assert page.run(opened) is True
+        style = "getComputedStyle(document.querySelector('#hosts tbody tr{}')).{}"
+        assert page.run(style.format("", "display")) == "table-row"
+        assert page.run(style.format(":not(.detail)", "breakInside")) == "avoid"
+        assert page.run(style.format(".detail", "breakInside")) == "auto"
+        page.run("dispatchEvent(new Event('afterprint'))")
+        assert page.run(opened) is False
+    finally:
+        page.call("Emulation.clearDeviceMetricsOverride")
+
+
 def test_what_others_wrote_is_shown_and_does_nothing(reader: Reader) -> None:
     noted = {"code": HOSTILE, "message": HOSTILE}
     named = domain("aol.com", "198.51.100.9", warnings=[noted])
@@ -384,7 +459,7 @@ def test_what_others_wrote_is_shown_and_does_nothing(reader: Reader) -> None:
     ]
     run = replace(AUDIT, id=HOSTILE, login=HOSTILE, brake=HOSTILE)
     page = reader.open(run, *hosts, of=resolved(named))
-    page.run("document.querySelectorAll('.toggle').forEach(each => each.click())")
+    page.run("document.querySelectorAll('[aria-expanded=false]').forEach(each => each.click())")
     page.run("document.querySelectorAll('details').forEach(each => { each.open = true; })")
     page.run("new Promise(done => setTimeout(done, 100))")
     assert page.run("document.title").startswith("Audit of Exchange mail delivery")

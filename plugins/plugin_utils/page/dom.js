@@ -77,17 +77,25 @@ function limited(container, items, most, draw) {
   return container;
 }
 
-/** A table of facts: headings, and rows of cells, the first of which heads its row. */
+const isEmpty = (cell) => (cell?.textContent ?? cell) === '';
+
+/**
+ * A table of facts: headings, and rows of cells, the first of which heads its row. A column in which
+ * nothing stands is left out. The roles are for narrow screens, where a row is no row of boxes.
+ */
 function facts(caption, headings, rows) {
-  const body = element('tbody');
-  const draw = ([first, ...others]) => element('tr', null,
-    element('th', { scope: 'row' }, first), others.map((cell) => element('td', null, cell)));
+  const body = element('tbody', { role: 'rowgroup' });
+  const columns = headings.map((label, place) => ({ label, place }))
+    .filter(({ place }) => place === 0 || !rows.every((row) => isEmpty(row[place])));
+  const draw = (row) => element('tr', { role: 'row' },
+    element('th', { scope: 'row', role: 'rowheader' }, row[0]),
+    columns.slice(1).map(({ label, place }) => element('td', { role: 'cell', 'data-label': label }, row[place])));
   body.append(...rows.slice(0, 100).map(draw));
-  const table = element('table', { class: 'facts' },
+  const table = element('table', { class: 'facts', role: 'table' },
     element('caption', null, caption),
-    element('thead', null, element('tr', null, headings.map((text) => element('th', { scope: 'col' }, text)))),
+    element('thead', { role: 'rowgroup' }, element('tr', { role: 'row' }, columns.map(({ label }) => element('th', { scope: 'col', role: 'columnheader' }, label)))),
     body);
-  const around = element('div', { class: 'scroll' }, table);
+  const around = element('div', null, table);
   if (rows.length <= 100) {
     return around;
   }

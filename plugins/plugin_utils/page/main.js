@@ -27,8 +27,8 @@ const OLD = hosts.some((host) => host.entry.family !== 'transport');
 const hostColumns = [
   { key: 'name', label: 'Host', cell: (host) => said(host.name), compare: byName, rowClass: (host) => `o-${host.entry.verdict}` },
   { key: 'outcome', plain: true, label: 'Outcome', cell: (host) => badge(host.entry.outcome, labels.outcomes[host.entry.outcome]), compare: byNumber((host) => OUTCOMES.indexOf(host.entry.outcome)) },
-  { key: 'version', label: 'Exchange', class: 'less', cell: (host) => said(host.entry.version ?? labels.families[host.entry.family] ?? 'unknown'), compare: byText((host) => String(host.entry.version ?? '')) },
-  { key: 'domains', plain: true, label: 'Domains', cell: standingCell, compare: byNumber(notRight), largestFirst: true },
+  { key: 'version', label: 'Exchange', by: 'version of Exchange', class: 'less', cell: (host) => said(host.entry.version ?? labels.families[host.entry.family] ?? 'unknown'), compare: byText((host) => String(host.entry.version ?? '')) },
+  { key: 'domains', plain: true, label: 'Domains', by: 'what is not in place', cell: standingCell, compare: byNumber(notRight), largestFirst: true },
   { key: 'switch', when: OLD, label: 'Search list', class: 'less', cell: (host) => switchText(host.entry), compare: byText((host) => switchText(host.entry)) },
   { key: 'service', when: OLD, label: 'Service', class: 'less', cell: (host) => said(serviceText(host.entry)), compare: byText((host) => serviceText(host.entry)) },
   { key: 'tests', when: !isAudit, label: 'Test messages', class: 'less', cell: (host) => testText(host), compare: byNumber((host) => host.undelivered * 1e6 + host.tests.length), largestFirst: true },
@@ -37,10 +37,10 @@ const hostColumns = [
 const domainColumns = [
   { key: 'name', label: 'Domain', cell: (domain) => said(domain.name), compare: byName },
   { key: 'status', plain: true, label: 'Status', cell: (domain) => badge(domain.entry.status === 'ok' ? 'clean' : 'unknown', labels.statuses[domain.entry.status] ?? 'not asked'), compare: byNumber((domain) => -Object.keys(labels.statuses).indexOf(domain.entry.status)) },
-  { key: 'pairs', label: 'Leads to', class: 'less', cell: (domain) => [said(domain.addresses.slice(0, 3).join(', ')), domain.addresses.length > 3 ? ` and ${domain.addresses.length - 3} more` : ''], compare: byNumber((domain) => domain.addresses.length), largestFirst: true },
-  { key: 'ttl', label: 'TTL', class: 'less number', cell: (domain) => (domain.entry.ttl === null || domain.entry.ttl === undefined ? '' : `${domain.entry.ttl} s`), compare: byNumber((domain) => domain.entry.ttl ?? Infinity) },
+  { key: 'pairs', label: 'Leads to', by: 'number of addresses', class: 'less', cell: (domain) => [said(domain.addresses.slice(0, 3).join(', ')), domain.addresses.length > 3 ? ` and ${domain.addresses.length - 3} more` : ''], compare: byNumber((domain) => domain.addresses.length), largestFirst: true },
+  { key: 'ttl', label: 'TTL', by: 'TTL', class: 'less number', cell: (domain) => (domain.entry.ttl === null || domain.entry.ttl === undefined ? '' : `${domain.entry.ttl} s`), compare: byNumber((domain) => domain.entry.ttl ?? Infinity) },
   { key: 'warnings', label: 'Warnings', class: 'number', cell: (domain) => String(domain.warnings), compare: byNumber((domain) => domain.warnings), largestFirst: true },
-  { key: 'hosts', plain: true, label: 'On hosts', cell: standingCell, compare: byNumber(notRight), largestFirst: true },
+  { key: 'hosts', plain: true, label: 'On hosts', by: 'what is not in place', cell: standingCell, compare: byNumber(notRight), largestFirst: true },
   { key: 'stuck', when: hosts.some((host) => host.entry.queue), label: 'Stuck', class: 'number', cell: (domain) => String(domain.stuck), compare: byNumber((domain) => domain.stuck), largestFirst: true },
 ].filter((column) => column.when ?? true);
 const smartHosts = (side) => (side?.smart_hosts ?? []).map((host) => host.replace(/^\[|\]$/g, '')).join(', ');
@@ -120,7 +120,7 @@ function route() {
 addEventListener('hashchange', route);
 
 /** Each number of the answer leads to what it counts. */
-for (const tile of document.querySelectorAll('.tile')) {
+for (const tile of document.querySelectorAll('.tile[data-standing]')) {
   const { standing } = tile.dataset;
   const button = element('button', { type: 'button', click: () => {
     tables.host.only(standing);
@@ -143,7 +143,22 @@ addEventListener('keydown', (event) => {
     }
   }
 });
-addEventListener('beforeprint', () => Object.values(tables).forEach((table) => table.finish()));
+
+/** On paper everything is there, also what was to be opened. */
+const notices = find('.notices');
+let noticesOpen = false;
+addEventListener('beforeprint', () => {
+  Object.values(tables).forEach((table) => table.finish());
+  if (notices) {
+    noticesOpen = notices.open;
+    notices.open = true;
+  }
+});
+addEventListener('afterprint', () => {
+  if (notices) {
+    notices.open = noticesOpen;
+  }
+});
 
 const THEMES = { auto: 'Colours: as the system', light: 'Colours: light', dark: 'Colours: dark' };
 const themeButton = find('#theme');

@@ -116,7 +116,7 @@ function makeTable(section, { thing, items, columns, chips, sort, descending, de
     for (const [key, head] of heads) {
       head.setAttribute('aria-sort', key !== state.sort ? 'none' : state.descending ? 'descending' : 'ascending');
     }
-    const order = `sorted by ${column.label.toLowerCase()}${state.descending ? ', descending' : ''}`;
+    const order = `sorted by ${column.by ?? column.label.toLowerCase()}${state.descending ? ', descending' : ''}`;
     status.textContent = shown.length === items.length
       ? `${count(items.length, thing)}, ${order}`
       : `${shown.length.toLocaleString('en')} of ${count(items.length, thing)}, ${order}`;

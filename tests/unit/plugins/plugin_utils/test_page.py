@@ -26,6 +26,7 @@ from exchange_lab.samples import NOW, domain, message, pinned, resolved, table, 
 AOL = domain("aol.com", "198.51.100.9")
 BOTH = pinned([AOL])
 AUDIT = Run("audit", check_mode=False, finished_at=NOW, login="operator")
+ENFORCE = replace(AUDIT, kind="enforce")
 HOSTILE = "</script><script>alert(1)</script><!--<img src=x onerror=alert(2)>\"'&amp;\u2028"
 
 
@@ -106,6 +107,25 @@ def test_what_hosts_and_name_servers_say_stays_text() -> None:
     assert shown.text.count(" ".join(HOSTILE.split())) >= 5
 
 
+@pytest.mark.parametrize(
+    ("run", "queue", "told"),
+    [
+        (AUDIT, waiting(), "0 failed 0 to change 1 in place 0 unknown 0 stuck in a queue"),
+        (AUDIT, None, "0 failed 0 to change 1 in place 0 unknown"),
+        (AUDIT, {"failed": True, "msg": "no"}, "0 failed 0 to change 1 in place 0 unknown"),
+        (ENFORCE, None, "0 failed 0 changed 1 in place 0 unknown"),
+    ],
+)
+def test_what_a_reader_looks_for_is_counted_though_there_is_none(
+    run: Run, queue: dict[str, Any] | None, told: str
+) -> None:
+    host = HostOutcome("a", ["aol.com"], table(BOTH, BOTH), queue=queue)
+    shown, _document = page(run, host)
+    assert f"domains: 1 {told} Hosts" in shown.text
+    linked = [given["data-standing"] for _tag, given in shown.elements if "data-standing" in given]
+    assert linked == ["in_place"]
+
+
 def test_the_answer_and_the_hosts_are_there_without_the_script() -> None:
     hosts = [
         HostOutcome("a", ["aol.com"], table([], BOTH), queue=waiting("aol.com")),
@@ -113,7 +133,7 @@ def test_the_answer_and_the_hosts_are_there_without_the_script() -> None:
     ]
     shown, _document = page(AUDIT, *hosts)
     assert "Of 2 hosts 1 could not be judged, 1 differs." in shown.text
-    assert "1 failed 1 to change 1 stuck in a queue" in shown.text
+    assert "1 failed 1 to change 0 in place 0 unknown 1 stuck in a queue" in shown.text
     assert "a differs 4.0 to 5.5 1 to change enforce would change the routes of aol.com" in (
         shown.text
     )
