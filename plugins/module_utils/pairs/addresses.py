@@ -16,7 +16,7 @@ import ipaddress
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from ipaddress import IPv4Network, IPv6Network
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import TypeAlias
@@ -83,8 +83,11 @@ _IPV6 = _Ranges(
 )
 _TRANSLATED = IPv6Network("64:ff9b::/96").network_address.packed[:12]  # RFC 6052
 _GLOBAL = 0b001  # the first bits of 2000::/3
+#: Addresses whose reason is kept: those of exchanges that many domains share.
+_KEPT = 1024
 
 
+@lru_cache(_KEPT)
 def why_not_global(address: str) -> str:
     """Return the reason why an address is not globally reachable, or nothing if it is."""
     family, number = sort_key(address)
@@ -100,6 +103,14 @@ def sort_key(address: str) -> tuple[int, bytes]:
     if ":" in address:
         return IPV6, inet_pton(AF_INET6, address)
     return IPV4, inet_pton(AF_INET, address)
+
+
+def in_order(addresses: Iterable[str]) -> list[str]:
+    """Return addresses sorted as numbers; most often there is but one."""
+    found = list(addresses)
+    if len(found) > 1:
+        found.sort(key=sort_key)
+    return found
 
 
 def parse_network(text: str) -> Network:

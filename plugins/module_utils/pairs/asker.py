@@ -11,13 +11,13 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from .bulk import Pace
 from .dnslib import decode_reply, encode_query
-from .model import Answer, Failure, Kind, Question, Reply, Stats
+from .model import Answer, Failure, Kind, Question, RecordType, Reply, Stats
 from .reading import RESOLVED, WITHOUT_EDNS, Trouble, joined, read
 from .transport import NameServer, ask_tcp, ask_udp
 
@@ -103,20 +103,17 @@ class Asker:
         self._unused.update(known)
         self._stats.questions += len(known)
 
-    def use(self, questions: Iterable[Question]) -> None:
+    def use(self, questions: Sequence[Question]) -> None:
         """Count that answers which were known already were needed."""
-        for question in questions:
-            if question in self._unused:
-                self._unused.discard(question)
-            else:
-                self._stats.cache_hits += 1
+        first = self._unused.intersection(questions)
+        self._unused -= first
+        self._stats.cache_hits += len(questions) - len(first)
 
-    def at_hand(self, question: Question) -> Answer | None:
-        """Return an answer that is known already, and whole; None if there is none."""
-        known = self._known.get(question)
-        if isinstance(known, Answer) and not known.unfinished:
-            return known
-        return None
+    def at_hand(self, name: str, types: Iterable[RecordType]) -> tuple[Answer, ...] | None:
+        """Return the answers about a name, if all are known already, and whole."""
+        found = [self._known.get(Question(name, rdtype)) for rdtype in types]
+        whole = [x for x in found if isinstance(x, Answer) and not x.unfinished]
+        return tuple(whole) if len(whole) == len(found) else None
 
     async def follow(self, question: Question) -> Answer:
         """Return what became of a question; aliases are asked about until they end."""

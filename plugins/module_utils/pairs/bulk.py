@@ -17,12 +17,13 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
-import secrets
+import os
 import selectors
 import socket
+import struct
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -46,6 +47,8 @@ _SLACK = 0.1  # seconds
 _FIRST_WINDOW = 50
 #: One lost question in so many is the fault of a domain, or chance.
 _FEW = 8
+#: Octets of chance fetched from the system at a time, two for each id.
+_CHANCE = 512
 
 # Given an answer, says what else is to be asked.
 More = Callable[[Answer], Iterable[Question]]
@@ -100,6 +103,8 @@ class Window:
         """Count a question that got an answer, or that was lost."""
         self._ended += 1
         self._lost += lost
+        if self._ended < self.size and not lost:
+            return
         few = self._lost * _FEW <= self.size
         if not few and self.size > _FIRST_WINDOW:
             self.most = self.size = _FIRST_WINDOW
@@ -139,6 +144,7 @@ class Bulk:
         # What is under way, the oldest first; questions that have ended are still in it.
         self._busy: deque[tuple[float, _Line, Question]] = deque()
         self._under_way = 0
+        self._idents = _idents()
         self._unanswered = 0
         self._heard = 0.0  # when the last answer came
 
@@ -153,8 +159,10 @@ class Bulk:
             try:
                 while self._goes_on():
                     self._send_some(selector, stack)
-                    for key, _events in selector.select(self._patience()):
-                        self._receive(key.data)
+                    arrived = selector.select(self._patience())
+                    now = time.monotonic()
+                    for key, _events in arrived:
+                        self._receive(key.data, now)
                     self._expire(selector)
             except OSError:
                 pass  # no route, no more sockets: the careful way says what is wrong
@@ -184,7 +192,7 @@ class Bulk:
 
     def _send(self, line: _Line, question: Question, now: float) -> None:
         line.question = question
-        line.ident = secrets.randbits(16)
+        line.ident = next(self._idents)
         line.stray = 0
         self._busy.append((now + self._timeout, line, question))
         self._under_way += 1
@@ -198,7 +206,7 @@ class Bulk:
             until = min(until, self._pace.wait(now))
         return max(0.0, until)
 
-    def _receive(self, line: _Line) -> None:
+    def _receive(self, line: _Line, now: float) -> None:
         """Take what arrived on a line; what is no reply to its question is passed over."""
         try:
             wire = line.sock.recv(LARGEST_DATAGRAM)
@@ -223,7 +231,7 @@ class Bulk:
             return
         self._ended(line)
         self._unanswered = 0
-        self._heard = time.monotonic()
+        self._heard = now
         self.window.ended(lost=reply.rcode == REFUSED)
         if reply.truncated:
             self.failed[question] = None
@@ -265,6 +273,12 @@ class Bulk:
                 self.window.ended(lost=True)
                 selector.unregister(line.sock)
                 line.sock.close()
+
+
+def _idents() -> Iterator[int]:
+    """Yield ids that nobody can guess; a call of the system for each takes as long as a reply."""
+    while True:
+        yield from struct.unpack(f"{_CHANCE // 2}H", os.urandom(_CHANCE))
 
 
 def _is_on(line: _Line, question: Question) -> bool:

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from ansible.module_utils.basic import missing_required_lib
 
 from ..errors import MissingLibrary
-from .model import Mx, Question, Record, RecordType, Reply
+from .model import Mx, Question, RecordSet, RecordType, Reply
 from .wire import EDNS_PAYLOAD, plain_query, read_plain
 
 try:
@@ -187,14 +187,13 @@ def _check_question(message: dns.message.Message, question: Question, rcode: int
         raise NotOurs("another question")
 
 
-def _records(message: dns.message.Message, rdtype: RecordType) -> Iterator[Record]:
+def _records(message: dns.message.Message, rdtype: RecordType) -> Iterator[RecordSet]:
     wanted = {int(rdtype), int(RecordType.CNAME)}
     for rrset in message.answer:
         if rrset.rdclass != dns.rdataclass.IN or int(rrset.rdtype) not in wanted:
             continue
-        owner, kind, ttl = _text(rrset.name), RecordType(int(rrset.rdtype)), _ttl(rrset.ttl)
-        for rdata in rrset:
-            yield Record(owner, kind, ttl, _value(rdata))
+        kind, values = RecordType(int(rrset.rdtype)), tuple([_value(rdata) for rdata in rrset])
+        yield RecordSet(_text(rrset.name), kind, _ttl(rrset.ttl), values)
 
 
 def _value(rdata: dns.rdata.Rdata) -> Mx | str:

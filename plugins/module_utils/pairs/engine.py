@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import TypeAlias
 
 from . import notes
@@ -82,6 +83,7 @@ class _Run:
             for group in groups
         ]
         self._planned: dict[str, Plan] = {}  # by the answers of the first pass
+        self._located: dict[str, Answers] = {}  # by exchange, of the first pass
         self._results: dict[str, DomainResult] = {}
         self._said: tuple[Note, ...] = ()
         self._told = 0.0
@@ -136,15 +138,16 @@ class _Run:
         for _unused in range(self._most - self._bulk.window.most):
             await self._slots.acquire()
 
-    def _follow_up(self, answer: Answer) -> Iterator[Question]:
-        """Yield the questions that an answer leads to."""
+    def _follow_up(self, answer: Answer) -> Sequence[Question]:
+        """Return the questions that an answer leads to."""
         if answer.question.rdtype is not RecordType.MX:
-            return
-        planned = plan(answer.question.name, answer, self._options.policy)
+            return ()
+        policy = self._options.policy
+        planned = plan(answer.question.name, answer, policy)
         self._planned[planned.domain] = planned
-        if planned.status is None:
-            types = self._options.policy.types
-            yield from [Question(mx.exchange, t) for mx in planned.exchanges for t in types]
+        if planned.status is not None:
+            return ()
+        return [Question(mx.exchange, t) for mx in planned.exchanges for t in policy.types]
 
     def _at_once(self, domain: str, policy: Policy) -> DomainResult | None:
         """Return what is known about a domain if the first pass answered it all."""
@@ -154,18 +157,15 @@ class _Run:
         planned = self._planned.get(domain)
         if planned is None:
             return None
-        used = [planned.answer.question]
+        names = () if planned.status else [mx.exchange for mx in planned.exchanges]
         addresses: dict[str, Answers] = {}
-        for mx in () if planned.status else planned.exchanges:
-            if mx.exchange in addresses:
-                continue
-            questions = [Question(mx.exchange, rdtype) for rdtype in policy.types]
-            known = [answer for q in questions if (answer := asker.at_hand(q)) is not None]
-            if len(known) < len(questions):
+        for name in names:
+            known = self._located.get(name) or asker.at_hand(name, policy.types)
+            if known is None:
                 return None
-            used += questions
-            addresses[mx.exchange] = tuple(known)
-        asker.use(used)
+            addresses[name] = self._located[name] = known
+        answers = planned.answer, *chain.from_iterable(addresses.values())
+        asker.use([answer.question for answer in answers])
         return decide(planned, addresses, policy)
 
     async def _policy(self) -> tuple[Policy, tuple[Note, ...]]:

@@ -86,13 +86,16 @@ class Mx(NamedTuple):
     exchange: str
 
 
-class Record(NamedTuple):
-    """One record of an answer. ``value`` is the text of anything that is not an MX."""
+class RecordSet(NamedTuple):
+    """The records of one name and one type in an answer; ``ttl`` is the smallest of theirs.
+
+    A value is the text of anything that is not an MX.
+    """
 
     owner: str
     rdtype: RecordType
     ttl: int
-    value: Mx | str
+    values: tuple[Mx | str, ...]
 
 
 class Reply(NamedTuple):
@@ -106,7 +109,7 @@ class Reply(NamedTuple):
     rcode: int
     truncated: bool = False
     authentic: bool = False
-    records: tuple[Record, ...] = ()
+    records: tuple[RecordSet, ...] = ()
     soa: tuple[str, int] | None = None
     referral: bool = False
     extended_error: int | None = None

@@ -12,13 +12,13 @@ from .model import Answer, Kind, Mx, Note, StsMode, StsPolicy
 from .names import shown
 
 
-def null_mx_ignored(preference: int) -> Note:
+def null_mx_ignored(mx: Mx) -> Note:
     """``.`` among other exchanges, or alone with a preference other than 0 (RFC 7505)."""
     return Note(
         "null_mx_ignored",
-        f'the MX "{preference} ." is no null MX, since it is not the only one with preference 0; '
-        "it was left out",
-        (("preference", preference),),
+        f'the MX "{mx.preference} ." is no null MX, since it is not the only one with preference '
+        "0; it was left out",
+        (("preference", mx.preference),),
     )
 
 

@@ -9,11 +9,11 @@ This file is private to the collection postmaster.exchange.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final
 
-from .addresses import sort_key
+from .addresses import in_order
 from .dnslib import error_name, is_bogus
-from .model import Answer, Kind, Mx, Question, Record, RecordType, Reply
+from .model import Answer, Kind, Mx, Question, RecordSet, RecordType, Reply
 from .names import is_below, shown
 
 # Aliases followed on the way from one name to its data, over all replies together.
@@ -50,14 +50,6 @@ class Trouble(Exception):  # noqa: N818 - a finding, not a fault
         self.message = message
 
 
-class _Path(NamedTuple):
-    """The way through the aliases of one reply: where it ends, and what it led through."""
-
-    end: str
-    chain: tuple[str, ...]
-    ttl: int | None
-
-
 def read(question: Question, reply: Reply, nameserver: str) -> Answer:
     """Return what a reply of ``nameserver`` says.
 
@@ -67,23 +59,28 @@ def read(question: Question, reply: Reply, nameserver: str) -> Answer:
     """
     if reply.rcode not in RESOLVED:
         raise _trouble(reply)
-    path = _follow(question.name, reply.records)
-    data = [r for r in reply.records if r.owner == path.end and r.rdtype is question.rdtype]
+    end, chain, ttl = _follow(question.name, reply.records)
+    data = [x for x in reply.records if x.rdtype is question.rdtype and x.owner == end]
     missing = reply.rcode == _NXDOMAIN
     if data and missing:
         raise Trouble(Kind.MALFORMED, "says that the name does not exist, and what it holds")
     if data:
-        return _with_data(question, reply, path, data, nameserver)
-    negative_ttl = _negative_ttl(path.end, reply)
-    if not (missing or path.chain) and reply.referral:
+        values = {value for one in data for value in one.values}
+        ttl = smaller(ttl, min([one.ttl for one in data]))
+        mx, texts = _sorted(question.rdtype, values)
+        return Answer(
+            question, Kind.ANSWER, mx, texts, chain, ttl, reply.authentic, nameserver=nameserver
+        )
+    negative_ttl = _negative_ttl(end, reply)
+    if not (missing or chain) and reply.referral:
         raise Trouble(Kind.LAME, "refers to other name servers instead of answering")
     return Answer(
         question,
         Kind.NO_SUCH_NAME if missing else Kind.NO_DATA,
-        chain=path.chain,
-        ttl=smallest((path.ttl, negative_ttl)),
+        chain=chain,
+        ttl=smaller(ttl, negative_ttl),
         authentic=reply.authentic,
-        unfinished=bool(path.chain) and not missing and negative_ttl is None,
+        unfinished=bool(chain) and not missing and negative_ttl is None,
         nameserver=nameserver,
     )
 
@@ -98,9 +95,16 @@ def joined(first: Answer, more: Answer) -> Answer:
     return more._replace(
         question=first.question,
         chain=chain,
-        ttl=smallest((first.ttl, more.ttl)),
+        ttl=smaller(first.ttl, more.ttl),
         authentic=first.authentic and more.authentic,
     )
+
+
+def smaller(one: int | None, other: int | None) -> int | None:
+    """Return the smaller of two times to live, as far as they are known."""
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)
 
 
 def smallest(times: Iterable[int | None]) -> int | None:
@@ -129,21 +133,21 @@ def _trouble(reply: Reply) -> Trouble:
     return Trouble(kind, message)
 
 
-def _follow(name: str, records: tuple[Record, ...]) -> _Path:
-    found = [record for record in records if record.rdtype is RecordType.CNAME]
+def _follow(name: str, records: tuple[RecordSet, ...]) -> tuple[str, tuple[str, ...], int | None]:
+    """Return where the aliases of a reply end, what they lead through, and for how long."""
+    found = [one for one in records if one.rdtype is RecordType.CNAME]
     if not found:
-        return _Path(name, (), None)
-    aliases = {record.owner: record for record in sorted(found, key=lambda r: str(r.value))}
+        return name, (), None
+    aliases = dict(sorted((x.owner, (str(value), x.ttl)) for x in found for value in x.values))
     chain: list[str] = []
     ttl: int | None = None
     end = name
     while end in aliases:
-        record = aliases[end]
-        end = str(record.value)
+        end, alias_ttl = aliases[end]
         chain.append(end)
-        ttl = smallest((ttl, record.ttl))
+        ttl = smaller(ttl, alias_ttl)
         check_chain((name, *chain))
-    return _Path(end, tuple(chain), ttl)
+    return end, tuple(chain), ttl
 
 
 def check_chain(names: tuple[str, ...]) -> None:
@@ -155,28 +159,17 @@ def check_chain(names: tuple[str, ...]) -> None:
         raise Trouble(Kind.CNAME_LOOP, f"more than {MAX_CHAIN} aliases one after the other")
 
 
-def _with_data(
-    question: Question, reply: Reply, path: _Path, data: list[Record], nameserver: str
-) -> Answer:
-    mx = sorted({r.value for r in data if isinstance(r.value, Mx)})
-    texts = {r.value for r in data if isinstance(r.value, str)}
-    if len(mx) + len(texts) > MAX_SET:
+def _sorted(rdtype: RecordType, values: set[Mx | str]) -> tuple[tuple[Mx, ...], tuple[str, ...]]:
+    """Return the values as exchanges or as texts, in the order of rule 3."""
+    if len(values) > MAX_SET:
         raise Trouble(
             Kind.MALFORMED,
-            f"holds {len(mx) + len(texts)} records of one name; more than {MAX_SET} are not read",
+            f"holds {len(values)} records of one name; more than {MAX_SET} are not read",
         )
-    numbers = question.rdtype in _NUMBERS
-    ttl = min([record.ttl for record in data])
-    return Answer(
-        question,
-        Kind.ANSWER,
-        mx=tuple(mx),
-        texts=tuple(sorted(texts, key=sort_key if numbers else None)),
-        chain=path.chain,
-        ttl=ttl if path.ttl is None else min(path.ttl, ttl),
-        authentic=reply.authentic,
-        nameserver=nameserver,
-    )
+    if rdtype is RecordType.MX:
+        return tuple(sorted([value for value in values if isinstance(value, Mx)])), ()
+    texts = [value for value in values if isinstance(value, str)]
+    return (), tuple(in_order(texts) if rdtype in _NUMBERS else sorted(texts))
 
 
 def _negative_ttl(name: str, reply: Reply) -> int | None:

@@ -11,12 +11,13 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from . import notes
-from .addresses import Networks, sort_key, why_not_global
+from .addresses import Networks, in_order, why_not_global
 from .model import (
     ROOT,
     Answer,
@@ -31,10 +32,14 @@ from .model import (
     View,
 )
 from .names import is_address, is_host_name
-from .reading import smallest
+from .reading import smaller, smallest
 
 # The answers for the addresses of one exchange, one for each record type asked.
 Answers = tuple[Answer, ...]
+
+_NULL_MX = (Mx(0, ROOT),)
+#: Exchanges of which is kept whether they can be hosts: those that many domains share.
+_KEPT = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +73,6 @@ class Plan(NamedTuple):
     notes: tuple[Note, ...] = ()
 
 
-class _Located(NamedTuple):
-    """One exchange with the answers for its addresses; ``own`` says why it is one of ours."""
-
-    mx: Mx
-    answers: Answers
-    own: str
-
-
 def plan(domain: str, answer: Answer, policy: Policy) -> Plan:
     """Return which addresses are needed, given the answer to the MX question of a domain."""
     if not answer.kind.definite:
@@ -83,37 +80,34 @@ def plan(domain: str, answer: Answer, policy: Policy) -> Plan:
     if answer.kind is Kind.NO_SUCH_NAME:
         lost = (notes.alias_to_nowhere(answer.chain[-1]),) if answer.chain else ()
         return Plan(domain, answer, status=Status.NO_SUCH_DOMAIN, notes=lost)
-    if answer.mx == (Mx(0, ROOT),):
+    if answer.mx == _NULL_MX:
         return Plan(domain, answer, status=Status.NULL_MX)
     implicit = answer.kind is Kind.NO_DATA
     usable, said = ([Mx(0, domain)], []) if implicit else _usable(answer.mx)
-    own = next((mx for mx in usable if mx.exchange in policy.own_names), None)
-    kept = tuple(mx for mx in usable if own is None or mx.preference < own.preference)
+    own = None
+    if policy.own_names:
+        own = next((mx for mx in usable if mx.exchange in policy.own_names), None)
+    kept = usable
     if own is not None:
+        kept = [mx for mx in usable if mx.preference < own.preference]
         said.append(notes.own_exchange(own, "own name", len(usable) - len(kept)))
     status = None if kept else Status.NO_ADDRESS if own is None else Status.LOOP
-    return Plan(domain, answer, kept, implicit, status, tuple(said))
+    return Plan(domain, answer, tuple(kept), implicit, status, tuple(said))
 
 
 def decide(planned: Plan, addresses: Mapping[str, Answers], policy: Policy) -> DomainResult:
     """Return what is known about a domain; ``addresses`` holds the answers by exchange."""
     if planned.status is not None:
         return _without_pairs(planned, planned.status)
-    located = [
-        _Located(mx, addresses[mx.exchange], _why_own(mx, addresses[mx.exchange], policy))
-        for mx in planned.exchanges
-    ]
-    kept, said = _without_own(located)
+    kept, said = _without_own(planned.exchanges, addresses, policy)
     if not kept:
         return _without_pairs(planned, Status.LOOP, said)
-    failures = [failure for one in kept for answer in one.answers for failure in answer.failures]
+    answers = [answer for mx in kept for answer in addresses[mx.exchange]]
+    failures = [failure for answer in answers for failure in answer.failures]
     if failures or policy.own_unknown:
         failures += policy.own_unknown
         return _without_pairs(planned, Status.TEMPORARY_FAILURE, said, failures)
-    pairs: list[Pair] = []
-    for one in kept:
-        pairs += _pairs_of(one, planned, policy, said)
-    best = _best(pairs)
+    best = _best([(mx, addresses[mx.exchange]) for mx in kept], planned, policy, said)
     if policy.max_pairs and len(best) > policy.max_pairs:
         said.append(notes.max_pairs(len(best), policy.max_pairs))
         best = best[: policy.max_pairs]
@@ -122,7 +116,7 @@ def decide(planned: Plan, addresses: Mapping[str, Answers], policy: Policy) -> D
         Status.OK if best else Status.NO_ADDRESS,
         pairs=tuple(best),
         implicit_mx=planned.implicit and bool(best),
-        ttl=smallest((planned.answer.ttl, *(a.ttl for one in kept for a in one.answers))),
+        ttl=smallest([planned.answer.ttl, *[answer.ttl for answer in answers]]),
         notes=(*planned.notes, *said),
     )
 
@@ -148,15 +142,22 @@ def _usable(exchanges: Iterable[Mx]) -> tuple[list[Mx], list[Note]]:
     usable: list[Mx] = []
     said: list[Note] = []
     for mx in sorted(exchanges):
-        if mx.exchange == ROOT:
-            said.append(notes.null_mx_ignored(mx.preference))
-        elif is_address(mx.exchange):
-            said.append(notes.mx_is_address(mx))
-        elif is_host_name(mx.exchange):
+        told = _told_of(mx.exchange)
+        if told is None:
             usable.append(mx)
         else:
-            said.append(notes.mx_is_no_host(mx))
+            said.append(told(mx))
     return usable, said
+
+
+@lru_cache(_KEPT)
+def _told_of(exchange: str) -> Callable[[Mx], Note] | None:
+    """Return what tells why an exchange can be no host; None if it can be one."""
+    if exchange == ROOT:
+        return notes.null_mx_ignored
+    if is_address(exchange):
+        return notes.mx_is_address
+    return None if is_host_name(exchange) else notes.mx_is_no_host
 
 
 def _why_own(mx: Mx, answers: Answers, policy: Policy) -> str:
@@ -171,40 +172,58 @@ def _why_own(mx: Mx, answers: Answers, policy: Policy) -> str:
     return next((f"own address {text}" for text in found if text in policy.own_networks), "")
 
 
-def _without_own(located: list[_Located]) -> tuple[list[_Located], list[Note]]:
+def _without_own(
+    exchanges: tuple[Mx, ...], addresses: Mapping[str, Answers], policy: Policy
+) -> tuple[tuple[Mx, ...], list[Note]]:
     """Drop our own hosts and all that are no better than the best of them."""
-    own = next((one for one in located if one.own), None)
-    if own is None:
-        return located, []
-    kept = [one for one in located if one.mx.preference < own.mx.preference]
-    return kept, [notes.own_exchange(own.mx, own.own, len(located) - len(kept))]
+    if not policy.own_names and not policy.own_networks.ranges:
+        return exchanges, []
+    for own in exchanges:
+        if why := _why_own(own, addresses[own.exchange], policy):
+            kept = tuple([mx for mx in exchanges if mx.preference < own.preference])
+            return kept, [notes.own_exchange(own, why, len(exchanges) - len(kept))]
+    return exchanges, []
 
 
-def _pairs_of(one: _Located, planned: Plan, policy: Policy, said: list[Note]) -> list[Pair]:
-    """Return the pairs of one exchange; what is wrong with it is added to ``said``."""
-    target = next((answer.chain[-1] for answer in one.answers if answer.chain), "")
+def _best(
+    located: Iterable[tuple[Mx, Answers]], planned: Plan, policy: Policy, said: list[Note]
+) -> list[Pair]:
+    """Return the pairs of exchanges, best first, each address at its best preference only.
+
+    Exchanges come in the order of rule 3, and so do the addresses of each; rule 12 has the first.
+    """
+    best: dict[str, Pair] = {}
+    for mx, answers in located:
+        for text, ttl in _usable_addresses(mx, answers, planned, policy, said):
+            if text not in best:
+                least = smaller(planned.answer.ttl, ttl)
+                best[text] = Pair(mx.preference, mx.exchange, text, least)
+    return list(best.values())
+
+
+def _usable_addresses(
+    mx: Mx, answers: Answers, planned: Plan, policy: Policy, said: list[Note]
+) -> list[tuple[str, int | None]]:
+    """Return addresses of one exchange; what is wrong with it is added to ``said``."""
+    ttls: dict[str, int | None] = {}
+    target = ""
+    for answer in answers:
+        if answer.chain and not target:
+            target = answer.chain[-1]
+        for text in answer.texts:
+            ttls[text] = answer.ttl
     if target and not planned.implicit:
-        said.append(notes.mx_is_cname(one.mx, target))
-    ttls = {text: answer.ttl for answer in one.answers for text in answer.texts}
+        said.append(notes.mx_is_cname(mx, target))
     if not ttls:
-        said.append(notes.exchange_without_address(one.mx, one.answers))
-    pairs = []
-    for text in sorted(ttls, key=sort_key):
+        said.append(notes.exchange_without_address(mx, answers))
+    usable = []
+    for text in in_order(ttls):
         reason = "" if policy.allow_private else why_not_global(text)
         if reason:
-            said.append(notes.address_not_global(one.mx, text, reason))
-            continue
-        ttl = smallest((planned.answer.ttl, ttls[text]))
-        pairs.append(Pair(one.mx.preference, one.mx.exchange, text, ttl))
-    return pairs
-
-
-def _best(pairs: Iterable[Pair]) -> list[Pair]:
-    """Sort pairs, and keep each address at its best preference only (rules 3 and 12)."""
-    best: dict[str, Pair] = {}
-    for pair in sorted(pairs, key=lambda p: (p.preference, p.exchange, sort_key(p.address))):
-        best.setdefault(pair.address, pair)
-    return list(best.values())
+            said.append(notes.address_not_global(mx, text, reason))
+        else:
+            usable.append((text, ttls[text]))
+    return usable
 
 
 def agreed(views: tuple[tuple[str, DomainResult], ...]) -> DomainResult:

@@ -21,7 +21,7 @@ from functools import lru_cache
 from ipaddress import IPv6Address
 from socket import inet_ntoa
 
-from .model import Mx, Question, Record, RecordType, Reply
+from .model import Mx, Question, RecordSet, RecordType, Reply
 
 #: What does not fragment on any path (DNS flag day 2020).
 EDNS_PAYLOAD = 1232
@@ -40,17 +40,22 @@ _OPT = b"\x00" + _RECORD.pack(41, EDNS_PAYLOAD, 0, 0)
 _IN, _NS, _SOA, _OPT_TYPE = 1, 2, 6, 41
 _MX, _A, _AAAA, _CNAME = 15, 1, 28, 5
 _TYPES = {int(rdtype): rdtype for rdtype in (RecordType.A, RecordType.AAAA, RecordType.MX)}
-_KEPT = frozenset({_A, _AAAA, _NS})  # what may stand beside an answer unread
 #: A message with more records than this is none of the plain kind.
 _MOST_RECORDS = 100
 _MAX_LABEL, _MAX_NAME, _POINTER = 63, 253, 0xC0
 _IPV4_OCTETS, _IPV6_OCTETS = 4, 16
 #: Questions whose octets are kept until the answer comes.
 _UNDER_WAY = 1024
+#: Beginnings of names whose text is kept: exchanges are called alike, or are the same.
+_KEPT = 1024
 #: Pointers that lead to pointers; no server needs more than one or two.
 _MOST_HOPS = 8
 #: Labels, joined by dots, whose octets text shows as they are; upper case becomes lower.
 _LABELS = re.compile(rb"[A-Za-z0-9_.-]+")
+#: A pointer to the name asked, which is how most records begin.
+_ASKED = struct.pack("!H", _POINTER << 8 | _HEADER.size)
+#: An OPT record of any payload that says nothing more (RFC 6891 section 6.1.2).
+_PLAIN_OPT = re.compile(rb"\x00\x00\x29..\x00\x00[\x00\x80]\x00\x00\x00", re.DOTALL)
 _NAME = re.compile(r"(?!.{254})[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
 
 
@@ -116,13 +121,8 @@ class _Reader:
         self._additional(additional)
         if self._at != len(self._wire):
             raise _NotPlain
-        return Reply(
-            rcode=flags & _RCODE,
-            authentic=bool(flags & _AD),
-            records=records,
-            soa=soa,
-            referral=referral and soa is None and not flags & _AA,
-        )
+        referral = referral and soa is None and not flags & _AA
+        return Reply(flags & _RCODE, False, bool(flags & _AD), records, soa, referral)
 
     def _question(self, question: Question) -> None:
         """Pass over the question, which has to be ours in every octet."""
@@ -135,48 +135,43 @@ class _Reader:
         self._at += len(asked)
         self._behind = self._at - _TAIL.size - 1
 
-    def _answers(self, number: int, wanted: RecordType) -> tuple[Record, ...]:
-        """Return the records of the answer section, grouped as sets of one TTL (RFC 2181 5.2)."""
-        sets: dict[tuple[str, RecordType], tuple[list[int], dict[Mx | str, None]]] = {}
+    def _answers(self, number: int, wanted: RecordType) -> tuple[RecordSet, ...]:
+        """Return the records of the answer section, in sets of one TTL (RFC 2181 section 5.2)."""
+        found: dict[tuple[str, RecordType], RecordSet] = {}
         for _unused in range(number):
-            owner = self._name()
-            kind, rdclass, ttl, length = self._unpack(_RECORD)
+            owner = self._owner()
+            kind, rdclass, ttl, length = _RECORD.unpack_from(self._wire, self._at)
+            self._at += _RECORD.size
             end = self._at + length
             if rdclass != _IN or ttl >> 31:
                 raise _NotPlain
             value: Mx | str
             if kind == wanted:
                 rdtype, value = wanted, self._value(kind, length)
-            elif kind == _CNAME and (owner, RecordType.CNAME) not in sets:
+            elif kind == _CNAME and (owner, RecordType.CNAME) not in found:
                 rdtype, value = RecordType.CNAME, self._name()
             else:
                 raise _NotPlain
             if self._at != end:
                 raise _NotPlain
-            times, values = sets.setdefault((owner, rdtype), ([], {}))
-            times.append(ttl)
-            values[value] = None
-        return tuple(
-            [
-                Record(owner, rdtype, min(times), value)
-                for (owner, rdtype), (times, values) in sets.items()
-                for value in values
-            ]
-        )
+            values: tuple[Mx | str, ...] = (value,)
+            if known := found.get((owner, rdtype)):
+                ttl = min(ttl, known.ttl)
+                values = known.values if value in known.values else (*known.values, value)
+            found[owner, rdtype] = RecordSet(owner, rdtype, ttl, values)
+        return tuple(found.values())
 
     def _value(self, kind: int, length: int) -> Mx | str:
         """Return the data of a record that is wanted."""
         if kind == _MX:
-            (preference,) = self._unpack(_U16)
+            (preference,) = _U16.unpack_from(self._wire, self._at)
+            self._at += _U16.size
             return Mx(preference, self._name(root=True))
-        octets = self._octets(length)
-        if kind == _A:
-            if length != _IPV4_OCTETS:
-                raise _NotPlain
-            return inet_ntoa(octets)
-        if length != _IPV6_OCTETS:
+        start, self._at = self._at, self._at + length
+        octets = self._wire[start : self._at]
+        if not len(octets) == length == (_IPV4_OCTETS if kind == _A else _IPV6_OCTETS):
             raise _NotPlain
-        return _ipv6(octets)
+        return inet_ntoa(octets) if kind == _A else _ipv6(octets)
 
     def _authority(self, number: int) -> tuple[tuple[str, int] | None, bool]:
         """Return zone and negative TTL of the SOA record, and whether there are name servers."""
@@ -203,6 +198,9 @@ class _Reader:
 
     def _additional(self, number: int) -> None:
         """Pass over addresses of name servers and an OPT record that says nothing."""
+        if number == 1 and _PLAIN_OPT.fullmatch(self._wire, self._at):
+            self._at = len(self._wire)
+            return
         options = False
         for _unused in range(number):
             owner = self._name(root=True)
@@ -229,6 +227,13 @@ class _Reader:
         if self._at > len(self._wire):
             raise _NotPlain
         return self._wire[start : self._at]
+
+    def _owner(self) -> str:
+        """Read the name of an answer, which mostly is the name asked."""
+        if self._wire.startswith(_ASKED, self._at):
+            self._at += len(_ASKED)
+            return self._asked
+        return self._name()
 
     def _name(self, *, root: bool = False) -> str:
         """Read a name, compressed or not, and pass over it; the root only where it may be one."""
@@ -259,11 +264,7 @@ class _Reader:
             at += 1 + length
         if not labels:
             return rest, at + 1
-        joined = b".".join(labels)
-        # A dot within a label would have to be escaped.
-        if not _LABELS.fullmatch(joined) or joined.count(b".") >= len(labels):
-            raise _NotPlain
-        name = joined.decode("ascii").lower()
+        name = _text(b".".join(labels), len(labels))
         return (f"{name}.{rest}" if rest else name), at + 1
 
     def _earlier(self, target: int, start: int, hops: int) -> str:
@@ -287,6 +288,14 @@ class _Reader:
         if at and self._asked[at - 1] != ".":
             raise _NotPlain
         return self._asked[at:]
+
+
+@lru_cache(_KEPT)
+def _text(joined: bytes, labels: int) -> str:
+    """Return so many labels as text; a dot within one would have to be escaped."""
+    if not _LABELS.fullmatch(joined) or joined.count(b".") >= labels:
+        raise _NotPlain
+    return joined.decode("ascii").lower()
 
 
 def _ipv6(octets: bytes) -> str:

@@ -27,7 +27,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils.pairs.dnslib i
 from ansible_collections.postmaster.exchange.plugins.module_utils.pairs.model import (
     Mx,
     Question,
-    Record,
+    RecordSet,
     RecordType,
     Reply,
 )
@@ -71,7 +71,7 @@ def test_rule_15_a_question_is_absolute_recursive_and_does_not_let_answers_fragm
 def test_records_are_read_in_one_spelling() -> None:
     reply = _with("Nestle.COM. 300 MX 10 MAIL.Nestle.com.", "x.example. 5 A 192.0.2.1")
     assert _decode(reply).records == (
-        Record("nestle.com", RecordType.MX, 300, Mx(10, "mail.nestle.com")),
+        RecordSet("nestle.com", RecordType.MX, 300, (Mx(10, "mail.nestle.com"),)),
     )
 
 
@@ -80,7 +80,7 @@ def test_names_that_hold_anything_are_text_that_can_be_asked_again() -> None:
     reply = _reply()
     rrset = dns.rrset.from_text("nestle.com.", 300, "IN", "CNAME", "placeholder.")
     reply.answer.append(dns.rrset.from_rdata("nestle.com.", 300, rrset[0].replace(target=wild)))
-    target = _decode(reply).records[0].value
+    (target,) = _decode(reply).records[0].values
     assert isinstance(target, str)
     assert target.isascii()
     assert target.isprintable()

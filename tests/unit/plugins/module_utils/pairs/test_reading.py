@@ -11,7 +11,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils.pairs.model im
     Kind,
     Mx,
     Question,
-    Record,
+    RecordSet,
     RecordType,
     Reply,
 )
@@ -29,25 +29,25 @@ MX = Question("nestle.com", RecordType.MX)
 A = Question("nestle.com", RecordType.A)
 
 
-def _mx(preference: int, exchange: str, owner: str = "nestle.com", ttl: int = 300) -> Record:
-    return Record(owner, RecordType.MX, ttl, Mx(preference, exchange))
+def _mx(preference: int, exchange: str, owner: str = "nestle.com", ttl: int = 300) -> RecordSet:
+    return RecordSet(owner, RecordType.MX, ttl, (Mx(preference, exchange),))
 
 
-def _alias(owner: str, target: str, ttl: int = 300) -> Record:
-    return Record(owner, RecordType.CNAME, ttl, target)
+def _alias(owner: str, target: str, ttl: int = 300) -> RecordSet:
+    return RecordSet(owner, RecordType.CNAME, ttl, (target,))
 
 
-def _read(*records: Record, question: Question = MX, rcode: int = 0, **reply: object) -> Answer:
+def _read(*records: RecordSet, question: Question = MX, rcode: int = 0, **reply: object) -> Answer:
     return read(question, Reply(rcode, records=records, **reply), "192.0.2.53:53")  # type: ignore[arg-type]
 
 
 @given(st.permutations([_mx(10, "b.x"), _mx(10, "a.x"), _mx(5, "c.x"), _mx(10, "a.x")]))
-def test_rule_3_the_order_of_an_answer_does_not_count(records: list[Record]) -> None:
+def test_rule_3_the_order_of_an_answer_does_not_count(records: list[RecordSet]) -> None:
     assert _read(*records).mx == (Mx(5, "c.x"), Mx(10, "a.x"), Mx(10, "b.x"))
 
 
 def test_rule_3_addresses_sort_as_numbers() -> None:
-    records = [Record("nestle.com", RecordType.A, 1, f"192.0.2.{n}") for n in (100, 9, 10)]
+    records = [RecordSet("nestle.com", RecordType.A, 1, (f"192.0.2.{n}",)) for n in (100, 9, 10)]
     assert _read(*records, question=A).texts == ("192.0.2.9", "192.0.2.10", "192.0.2.100")
 
 
@@ -107,7 +107,7 @@ def test_rule_13_a_reply_that_contradicts_itself_is_malformed() -> None:
         [_alias("nestle.com", "n.x", 200), _alias("n.x", "m.x", 100), _mx(10, "mail.x", "m.x")]
     )
 )
-def test_rule_6_aliases_are_followed_in_any_order(records: list[Record]) -> None:
+def test_rule_6_aliases_are_followed_in_any_order(records: list[RecordSet]) -> None:
     answer = _read(*records)
     assert answer.mx == (Mx(10, "mail.x"),)
     assert answer.chain == ("n.x", "m.x")
@@ -135,9 +135,9 @@ def test_rule_6_a_loop_of_aliases_is_no_answer() -> None:
 
 
 def test_rule_6_a_chain_of_aliases_is_bounded() -> None:
-    def chain(length: int) -> list[Record]:
+    def chain(length: int) -> list[RecordSet]:
         return [
-            Record(f"a{n}.x" if n else "nestle.com", RecordType.CNAME, 1, f"a{n + 1}.x")
+            RecordSet(f"a{n}.x" if n else "nestle.com", RecordType.CNAME, 1, (f"a{n + 1}.x",))
             for n in range(length)
         ]
 

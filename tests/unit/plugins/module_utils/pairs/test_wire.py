@@ -22,7 +22,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils.pairs.dnslib i
 from ansible_collections.postmaster.exchange.plugins.module_utils.pairs.model import (
     Mx,
     Question,
-    Record,
+    RecordSet,
     RecordType,
     Reply,
 )
@@ -182,21 +182,25 @@ MX = Question("nestle.com", RecordType.MX)
                 MX, "nestle.com. 300 MX 10 Mail.Nestle.com.", "nestle.com. 60 MX 20 m2.nestle.com."
             ),
             (
-                Record("nestle.com", RecordType.MX, 60, Mx(10, "mail.nestle.com")),
-                Record("nestle.com", RecordType.MX, 60, Mx(20, "m2.nestle.com")),
+                RecordSet(
+                    "nestle.com",
+                    RecordType.MX,
+                    60,
+                    (Mx(10, "mail.nestle.com"), Mx(20, "m2.nestle.com")),
+                ),
             ),
         ),
         (
             reply_to(MX, "nestle.com. 300 CNAME other.example.", "other.example. 60 MX 0 ."),
             (
-                Record("nestle.com", RecordType.CNAME, 300, "other.example"),
-                Record("other.example", RecordType.MX, 60, Mx(0, ".")),
+                RecordSet("nestle.com", RecordType.CNAME, 300, ("other.example",)),
+                RecordSet("other.example", RecordType.MX, 60, (Mx(0, "."),)),
             ),
         ),
         (reply_to(MX, soa="nestle.com. 60 SOA ns. host. 1 2 3 4 30"), ()),
     ],
 )
-def test_what_servers_mostly_say_is_plain(wire: bytes, expected: tuple[Record, ...]) -> None:
+def test_what_servers_mostly_say_is_plain(wire: bytes, expected: tuple[RecordSet, ...]) -> None:
     reply = read_plain(wire, MX, IDENT)
     assert reply is not None
     assert reply.records == expected
