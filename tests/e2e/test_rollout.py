@@ -98,6 +98,7 @@ def test_an_audit_tells_a_difference_from_what_it_could_not_judge(
     drift = controller.playbook("audit")
     assert drift.status == 2, drift.output
     assert recaps(drift, lab, "failed") == [1, 1, 1, 1]
+    assert drift.output.count("[ERROR]") <= 1  # of hosts that differ alike, where there are any
     assert controller.playbook("enforce", *having(test="none")).status == 0
     clean = controller.playbook("audit")
     assert (clean.status, clean.changed) == (0, 0), clean.output
@@ -109,6 +110,17 @@ def test_an_audit_tells_a_difference_from_what_it_could_not_judge(
     assert "left as it is (temporary failure)" in flat(unknown.output)
     accepted = having(dns_timeout=0.2, dns_lifetime=0.5, fail_on=[])
     assert controller.playbook("audit", *accepted).status == 0
+
+
+def test_an_audit_of_no_host_can_fail(controller: Controller) -> None:
+    """To Ansible a group that is not there is no failure; the page of the nightly audit cares."""
+    controller.inventory.parent.mkdir()
+    controller.inventory.write_text("exchange_servers: {hosts: {mail: }}\n", encoding="utf-8")
+    assert controller.playbook("audit").status == 0
+    controller.more = {"ANSIBLE_HOST_PATTERN_MISMATCH": "error"}
+    strict = controller.playbook("audit")
+    assert strict.status == 1, strict.output
+    assert "exchange" in strict.output
 
 
 @pytest.mark.parametrize("playbook", ["audit", "enforce"])
