@@ -180,7 +180,7 @@ def test_a_failure_and_an_unreachable_host_are_in_the_report(
     assert run.status == 4, run.output
     told = flat(run.output[run.output.index("To look at") :])
     assert "mail55: " in told
-    assert "ex19-a: the backup in" in told
+    assert "ex19-a, exse-b: the backup in" in told
     assert "cannot be used" in told
     assert run.recap("mail55")["unreachable"] == 1
     assert run.recap("ex19-a")["failed"] == 1
