@@ -86,6 +86,9 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
     _supports_check_mode = True
     _supports_async = True  # where the module runs; refused below where it does not
 
+    #: What the task was given, once it was run; ``until`` runs it again.
+    _given: Mapping[str, Any] | None = None
+
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
     ) -> dict[str, Any]:
@@ -93,13 +96,13 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
         super().run(tmp, task_vars)
         variables = task_vars or {}
         if not self._in_process():
-            result: dict[str, Any] = self._execute_module(
+            done: dict[str, Any] = self._execute_module(
                 module_name=self._task.resolved_action or self._task.action,
                 module_args=self._task.args,
                 task_vars=variables,
                 wrap_async=self._task.async_val,
             )
-            return result
+            return done
         if self._task.async_val:
             message = (
                 f"{self._task.action} runs on the controller for this connection and cannot be "
@@ -108,7 +111,21 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
             return {"failed": True, "msg": message}
         if wanted := self._becomes():
             return {"failed": True, "msg": _NO_BECOME.format(wanted=wanted)}
-        return self._run_in_process(variables)
+        result = self._run_in_process(variables)
+        if not (result.get("failed") or result.get("unreachable")):
+            self._shed()
+        return result
+
+    def _shed(self) -> None:
+        """Take lists out of what ansible-core sends back as the task, now that it is done.
+
+        It keeps that for each host until all hosts are through: for 1,000 routes more than 1 MB a
+        host. It stays whole where the debugger of tasks may begin, which can run it once more.
+        """
+        if self._task.debugger == "always":
+            return
+        arguments = self._task.args.items()
+        self._task.args = {name: what for name, what in arguments if not isinstance(what, list)}
 
     @property
     def _on_host(self) -> bool:
@@ -141,7 +158,9 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
             needs_session=self.needs_session,
             needs_endpoint=self.connects is not None,
         )
-        checked = ArgumentSpecValidator(spec, **self.constraints).validate(plain(self._task.args))
+        if self._given is None:
+            self._given = plain(self._task.args)
+        checked = ArgumentSpecValidator(spec, **self.constraints).validate(self._given)
         params: dict[str, Any] = checked.validated_parameters
         if checked.error_messages:
             message = checked.errors.msg

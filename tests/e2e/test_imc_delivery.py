@@ -165,6 +165,13 @@ def test_enforced_once_and_then_in_the_desired_state(site: Site) -> None:
     assert set(site.lab.winrm.requests_by_host.values()) == {8}
 
 
+def test_done_again_until_nothing_is_left_to_do(site: Site) -> None:
+    again = {"register": "done", "until": "done is not changed", "retries": 2, "delay": 0}
+    result = site.one(WANTED, **again)
+    assert (result["attempts"], result["changed"]) == (2, False)
+    assert set(ROWS) < set(site.machine.imc.connector.rows)
+
+
 def test_a_changed_host_costs_few_requests(site: Site) -> None:
     site.lab.winrm.reset()
     site.run(WANTED)

@@ -25,6 +25,7 @@ SPEC = {
     "token": {"type": "str", "no_log": True},
     "other": {"type": "str"},
     "count": {"type": "int", "default": 1},
+    "routes": {"type": "list", "elements": "str"},
 }
 PASSWORD = "S3cret-Passw0rd"
 WINRM_OPTIONS = {
@@ -101,7 +102,8 @@ def action(
     **task: Any,
 ) -> Probe:
     get = {"winrm": WINRM_OPTIONS, "psrp": PSRP_OPTIONS}.get(transport, {}).get
-    fields = {"delegate_to": None, "async_val": 0, "check_mode": False, "diff": False, **task}
+    fields = {"delegate_to": None, "async_val": 0, "check_mode": False, "diff": False}
+    fields |= {"debugger": None, **task}
     made = kind(
         SimpleNamespace(
             action="postmaster.exchange.probe", resolved_action=None, args=args, **fields
@@ -139,6 +141,33 @@ def test_the_engine_gets_validated_options_and_its_context() -> None:
     assert seen.check_mode
     assert seen.diff
     assert seen.basedir == Path("/srv/play")
+
+
+def test_the_next_attempt_gets_all_that_was_given() -> None:
+    made = action({"name": "a", "routes": ["nestle.com"]})
+    run(made)
+    run(made)
+    assert [params["routes"] for params, _context in Probe.seen] == [["nestle.com"]] * 2
+
+
+def test_what_goes_back_with_the_result_has_no_lists() -> None:
+    made = action({"name": "a", "routes": ["nestle.com"]})
+    run(made)
+    assert made._task.args == {"name": "a"}
+
+
+@pytest.mark.parametrize("ending", [{"failed": True}, {"unreachable": True}])
+def test_the_debugger_sees_all_that_a_failed_task_was_given(ending: dict[str, Any]) -> None:
+    Probe.answer = lambda _context: ending
+    made = action({"name": "a", "routes": ["nestle.com"]})
+    run(made)
+    assert made._task.args["routes"] == ["nestle.com"]
+
+
+def test_the_debugger_sees_all_where_it_always_begins() -> None:
+    made = action({"name": "a", "routes": ["nestle.com"]}, debugger="always")
+    run(made)
+    assert made._task.args["routes"] == ["nestle.com"]
 
 
 def test_a_winrm_host_lends_its_connection() -> None:
