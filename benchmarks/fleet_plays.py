@@ -11,15 +11,20 @@ from typing import Any
 import fleet_lab
 
 _KEY = r"HKLM:\SYSTEM\CurrentControlSet\Services\MSExchangeIMC\Parameters"
+_SWITCH_NAME = "DisableResolverSearchList"
 _FILE = r"C:\TEMP\routes.txt"
 _SWITCH = {
     "name": "Set the registry value",
     "ansible.windows.win_regedit": {
         "path": _KEY,
-        "name": "DisableResolverSearchList",
+        "name": _SWITCH_NAME,
         "data": 1,
         "type": "dword",
     },
+}
+_ASK = {
+    "name": "Open a shell, and ask for the registry value",
+    "open_close": {"command": rf"reg query HKLM{_KEY.removeprefix('HKLM:')} /v {_SWITCH_NAME}"},
 }
 _SAVE = {
     "name": "Read the routes",
@@ -94,6 +99,7 @@ def cases(domains: int) -> dict[str, Case]:
     no_test = (("mx_delivery_test", "none"),)
     return {
         "floor": Case("a shell, opened and closed", [{"name": "Open a shell", "open_close": {}}]),
+        "floor-command": Case("a shell, and one command in it", [_ASK]),
         "same": Case("imc_delivery, nothing to do", ours),
         "same-text": Case("imc_delivery, nothing to do, rows as text", _ours(shown_routes="text")),
         "peer-same": Case("ansible.windows, nothing to do", [_SWITCH, _SAVE, _service("started")]),
@@ -104,6 +110,13 @@ def cases(domains: int) -> dict[str, Case]:
             spoilt=True,
         ),
         "audit": Case("audit, nothing to do", "audit"),
+        "audit-drift": Case(
+            "audit, all to do, with its report",
+            "audit",
+            spoilt=True,
+            status=2,
+            variables=(("mx_delivery_report_dir", "report"),),
+        ),
         "audit-auto": Case(
             "audit, kind not said", "audit", variables=(("mx_delivery_family", "auto"),)
         ),

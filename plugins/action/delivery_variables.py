@@ -1,17 +1,18 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Check the variables of the role by its argument specification, and by what that cannot say."""
+"""Check the variables of the role, and tell what a host asks for by them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.yaml import yaml_load
 from ansible.plugins.action import ActionBase
+from ansible.utils.unsafe_proxy import wrap_var
 
 # The first filter of a collection that a task uses makes ansible-core load all filters of that
 # collection. This plugin is loaded by the process that forks a worker for each host and task; what
@@ -32,12 +33,17 @@ from ..module_utils.brake import parse_limit
 from ..module_utils.errors import InvalidInput
 from ..module_utils.report.domains import names
 from ..module_utils.report.rollout import batches
+from ..plugin_utils._action import plain
 from ..plugin_utils._shared import share
 
 _FILE = Path(__file__).parents[2] / "roles" / "mx_delivery" / "meta" / "argument_specs.yml"
 share()
 # Read where the plugin is loaded: before the workers of all hosts are forked, which then share it.
 _SPECS: Mapping[str, Any] = yaml_load(_FILE.read_text(encoding="utf-8"))["argument_specs"]
+_SPEC = {
+    "entry_point": {"type": "str", "required": True},
+    "family": {"type": "str", "default": "auto"},
+}
 _LIMITS = ("mx_delivery_max_changed_hosts", "mx_delivery_max_changes")
 
 
@@ -50,34 +56,48 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Return a failed result that names everything that is wrong, or one without a change."""
+        """Return what the host asks for, or a failed result that names everything that is wrong."""
         super().run(tmp, task_vars)
-        _unused, given = self.validate_argument_spec(
-            argument_spec={"entry_point": {"type": "str", "required": True}}
-        )
+        _unused, given = self.validate_argument_spec(argument_spec=_SPEC)
         options: Mapping[str, Any] = _SPECS[given["entry_point"]]["options"]
         variables = task_vars or {}
         values = self._templar.template(
             {name: variables[name] for name in options if name in variables}
         )
-        wrong = list(_wrong(options, values))
+        checked = ArgumentSpecValidator(options).validate(
+            plain(values), validate_role_argument_spec=True
+        )
+        wrong = list(checked.error_messages)
         if not wrong:
-            return {"changed": False}
-        message = f"{'; '.join(wrong)}. This host was not looked at."
-        return {"failed": True, "changed": False, "msg": message}
+            try:
+                asked = _asked(checked.validated_parameters, str(given["family"]))
+            except InvalidInput as error:
+                wrong = [str(error)]
+        if wrong:
+            message = "; ".join(text.rstrip(".") for text in wrong)
+            return {
+                "failed": True,
+                "changed": False,
+                "msg": f"{message}. This host was not looked at.",
+            }
+        result: dict[str, Any] = wrap_var({"changed": False, **asked})
+        return result
 
 
-def _wrong(options: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[str]:
-    """Say what is wrong; what only makes sense in a valid variable is looked at then only."""
-    checked = ArgumentSpecValidator(options).validate(values, validate_role_argument_spec=True)
-    if checked.error_messages:
-        yield from (message.rstrip(".") for message in checked.error_messages)
-        return
-    known: Mapping[str, Any] = checked.validated_parameters
-    try:
-        names(known["mx_delivery_domains"])
-        for name in _LIMITS:
-            parse_limit(name, known.get(name))
-        batches(known.get("mx_delivery_serial") or [])
-    except InvalidInput as error:
-        yield str(error).rstrip(".")
+def _asked(known: Mapping[str, Any], family: str) -> dict[str, Any]:
+    """Return what a host asks for; raises InvalidInput for what the specification cannot see.
+
+    The names are one text, since ansible-core keeps it for each host: a list takes five times as
+    much.
+    """
+    limits = [parse_limit(name, known.get(name)) for name in _LIMITS]
+    limited = any(limit.most is not None for limit in limits)
+    sizes = batches(known.get("mx_delivery_serial") or [])
+    return {
+        "family": family,
+        "domains": "\n".join(names(known["mx_delivery_domains"])),
+        "families": known["mx_delivery_families"],
+        "own_names": known["mx_delivery_own_names"],
+        "own_addresses": known["mx_delivery_own_addresses"],
+        "braked": bool(sizes) or (limited and not known.get("mx_delivery_force")),
+    }

@@ -48,7 +48,7 @@ _value:
 
 #: What the tasks of a host leave, in their order.
 _RESULTS = (
-    "_mx_delivery_checked",
+    "_mx_delivery_asked",
     "_mx_delivery_info",
     "_mx_delivery_planned",
     "_mx_delivery_enforced",

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from ..plugin_utils._registered import families_of, family_of
+
 DOCUMENTATION = r"""
 name: delivery_wishes
 author:
@@ -54,16 +56,29 @@ def delivery_wishes(
     hosts: Sequence[str], hostvars: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
     """Return what all hosts ask for; one whose variables are wrong asks for nothing."""
-    asked = [one for name in hosts if (one := hostvars[name].get("_mx_delivery_asked"))]
+    asking = [told for name in hosts if _asked(told := hostvars[name])]
+    asked = [_asked(told) for told in asking]
     return {
         "hosts": len(asked),
         "domains": _all(one["domains"].splitlines() for one in asked),
         **{name: _all(one[name] for one in asked) for name in _LISTS},
-        "families": sorted(_all(one["families"] for one in asked)),
-        "search_list": _all([name.lower() for name in one["search_list"]] for one in asked),
-        "kinds": _all([one["family"]] for one in asked),
+        "families": sorted(_all(map(families_of, asking))),
+        "search_list": _all(map(_search_list, asking)),
+        "kinds": _all([family_of(told)] for told in asking),
         "braked": any(one["braked"] for one in asked),
     }
+
+
+def _asked(variables: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a host asks for, or nothing."""
+    asked: Mapping[str, Any] = variables.get("_mx_delivery_asked") or {}
+    return {} if asked.get("failed") else asked
+
+
+def _search_list(variables: Mapping[str, Any]) -> list[str]:
+    """Return what Windows may append to names, where somebody looked."""
+    resolver = (variables.get("_mx_delivery_info") or {}).get("resolver") or {}
+    return [name.lower() for name in resolver.get("search_list") or ()]
 
 
 def _all(lists: Iterable[Iterable[str]]) -> list[str]:

@@ -23,7 +23,8 @@ version_added: 0.1.0
 description:
   - Picks from a list of domains, as the role P(postmaster.exchange.mx_delivery#role) takes it,
     those that M(postmaster.exchange.delivery_test) is to send a message to, with their settings.
-  - A domain that takes no mail, or about which nothing is known, is none of them.
+  - A domain that takes no mail, or about which nothing is known, is none of them. Of a task that
+    failed, or did nothing on the host, there is nothing to test.
 options:
   _input:
     description: The domains, names or dictionaries with a V(name).
@@ -76,6 +77,9 @@ _value:
   elements: raw
 """
 
+#: Keys of a result that did nothing which could be tested.
+_NOTHING_DONE = ("failed", "unreachable", "skipped", "deferred")
+
 
 def domains_to_test(  # noqa: PLR0913 - what a filter takes
     domains: Sequence[Any],
@@ -89,7 +93,7 @@ def domains_to_test(  # noqa: PLR0913 - what a filter takes
     """Return the entries whose domain is worth a test message, each domain once."""
     if which not in {"changed", "all", "none"}:
         raise AnsibleFilterError(f"which is {which!r}; it can be changed, all or none")
-    if which == "none" or enforced.get("skipped") or enforced.get("deferred"):
+    if which == "none" or any(map(enforced.get, _NOTHING_DONE)):
         return []
     pinned = {route["domain"] for route in routes if route["status"] == "ok"}
     wanted = pinned

@@ -31,22 +31,43 @@ def outcome_of(
     ``earlier`` are results for all hosts that this one needs.
     """
     asked = variables.get("_mx_delivery_asked") or {}
-    family = str(asked.get("family") or "")
+    family = family_of(variables)
     kept = _ENFORCED["rollback" if kind == "rollback" else "other", family == "transport"]
-    checked = _result(variables, "_mx_delivery_checked")
     return HostOutcome(
         name=name,
         domains=list(dict.fromkeys(map(parse_domain, (asked.get("domains") or "").splitlines()))),
         enforced=_result(variables, kept),
         tested=_result(variables, "_mx_delivery_tested"),
         family=family,
-        earlier=[*(() if checked is None else (checked,)), *earlier],
+        earlier=[*((asked,) if asked else ()), *earlier],
         info=_result(variables, "_mx_delivery_info"),
         planned=_result(variables, "_mx_delivery_planned"),
         queue=_result(variables, "_mx_delivery_queue"),
         held=str(variables.get("_mx_delivery_held") or ""),
-        families=tuple(asked.get("families") or ("ipv4",)),
+        families=families_of(variables),
     )
+
+
+def family_of(variables: Mapping[str, Any]) -> str:
+    """Return which kind of Exchange a host has: ``imc``, ``transport``, or nothing if not known.
+
+    It is ``auto`` where the inventory does not say it and nobody looked.
+    """
+    said = str((variables.get("_mx_delivery_asked") or {}).get("family") or "")
+    seen = _result(variables, "_mx_delivery_info")
+    if seen is None:
+        return said
+    if seen.get("failed") or seen.get("unreachable"):
+        return ""
+    if said != "auto":
+        return said
+    return "transport" if seen.get("family") == "transport" else "imc"
+
+
+def families_of(variables: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return of which kinds the addresses are that a host can have."""
+    asked = variables.get("_mx_delivery_asked") or {}
+    return ("ipv4",) if family_of(variables) == "imc" else tuple(asked.get("families") or ("ipv4",))
 
 
 def _result(variables: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:

@@ -53,7 +53,7 @@ def report(document: Document, params: Mapping[str, Any]) -> dict[str, Any]:
     result: dict[str, Any] = {
         "changed": False,
         "lines": [line.text for line in lines],
-        **_by_host(params["hosts"], document),
+        **_by_host(params["hosts"], document, failures),
         "verdict": document["answer"]["verdict"],
         "counts": document["answer"]["counts"],
         "files": files,
@@ -61,12 +61,23 @@ def report(document: Document, params: Mapping[str, Any]) -> dict[str, Any]:
     return result | ({"failed": True, "msg": " ".join(failures)} if failures else {})
 
 
-def _by_host(names: Sequence[str], document: Document) -> dict[str, dict[str, str]]:
-    """Return problems and verdicts by the names of the inventory."""
-    pairs = list(zip(names, document["hosts"], strict=True))
+def _by_host(
+    names: Sequence[str], document: Document, failures: Sequence[str]
+) -> dict[str, dict[str, str]]:
+    """Return problems and verdicts by the names of the inventory.
+
+    ``failures``, why files could not be written, are told of the first host, so that a run ends as
+    a failed one even where all is well with its hosts.
+    """
+    hosts = dict(zip(names, document["hosts"], strict=True))
+    problems = {name: [*host["problems"]] for name, host in hosts.items()}
+    verdicts = {name: host["verdict"] for name, host in hosts.items()}
+    if names and failures:
+        problems[names[0]] += failures
+        verdicts[names[0]] = "failed"
     return {
-        "problems": {name: "; ".join(host["problems"]) for name, host in pairs if host["problems"]},
-        "verdicts": {name: host["verdict"] for name, host in pairs},
+        "problems": {name: "; ".join(texts) for name, texts in problems.items() if texts},
+        "verdicts": verdicts,
     }
 
 

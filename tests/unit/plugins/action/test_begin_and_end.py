@@ -65,8 +65,29 @@ GOOD = {
 
 @pytest.mark.parametrize("entry_point", ["main", "audit"])
 def test_good_variables_pass(entry_point: str) -> None:
-    result = run(delivery_variables.ActionModule, GOOD, entry_point=entry_point)
-    assert result == {"changed": False}
+    result = run(delivery_variables.ActionModule, GOOD, entry_point=entry_point, family="imc")
+    assert "failed" not in result
+    assert result["changed"] is False
+    assert (result["family"], result["domains"]) == ("imc", "nestle.com\naol.com")
+    assert result["families"] == ["ipv4"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "braked"),
+    [
+        ({}, False),
+        ({"mx_delivery_serial": ""}, False),
+        ({"mx_delivery_serial": [1]}, True),
+        ({"mx_delivery_serial": [1], "mx_delivery_force": True}, True),
+        ({"mx_delivery_max_changes": "5%"}, True),
+        ({"mx_delivery_max_changed_hosts": 0}, True),
+        ({"mx_delivery_max_changed_hosts": 3, "mx_delivery_force": True}, False),
+    ],
+)
+def test_limits_and_batches_are_brakes(variables: dict[str, Any], *, braked: bool) -> None:
+    given = {"mx_delivery_domains": ["nestle.com"], **variables}
+    result = run(delivery_variables.ActionModule, given, entry_point="main")
+    assert (result["braked"], result["family"]) == (braked, "auto")
 
 
 @pytest.mark.parametrize(
@@ -101,6 +122,9 @@ def test_the_pages_say_what_the_plugins_take() -> None:
         name: {key: value for key, value in option.items() if key != "description"}
         for name, option in page.items()
     } == delivery_verdict._SPEC
-    assert list(yaml.safe_load(delivery_variables_page.DOCUMENTATION)["options"]) == ["entry_point"]
+    assert list(yaml.safe_load(delivery_variables_page.DOCUMENTATION)["options"]) == [
+        "entry_point",
+        "family",
+    ]
     for page_of in (delivery_verdict_page, delivery_variables_page):
         assert yaml.safe_load(page_of.EXAMPLES)

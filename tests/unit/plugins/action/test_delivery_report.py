@@ -99,7 +99,7 @@ def test_what_the_role_registered_is_in_the_report(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("registered", "problem"),
     [
-        ({"checked": {"failed": True, "msg": "a: no such choice."}}, "no such choice."),
+        ({"asked": {"failed": True, "msg": "a: no such choice."}}, "no such choice."),
         ({"info": {"unreachable": True, "msg": "a: no answer."}}, "no answer."),
         ({"planned": {"failed": True, "msg": "a: refused."}}, "refused."),
         ({"enforced": {"failed": True, "msg": "a: no disk."}}, "no disk."),
@@ -131,7 +131,7 @@ def test_pairs_that_are_not_known_are_the_problem_of_every_host() -> None:
 
 @pytest.mark.usefixtures("printed")
 def test_a_run_of_the_role_that_registered_nothing_yet_is_no_surprise() -> None:
-    names = ("checked", "info", "planned", "enforced", "connectors", "tested", "queue", "run")
+    names = ("asked", "info", "planned", "enforced", "connectors", "tested", "queue", "run")
     result = run({"a": variables(held="", brake=None, **dict.fromkeys(names))}, resolved={})
     assert result["problems"] == {"a": "was not looked at"}
 

@@ -82,6 +82,9 @@ ROUTES = [
         ("changed", {"skipped": True}, []),
         ("all", {"routes": {"before": [], "after": []}}, ["nestle.com", AOL]),
         ("all", {"skipped": True}, []),
+        ("all", {"deferred": True}, []),
+        ("all", {"failed": True}, []),
+        ("all", {"unreachable": True}, []),
         ("none", {"routes": PINNED}, []),
     ],
 )

@@ -78,7 +78,7 @@ def test_a_limit_that_is_none_is_told_by_its_variable() -> None:
 
 def test_trouble_is_what_any_task_of_a_host_left() -> None:
     tell = delivery_trouble.FilterModule().filters()["delivery_trouble"]
-    for name in ("checked", "info", "planned", "enforced", "connectors", "tested"):
+    for name in ("asked", "info", "planned", "enforced", "connectors", "tested"):
         failed = host("imc", **{name: {"failed": True, "msg": f"a: {name}. More."}})
         assert tell(["a", "b"], {"a": failed, "b": host("imc")}) == f"a: {name}"
     assert tell(["b"], {"a": failed, "b": host("imc")}) == ""
@@ -129,18 +129,19 @@ def test_wishes_of_all_hosts_are_put_together_once() -> None:
     hostvars: dict[str, Any] = {
         "old": host("imc"),
         "new": host("transport"),
-        "wrong variables": {"_mx_delivery_asked": None},
+        "wrong variables": {"_mx_delivery_asked": {"failed": True, "msg": "no such choice"}},
         "not yet": {},
     }
-    hostvars["old"]["_mx_delivery_asked"] |= {**common, "search_list": ["HQ.example"]}
+    hostvars["old"]["_mx_delivery_asked"] |= common
+    hostvars["old"]["_mx_delivery_info"] = {"resolver": {"search_list": ["HQ.example"]}}
     hostvars["new"]["_mx_delivery_asked"] = {
         **common,
         "family": "transport",
         "domains": "aol.com\ngone.example",
         "families": ["ipv6", "ipv4"],
-        "search_list": ["hq.example"],
         "braked": True,
     }
+    hostvars["new"]["_mx_delivery_info"] = {"resolver": {"search_list": ["hq.example"]}}
     assert ask(list(hostvars), hostvars) == {
         "hosts": 2,
         "domains": ["NESTLE.com.", "gone.example", "aol.com"],
@@ -152,3 +153,31 @@ def test_wishes_of_all_hosts_are_put_together_once() -> None:
         "braked": True,
     }
     assert ask([], hostvars)["hosts"] == 0
+
+
+@pytest.mark.parametrize(
+    ("said", "seen", "kind", "families"),
+    [
+        ("imc", LEFT_OUT, "imc", ["ipv4"]),
+        ("transport", LEFT_OUT, "transport", ["ipv4", "ipv6"]),
+        ("auto", {"family": "imc"}, "imc", ["ipv4"]),
+        ("auto", {"family": "transport"}, "transport", ["ipv4", "ipv6"]),
+        ("auto", {"family": None}, "imc", ["ipv4"]),
+        ("auto", {"unreachable": True}, "", ["ipv4", "ipv6"]),
+        ("auto", None, "auto", ["ipv4", "ipv6"]),
+    ],
+)
+def test_what_was_seen_counts_where_nothing_was_said(
+    said: str, seen: Any, kind: str, families: list[str]
+) -> None:
+    told = host("", info=seen)
+    told["_mx_delivery_asked"] = {
+        "domains": "aol.com",
+        "family": said,
+        "families": ["ipv4", "ipv6"],
+        "own_names": [],
+        "own_addresses": [],
+        "braked": False,
+    }
+    wishes = delivery_wishes.delivery_wishes(["a"], {"a": told})
+    assert (wishes["kinds"], wishes["families"]) == ([kind], families)
