@@ -262,9 +262,13 @@ class Bulk:
     def _expire(self, selector: selectors.BaseSelector) -> None:
         """End the questions whose time is over, and their sockets: a reply may still come there."""
         now = time.monotonic()
-        while self._busy and (self._busy[0][0] <= now or not _is_on(*self._busy[0][1:])):
-            deadline, line, question = self._busy.popleft()
-            if _is_on(line, question):
+        while self._busy:
+            deadline, line, question = self._busy[0]
+            under_way = line.question is question  # each is asked but once
+            if under_way and deadline > now:
+                break
+            self._busy.popleft()
+            if under_way:
                 told = f"no answer within {self._timeout:.1f} s"
                 self.failed[question] = Trouble(Kind.TIMEOUT, told)
                 line.question = None
@@ -279,8 +283,3 @@ def _idents() -> Iterator[int]:
     """Yield ids that nobody can guess; a call of the system for each takes as long as a reply."""
     while True:
         yield from struct.unpack(f"{_CHANCE // 2}H", os.urandom(_CHANCE))
-
-
-def _is_on(line: _Line, question: Question) -> bool:
-    """Whether a question is still under way on a line; each is asked but once."""
-    return line.question is question

@@ -13,7 +13,6 @@ import ipaddress
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from itertools import chain
 from typing import TypeAlias
 
 from . import notes
@@ -35,7 +34,7 @@ from .model import (
     Stats,
 )
 from .options import Options
-from .rules import Answers, Plan, Policy, agreed, decide, plan
+from .rules import Answers, Located, Plan, Policy, agreed, decide, locate, plan
 from .transport import most_sockets
 
 _PROGRESS_EVERY = 5.0  # seconds
@@ -83,7 +82,7 @@ class _Run:
             for group in groups
         ]
         self._planned: dict[str, Plan] = {}  # by the answers of the first pass
-        self._located: dict[str, Answers] = {}  # by exchange, of the first pass
+        self._located: dict[str, Located] = {}  # by exchange, of the first pass
         self._results: dict[str, DomainResult] = {}
         self._said: tuple[Note, ...] = ()
         self._told = 0.0
@@ -157,16 +156,16 @@ class _Run:
         planned = self._planned.get(domain)
         if planned is None:
             return None
-        names = () if planned.status else [mx.exchange for mx in planned.exchanges]
-        addresses: dict[str, Answers] = {}
+        names = () if planned.status else {mx.exchange for mx in planned.exchanges}
+        used = [planned.answer.question]
         for name in names:
-            known = self._located.get(name) or asker.at_hand(name, policy.types)
-            if known is None:
-                return None
-            addresses[name] = self._located[name] = known
-        answers = planned.answer, *chain.from_iterable(addresses.values())
-        asker.use([answer.question for answer in answers])
-        return decide(planned, addresses, policy)
+            if name not in self._located:
+                if not (answers := asker.at_hand(name, policy.types)):
+                    return None
+                self._located[name] = locate(answers, policy)
+            used += [answer.question for answer in self._located[name].answers]
+        asker.use(used)
+        return decide(planned, self._located, policy)
 
     async def _policy(self) -> tuple[Policy, tuple[Note, ...]]:
         """Complete the policy by the addresses of our own hosts that are given by name."""
@@ -215,7 +214,8 @@ class _Run:
         names = () if planned.status else sorted({mx.exchange for mx in planned.exchanges})
         answers = await asyncio.gather(*(_addresses(asker, x, policy.types) for x in names))
         addresses: dict[str, Answers] = dict(zip(names, answers, strict=True))
-        result = decide(planned, addresses, policy)
+        located = {name: locate(found, policy) for name, found in addresses.items()}
+        result = decide(planned, located, policy)
         if self._options.evidence and asker is self._askers[0][1]:
             result = await with_evidence(asker, self._web, result, planned, addresses)
         return result

@@ -60,17 +60,18 @@ def read(question: Question, reply: Reply, nameserver: str) -> Answer:
     if reply.rcode not in RESOLVED:
         raise _trouble(reply)
     end, chain, ttl = _follow(question.name, reply.records)
-    data = [x for x in reply.records if x.rdtype is question.rdtype and x.owner == end]
+    values: set[Mx | str] = set()
+    for one in reply.records:
+        if one.rdtype is question.rdtype and one.owner == end:
+            values.update(one.values)
+            ttl = smaller(ttl, one.ttl)
     missing = reply.rcode == _NXDOMAIN
-    if data and missing:
+    if values and missing:
         raise Trouble(Kind.MALFORMED, "says that the name does not exist, and what it holds")
-    if data:
-        values = {value for one in data for value in one.values}
-        ttl = smaller(ttl, min([one.ttl for one in data]))
+    if values:
         mx, texts = _sorted(question.rdtype, values)
-        return Answer(
-            question, Kind.ANSWER, mx, texts, chain, ttl, reply.authentic, nameserver=nameserver
-        )
+        authentic = reply.authentic
+        return Answer(question, Kind.ANSWER, mx, texts, chain, ttl, authentic, False, nameserver)
     negative_ttl = _negative_ttl(end, reply)
     if not (missing or chain) and reply.referral:
         raise Trouble(Kind.LAME, "refers to other name servers instead of answering")

@@ -73,6 +73,35 @@ class Plan(NamedTuple):
     notes: tuple[Note, ...] = ()
 
 
+class Located(NamedTuple):
+    """What the answers about one exchange say, whichever domains it serves.
+
+    ``addresses`` are in the order of rule 3, each with its time to live and the reason why it is
+    not to be used, if there is one; ``alias`` is the name that the exchange really has.
+    """
+
+    answers: Answers
+    addresses: tuple[tuple[str, int | None, str], ...]
+    alias: str
+    ttl: int | None
+
+
+def locate(answers: Answers, policy: Policy) -> Located:
+    """Return what the answers for the addresses of one exchange say."""
+    ttls = {text: answer.ttl for answer in answers for text in answer.texts}
+    why_not = _anything_goes if policy.allow_private else why_not_global
+    return Located(
+        answers,
+        tuple([(text, ttls[text], why_not(text)) for text in in_order(ttls)]),
+        next((answer.chain[-1] for answer in answers if answer.chain), ""),
+        smallest([answer.ttl for answer in answers]),
+    )
+
+
+def _anything_goes(_address: str) -> str:
+    return ""
+
+
 def plan(domain: str, answer: Answer, policy: Policy) -> Plan:
     """Return which addresses are needed, given the answer to the MX question of a domain."""
     if not answer.kind.definite:
@@ -95,19 +124,19 @@ def plan(domain: str, answer: Answer, policy: Policy) -> Plan:
     return Plan(domain, answer, tuple(kept), implicit, status, tuple(said))
 
 
-def decide(planned: Plan, addresses: Mapping[str, Answers], policy: Policy) -> DomainResult:
-    """Return what is known about a domain; ``addresses`` holds the answers by exchange."""
+def decide(planned: Plan, located: Mapping[str, Located], policy: Policy) -> DomainResult:
+    """Return what is known about a domain; ``located`` tells of each of its exchanges."""
     if planned.status is not None:
         return _without_pairs(planned, planned.status)
-    kept, said = _without_own(planned.exchanges, addresses, policy)
+    kept, said = _without_own(planned.exchanges, located, policy)
     if not kept:
         return _without_pairs(planned, Status.LOOP, said)
-    answers = [answer for mx in kept for answer in addresses[mx.exchange]]
-    failures = [failure for answer in answers for failure in answer.failures]
+    found = [located[mx.exchange] for mx in kept]
+    failures = [x for one in found for answer in one.answers for x in answer.failures]
     if failures or policy.own_unknown:
         failures += policy.own_unknown
         return _without_pairs(planned, Status.TEMPORARY_FAILURE, said, failures)
-    best = _best([(mx, addresses[mx.exchange]) for mx in kept], planned, policy, said)
+    best = _best(planned, zip(kept, found, strict=True), said)
     if policy.max_pairs and len(best) > policy.max_pairs:
         said.append(notes.max_pairs(len(best), policy.max_pairs))
         best = best[: policy.max_pairs]
@@ -116,7 +145,7 @@ def decide(planned: Plan, addresses: Mapping[str, Answers], policy: Policy) -> D
         Status.OK if best else Status.NO_ADDRESS,
         pairs=tuple(best),
         implicit_mx=planned.implicit and bool(best),
-        ttl=smallest([planned.answer.ttl, *[answer.ttl for answer in answers]]),
+        ttl=smallest([planned.answer.ttl, *[one.ttl for one in found]]),
         notes=(*planned.notes, *said),
     )
 
@@ -173,57 +202,37 @@ def _why_own(mx: Mx, answers: Answers, policy: Policy) -> str:
 
 
 def _without_own(
-    exchanges: tuple[Mx, ...], addresses: Mapping[str, Answers], policy: Policy
+    exchanges: tuple[Mx, ...], located: Mapping[str, Located], policy: Policy
 ) -> tuple[tuple[Mx, ...], list[Note]]:
     """Drop our own hosts and all that are no better than the best of them."""
     if not policy.own_names and not policy.own_networks.ranges:
         return exchanges, []
     for own in exchanges:
-        if why := _why_own(own, addresses[own.exchange], policy):
+        if why := _why_own(own, located[own.exchange].answers, policy):
             kept = tuple([mx for mx in exchanges if mx.preference < own.preference])
             return kept, [notes.own_exchange(own, why, len(exchanges) - len(kept))]
     return exchanges, []
 
 
-def _best(
-    located: Iterable[tuple[Mx, Answers]], planned: Plan, policy: Policy, said: list[Note]
-) -> list[Pair]:
-    """Return the pairs of exchanges, best first, each address at its best preference only.
+def _best(planned: Plan, located: Iterable[tuple[Mx, Located]], said: list[Note]) -> list[Pair]:
+    """Return the pairs, each address at its best preference only (rules 3 and 12).
 
-    Exchanges come in the order of rule 3, and so do the addresses of each; rule 12 has the first.
+    Exchanges come best first, so the first pair of an address is it. What is wrong with an exchange
+    is added to ``said``.
     """
     best: dict[str, Pair] = {}
-    for mx, answers in located:
-        for text, ttl in _usable_addresses(mx, answers, planned, policy, said):
-            if text not in best:
+    for mx, one in located:
+        if one.alias and not planned.implicit:
+            said.append(notes.mx_is_cname(mx, one.alias))
+        if not one.addresses:
+            said.append(notes.exchange_without_address(mx, one.answers))
+        for text, ttl, reason in one.addresses:
+            if reason:
+                said.append(notes.address_not_global(mx, text, reason))
+            elif text not in best:
                 least = smaller(planned.answer.ttl, ttl)
                 best[text] = Pair(mx.preference, mx.exchange, text, least)
     return list(best.values())
-
-
-def _usable_addresses(
-    mx: Mx, answers: Answers, planned: Plan, policy: Policy, said: list[Note]
-) -> list[tuple[str, int | None]]:
-    """Return addresses of one exchange; what is wrong with it is added to ``said``."""
-    ttls: dict[str, int | None] = {}
-    target = ""
-    for answer in answers:
-        if answer.chain and not target:
-            target = answer.chain[-1]
-        for text in answer.texts:
-            ttls[text] = answer.ttl
-    if target and not planned.implicit:
-        said.append(notes.mx_is_cname(mx, target))
-    if not ttls:
-        said.append(notes.exchange_without_address(mx, answers))
-    usable = []
-    for text in in_order(ttls):
-        reason = "" if policy.allow_private else why_not_global(text)
-        if reason:
-            said.append(notes.address_not_global(mx, text, reason))
-        else:
-            usable.append((text, ttls[text]))
-    return usable
 
 
 def agreed(views: tuple[tuple[str, DomainResult], ...]) -> DomainResult:

@@ -39,7 +39,9 @@ _RCODES = frozenset({0, 3})  # NOERROR, NXDOMAIN
 _OPT = b"\x00" + _RECORD.pack(41, EDNS_PAYLOAD, 0, 0)
 _IN, _NS, _SOA, _OPT_TYPE = 1, 2, 6, 41
 _MX, _A, _AAAA, _CNAME = 15, 1, 28, 5
-_TYPES = {int(rdtype): rdtype for rdtype in (RecordType.A, RecordType.AAAA, RecordType.MX)}
+#: What stands behind the labels of a question of each type: the root, the type and the class.
+_ENDS = {rdtype: b"\0" + _TAIL.pack(rdtype, _IN) for rdtype in RecordType}
+_TYPES = frozenset({RecordType.A, RecordType.AAAA, RecordType.MX})
 #: A message with more records than this is none of the plain kind.
 _MOST_RECORDS = 100
 _MAX_LABEL, _MAX_NAME, _POINTER = 63, 253, 0xC0
@@ -82,8 +84,8 @@ def _section(question: Question) -> bytes | None:
     """Return a question as it stands in messages; None for a name that has to be escaped."""
     if not _NAME.fullmatch(question.name):
         return None
-    labels = [bytes((len(x),)) + x for x in question.name.encode().split(b".")]
-    return b"".join((*labels, b"\0", _TAIL.pack(question.rdtype, _IN)))
+    labels = [chr(len(label)) + label for label in question.name.split(".")]
+    return "".join(labels).encode("ascii") + _ENDS[question.rdtype]
 
 
 def read_plain(wire: bytes, question: Question, ident: int) -> Reply | None:
@@ -116,7 +118,7 @@ class _Reader:
         if questions != 1 or answers + authority + additional > _MOST_RECORDS:
             raise _NotPlain
         self._question(question)
-        records = self._answers(answers, _TYPES[question.rdtype])
+        records = self._answers(answers, question.rdtype)
         soa, referral = self._authority(authority) if authority else (None, False)
         self._additional(additional)
         if self._at != len(self._wire):

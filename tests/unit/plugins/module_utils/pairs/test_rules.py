@@ -32,6 +32,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils.pairs.rules im
     Policy,
     agreed,
     decide,
+    locate,
     plan,
 )
 from hypothesis import given
@@ -63,7 +64,8 @@ def _a(name: str, *addresses: str, chain: tuple[str, ...] = (), ttl: int | None 
 
 
 def _decide(mx: Answer, addresses: Mapping[str, Answers], policy: Policy = LAB) -> DomainResult:
-    return decide(plan(DOMAIN, mx, policy), addresses, policy)
+    located = {name: locate(answers, policy) for name, answers in addresses.items()}
+    return decide(plan(DOMAIN, mx, policy), located, policy)
 
 
 def _codes(result: DomainResult) -> list[str]:
