@@ -6,10 +6,10 @@
     python pairs_contender.py NAME ADDRESS FILE WINDOW RATE
 
 It asks port 53 of the address, and prints as JSON how many pairs it found, the seconds that took
-without the start of Python, the CPU seconds among them, and the largest resident set (KiB), before
-and altogether. Where a program does the work, the numbers are those of the program. Each contender
-does what an administrator would write with it: MX of each domain, then the addresses of each
-exchange once.
+without the start of Python, the CPU seconds among them, the seconds that other programs held it up,
+and the largest resident set (KiB), before and altogether. Where a program does the work, the
+numbers are those of the program. Each contender does what an administrator would write with it: MX
+of each domain, then the addresses of each exchange once.
 """
 
 from __future__ import annotations
@@ -31,11 +31,13 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 COLLECTIONS = ROOT / ".build"
 _ENGINE = "ansible_collections.postmaster.exchange.plugins.module_utils"
 _PORT = 53
+_IDENT = 0x1234  # of questions whose answers are not believed
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +52,16 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Clocked:
-    """Pairs, and the seconds that a program says it took."""
+    """Pairs, and the seconds that a contender says it took, and the CPU seconds if it says so."""
 
     pairs: int
     seconds: float
+    cpu: float | None = None
 
 
 def prepare(name: str) -> None:
     """Import what a contender needs, before its time begins."""
-    if name == "ours":
+    if name in {"ours", "floor", "reading", "halves"}:
         sys.path[:0] = [str(COLLECTIONS)]
         importlib.import_module(f"{_ENGINE}.pairs.module")
         importlib.import_module("ansible.module_utils.common.arg_spec")
@@ -245,30 +248,68 @@ def dnsperf(task: Task) -> Clocked:
 
 
 def floor(task: Task) -> Clocked:
-    """The least that Python can do: prepared questions sent, octets received and not looked at.
+    """The least that Python can do: prepared questions sent, octets received and not looked at."""
+    return _exchanged(task, lambda _wire, _question: None)
+
+
+def reading(task: Task) -> Clocked:
+    """The same, and each answer read by our reader: what is left are rules and results."""
+    from ansible_collections.postmaster.exchange.plugins.module_utils.pairs import (  # noqa: PLC0415
+        wire,
+    )
+
+    return _exchanged(task, lambda octets, question: wire.read_plain(octets, question, _IDENT))
+
+
+def _exchanged(task: Task, look: Callable[[bytes, Any], object]) -> Clocked:
+    """Send all questions and receive the answers; nothing else is in the time told.
 
     All questions are known beforehand, and it has one socket for each that is under way, as ours.
     """
-    import dns.message  # noqa: PLC0415
+    from ansible_collections.postmaster.exchange.plugins.module_utils.pairs import (  # noqa: PLC0415
+        model,
+        wire,
+    )
     from pairs import questions  # noqa: PLC0415
 
-    wires = [dns.message.make_query(*asked).to_wire() for asked in questions(task.domains)]
-    waiting, left = iter(wires), len(wires)
+    asked = [model.Question(x, model.RecordType[kind]) for x, kind in questions(task.domains)]
+    wires = [wire.plain_query(x, _IDENT, edns=True, checking_disabled=False) for x in asked]
+    waiting, left = zip(wires, asked, strict=True), len(wires)
+    on: dict[socket.socket, Any] = {}
     with contextlib.ExitStack() as stack:
         selector = stack.enter_context(selectors.DefaultSelector())
-        begun = time.monotonic()
-        for wire in itertools.islice(waiting, task.window):
+        begun, used = time.monotonic(), time.process_time()
+        for octets, question in itertools.islice(waiting, task.window):
             sock = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
             sock.connect((task.address, _PORT))
             selector.register(sock, selectors.EVENT_READ, sock)
-            sock.send(wire)
+            on[sock] = question
+            sock.send(octets)
         while left:
             for key, _events in selector.select():
-                key.data.recv(65535)
+                look(key.data.recv(65535), on[key.data])
                 left -= 1
-                if wire := next(waiting, b""):
-                    key.data.send(wire)
-        return Clocked(0, time.monotonic() - begun)
+                if following := next(waiting, None):
+                    octets, on[key.data] = following
+                    key.data.send(octets)
+        return Clocked(0, time.monotonic() - begun, time.process_time() - used)
+
+
+def halves(task: Task) -> int:
+    """Two processes of ours with half of the domains each, and nothing handed over between them.
+
+    What both need is asked twice. This is what a second process could bring at most.
+    """
+    pids = []
+    for domains in (task.domains[::2], task.domains[1::2]):
+        if not (pid := os.fork()):
+            ours(Task(task.address, domains, task.window, task.rate))
+            os._exit(0)
+        pids.append(pid)
+    for pid in pids:
+        if os.waitpid(pid, 0)[1]:
+            raise RuntimeError("a half failed")
+    return 0
 
 
 def adnshost(task: Task) -> int:
@@ -312,8 +353,10 @@ CONTENDERS: dict[str, Callable[[Task], int | Clocked]] = {
     "community.dns": community_dns,
     "dnsperf": dnsperf,
     "floor": floor,
+    "reading": reading,
+    "halves": halves,
 }
-_PROGRAMS = {"play", "adnshost", "dig", "community.dns", "dnsperf"}
+_PROGRAMS = {"play", "adnshost", "dig", "community.dns", "dnsperf", "halves"}
 
 
 def main(name: str, address: str, file: str, window: str, rate: str) -> None:
@@ -322,8 +365,10 @@ def main(name: str, address: str, file: str, window: str, rate: str) -> None:
     prepare(name)
     who = resource.RUSAGE_CHILDREN if name in _PROGRAMS else resource.RUSAGE_SELF
     base, before, begun = _memory("VmRSS"), resource.getrusage(who), time.monotonic()
+    held = _held_up()
     found = CONTENDERS[name](task)
     seconds, after = time.monotonic() - begun, resource.getrusage(who)
+    held = 0.0 if name in _PROGRAMS else _held_up() - held
     if isinstance(found, int):
         found = Clocked(found, seconds)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -331,8 +376,14 @@ def main(name: str, address: str, file: str, window: str, rate: str) -> None:
     if name in _PROGRAMS:
         # Linux counts a child as large as this process until it has begun.
         base, memory = 0, after.ru_maxrss if after.ru_maxrss > memory else 0
-    told = {"pairs": found.pairs, "seconds": found.seconds, "cpu": cpu}
+    cpu = cpu if found.cpu is None else found.cpu
+    told = {"pairs": found.pairs, "seconds": found.seconds, "cpu": cpu, "held": held}
     print(json.dumps({**told, "memory": memory, "base": base}))
+
+
+def _held_up() -> float:
+    """Return the seconds that this process could have run and had no core (Linux, schedstat)."""
+    return int(Path("/proc/self/schedstat").read_text().split()[1]) / 1e9
 
 
 def _memory(which: str) -> int:

@@ -168,7 +168,7 @@ def test_rule_8_an_own_name_takes_the_worse_exchanges_with_it() -> None:
     mx = _mx((5, "a.x"), (10, "b.x"), (10, "c.x"), (20, "d.x"))
     planned = plan(DOMAIN, mx, ours)
     assert planned.exchanges == (Mx(5, "a.x"),)  # the addresses of the others are not even asked
-    result = decide(planned, {"a.x": _a("a.x", "192.0.2.1")}, ours)
+    result = decide(planned, {"a.x": locate(_a("a.x", "192.0.2.1"), ours)}, ours)
     assert _short(result) == [(5, "a.x", "192.0.2.1")]
     assert dict(result.notes[0].facts)["dropped"] == 3
 
