@@ -99,5 +99,6 @@ def _asked(known: Mapping[str, Any], family: str) -> dict[str, Any]:
         "families": known["mx_delivery_families"],
         "own_names": known["mx_delivery_own_names"],
         "own_addresses": known["mx_delivery_own_addresses"],
+        "search_list": known.get("mx_delivery_search_list") or [],
         "braked": bool(sizes) or (limited and not known.get("mx_delivery_force")),
     }

@@ -76,9 +76,15 @@ def _asked(variables: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _search_list(variables: Mapping[str, Any]) -> list[str]:
-    """Return what Windows may append to names, where somebody looked."""
+    """Return what may be appended to names, where somebody looked, and what the inventory says.
+
+    The connector of Exchange 4.0 to 5.5 appends the TCP/IP domain, too.
+    """
     resolver = (variables.get("_mx_delivery_info") or {}).get("resolver") or {}
-    return [name.lower() for name in resolver.get("search_list") or ()]
+    own = () if family_of(variables) == "transport" else (resolver.get("domain") or "",)
+    said = _asked(variables).get("search_list") or ()
+    every = (*own, *(resolver.get("search_list") or ()), *said)
+    return [name.lower() for name in every if name]
 
 
 def _all(lists: Iterable[Iterable[str]]) -> list[str]:

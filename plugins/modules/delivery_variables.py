@@ -74,6 +74,12 @@ own_addresses:
   type: list
   elements: str
   sample: [192.0.2.0/28]
+search_list:
+  description: Suffixes that may be appended to names, as the inventory says. An audit has them.
+  returned: success
+  type: list
+  elements: str
+  sample: [hq.example]
 braked:
   description: Whether all hosts are to be compared before the first is changed.
   returned: success

@@ -45,6 +45,7 @@ def outcome_of(
         queue=_result(variables, "_mx_delivery_queue"),
         held=str(variables.get("_mx_delivery_held") or ""),
         families=families_of(variables),
+        suffixes=tuple(asked.get("search_list") or ()),
     )
 
 

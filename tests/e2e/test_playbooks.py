@@ -175,6 +175,19 @@ def test_diagnose_explains_the_fault_and_changes_nothing(lab: Lab, controller: C
     assert "Nothing is left that this collection could do." in after.output
 
 
+def test_an_audit_tells_which_names_lead_astray_where_they_get_a_suffix(
+    lab: Lab, controller: Controller
+) -> None:
+    """On mail55-ok the service is told to append nothing."""
+    for option in ('{"mx_delivery_search_list": ["hq.example"]}', "mx_delivery_family=auto"):
+        audit = controller.playbook("audit", "-e", option, "-e", "mx_delivery_look_at_queues=false")
+        assert audit.status == 2, audit.output
+        assert (
+            "To know mail50, mail55 append hq.example to names, and DNS has answers for"
+            " nestle.com.hq.example, " in " ".join(audit.output.split())
+        )
+
+
 @pytest.mark.parametrize("playbook", ["audit", "enforce", "diagnose"])
 def test_a_host_that_cannot_be_reached_does_not_stop_the_others(
     lab: Lab, controller: Controller, playbook: str

@@ -106,10 +106,12 @@ def worth_knowing(document: Mapping[str, Any]) -> Iterator[str]:
                 notes.setdefault(note["message"], []).append(domains[number]["name"])
     for message, names in notes.items():
         yield f"{listed(names)}: {message}."
-    suffixes = {host["name"]: (host["search_list"] or {}).get("suffixes", ()) for host in hosts}
-    for suffix in dict.fromkeys(suffix for found in suffixes.values() for suffix in found):
-        concerned = [host for host in hosts if suffix in suffixes[host["name"]]]
-        yield from _astray(suffix, domains, concerned)
+    for old in (True, False):
+        alike = [host for host in hosts if (host["family"] == "imc") is old]
+        suffixes = {host["name"]: _appended(host) for host in alike}
+        for suffix in dict.fromkeys(suffix for found in suffixes.values() for suffix in found):
+            concerned = [host for host in alike if suffix in suffixes[host["name"]]]
+            yield from _astray(suffix, domains, concerned, old=old)
 
 
 def _about_lock(document: Mapping[str, Any]) -> Iterator[str]:
@@ -124,8 +126,17 @@ def _about_lock(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"DNS has moved away from the lock file for {listed(moved)}."
 
 
-def _astray(suffix: str, domains: Sequence[_Entry], hosts: Sequence[_Entry]) -> Iterator[str]:
-    """Warn of names that DNS knows with a suffix that Windows may append to them (Q150969)."""
+def _appended(host: _Entry) -> Sequence[str]:
+    """Return what may be appended to names on a host; where the service is told not to, nothing."""
+    found = host["search_list"] or {"suffixes": (), "disabled": None}
+    suffixes: Sequence[str] = () if found["disabled"] else found["suffixes"]
+    return suffixes
+
+
+def _astray(
+    suffix: str, domains: Sequence[_Entry], hosts: Sequence[_Entry], *, old: bool
+) -> Iterator[str]:
+    """Warn of names that DNS knows with a suffix that is, or may be, appended to them (Q150969)."""
     concerned = sorted({number for host in hosts for number in _all(host)})
     found = {
         note["name"]: note["answer"]
@@ -133,11 +144,20 @@ def _astray(suffix: str, domains: Sequence[_Entry], hosts: Sequence[_Entry]) -> 
         for note in domains[number].get("warnings", ())
         if note["code"] == "search_list_hijack" and note["suffix"] == suffix
     }
-    if found:
+    if not found:
+        return
+    names = listed(host["name"] for host in hosts)
+    answers = f"DNS has answers for {listed(found)} ({listed(dict.fromkeys(found.values()))})"
+    if old:
+        verb = "appends" if len(hosts) == 1 else "append"
         yield (
-            f"Windows on {listed(host['name'] for host in hosts)} may append {suffix} to names, and"
-            f" DNS has answers for {listed(found)} ({listed(dict.fromkeys(found.values()))}): mail"
-            " that is not pinned may be led astray there (Q150969)."
+            f"{names} {verb} {suffix} to names, and {answers}: mail that is not pinned is led"
+            " astray there (Q150969)."
+        )
+    else:
+        yield (
+            f"Windows on {names} may append {suffix} to names, and {answers}: mail that is not"
+            " pinned may be led astray there (Q150969)."
         )
 
 

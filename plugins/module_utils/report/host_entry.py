@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..imc.setting import VALUE_NAME
 from .changes import Changes
 from .judgement import (
     ARRIVED,
@@ -78,7 +79,7 @@ def host_entry(
         "standing": {one.value: grouped[one.value] for one in Standing if one.value in grouped},
         "changes": changes.of_routes(enforced),
         "switch": _switch(enforced),
-        "search_list": _search_list(host),
+        "search_list": _search_list(host, judge),
         "service": _service(enforced, judge),
         "worksheet": list(enforced.get("worksheet") or ()),
         "brake": brake_of(host.enforced or host.planned or {}),
@@ -108,17 +109,33 @@ def _switch(enforced: Mapping[str, Any]) -> dict[str, Any] | None:
     }
 
 
-def _search_list(host: HostOutcome) -> dict[str, Any] | None:
-    """Return what the host may append to names, in lower case, and where it has it from."""
-    resolver = (host.info or {}).get("resolver")
-    if not resolver:
+def _search_list(host: HostOutcome, judge: Judge) -> dict[str, Any] | None:
+    """Return what the host may append to names, in lower case, and where it has it from.
+
+    The connector of Exchange 4.0 to 5.5 appends the TCP/IP domain, too; of later ones the list says
+    all.
+    """
+    resolver = (host.info or {}).get("resolver") or {}
+    own = () if host.family == "transport" else (resolver.get("domain") or "",)
+    names = [*own, *(resolver.get("search_list") or ()), *host.suffixes]
+    suffixes = list(dict.fromkeys(name.lower().strip(".") for name in names if name))
+    if not resolver and not suffixes:
         return None
-    names = resolver.get("search_list") or ()
+    switched = _switched_off(host, judge)
     return {
-        "suffixes": list(dict.fromkeys(name.lower().strip(".") for name in names)),
+        "suffixes": suffixes,
         "source": resolver.get("source"),
-        "disabled": resolver.get("search_list_disabled"),
+        "disabled": resolver.get("search_list_disabled") if switched is None else switched,
     }
+
+
+def _switched_off(host: HostOutcome, judge: Judge) -> bool | None:
+    """Whether the service is told to append nothing (Q150969), None where that was not seen."""
+    registry = (host.enforced or host.planned or {}).get("registry")
+    if not registry:
+        return None
+    value = registry.get("before" if judge.proposed else "after")
+    return bool(value and value.get("name") == VALUE_NAME and value.get("data"))
 
 
 def _service(enforced: Mapping[str, Any], judge: Judge) -> dict[str, Any] | None:

@@ -51,7 +51,8 @@ class HostOutcome:
     are results of tasks that the host needs to be looked at: of those for all hosts, too. ``info``
     is what exchange_info returned, ``planned`` as ``enforced`` a look beforehand, and ``queue``
     what queue_info returned, where they were asked. ``held`` is why the run did not begin with this
-    host, or nothing. ``families`` are the addresses it takes, ``ipv4`` and ``ipv6``.
+    host, or nothing. ``families`` are the addresses it takes, ``ipv4`` and ``ipv6``. ``suffixes``
+    are what may be appended to names there, as far as the host or the inventory says.
     """
 
     name: str
@@ -65,6 +66,7 @@ class HostOutcome:
     queue: Mapping[str, Any] | None = None
     held: str = ""
     families: Sequence[str] = ("ipv4",)
+    suffixes: Sequence[str] = ()
 
     @property
     def failure(self) -> str:

@@ -141,10 +141,11 @@ function hostSearchList(host) {
     .filter((note) => note.code === 'search_list_hijack' && found.suffixes.includes(note.suffix))
     .map((note) => [said(note.name), said(note.answer), said(note.suffix)]));
   return part('Search list',
-    element('p', null, found.suffixes.length
-      ? ['Windows may append ', said(found.suffixes.join(', ')), found.disabled ? '; the service is told not to (Q150969).' : '.']
-      : 'Nothing is appended to names.'),
-    rows.length ? facts('Names that lead astray with a suffix', ['Name', 'Answer', 'Suffix'], rows) : null);
+    element('p', null, !found.suffixes.length ? 'Nothing is appended to names.'
+      : found.disabled ? ['The service is told not to append ', said(found.suffixes.join(', ')), ' to names (Q150969).']
+        : host.entry.family === 'imc' ? ['The service appends ', said(found.suffixes.join(', ')), ' to names (Q150969).']
+          : ['Windows may append ', said(found.suffixes.join(', ')), '.']),
+    rows.length ? facts(found.disabled ? 'Names that would lead astray with a suffix' : 'Names that lead astray with a suffix', ['Name', 'Answer', 'Suffix'], rows) : null);
 }
 
 function hostDomains(host) {
@@ -195,7 +196,7 @@ function moved({ moved: both }) {
 
 function warning(note) {
   const hijacked = note.code === 'search_list_hijack'
-    ? hosts.filter((host) => host.entry.search_list?.suffixes.includes(note.suffix)) : [];
+    ? hosts.filter(({ entry: { search_list: found } }) => found?.suffixes.includes(note.suffix) && !found.disabled) : [];
   return element('li', null, element('code', null, said(note.code)), ' ', said(note.message),
     hijacked.length ? element('p', null, `May be appended by ${count(hijacked.length, 'host')}: `,
       hijacked.slice(0, 10).map((host) => [hostLink(host.name), ' ']), hijacked.length > 10 ? '…' : '') : null);

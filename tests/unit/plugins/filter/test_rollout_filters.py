@@ -141,7 +141,8 @@ def test_wishes_of_all_hosts_are_put_together_once() -> None:
         "families": ["ipv6", "ipv4"],
         "braked": True,
     }
-    hostvars["new"]["_mx_delivery_info"] = {"resolver": {"search_list": ["hq.example"]}}
+    resolver = {"search_list": ["hq.example"], "domain": "site.example"}
+    hostvars["new"]["_mx_delivery_info"] = {"resolver": resolver}
     assert ask(list(hostvars), hostvars) == {
         "hosts": 2,
         "domains": ["NESTLE.com.", "gone.example", "aol.com"],
@@ -153,6 +154,11 @@ def test_wishes_of_all_hosts_are_put_together_once() -> None:
         "braked": True,
     }
     assert ask([], hostvars)["hosts"] == 0
+    # The connector of 5.5 appends the domain as well; what nobody tells, the inventory may say.
+    hostvars["old"]["_mx_delivery_info"] = {"resolver": resolver}
+    hostvars["new"]["_mx_delivery_asked"]["search_list"] = ["x.example"]
+    appended = ask(list(hostvars), hostvars)["search_list"]
+    assert appended == ["site.example", "hq.example", "x.example"]
 
 
 @pytest.mark.parametrize(

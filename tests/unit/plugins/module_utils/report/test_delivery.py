@@ -280,8 +280,11 @@ def test_a_suffix_that_leads_astray_is_told_with_the_hosts_that_may_append_it() 
         domain("aol.com", "192.0.2.26", warnings=[hijack("aol.com")]),
     )
     hosts = [
-        HostOutcome("a", ["nestle.com"], table([], []), info=appending("HQ.example")),
-        HostOutcome("b", ["aol.com"], table([], []), info=appending("corp.example")),
+        HostOutcome(name, [led], organisation([], []), family="transport", info=appending(suffix))
+        for name, led, suffix in (
+            ("a", "nestle.com", "HQ.example"),
+            ("b", "aol.com", "corp.example"),
+        )
     ]
     told = " ".join(line.strip() for line in below(lines_of(ENFORCE, *hosts, of=of), "To know"))
     assert told == (
@@ -289,6 +292,30 @@ def test_a_suffix_that_leads_astray_is_told_with_the_hosts_that_may_append_it() 
         " nestle.com.hq.example (MX 10 mail.hq.example): mail that is not pinned may be led astray"
         " there (Q150969)."
     )
+
+
+def test_a_service_that_is_told_to_append_nothing_leads_nothing_astray() -> None:
+    of = resolved(domain("nestle.com", "192.0.2.25", warnings=[hijack("nestle.com")]))
+
+    def told(run: Run, before: Any, after: Any, **more: Any) -> list[str]:
+        registry = {"before": before, "after": after}
+        host = HostOutcome("a", ["nestle.com"], table([], [], registry=registry), **more)
+        return texts(lines_of(run, host, of=of))
+
+    off = {"name": "DisableResolverSearchList", "type": "REG_DWORD", "data": 1}
+    wrong = {**off, "name": "disableresolversearchlist"}
+    named = {"suffixes": ["hq.example"]}
+    for appends in (None, wrong, {**off, "data": 0}):
+        said = " ".join(" ".join(told(AUDIT, appends, off, **named)).split())
+        assert (
+            "a appends hq.example to names, and DNS has answers for nestle.com.hq.example (MX 10"
+            " mail.hq.example): mail that is not pinned is led astray there (Q150969)." in said
+        )
+        assert "To know" not in told(ENFORCE, appends, off, **named)
+    assert "To know" not in told(AUDIT, off, off, **named)
+    assert "To know" not in told(AUDIT, None, off)  # nobody says what it appends
+    by_host = {"info": {"resolver": {"domain": "HQ.example", "search_list": []}}}
+    assert "To know" in told(AUDIT, None, off, **by_host)
 
 
 def test_many_things_to_know_end_in_a_number() -> None:

@@ -29,6 +29,7 @@ from exchange_lab.samples import (
     domain,
     hijack,
     message,
+    organisation,
     pinned,
     resolved,
     rows,
@@ -354,12 +355,14 @@ def test_a_host_of_unknown_kind_is_in_the_document() -> None:
 
 def test_what_windows_may_append_is_told_in_one_spelling() -> None:
     info = appending("HQ.example.", "hq.example", "corp.example")
-    document = made(AUDIT, HostOutcome("a", [], table([], []), info=info))
+    found = organisation([], [])
+    document = made(AUDIT, HostOutcome("a", [], found, family="transport", info=info))
     assert only(document)["search_list"] == {
         "suffixes": ["hq.example", "corp.example"],
         "source": "suffixes",
         "disabled": False,
     }
+    document = made(AUDIT, HostOutcome("a", [], table([], []), info=info))
     assert only(document)["version"] == "5.5"
     told = {**waiting(), "version": "5.0"}
     document = made(AUDIT, HostOutcome("a", [], table([], []), info={"version": None}, queue=told))
