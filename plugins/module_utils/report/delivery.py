@@ -127,9 +127,15 @@ def _about_lock(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _appended(host: _Entry) -> Sequence[str]:
-    """Return what may be appended to names on a host; where the service is told not to, nothing."""
-    found = host["search_list"] or {"suffixes": (), "disabled": None}
-    suffixes: Sequence[str] = () if found["disabled"] else found["suffixes"]
+    """Return what may be appended to names on a host.
+
+    The service of Exchange 4.0 to 5.5 appends nothing where it is told not to; whether it is has to
+    be seen.
+    """
+    found = host["search_list"]
+    if found is None or (host["family"] == "imc" and found["disabled"] is not False):
+        return ()
+    suffixes: Sequence[str] = found["suffixes"]
     return suffixes
 
 

@@ -143,7 +143,7 @@ function hostSearchList(host) {
   return part('Search list',
     element('p', null, !found.suffixes.length ? 'Nothing is appended to names.'
       : found.disabled ? ['The service is told not to append ', said(found.suffixes.join(', ')), ' to names (Q150969).']
-        : host.entry.family === 'imc' ? ['The service appends ', said(found.suffixes.join(', ')), ' to names (Q150969).']
+        : host.entry.family === 'imc' && found.disabled === false ? ['The service appends ', said(found.suffixes.join(', ')), ' to names (Q150969).']
           : ['Windows may append ', said(found.suffixes.join(', ')), '.']),
     rows.length ? facts(found.disabled ? 'Names that would lead astray with a suffix' : 'Names that lead astray with a suffix', ['Name', 'Answer', 'Suffix'], rows) : null);
 }

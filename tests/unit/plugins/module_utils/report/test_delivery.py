@@ -314,6 +314,10 @@ def test_a_service_that_is_told_to_append_nothing_leads_nothing_astray() -> None
         assert "To know" not in told(ENFORCE, appends, off, **named)
     assert "To know" not in told(AUDIT, off, off, **named)
     assert "To know" not in told(AUDIT, None, off)  # nobody says what it appends
+    unseen = HostOutcome(
+        "a", ["nestle.com"], {"unreachable": True, "msg": "a: no answer."}, **named
+    )
+    assert "To know" not in texts(lines_of(AUDIT, unseen, of=of))
     by_host = {"info": {"resolver": {"domain": "HQ.example", "search_list": []}}}
     assert "To know" in told(AUDIT, None, off, **by_host)
 
