@@ -151,6 +151,7 @@ extends_documentation_fragment:
   - postmaster.exchange.attributes
   - postmaster.exchange.connection
   - postmaster.exchange.endpoint
+  - postmaster.exchange.installation
 attributes:
   check_mode:
     support: full
@@ -181,6 +182,17 @@ EXAMPLES = r"""
   postmaster.exchange.delivery_test:
     domains: "{{ mx.routes | map(attribute='domain') }}"
     sender: mail-admins@hq.example
+
+- name: Deliver a domain straight to its exchanges
+  postmaster.exchange.imc_delivery:
+    routes: "{{ mx.routes }}"
+  register: pinned
+
+- name: See that its mail arrives, without asking the host what it has said
+  postmaster.exchange.delivery_test:
+    domains: "{{ mx.routes | map(attribute='domain') }}"
+    installation: "{{ pinned.installation }}"
+  when: pinned is changed
 
 - name: Send what waits by the new connectors, and see that mail arrives
   postmaster.exchange.delivery_test:

@@ -19,8 +19,8 @@ description:
     and who is asked for names. That is the DNS servers of the Transport service
     (C(Get-TransportService)) and what Windows appends to names.
   - A host without Exchange is an answer and no failure. RV(family) is V(none) then.
-  - Two commands are run on the host, and two cmdlets where it has Exchange 2010 or later. Nothing
-    is changed.
+  - One or two commands are run on the host, and two cmdlets where it has Exchange 2010 or later.
+    Nothing is changed.
 options:
   family:
     description:
@@ -245,6 +245,21 @@ tools:
     restest: null
     sc: C:\Windows\system32\sc.exe
     typeperf: C:\Windows\system32\typeperf.exe
+installation:
+  description:
+    - What the modules that work on this host after this one need not ask again, for
+      O(postmaster.exchange.queue_info#module:installation) and the same option of other modules.
+      What was not seen, or what no command line can carry, is left out.
+  returned: success
+  type: dict
+  version_added: 0.3.0
+  sample:
+    service: running
+    build: 2653
+    root_dir: C:\exchsrvr\imcdata
+    tracking_folder: C:\exchsrvr\tracking.log
+    pickup: true
+    domain: hq.example
 organisation:
   description: The name of the Exchange organisation; null with V(imc), and where it was not seen.
   returned: success

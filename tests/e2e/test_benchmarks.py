@@ -50,6 +50,19 @@ def test_growth_is_measured() -> None:
     ]
 
 
+def test_what_is_asked_is_counted() -> None:
+    head, *rows = table_of("asked.py", "--cases", "audit", "enforce")
+    assert head[:2] == ["playbook", "host"]
+    assert [row[:2] for row in rows] == [
+        [case, host] for case in ("audit", "enforce") for host in ("mail55", "ex19-a")
+    ]
+    for row in rows:
+        requests, lines, commands, cmdlets, again = map(int, row[2:])
+        assert requests > 2 * (lines + cmdlets)
+        assert commands >= lines
+        assert again < commands + cmdlets
+
+
 def test_a_host_that_fails_midway_leaves_no_shell_open(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -3,23 +3,25 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the delivery modules need to know about a host with an Internet Mail Connector.
 
-One command line asks for all of it; nothing is changed. The host may be another computer than the
-one that runs the commands: then registry, service and files are reached over the network.
+One command line asks for all of it that is not known yet; nothing is changed. The host may be
+another computer than the one that runs the commands: then registry, service and files are reached
+over the network.
 
 This file is private to the collection postmaster.exchange.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from ntpath import dirname
 
-from ..errors import ExchangeError, InvalidInput
+from ..errors import InvalidInput
+from ..imc.folders import ATTENDANT_KEY, Values, folder, tracking_folder
 from ..imc.gather import MissingService, parameters, read_service
 from ..imc.layout import PARAMETERS_KEY, SERVICE_KEY, SETUP_KEY, Layout
 from ..imc.setting import VALUE_NAME
 from ..imc.state import Service
+from ..installation import NOTHING, Installation
 from ..remote.batch import Batch, Section
 from ..remote.commands import computer_name, windows_path
 from ..remote.parse import RegistryValue, find_value, parse_reg_query, values_of
@@ -27,16 +29,15 @@ from ..remote.session import Session
 from .imc_versions import Release, release_of
 from .suffixes import is_suffix, names_in, odd_note, suffixes
 
-ATTENDANT_KEY = r"HKLM\SYSTEM\CurrentControlSet\Services\MSExchangeSA\Parameters"
-
 NETWORK_KEY = r"HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters"
 
-#: The articles write the name both ways (KB Q169770).
-_TRACKING_VALUES = ("LogDirectory", "Log Directory")
 #: The TCP/IP domain as set by hand, else as DHCP gave it.
 _DOMAIN_VALUES = ("Domain", "DhcpDomain")
+_TIMEOUT = 60.0
 
-Values = Mapping[str, RegistryValue]
+#: What a host can be asked for, by the names of the sections: the service, its key (start type),
+#: its parameters (folder, switch), Exchange's build, the tracking log's folder, and TCP/IP.
+EVERYTHING = ("service", "control", "parameters", "setup", "attendant", "network")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,53 +89,71 @@ class ImcHost:
             return None
 
 
-def facts_batch(layout: Layout) -> Batch:
+def not_known(known: Installation) -> list[str]:
+    """Return what has to be asked before a host's mail can be looked at or sent."""
+    asked = {
+        "service": known.service is None,
+        "parameters": not known.root_dir,
+        "setup": known.build is None,
+        "attendant": not known.tracking_folder,
+    }
+    return [name for name, missing in asked.items() if missing]
+
+
+def facts_batch(layout: Layout, names: Iterable[str] = EVERYTHING) -> Batch:
     """Return the batch whose sections ``read_facts`` understands."""
+    keys = {
+        "control": SERVICE_KEY,
+        "parameters": PARAMETERS_KEY,
+        "setup": SETUP_KEY,
+        "attendant": ATTENDANT_KEY,
+        "network": NETWORK_KEY,
+    }
     batch = Batch()
-    batch.add("service", layout.service("query"))
-    batch.add("control", layout.query(SERVICE_KEY))
-    batch.add("parameters", layout.query(PARAMETERS_KEY))
-    batch.add("setup", layout.query(SETUP_KEY))
-    batch.add("attendant", layout.query(ATTENDANT_KEY))
-    batch.add("network", layout.query(NETWORK_KEY))
+    for name in names:
+        batch.add(name, layout.query(keys[name]) if name in keys else layout.service("query"))
     return batch
 
 
-def gather_host(session: Session, computer: str = "", *, timeout: float = 60.0) -> ImcHost:
-    """Look at a host once.
+def layout_of(computer: str) -> Layout:
+    """Return how a host is reached, or a computer behind it."""
+    return Layout(computer=computer_name(computer) if computer else "")
+
+
+def gather_host(
+    session: Session, computer: str = "", *, known: Installation | None = None
+) -> ImcHost:
+    """Look at a host once: for all there is, or for what is not ``known`` of it.
 
     Raises ExchangeError where it does not answer as a Windows host would, or keeps its registry
     to itself.
     """
-    layout = Layout(computer=computer_name(computer) if computer else "")
-    sections = facts_batch(layout).run(session, timeout=timeout)
-    return read_facts(session.host, layout, sections)
+    layout = layout_of(computer)
+    names = EVERYTHING if known is None else not_known(known)
+    sections = facts_batch(layout, names).run(session, timeout=_TIMEOUT)
+    return read_facts(session.host, layout, sections, known or NOTHING)
 
 
-def read_facts(name: str, layout: Layout, sections: Mapping[str, Section]) -> ImcHost:
-    """Understand the sections of ``facts_batch``."""
-    service, imc = None, dict[str, RegistryValue]()
-    try:
-        service = read_service(name, layout, sections)
-        imc = parameters(name, layout, sections)
-    except MissingService:
-        pass  # an answer like any other; who needs the service says so
-    setup = _values(sections["setup"], SETUP_KEY)
-    attendant = _values(sections["attendant"], ATTENDANT_KEY)
-    network = _values(sections["network"], NETWORK_KEY)
-    root_dir = _folder(name, imc, "RootDir")
-    tracking = next(filter(None, (_folder(name, attendant, x) for x in _TRACKING_VALUES)), "")
+def read_facts(
+    name: str, layout: Layout, sections: Mapping[str, Section], known: Installation = NOTHING
+) -> ImcHost:
+    """Understand the sections of ``facts_batch``; what was not asked is as far as it is known."""
+    service, imc = _service(name, layout, sections, known)
+    setup = _values(sections, "setup", SETUP_KEY)
+    attendant = _values(sections, "attendant", ATTENDANT_KEY)
+    network = _values(sections, "network", NETWORK_KEY)
+    root_dir = known.root_dir or folder(name, imc, "RootDir")
     build = find_value(setup, "NewestBuild")
-    domain = next(filter(None, (_text(network, x) for x in _DOMAIN_VALUES)), "")
+    domain = next(filter(None, (_text(network, x) for x in _DOMAIN_VALUES)), known.domain)
     listed = names_in(_text(network, "SearchList"))
     return ImcHost(
         name=name,
         computer=layout.computer,
         service=service,
         setup=bool(setup),
-        build=build.number if build else None,
+        build=build.number if build else known.build,
         root_dir=root_dir,
-        tracking_dir=tracking or _default_tracking_dir(root_dir),
+        tracking_dir=known.tracking_folder or tracking_folder(name, attendant, root_dir),
         switch=find_value(imc, VALUE_NAME),
         dns_domain=domain if is_suffix(domain) else "",
         search_list=suffixes(listed),
@@ -142,29 +161,25 @@ def read_facts(name: str, layout: Layout, sections: Mapping[str, Section]) -> Im
     )
 
 
-def _values(section: Section, key: str) -> Values:
-    return values_of(parse_reg_query(section.output), key) if section.ok else {}
+def _service(
+    name: str, layout: Layout, sections: Mapping[str, Section], known: Installation
+) -> tuple[Service | None, Values]:
+    """Return the service and the values of its parameters, as far as they were asked for."""
+    service = None if known.service is None else Service(known.service, None)
+    try:
+        if "service" in sections:
+            service = read_service(name, layout, sections)
+        imc = parameters(name, layout, sections) if "parameters" in sections else {}
+    except MissingService:
+        return None, {}  # an answer like any other; who needs the service says so
+    return service, imc
+
+
+def _values(sections: Mapping[str, Section], name: str, key: str) -> Values:
+    section = sections.get(name)
+    return values_of(parse_reg_query(section.output), key) if section and section.ok else {}
 
 
 def _text(values: Values, name: str) -> str:
     value = find_value(values, name)
     return value.data.strip() if value else ""
-
-
-def _folder(where: str, values: Values, name: str) -> str:
-    value = find_value(values, name)
-    if value is None or not value.data.strip():
-        return ""
-    try:
-        return windows_path(value.data.strip())
-    except InvalidInput as error:
-        raise ExchangeError(
-            f"{where}: the registry value {name} holds no folder this can work with. "
-            f"{error.message}"
-        ) from None
-
-
-def _default_tracking_dir(root_dir: str) -> str:
-    r"""Return ``exchsrvr\tracking.log``, which lies beside the connector's folder by default."""
-    home = dirname(root_dir)
-    return f"{home}\\tracking.log" if home.rstrip("\\:")[1:] else ""

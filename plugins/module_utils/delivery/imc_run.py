@@ -13,14 +13,15 @@ from dataclasses import dataclass, replace
 
 from ..errors import ExchangeError
 from ..imc.state import SERVICE_NAME, ServiceState
-from ..remote.batch import Batch
+from ..installation import Installation
+from ..remote.batch import Batch, Section
 from ..remote.commands import echo_if_exists, list_folder
 from ..remote.parse import parse_dir_bare
 from ..remote.session import Session
 from . import imc_pickup, submit_smtp
 from .follow import Clock, Followed, Outcome, follow
 from .imc_evidence import Evidence, gather_evidence
-from .imc_host import ImcHost, gather_host
+from .imc_host import ImcHost, facts_batch, layout_of, not_known, read_facts
 from .imc_tracking import TrackingLogTracker
 from .message import Probe
 from .options import DEFAULT_LOCAL_PART, DeliveryTestOptions
@@ -74,20 +75,24 @@ def default_sender(host: ImcHost) -> str:
     return f"{DEFAULT_LOCAL_PART}@{host.dns_domain}"
 
 
-def choose_way(session: Session, host: ImcHost, wanted: str) -> Way:
-    """Return how to send, by option or by what the host offers. Changes nothing.
+def add_way(batch: Batch, host: ImcHost, known: Installation) -> None:
+    """Add what ``choose_way`` has to know. Changes nothing."""
+    if known.pickup is None:
+        batch.add("pickup", echo_if_exists(host.reach(host.root_dir, imc_pickup.FOLDER)))
+    if host.tracking_dir:
+        batch.add("logs", list_folder(host.reach(host.tracking_dir)))
+
+
+def choose_way(
+    host: ImcHost, wanted: str, sections: Mapping[str, Section], known: Installation
+) -> Way:
+    """Return how to send, by option or by what the host offers.
 
     Pickup came with 5.5 (KB Q201314). A folder of that name on an earlier version is nobody's.
     """
     folder = host.reach(host.root_dir, imc_pickup.FOLDER)
-    batch = Batch()
-    batch.add("pickup", echo_if_exists(folder))
-    if host.tracking_dir:
-        batch.add("logs", list_folder(host.reach(host.tracking_dir)))
-    sections = batch.run(session, timeout=_TIMEOUT)
-    has_pickup = bool(sections["pickup"].output.strip()) and (
-        host.release is None or host.release.has_pickup
-    )
+    exists = known.pickup if known.pickup is not None else bool(sections["pickup"].output.strip())
+    has_pickup = exists and (host.release is None or host.release.has_pickup)
     if wanted == "pickup" and not has_pickup:
         raise ExchangeError(
             f"{host.name}: there is no Pickup folder that Exchange {host.version or ''} reads"
@@ -99,11 +104,31 @@ def choose_way(session: Session, host: ImcHost, wanted: str) -> Way:
     return Way(method, tuple(logs))
 
 
-def open_run(session: Session, options: DeliveryTestOptions, run_tag: str) -> ImcRun:
-    """Return the test of a host; nothing is sent yet. Raises ExchangeError where it cannot be."""
-    host = gather_host(session, options.computer)
+def open_run(
+    session: Session, options: DeliveryTestOptions, known: Installation, run_tag: str
+) -> ImcRun:
+    """Return the test of a host; nothing is sent yet. Raises ExchangeError where it cannot be.
+
+    Where the folders are known, one command line asks for all the rest.
+    """
+    layout = layout_of(options.computer)
+    names = not_known(known)
+    if not (options.sender or known.domain):
+        names.append("network")
+    batch = facts_batch(layout, names)
+    at_once = bool(known.root_dir and known.tracking_folder)
+    if at_once:
+        add_way(batch, read_facts(session.host, layout, {}, known), known)
+    sections = batch.run(session, timeout=_TIMEOUT)
+    host = read_facts(session.host, layout, sections, known)
     check_ready(host)
-    return ImcRun(session, host, choose_way(session, host, options.method), options, run_tag)
+    if not at_once:
+        batch = Batch()
+        add_way(batch, host, known)
+        sections = batch.run(session, timeout=_TIMEOUT)
+    return ImcRun(
+        session, host, choose_way(host, options.method, sections, known), options, run_tag
+    )
 
 
 @dataclass(frozen=True, slots=True)

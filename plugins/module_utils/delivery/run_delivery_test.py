@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from ..context import Context
 from ..errors import ExchangeError, InvalidInput
+from ..installation import parse_installation
 from . import imc_run, transport_run
 from .follow import Clock
 from .imc_run import refused_results
@@ -99,15 +100,16 @@ def run_by(clock: Clock, params: Mapping[str, Any], context: Context) -> dict[st
 def _open(
     params: Mapping[str, Any], options: DeliveryTestOptions, context: Context, run_tag: str
 ) -> Test:
+    known = parse_installation(params)
     if params.get("family") == "transport":
         names = (context.host, context.address)
-        return transport_run.open_run(context.need_cmdlets(), options, names)
+        return transport_run.open_run(context.need_cmdlets(), options, known, names)
     if params.get("retry_queues"):
         raise InvalidInput(
             "retry_queues is for family=transport; the Internet Mail Connector has no command to"
             " try a queue again."
         )
-    return imc_run.open_run(context.need_session(), options, run_tag)
+    return imc_run.open_run(context.need_session(), options, known, run_tag)
 
 
 def _send(
@@ -125,7 +127,7 @@ def _retries(test: Test, clock: Clock) -> Retries:
     if not isinstance(test, TransportRun):
         return Retries()  # refused before: see _open
     domains = {target.domain for target in test.options.targets}
-    return find_retries(test.session, test.servers, domains, clock.sleep)
+    return find_retries(test.session, test.servers, domains, clock.sleep, test.accepted)
 
 
 def _with_smtp_host(options: DeliveryTestOptions, context: Context) -> DeliveryTestOptions:

@@ -13,19 +13,21 @@ from enum import StrEnum
 from typing import Any
 
 from ..context import Context
-from ..imc.layout import Layout
 from ..imc.setting import VALUE_NAME
 from ..imc.state import SERVICE_NAME
+from ..installation import Installation
 from ..remote.batch import Section
-from ..remote.commands import computer_name, echo_if_exists
+from ..remote.commands import echo_if_exists
 from ..remote.parse import parse_reg_query, values_of
 from ..remote.session import Session
 from . import transport_info
 from .imc_files import batches
-from .imc_host import ImcHost, facts_batch, gather_host, read_facts
+from .imc_host import EVERYTHING, ImcHost, facts_batch, gather_host, layout_of, read_facts
 from .imc_pickup import FOLDER as PICKUP
 from .imc_tools import imccopy_commands, read_tools, tool_commands
+from .transport_info import Windows
 from .transport_versions import SETUP_KEYS, Build, installed_build
+from .windows_resolver import add_resolver, resolver_from
 
 _TIMEOUT = 60.0
 
@@ -42,28 +44,31 @@ class Family(StrEnum):
 def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """Return the task result; a host without Exchange is an answer, not a failure."""
     if params.get("family") == Family.TRANSPORT:
-        return transport_info.run(params, context, None)
+        return transport_info.run(params, context)
     session = context.need_session()
     computer = params.get("target_computer") or ""
     if params.get("family") == Family.IMC:
-        host, installed = gather_host(session, computer), None
+        host = gather_host(session, computer)
     else:
-        host, installed = _which(session, computer)
-    if installed is not None:
-        return transport_info.run(params, context, installed)
+        host, windows = _which(session, computer)
+        if windows is not None:
+            return transport_info.run(params, context, windows)
     return _imc(host, None if params.get("gather") == "basics" else _look_around(session, host))
 
 
-def _which(session: Session, computer: str) -> tuple[ImcHost, Build | None]:
-    """Look at a host, and for what Setup of Exchange 2010 and later leaves in the registry."""
-    layout = Layout(computer=computer_name(computer) if computer else "")
-    batch = facts_batch(layout)
+def _which(session: Session, computer: str) -> tuple[ImcHost, Windows | None]:
+    """Look at a host, for either kind: also what Setup of Exchange 2010 and later leaves there."""
+    layout = layout_of(computer)
+    batch = facts_batch(layout, (name for name in EVERYTHING if name != "network"))
+    add_resolver(batch, layout)
     names = {f"setup{number}": key for number, key in enumerate(SETUP_KEYS)}
     for name, key in names.items():
         batch.add(name, layout.query(key))
     sections = batch.run(session, timeout=_TIMEOUT)
     builds = (_installed(sections[name], key) for name, key in names.items())
-    return read_facts(session.host, layout, sections), next(filter(None, builds), None)
+    build = next(filter(None, builds), None)
+    windows = Windows(build, resolver_from(sections)) if build else None
+    return read_facts(session.host, layout, sections), windows
 
 
 def _installed(section: Section, key: str) -> Build | None:
@@ -95,11 +100,23 @@ def _imc(host: ImcHost, sections: Mapping[str, Section] | None) -> dict[str, Any
         "pickup": pickup,
         "resolver": _resolver(host),
         "tools": tools,
+        "installation": _installation(host, pickup).as_dict(),
         "organisation": None,
         "server": None,
         "servers": [],
         "notes": list(_notes(host, family, tools, sections)),
     }
+
+
+def _installation(host: ImcHost, pickup: bool | None) -> Installation:
+    return Installation(
+        service=host.service.state if host.service else None,
+        build=host.build,
+        root_dir=host.root_dir,
+        tracking_folder=host.tracking_dir,
+        pickup=pickup if host.root_dir else None,
+        domain=host.dns_domain,
+    )
 
 
 def _look_around(session: Session, host: ImcHost) -> dict[str, Section]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..context import Context
 from ..errors import ExchangeError, InvalidInput
+from ..installation import parse_installation
 from ..pairs.names import parse_domain
 from . import transport_queue_info
 from .imc_host import ImcHost, gather_host
@@ -43,7 +44,9 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
         raise InvalidInput("all_servers is for family=transport; a connector has one host.")
     own = {parse_domain(name) for name in params["own_domains"]}
     session = context.need_session()
-    host = gather_host(session, params.get("target_computer") or "")
+    host = gather_host(
+        session, params.get("target_computer") or "", known=parse_installation(params)
+    )
     _check(host)
     found = look(session, host, limits, counters=params["counters"])
     queues = by_domain(found.heads, found.errors(), own)

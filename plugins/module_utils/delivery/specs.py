@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..installation import INSTALLATION_SPEC
+
 METHODS = ("auto", "pickup", "smtp")
 
 #: Which kind of Exchange a host is: 4.0 to 5.5, or 2010 and later.
@@ -32,6 +34,7 @@ QUEUE_INFO_SPEC: dict[str, dict[str, Any]] = {
     "tracking_lines": {"type": "int", "default": 5_000},
     "counters": {"type": "bool", "default": True},
     "target_computer": {"type": "str"},
+    **INSTALLATION_SPEC,
 }
 
 DELIVERY_TEST_SPEC: dict[str, dict[str, Any]] = {
@@ -60,4 +63,5 @@ DELIVERY_TEST_SPEC: dict[str, dict[str, Any]] = {
     "interval": {"type": "int", "default": 5},
     "fail_on_undelivered": {"type": "bool", "default": True},
     "target_computer": {"type": "str"},
+    **INSTALLATION_SPEC,
 }

@@ -15,6 +15,7 @@ from typing import Any
 from ..context import Context
 from ..errors import CommandTimeout, ExchangeError, HostUnreachable, InvalidInput, SessionLost
 from ..imc.layout import Layout
+from ..installation import NOTHING, Installation, usable
 from ..remote.cmdlets import Cmdlet, CmdletError, CmdletSession
 from ..remote.commands import computer_name
 from ..transport.canonical import boolean
@@ -40,22 +41,32 @@ class Organisation:
     gap: str = ""
 
 
-def run(params: Mapping[str, Any], context: Context, installed: Build | None) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """What the registry told: the newest build installed, and what is appended to names."""
+
+    build: Build
+    resolver: Resolver
+
+
+def run(
+    params: Mapping[str, Any], context: Context, windows: Windows | None = None
+) -> dict[str, Any]:
     """Return the task result.
 
-    ``installed`` is what the registry told if it was asked. Then cmdlets that cannot be run are
+    ``windows`` is what the registry told if it was asked. Then cmdlets that cannot be run are
     a note and no error: which Exchange it is has its answer already. Where only the basics are
     asked for, no cmdlet is run then.
     """
     computer = params.get("target_computer") or ""
-    basics = params.get("gather") == "basics" and installed is not None
+    basics = params.get("gather") == "basics" and windows is not None
     if basics:
         organisation = Organisation()
     else:
-        organisation = _organisation(context, tolerant=installed is not None)
+        organisation = _organisation(context, tolerant=windows is not None)
     here = this_server(organisation.servers, computer or context.host, context.address)
-    resolver, blind = _resolver(context, computer)
-    build = (here.build if here else None) or installed
+    resolver, blind = (windows.resolver, "") if windows else _resolver(context, computer)
+    build = (here.build if here else None) or (windows.build if windows else None)
     settings = (organisation.settings or {}).get(here.name.casefold()) if here else None
     gaps = f"What Windows appends to names was not seen (resolver). {blind}" if blind else ""
     if resolver:
@@ -73,11 +84,24 @@ def run(params: Mapping[str, Any], context: Context, installed: Build | None) ->
         "pickup": None,
         "resolver": resolver.as_dict() if resolver else None,
         "tools": {},
+        "installation": _installation(organisation, here).as_dict(),
         "organisation": next((one.organisation for one in organisation.servers), "") or None,
         "server": here.name if here else None,
         "servers": [_server(one, organisation.settings) for one in organisation.servers],
         "notes": list(_notes(None if basics else organisation, here, build, gaps)),
     }
+
+
+def _installation(organisation: Organisation, here: Server | None) -> Installation:
+    """Return what the next task need not ask again, if all names of servers can be handed on."""
+    names = [usable(one.name, computer_name) for one in organisation.servers if one.transport]
+    if not all(names):
+        return NOTHING
+    return Installation(
+        version=(here.version if here else None) or "",
+        server=usable(here.name, computer_name) if here else "",
+        servers=tuple(names),
+    )
 
 
 def _organisation(context: Context, *, tolerant: bool) -> Organisation:

@@ -13,12 +13,22 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ..context import Context
+from ..installation import parse_installation
 from ..pairs.names import parse_domain
 from ..remote.cmdlets import Cmdlet, CmdletError, CmdletSession
+from .accepted_domains import AcceptedDomains
 from .addresses import domain_of
 from .queue import iso, stuck
 from .transport_queue import Queue
-from .transport_servers import Server, read_servers, text_of, texts_of, this_server, time_of
+from .transport_servers import (
+    Server,
+    known_servers,
+    read_servers,
+    text_of,
+    texts_of,
+    this_server,
+    time_of,
+)
 from .transport_servers import transport_servers as those_that_transport
 from .transport_waiting import Waiting, by_domain, failures, look
 
@@ -32,18 +42,23 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """Return the task result. Raises ExchangeError where no queue could be seen."""
     session = context.need_cmdlets()
     own = {parse_domain(name) for name in params["own_domains"]}
-    every = read_servers(session)
     computer = params.get("target_computer") or ""
-    here = this_server(every, computer or context.host, context.address)
+    known = parse_installation(params)
+    every = known_servers(known)
+    version: str | None = known.version or None
+    if not every:
+        every = read_servers(session)
+        here = this_server(every, computer or context.host, context.address)
+        version = here.version if here else None
     names = _names(session, every, computer, all_servers=params["all_servers"])
-    waiting = look(session, names, own_domains=own, most_messages=params["max_files"])
+    waiting = look(session, names, AcceptedDomains(session, own), most_messages=params["max_files"])
     queues = by_domain(waiting)
     since = context.now() - _RETURNED_WITHIN
     returned = _returned(session, names, waiting, since, params["tracking_lines"])
     return {
         "changed": False,
         "family": "transport",
-        "version": here.version if here else None,
+        "version": version,
         "service": None,
         "files": sum(queue.messages for queue in waiting.queues),
         "bytes": None,

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from ..errors import ExchangeError
 from ..remote.cmdlets import Cmdlet, CmdletError, CmdletSession
+from .accepted_domains import AcceptedDomains
 from .transport_queue import Queue, read_queues
 from .transport_servers import Server
 from .transport_waiting import Waiting, look
@@ -56,6 +57,7 @@ def find_retries(
     servers: Sequence[Server],
     domains: Collection[str],
     sleep: Callable[[float], None],
+    accepted: AcceptedDomains,
 ) -> Retries:
     """Return the queues of all servers that hold mail for the domains and can be retried.
 
@@ -63,7 +65,7 @@ def find_retries(
     """
     names = [server.name for server in servers]
     for pause in (*_PAUSES, None):
-        waiting = look(session, names, most_messages=_MOST_MESSAGES, ages=False)
+        waiting = look(session, names, accepted, most_messages=_MOST_MESSAGES, ages=False)
         found = [(queue, _wanted(waiting, queue, domains)) for queue in waiting.queues]
         concerned = [(queue, wanted) for queue, wanted in found if wanted]
         if pause is None or not any(queue.tried_now for queue, _wanted in concerned):

@@ -12,15 +12,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..errors import ExchangeError, InvalidInput
-from ..remote.cmdlets import Cmdlet, CmdletError, CmdletSession
-from ..transport.canonical import boolean
+from ..installation import Installation
+from ..remote.cmdlets import CmdletError, CmdletSession
 from . import submit_smtp
-from .addresses import mail_domain
+from .accepted_domains import AcceptedDomains
 from .follow import Clock, Followed, Outcome, follow
 from .message import Probe
 from .options import DEFAULT_LOCAL_PART, DeliveryTestOptions
 from .transport_queue import QueuedMessage, find_message
-from .transport_servers import Server, read_servers, text_of, this_server, transport_servers
+from .transport_servers import (
+    Server,
+    known_servers,
+    read_servers,
+    this_server,
+    transport_servers,
+)
 from .transport_tracking import TrackingTracker
 from .verdict import DeliveryError, Result, Verdict, strongest, verdict_of
 
@@ -33,26 +39,23 @@ _REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class TransportRun:
-    """One test, once the servers are known; ``servers`` begin with the one mail is handed to."""
+    """One test, once the servers are known; ``servers`` begin with the one mail is handed to.
+
+    ``version`` is that of the server that takes the messages, where it is known.
+    """
 
     session: CmdletSession
     servers: tuple[Server, ...]
-    here: Server | None
+    version: str | None
     options: DeliveryTestOptions
+    accepted: AcceptedDomains
     method: str = field(default="smtp", init=False)
     tracking_folder: str | None = field(default=None, init=False)
 
-    @property
-    def version(self) -> str | None:
-        """The version of the server that takes the messages, where it is known."""
-        return self.here.version if self.here else None
-
     def default_sender(self) -> str:
         """Return the postmaster of the organisation's default domain."""
-        for one in self.session.invoke(Cmdlet("Get-AcceptedDomain")):
-            domain = mail_domain(text_of(one.get("DomainName")))
-            if domain and _true(one.get("Default")):
-                return f"{DEFAULT_LOCAL_PART}@{domain}"
+        if domain := self.accepted.default():
+            return f"{DEFAULT_LOCAL_PART}@{domain}"
         raise ExchangeError(
             f"{self.session.host}: the organisation has no default domain, so who sends has to be"
             " said. Nothing was sent.",
@@ -94,7 +97,10 @@ class TransportRun:
 
 
 def open_run(
-    session: CmdletSession, options: DeliveryTestOptions, names: Sequence[str]
+    session: CmdletSession,
+    options: DeliveryTestOptions,
+    known: Installation,
+    names: Sequence[str],
 ) -> TransportRun:
     """Return the test of a host that ``names`` mean; nothing is sent yet.
 
@@ -105,10 +111,16 @@ def open_run(
             "With family=transport test messages are submitted by SMTP; method=pickup is for"
             " Exchange 5.5."
         )
-    servers = transport_servers(session, read_servers(session))
-    here = this_server(servers, options.smtp.host, *names)
+    names = (options.smtp.host, *names)
+    servers = known_servers(known)
+    here = this_server(servers, *names)
+    version: str | None = known.version or None
+    if here is None or here.name.casefold() != known.server.casefold():
+        servers = transport_servers(session, read_servers(session))
+        here = this_server(servers, *names)
+        version = here.version if here else None
     ordered = tuple(sorted(servers, key=lambda server: server != here))
-    return TransportRun(session, ordered, here, options)
+    return TransportRun(session, ordered, version, options, AcceptedDomains(session))
 
 
 def _result(
@@ -144,10 +156,3 @@ def _result(
             or "no tracking log has a record of it; is message tracking enabled on the servers?",
         )
     return replace(result, reason=f"{result.reason}, and no queue shows it now")
-
-
-def _true(value: object) -> bool:
-    try:
-        return boolean(value)
-    except InvalidInput:
-        return False

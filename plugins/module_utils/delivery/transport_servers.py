@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..errors import ExchangeError, InvalidInput
+from ..installation import Installation
 from ..remote.cmdlets import Cmdlet, CmdletSession
 from ..transport.canonical import boolean, server_name
 from .transport_versions import Build, parse_display_version
@@ -65,6 +66,14 @@ def transport_servers(session: CmdletSession, servers: Iterable[Server]) -> tupl
     if not found:
         raise ExchangeError(f"{session.host}: no server of the organisation transports mail.")
     return found
+
+
+def known_servers(known: Installation) -> tuple[Server, ...]:
+    """Return the servers that transport mail, where they are known by their names."""
+    return tuple(
+        Server(name, name, None, "", "", "", "", transport=True, organisation="")
+        for name in known.servers
+    )
 
 
 def this_server(servers: Sequence[Server], *names: str) -> Server | None:

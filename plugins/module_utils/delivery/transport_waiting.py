@@ -10,16 +10,15 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from ..remote.cmdlets import Cmdlet, CmdletError, CmdletSession
-from .addresses import mail_domain
+from ..remote.cmdlets import CmdletError, CmdletSession
+from .accepted_domains import AcceptedDomains
 from .queue import DomainError, DomainQueue
 from .transport_errors import LastError
 from .transport_queue import MOST_QUEUES, Queue, QueuedMessage, read_messages, read_queues
-from .transport_servers import text_of
 
 #: Queues whose oldest message is asked for, each by a cmdlet of its own.
 _MOST_AGES = 50
@@ -48,16 +47,17 @@ class Waiting:
 def look(
     session: CmdletSession,
     servers: Sequence[str],
+    own: AcceptedDomains,
     *,
-    own_domains: Collection[str] = (),
     most_messages: int,
     ages: bool = True,
 ) -> Waiting:
     """Look into the queues of servers; an empty name means the one that the session leads to.
 
-    A server that does not answer is told in a note. Raises CmdletError if none does.
+    The ``own`` domains are asked for where they matter. A server that does not answer is told in a
+    note. Raises CmdletError if none does.
     """
-    waiting = Waiting(own_domains=set(own_domains))
+    waiting = Waiting(own_domains=set(own.named))
     refused: list[CmdletError] = []
     for server in servers:
         try:
@@ -77,25 +77,23 @@ def look(
     # Those in trouble first: they are what anybody asks for.
     nameless = sorted((q for q in waiting.queues if q.domain is None), key=lambda q: not q.waits)
     if nameless:
-        waiting.own_domains |= _accepted_domains(session, waiting.notes)
+        waiting.own_domains |= _accepted_domains(own, waiting.notes)
         _read_recipients(session, nameless, waiting, most_messages)
     if ages:
         _read_ages(session, waiting)
     return waiting
 
 
-def _accepted_domains(session: CmdletSession, notes: list[str]) -> set[str]:
+def _accepted_domains(own: AcceptedDomains, notes: list[str]) -> set[str]:
     """Return the organisation's own domains: mail for them waits for no far server."""
     try:
-        answer = session.invoke(Cmdlet("Get-AcceptedDomain"))
+        return own.all()
     except CmdletError as error:
         notes.append(
             f"The organisation's own domains are not known ({error.message}); own_domains names"
             " them."
         )
         return set()
-    names = (text_of(one.get("DomainName")).removeprefix("*.") for one in answer)
-    return {domain for name in names if (domain := mail_domain(name))}
 
 
 def _read_recipients(

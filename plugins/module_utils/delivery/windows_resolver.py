@@ -14,11 +14,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from ..imc.folders import Values
 from ..imc.layout import Layout
 from ..remote.batch import Batch, Section
 from ..remote.parse import RegistryDump, canonical_key, find_value, parse_reg_query, values_of
 from ..remote.session import Session
-from .imc_host import NETWORK_KEY, Values
+from .imc_host import NETWORK_KEY
 from .suffixes import is_suffix, names_in, odd_note, suffixes
 
 POLICY_KEY = r"HKLM\SOFTWARE\Policies\Microsoft\Windows NT\DNSClient"
@@ -70,13 +71,18 @@ class Resolver:
 def read_resolver(session: Session, layout: Layout) -> Resolver:
     """Ask a host; a key that is not there holds nothing. Changes nothing."""
     batch = Batch()
-    batch.add("network", layout.query(NETWORK_KEY, recursive=True))
-    batch.add("policy", layout.query(POLICY_KEY))
+    add_resolver(batch, layout)
     return resolver_from(batch.run(session, timeout=_TIMEOUT))
 
 
+def add_resolver(batch: Batch, layout: Layout) -> None:
+    """Add what ``resolver_from`` understands."""
+    batch.add("network", layout.query(NETWORK_KEY, recursive=True))
+    batch.add("policy", layout.query(POLICY_KEY))
+
+
 def resolver_from(sections: Mapping[str, Section]) -> Resolver:
-    """Understand the sections of ``read_resolver``."""
+    """Understand the sections of ``add_resolver``."""
     network, policy = (_dump(sections[name]) for name in ("network", "policy"))
     main = values_of(network, NETWORK_KEY)
     domain, adapters = _domain(main), tuple(dict.fromkeys(_adapter_domains(network)))

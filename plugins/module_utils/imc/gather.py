@@ -15,6 +15,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from ..errors import ExchangeError, HostUnreachable
+from ..installation import NOTHING, Installation
 from ..remote import commands, files
 from ..remote.batch import Batch, Section
 from ..remote.parse import (
@@ -30,6 +31,7 @@ from ..remote.parse import (
 )
 from ..remote.session import Session
 from .claim import parse_claim
+from .folders import ATTENDANT_KEY, folder, tracking_folder
 from .layout import SERVICE_KEY, SETUP_KEY, Layout, TempFile, beside, print_size
 from .marker import Marker, parse_marker, parse_owed
 from .routes import NotARoutesFile, RoutesFile
@@ -55,9 +57,17 @@ class MissingService(ExchangeError):  # noqa: N818 - reads as what it is
 
 
 def gather(
-    session: Session, layout: Layout, *, with_table: bool = True, timeout: float = 120.0
+    session: Session,
+    layout: Layout,
+    *,
+    with_table: bool = True,
+    known: Installation | None = None,
+    timeout: float = 120.0,
 ) -> HostState:
     """Look at a host; ``timeout`` is in seconds, for one command line.
+
+    The first look at a host is also for what no run changes, Exchange's build and the folder of the
+    tracking log, as far as they are not ``known``. With None nobody wants them.
 
     Raises MissingService, or ExchangeError for everything that could not be read.
     """
@@ -67,7 +77,10 @@ def gather(
     batch.add("service", layout.service("query"))
     batch.add("control", layout.query(SERVICE_KEY))
     batch.add("parameters", layout.query(layout.registry_key))
-    batch.add("setup", layout.query(SETUP_KEY))
+    if known is not None and known.build is None:
+        batch.add("setup", layout.query(SETUP_KEY))
+    if known is not None and not known.tracking_folder:
+        batch.add("attendant", layout.query(ATTENDANT_KEY))
     batch.add("noted", commands.echo_if_exists(layout.marker_path))
     batch.add("marker", commands.type_file(layout.marker_path))
     batch.add("claim", commands.list_folder(layout.claim_path()))
@@ -87,7 +100,8 @@ def gather(
         table=table,
         no_imccopy=with_table and table is None,
         root_dir=root_dir.data if root_dir else "",
-        build=_build(sections["setup"]),
+        build=_build(sections) if "setup" in sections else known.build if known else None,
+        tracking_folder=_tracking_folder(session.host, sections, values, known or NOTHING),
         marker=_marker(session.host, sections),
         claim=parse_claim(sections["claim"].output),
         debt=_debt(sections),
@@ -98,7 +112,10 @@ def gather(
 
 
 def read_service(host: str, layout: Layout, sections: Sections) -> Service:
-    """Return the service by two sections, "service" and "control"; raises MissingService."""
+    """Return the service by the section "service"; raises MissingService.
+
+    Its start type is not known where there is no section "control".
+    """
     asked = sections["service"]
     where = f" on {layout.computer}" if layout.computer else ""
     if asked.exit_code == _NOT_INSTALLED:
@@ -120,9 +137,15 @@ def read_service(host: str, layout: Layout, sections: Sections) -> Service:
             f"{host}: sc shows no state of the service {SERVICE_NAME}{where}:"
             f" {excerpt(asked.output)}."
         )
+    return Service(ServiceState(state), _start_type(host, sections))
+
+
+def _start_type(host: str, sections: Sections) -> int | None:
+    if "control" not in sections:
+        return None
     control = _dump(host, SERVICE_KEY, sections["control"])
     start = find_value(values_of(control, SERVICE_KEY), "Start")
-    return Service(ServiceState(state), start.number if start else None)
+    return start.number if start else None
 
 
 def _why_refused(layout: Layout, code: int) -> str:
@@ -153,11 +176,30 @@ def parameters(host: str, layout: Layout, sections: Sections) -> dict[str, Regis
     return values_of(_dump(host, layout.registry_key, sections["parameters"]), layout.registry_key)
 
 
-def _build(section: Section) -> int | None:
+def _build(sections: Sections) -> int | None:
     """Return NewestBuild; it is shown, and nothing is decided by it."""
-    values = values_of(parse_reg_query(section.output), SETUP_KEY) if section.ok else {}
-    found = find_value(values, "NewestBuild")
+    found = find_value(_values(sections["setup"], SETUP_KEY), "NewestBuild")
     return found.number if found else None
+
+
+def _tracking_folder(
+    host: str, sections: Sections, values: Mapping[str, RegistryValue], known: Installation
+) -> str:
+    """Return the folder of the tracking log; nothing where it is out of reach of a command line.
+
+    It is handed on only. Who works with it asks again then, and says what is wrong with it.
+    """
+    if "attendant" not in sections:
+        return known.tracking_folder
+    try:
+        root_dir = folder(host, values, "RootDir")
+        return tracking_folder(host, _values(sections["attendant"], ATTENDANT_KEY), root_dir)
+    except ExchangeError:
+        return ""
+
+
+def _values(section: Section, key: str) -> dict[str, RegistryValue]:
+    return values_of(parse_reg_query(section.output), key) if section.ok else {}
 
 
 def _marker(host: str, sections: Sections) -> Marker | None:

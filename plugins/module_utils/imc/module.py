@@ -9,7 +9,7 @@ This file is private to the collection postmaster.exchange.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from .gather import MissingService, gather
 from .hold import at_work
 from .layout import Layout
 from .plan import Plan, Saved, make_plan
-from .report import result, service_facts, worksheet_text
+from .report import installation, result, service_facts, worksheet_text
 from .saved import Origin, load
 from .spec import Options, parse_options
 from .state import HostState
@@ -132,6 +132,7 @@ def _gather(session: Session, options: Options, saved: Saved | None) -> HostStat
         session,
         options.layout,
         with_table=wanted is not None,
+        known=options.known,
         timeout=options.limits.command,
     )
 
@@ -152,6 +153,7 @@ def _carry_out(transaction: Transaction) -> dict[str, Any]:
     return {
         "backup": str(transaction.folder) if transaction.folder else None,
         "service": service_facts(after.service),
+        "installation": installation(replace(transaction.before, service=after.service)),
         "warnings": transaction.warnings,
     }
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..installation import Installation, usable
 from ..remote.parse import RegistryValue
 from ..wanted_routes import Route
 from .desired import ShownRoutes, State
@@ -116,6 +117,7 @@ def result(
             for row in plan.worksheet
         ],
         "service": service_facts(state.service),
+        "installation": installation(state),
         "warnings": list(plan.warnings),
         "diff": diff(plan, host),
     }
@@ -164,6 +166,17 @@ def service_facts(service: Service) -> dict[str, Any]:
         "state": service.words,
         "start_type": service.start_words,
     }
+
+
+def installation(state: HostState) -> dict[str, Any]:
+    """Return what the next task need not ask this host again."""
+    known = Installation(
+        service=state.service.state,
+        build=state.build,
+        root_dir=usable(state.root_dir.strip()),
+        tracking_folder=state.tracking_folder,
+    )
+    return known.as_dict()
 
 
 def _registry(value: RegistryValue | None) -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ from typing import Any
 from ..backups import parse_run_id
 from ..brake import BRAKE_SPEC, Brake, parse_brake
 from ..errors import InvalidInput
+from ..installation import INSTALLATION_SPEC, Installation, parse_installation
 from .desired import Desired, SearchList, ShownRoutes, State, parse_routes
 from .layout import PARAMETERS_KEY, Layout
 from .plan import Policy
@@ -55,6 +56,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "target_computer": {"type": "str"},
     "target_imccopy": {"type": "str"},
     "target_directory": {"type": "str", "default": r"C:\TEMP"},
+    **INSTALLATION_SPEC,
 }
 
 
@@ -73,6 +75,7 @@ class Options:
     skips_missing_service: bool
     warns_of_missing_imccopy: bool
     shown_routes: ShownRoutes
+    known: Installation
 
 
 def parse_options(params: Mapping[str, Any], basedir: Path) -> Options:
@@ -114,6 +117,7 @@ def parse_options(params: Mapping[str, Any], basedir: Path) -> Options:
         skips_missing_service=params["missing_service"] == "skip",
         warns_of_missing_imccopy=params["missing_imccopy"] == "warn",
         shown_routes=ShownRoutes(params["shown_routes"]),
+        known=parse_installation(params),
     )
 
 

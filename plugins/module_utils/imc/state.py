@@ -105,9 +105,9 @@ class HostState:
     ``value`` is the registry value as stored, spelling included, or None where there is none.
     ``table`` is None where it was not asked for or, with ``no_imccopy``, where no imccopy exists.
     ``build`` is NewestBuild, 837 to 996 for Exchange 4.0, 1457 to 1460 for 5.0, 1960 to 2653 for
-    5.5; None where the host does not tell. ``marker`` is the note of a run at work, or of one that
-    broke off, ``claim`` that of a run that has, or had, the host for itself. ``debt`` is the note
-    that a restart is owed.
+    5.5; None where the host does not tell, or was not asked. ``tracking_folder`` is empty then.
+    ``marker`` is the note of a run at work, or of one that broke off, ``claim`` that of a run that
+    has, or had, the host for itself. ``debt`` is the note that a restart is owed.
     """
 
     service: Service
@@ -116,6 +116,7 @@ class HostState:
     no_imccopy: bool = False
     root_dir: str = ""
     build: int | None = None
+    tracking_folder: str = ""
     marker: Marker | None = None
     claim: Claim | None = None
     debt: Debt | None = None

@@ -93,7 +93,12 @@ class Batch:
     def run(
         self, session: Session, *, timeout: float = 60.0, max_output: int = 16_000_000
     ) -> dict[str, Section]:
-        """Run the line on a session and return the sections by name; ``timeout`` in seconds."""
+        """Run the line on a session and return the sections by name; ``timeout`` in seconds.
+
+        Without any command nothing is asked.
+        """
+        if not self._commands:
+            return {}
         done = session.run(self.line(), timeout=timeout, max_output=max_output)
         return self.parse(done, host=session.host)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -76,12 +77,15 @@ class Counters:
 
     def __init__(self) -> None:
         self._cmdlets: Counter[tuple[str, str]] = Counter()
+        self._asked: list[tuple[str, str]] = []
         self._lock = threading.Lock()
 
-    def cmdlet(self, server: str, name: str) -> None:
+    def cmdlet(self, server: str, name: str, arguments: Mapping[str, object]) -> None:
         """Count a cmdlet that was run."""
+        words = [name, *(f"-{key} {value}" for key, value in sorted(arguments.items()))]
         with self._lock:
             self._cmdlets[server, name] += 1
+            self._asked.append((server, " ".join(words)))
 
     def cmdlets(self, name: str, server: str | None = None) -> int:
         """Runs of one cmdlet at one server, or at all."""
@@ -92,7 +96,13 @@ class Counters:
                 if what == name and server in (None, where)
             )
 
+    def asked(self, server: str) -> list[str]:
+        """Return the cmdlets that one server ran, with their arguments, in order."""
+        with self._lock:
+            return [text for where, text in self._asked if where == server]
+
     def reset(self) -> None:
         """Start counting again."""
         with self._lock:
             self._cmdlets.clear()
+            self._asked.clear()

@@ -112,7 +112,7 @@ class Shell:
         fault = self.organisation.faults.next_for(cmdlet.name, self.server.name)
         if fault is not None:
             self._before(fault)
-        self.organisation.counters.cmdlet(self.server.name, cmdlet.name)
+        self.organisation.counters.cmdlet(self.server.name, cmdlet.name, call.bound.arguments)
         output = cmdlet.run(call)
         if fault is not None and fault.kind is Kind.RESET_AFTER:
             raise DropConnection

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the documentation says of the connection is what the argument spec takes."""
+"""What the documentation says of the options that modules share is what the argument spec takes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ from ansible_collections.postmaster.exchange.plugins.doc_fragments import (
     attributes,
     connection,
     endpoint,
+    installation,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils.installation import (
+    INSTALLATION_SPEC,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils.remote.endpoint import (
     ENDPOINT_SPEC,
@@ -21,10 +25,10 @@ from ansible_collections.postmaster.exchange.plugins.module_utils.remote.options
     CONNECTION_SPEC,
 )
 
-SPECS: dict[str, dict[str, Any]] = {**CONNECTION_SPEC, **ENDPOINT_SPEC}
+SPECS: dict[str, dict[str, Any]] = {**CONNECTION_SPEC, **ENDPOINT_SPEC, **INSTALLATION_SPEC}
 DOCUMENTED: dict[str, Any] = {
     name: option
-    for fragment in (connection, endpoint)
+    for fragment in (connection, endpoint, installation)
     for name, option in yaml.safe_load(fragment.ModuleDocFragment.DOCUMENTATION)["options"].items()
 }
 SUBOPTIONS = [(name, suboption) for name, spec in SPECS.items() for suboption in spec["options"]]

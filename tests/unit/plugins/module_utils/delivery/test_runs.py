@@ -20,6 +20,9 @@ from ansible_collections.postmaster.exchange.plugins.module_utils.delivery impor
     run_queue_info,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils.delivery.follow import Clock
+from ansible_collections.postmaster.exchange.plugins.module_utils.delivery.imc_host import (
+    NETWORK_KEY,
+)
 from ansible_collections.postmaster.exchange.plugins.module_utils.delivery.specs import (
     DELIVERY_TEST_SPEC,
     EXCHANGE_INFO_SPEC,
@@ -30,6 +33,11 @@ from ansible_collections.postmaster.exchange.plugins.module_utils.errors import 
     ExchangeError,
     InvalidInput,
     SessionLost,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils.imc.folders import ATTENDANT_KEY
+from ansible_collections.postmaster.exchange.plugins.module_utils.imc.layout import (
+    PARAMETERS_KEY,
+    SETUP_KEY,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils.remote.session import (
     Completed,
@@ -105,6 +113,80 @@ def queue(machine: Machine, **given: Any) -> dict[str, Any]:
 def about(machine: Machine | LabHost, **given: Any) -> dict[str, Any]:
     session = DirectSession(machine.host if isinstance(machine, Machine) else machine)
     return run_exchange_info.run(options(EXCHANGE_INFO_SPEC, **given), context(session))
+
+
+# -- what another task was told ---------------------------------------------------------------
+
+
+def asked_for(session: DirectSession, *keys: str) -> list[bool]:
+    """Whether the command lines of a run ask for each of these."""
+    return [any(key in line for line in session.lines) for key in keys]
+
+
+FACTS = ("sc query", *(f'{key}"' for key in (PARAMETERS_KEY, SETUP_KEY, ATTENDANT_KEY)))
+
+
+@pytest.mark.parametrize("gather", ["basics", "all"])
+def test_queue_info_asks_nothing_that_exchange_info_was_told(gather: str) -> None:
+    with running(SIMPLE_HOST) as (_lab, machine):
+        alone = queue(machine)
+        session = DirectSession(machine.host)
+        told = about(machine, gather=gather)["installation"]
+        given = options(QUEUE_INFO_SPEC, installation=told)
+        handed = run_queue_info.run(given, context(session))
+    assert asked_for(session, *FACTS) == [False] * 4
+    assert len(session.lines) == 1  # nothing waits, and no log is written
+    assert {key for key in alone if alone[key] != handed[key]} <= {"counters"}
+
+
+@pytest.mark.parametrize("missing", ["service", "build", "root_dir", "tracking_folder"])
+def test_queue_info_asks_for_what_is_missing_and_no_more(missing: str) -> None:
+    with running(SIMPLE_HOST) as (_lab, machine):
+        told = about(machine)["installation"]
+        del told[missing]
+        session = DirectSession(machine.host)
+        given = options(QUEUE_INFO_SPEC, installation=told)
+        result = run_queue_info.run(given, context(session))
+    order = ["service", "root_dir", "build", "tracking_folder"]
+    assert asked_for(session, *FACTS) == [name == missing for name in order]
+    assert (result["version"], result["service"]) == ("5.5", "running")
+
+
+def test_delivery_test_asks_in_one_command_for_what_nobody_was_told() -> None:
+    with running(TREATED) as (_lab, machine):
+        told = about(machine, gather="basics")["installation"]
+        network = f'{NETWORK_KEY}"'
+        for known, asks in ((told, False), ({**told, "domain": None}, True)):
+            session = DirectSession(machine.host)
+            result = deliver(machine, "nestle.com", session=session, installation=known)
+            assert result["sender"] == "postmaster@hq.example"
+            assert (result["delivered"], result["method"]) == (["nestle.com"], "pickup")
+            assert asked_for(session, *FACTS, network) == [False] * 4 + [asks]
+            assert (network in session.lines[0], "Pickup" in session.lines[0]) == (asks, True)
+
+
+def test_a_sender_that_is_said_needs_no_domain() -> None:
+    with running(TREATED) as (_lab, machine):
+        session = DirectSession(machine.host)
+        deliver(machine, "nestle.com", session=session, sender="me@hq.example")
+    assert asked_for(session, *FACTS, f'{NETWORK_KEY}"') == [True] * 4 + [False]
+
+
+def test_a_stopped_service_that_is_told_of_gets_nothing() -> None:
+    with running(SIMPLE_HOST) as (lab, machine):
+        told = {**about(machine)["installation"], "service": "stopped"}
+        with pytest.raises(ExchangeError, match="is stopped, so nothing was sent"):
+            deliver(machine, "nestle.com", installation=told)
+        assert lab.sinks.received == ()
+
+
+def test_without_a_pickup_folder_the_message_goes_by_smtp() -> None:
+    with running(TREATED) as (_lab, machine):
+        told = {**about(machine)["installation"], "pickup": False}
+        session = DirectSession(machine.host)
+        result = deliver(machine, "nestle.com", session=session, installation=told)
+    assert (result["method"], result["delivered"]) == ("smtp", ["nestle.com"])
+    assert asked_for(session, "Pickup") == [False]
 
 
 # -- delivery_test: verdicts --------------------------------------------------------------------
@@ -536,7 +618,9 @@ def test_the_basics_are_what_the_registry_tells_in_one_command(family: str) -> N
         basics = run_exchange_info.run(given, context(session))
 
     assert len(session.lines) == 1
-    assert {key for key in whole if basics[key] != whole[key]} == {"tracking", "pickup", "tools"}
+    differ = {key for key in whole if basics[key] != whole[key]}
+    assert differ == {"tracking", "pickup", "tools", "installation"}
+    assert whole["installation"] == {**basics["installation"], "pickup": True}
     assert basics["tracking"] == {"folder": TRACKING, "exists": None}
     assert (basics["pickup"], basics["tools"], basics["notes"]) == (None, {}, [])
 

@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils.delivery import transport_waiting
+from ansible_collections.postmaster.exchange.plugins.module_utils.delivery.accepted_domains import (
+    AcceptedDomains,
+)
 from ansible_collections.postmaster.exchange.plugins.module_utils.delivery.queue import stuck
 from ansible_collections.postmaster.exchange.plugins.module_utils.delivery.transport_retry import (
     find_retries,
@@ -35,7 +38,9 @@ OWN = [{"DomainName": "hq.example", "Default": True}]
 
 
 def look(session: FakeCmdlets, *servers: str, **options: Any) -> transport_waiting.Waiting:
-    return transport_waiting.look(session, servers or ("",), **{"most_messages": 100, **options})
+    given = {"most_messages": 100, **options}
+    own = AcceptedDomains(session, given.pop("own_domains", ()))
+    return transport_waiting.look(session, servers or ("",), own, **given)
 
 
 def domains(waiting: transport_waiting.Waiting) -> dict[str, int]:
@@ -202,7 +207,7 @@ def _never(seconds: float) -> None:
 
 
 def chosen(session: FakeCmdlets, *wanted: str) -> list[str]:
-    found = find_retries(session, [EX16], set(wanted), _never)
+    found = find_retries(session, [EX16], set(wanted), _never, AcceptedDomains(session))
     return [one.queue.identity for one in found.chosen]
 
 
@@ -214,7 +219,7 @@ def test_only_queues_of_the_domains_in_retry_are_chosen() -> None:
         queue(r"EX16\4", "nestle.com", Status="Suspended"),
     ]
     session = FakeCmdlets({"Get-Queue": queues})
-    found = find_retries(session, [EX16], {"nestle.com"}, _never)
+    found = find_retries(session, [EX16], {"nestle.com"}, _never, AcceptedDomains(session))
     assert [one.queue.identity for one in found.chosen] == [r"EX16\1"]
     assert found.chosen[0].as_dict() == {
         "queue": r"EX16\1",
@@ -231,12 +236,12 @@ def test_a_queue_that_is_being_tried_is_looked_at_again() -> None:
     states = iter(["Active", "Connecting", "Retry"])
     session = FakeCmdlets({"Get-Queue": lambda _asked: [queue(Status=next(states))]})
     waited: list[float] = []
-    found = find_retries(session, [EX16], {"nestle.com"}, waited.append)
+    found = find_retries(session, [EX16], {"nestle.com"}, waited.append, AcceptedDomains(session))
     assert [one.queue.identity for one in found.chosen] == [r"EX16\1"]
     assert (waited, found.notes) == ([2.0, 4.0], ())
 
     busy = FakeCmdlets({"Get-Queue": [queue(Status="Active")]})
-    found = find_retries(busy, [EX16], {"nestle.com"}, lambda _seconds: None)
+    found = find_retries(busy, [EX16], {"nestle.com"}, lambda _seconds: None, AcceptedDomains(busy))
     assert found.chosen == ()
     assert "being tried just now" in found.notes[0]
     assert len(busy.asked) == 3
@@ -259,7 +264,7 @@ def test_unreachable_and_smart_host_queues_are_chosen_by_their_recipients() -> N
 
 def test_a_retry_resubmits_so_that_new_connectors_count() -> None:
     session = FakeCmdlets({"Get-Queue": [queue()]})
-    found = find_retries(session, [EX10, EX16], {"nestle.com"}, _never)
+    found = find_retries(session, [EX10, EX16], {"nestle.com"}, _never, AcceptedDomains(session))
     told: list[str] = []
     assert retry(session, found.chosen, told.append, _never) == found.chosen
     ran = [x.parameters for x in session.asked if x.name == "Retry-Queue"]
@@ -272,7 +277,7 @@ def test_a_queue_that_emptied_itself_meanwhile_is_no_failure() -> None:
     session = FakeCmdlets(
         {"Get-Queue": lambda _asked: next(answers), "Retry-Queue": refused("Retry-Queue")}
     )
-    found = find_retries(session, [EX16], {"nestle.com"}, _never)
+    found = find_retries(session, [EX16], {"nestle.com"}, _never, AcceptedDomains(session))
     assert retry(session, found.chosen, lambda _text: None, _never) == ()
     assert session.names() == ["Get-Queue", "Retry-Queue", "Get-Queue"]
 
@@ -285,7 +290,9 @@ def test_a_queue_that_may_not_be_retried_is_an_error_that_tells_what_was_done() 
 
     queues = [queue(), queue(r"EX16\2", "aol.com")]
     session = FakeCmdlets({"Get-Queue": queues, "Retry-Queue": may})
-    found = find_retries(session, [EX16], {"nestle.com", "aol.com"}, _never)
+    found = find_retries(
+        session, [EX16], {"nestle.com", "aol.com"}, _never, AcceptedDomains(session)
+    )
     with pytest.raises(ExchangeError, match="1 of 2 queues were not retried") as caught:
         retry(session, found.chosen, lambda _text: None, _never)
     assert "Access is denied" in str(caught.value)
@@ -302,7 +309,7 @@ def test_a_queue_that_is_tried_when_it_should_be_retried_gets_its_turn_later() -
             "Retry-Queue": lambda _asked: next(answers),
         }
     )
-    found = find_retries(session, [EX16], {"nestle.com"}, _never)
+    found = find_retries(session, [EX16], {"nestle.com"}, _never, AcceptedDomains(session))
     waited: list[float] = []
     assert retry(session, found.chosen, lambda _text: None, waited.append) == found.chosen
     assert (waited, session.names().count("Retry-Queue")) == ([2.0], 2)
@@ -316,7 +323,7 @@ def test_a_queue_that_stays_refused_is_not_said_to_be_retried() -> None:
             "Retry-Queue": refused("Retry-Queue"),
         }
     )
-    found = find_retries(session, [EX16], {"nestle.com"}, _never)
+    found = find_retries(session, [EX16], {"nestle.com"}, _never, AcceptedDomains(session))
     with pytest.raises(ExchangeError, match="1 of 1 queues were not retried") as caught:
         retry(session, found.chosen, lambda _text: None, lambda _seconds: None)
     assert (caught.value.details["changed"], caught.value.details["retried"]) == (False, [])

@@ -12,12 +12,20 @@ from ansible_collections.postmaster.exchange.plugins.module_utils.errors import 
     HostUnreachable,
     SessionLost,
 )
+from ansible_collections.postmaster.exchange.plugins.module_utils.imc.folders import ATTENDANT_KEY
 from ansible_collections.postmaster.exchange.plugins.module_utils.imc.gather import (
     MissingService,
     gather,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils.imc.layout import Layout
+from ansible_collections.postmaster.exchange.plugins.module_utils.imc.layout import (
+    SETUP_KEY,
+    Layout,
+)
 from ansible_collections.postmaster.exchange.plugins.module_utils.imc.state import ServiceState
+from ansible_collections.postmaster.exchange.plugins.module_utils.installation import (
+    NOTHING,
+    Installation,
+)
 from imc_fake_host import NAME, FakeHost, Reply, table
 
 LAYOUT = Layout()
@@ -25,7 +33,7 @@ LAYOUT = Layout()
 
 def test_everything_in_one_command_and_nothing_left_behind() -> None:
     host = FakeHost(routes=table("a.example;192.0.2.1;0"), value=(NAME.lower(), "REG_DWORD", "0x1"))
-    state = gather(host, LAYOUT)
+    state = gather(host, LAYOUT, known=NOTHING)
     assert len(host.lines) == 1
     assert state.service.state is ServiceState.RUNNING
     assert state.service.start_words == "auto"
@@ -35,9 +43,28 @@ def test_everything_in_one_command_and_nothing_left_behind() -> None:
     assert state.table.content == host.routes
     assert state.table.inexact == ""
     assert state.root_dir == r"C:\exchsrvr\imcdata"
-    assert state.build == 2653
+    assert (state.build, state.tracking_folder) == (2653, r"C:\exchsrvr\tracking.log")
     assert state.marker is None
     assert (host.files, host.folders) == ({}, set())
+
+
+def test_what_no_run_changes_is_asked_at_the_first_look_and_only_where_it_is_not_known() -> None:
+    first, told, later = FakeHost(), FakeHost(), FakeHost()
+    known = Installation(build=2650, tracking_folder=r"D:\logs")
+    gather(first, LAYOUT, known=NOTHING)
+    state = gather(told, LAYOUT, known=known)
+    gather(later, LAYOUT)
+    assert (state.build, state.tracking_folder) == (2650, r"D:\logs")
+    for key in (SETUP_KEY, ATTENDANT_KEY):
+        asked = [key in host.lines[0] for host in (first, told, later)]
+        assert asked == [True, False, False]
+
+
+def test_a_folder_that_no_command_line_can_carry_is_not_handed_on() -> None:
+    host = FakeHost(root_dir="C:\\%PATH%\\imcdata")
+    state = gather(host, LAYOUT, known=NOTHING)
+    assert state.tracking_folder == ""
+    assert state.root_dir  # as the host has it
 
 
 def test_a_table_that_is_not_wanted_is_not_read() -> None:
@@ -115,7 +142,7 @@ def test_silence_and_nonsense_are_errors(part: str, reply: Reply, reason: str) -
 def test_exchange_setup_that_cannot_be_read_is_no_error() -> None:
     host = FakeHost()
     host.hooks["reg"] = lambda fake: (1, b"") if "Setup" in fake.current else None
-    assert gather(host, LAYOUT).build is None
+    assert gather(host, LAYOUT, known=NOTHING).build is None
 
 
 def test_bytes_that_got_lost_on_the_way_are_noticed() -> None:
