@@ -101,7 +101,8 @@ def main() -> None:
                 rows.append(row(name, host, heard))
                 if arguments.list:
                     show(name, host, heard)
-    print()
+    if arguments.list:
+        print()
     for cells in rows:
         line = (f"{cell!s:<{width}}" for cell, width in zip(cells, _WIDTHS, strict=True))
         print("  ".join(line).rstrip())

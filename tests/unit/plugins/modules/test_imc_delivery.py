@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.postmaster.exchange.plugins.doc_fragments import change
+from ansible_collections.postmaster.exchange.plugins.doc_fragments import (
+    change,
+    installation,
+)
 from ansible_collections.postmaster.exchange.plugins.module_utils.adapter import full_spec
 from ansible_collections.postmaster.exchange.plugins.module_utils.imc.spec import (
     ARGUMENT_SPEC,
@@ -37,8 +40,9 @@ def test_the_examples_are_valid_tasks(task: dict[str, Any]) -> None:
 
 
 def test_every_option_is_documented_with_its_default_and_choices() -> None:
-    shared = yaml.safe_load(change.ModuleDocFragment.DOCUMENTATION)["options"]
-    documented = {**shared, **DOCUMENTATION["options"]}
+    documented = dict(DOCUMENTATION["options"])
+    for fragment in (change, installation):
+        documented |= yaml.safe_load(fragment.ModuleDocFragment.DOCUMENTATION)["options"]
     assert set(documented) == set(ARGUMENT_SPEC)
     for name, option in ARGUMENT_SPEC.items():
         for key in ("type", "default", "choices", "elements"):
