@@ -177,11 +177,14 @@ class Bulk:
                 self._waiting.append(question)
 
     def _send_some(self, selector: selectors.BaseSelector, stack: ExitStack) -> None:
-        now = time.monotonic()
-        while self._waiting and self._under_way < self.window.size and not self._pace.wait(now):
+        now, limited = time.monotonic(), self._pace.rate > 0
+        while self._waiting and self._under_way < self.window.size:
+            if limited and self._pace.wait(now):
+                break
             line = self._free.pop() if self._free else self._open(selector, stack)
             self._send(line, self._waiting.popleft(), now)
-            self._pace.left(now)
+            if limited:
+                self._pace.left(now)
 
     def _open(self, selector: selectors.BaseSelector, stack: ExitStack) -> _Line:
         sock = stack.enter_context(open_socket(self._server, socket.SOCK_DGRAM))

@@ -163,7 +163,7 @@ class _Run:
                 if not (answers := asker.at_hand(name, policy.types)):
                     return None
                 self._located[name] = locate(answers, policy)
-            used += [answer.question for answer in self._located[name].answers]
+            used += self._located[name].questions
         asker.use(used)
         return decide(planned, self._located, policy)
 

@@ -27,6 +27,7 @@ from .model import (
     Mx,
     Note,
     Pair,
+    Question,
     RecordType,
     Status,
     View,
@@ -81,9 +82,11 @@ class Located(NamedTuple):
     """
 
     answers: Answers
+    questions: tuple[Question, ...]
     addresses: tuple[tuple[str, int | None, str], ...]
     alias: str
     ttl: int | None
+    failures: tuple[Failure, ...]
 
 
 def locate(answers: Answers, policy: Policy) -> Located:
@@ -92,9 +95,11 @@ def locate(answers: Answers, policy: Policy) -> Located:
     why_not = _anything_goes if policy.allow_private else why_not_global
     return Located(
         answers,
+        tuple([answer.question for answer in answers]),
         tuple([(text, ttls[text], why_not(text)) for text in in_order(ttls)]),
         next((answer.chain[-1] for answer in answers if answer.chain), ""),
         smallest([answer.ttl for answer in answers]),
+        tuple([failure for answer in answers for failure in answer.failures]),
     )
 
 
@@ -132,7 +137,7 @@ def decide(planned: Plan, located: Mapping[str, Located], policy: Policy) -> Dom
     if not kept:
         return _without_pairs(planned, Status.LOOP, said)
     found = [located[mx.exchange] for mx in kept]
-    failures = [x for one in found for answer in one.answers for x in answer.failures]
+    failures = [failure for one in found for failure in one.failures]
     if failures or policy.own_unknown:
         failures += policy.own_unknown
         return _without_pairs(planned, Status.TEMPORARY_FAILURE, said, failures)
