@@ -14,7 +14,7 @@ import json
 import sys
 import tempfile
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,16 +22,8 @@ sys.path.insert(0, str(ROOT / "tests" / "lab"))
 
 from exchange_lab.controller import Controller  # noqa: E402 - the path comes first
 from exchange_lab.lab import Lab  # noqa: E402
-from exchange_lab.questions import Listener, Questions  # noqa: E402
-from exchange_lab.scenario_default import DEFAULT  # noqa: E402
+from exchange_lab.questions import SMALL, Listener, Questions  # noqa: E402
 
-assert DEFAULT.organisation is not None
-SCENARIO = replace(
-    DEFAULT,
-    hosts=(DEFAULT.hosts[1],),
-    organisation=replace(DEFAULT.organisation, servers=DEFAULT.organisation.servers[:1]),
-    domains=("nestle.com", "aol.com"),
-)
 _QUICK = {"mx_delivery_test_deadline": 3}
 
 
@@ -92,7 +84,7 @@ def main() -> None:
     arguments = parser.parse_args()
     said = {"mx_delivery_family": "auto"} if arguments.auto else {}
     rows: list[tuple[object, ...]] = [_HEAD]
-    with tempfile.TemporaryDirectory() as folder, Lab(SCENARIO, Path(folder) / "lab") as lab:
+    with tempfile.TemporaryDirectory() as folder, Lab(SMALL, Path(folder) / "lab") as lab:
         controller = Controller(Path(folder) / "project", ROOT / ".build")
         lab.write_inventory(controller.inventory)
         lab["mail55"].imc.wait(lambda imc: all(entry.reply for entry in imc.queue))

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from ..plugin_utils._registered import families_of, family_of
+from ..module_utils.report.outcome import appended
+from ..plugin_utils._registered import families_of, family_of, registered
 
 DOCUMENTATION = r"""
 name: delivery_wishes
@@ -56,35 +57,38 @@ def delivery_wishes(
     hosts: Sequence[str], hostvars: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
     """Return what all hosts ask for; one whose variables are wrong asks for nothing."""
-    asking = [told for name in hosts if _asked(told := hostvars[name])]
-    asked = [_asked(told) for told in asking]
+    asking = [host for name in hosts if (host := _host(hostvars[name]))]
     return {
-        "hosts": len(asked),
-        "domains": _all(one["domains"].splitlines() for one in asked),
-        **{name: _all(one[name] for one in asked) for name in _LISTS},
-        "families": sorted(_all(map(families_of, asking))),
-        "search_list": _all(map(_search_list, asking)),
-        "kinds": _all([family_of(told)] for told in asking),
-        "braked": any(one["braked"] for one in asked),
+        "hosts": len(asking),
+        "domains": _all(host.asked["domains"].splitlines() for host in asking),
+        **{name: _all(host.asked[name] for host in asking) for name in _LISTS},
+        "families": sorted(_all(families_of(host.asked, host.family) for host in asking)),
+        "search_list": _all(host.search_list for host in asking),
+        "kinds": _all([host.family] for host in asking),
+        "braked": any(host.asked["braked"] for host in asking),
     }
 
 
-def _asked(variables: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what a host asks for, or nothing."""
-    asked: Mapping[str, Any] = variables.get("_mx_delivery_asked") or {}
-    return {} if asked.get("failed") else asked
+class _Host(NamedTuple):
+    """What a host asks for, which kind of Exchange it has, and what is appended to names there."""
+
+    asked: Mapping[str, Any]
+    family: str
+    search_list: list[str]
 
 
-def _search_list(variables: Mapping[str, Any]) -> list[str]:
-    """Return what may be appended to names, where somebody looked, and what the inventory says.
+def _host(variables: Mapping[str, Any]) -> _Host | None:
+    """Return what is known of a host, or None if it asks for nothing.
 
-    The connector of Exchange 4.0 to 5.5 appends the TCP/IP domain, too.
+    Each look at a variable costs, and there may be a thousand hosts: none is looked at twice.
     """
-    resolver = (variables.get("_mx_delivery_info") or {}).get("resolver") or {}
-    own = () if family_of(variables) == "transport" else (resolver.get("domain") or "",)
-    said = _asked(variables).get("search_list") or ()
-    every = (*own, *(resolver.get("search_list") or ()), *said)
-    return [name.lower() for name in every if name]
+    asked: Mapping[str, Any] = variables.get("_mx_delivery_asked") or {}
+    if not asked or asked.get("failed"):
+        return None
+    seen = registered(variables, "_mx_delivery_info")
+    family = family_of(asked, seen)
+    names = appended(family, seen, asked.get("search_list") or ())
+    return _Host(asked, family, [name.lower() for name in names])
 
 
 def _all(lists: Iterable[Iterable[str]]) -> list[str]:

@@ -12,7 +12,7 @@ from ansible.errors import AnsibleFilterError
 
 from ..module_utils.errors import InvalidInput, MissingLibrary
 from ..module_utils.report.domains import by_domain
-from ..module_utils.report.outcome import worth_testing
+from ..module_utils.report.outcome import came_to_nothing, deferred, worth_testing
 
 DOCUMENTATION = r"""
 name: domains_to_test
@@ -77,9 +77,6 @@ _value:
   elements: raw
 """
 
-#: Keys of a result that did nothing which could be tested.
-_NOTHING_DONE = ("failed", "unreachable", "skipped", "deferred")
-
 
 def domains_to_test(  # noqa: PLR0913 - what a filter takes
     domains: Sequence[Any],
@@ -93,7 +90,7 @@ def domains_to_test(  # noqa: PLR0913 - what a filter takes
     """Return the entries whose domain is worth a test message, each domain once."""
     if which not in {"changed", "all", "none"}:
         raise AnsibleFilterError(f"which is {which!r}; it can be changed, all or none")
-    if which == "none" or any(map(enforced.get, _NOTHING_DONE)):
+    if which == "none" or came_to_nothing(enforced) or deferred(enforced):
         return []
     pinned = {route["domain"] for route in routes if route["status"] == "ok"}
     wanted = pinned

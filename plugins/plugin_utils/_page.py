@@ -24,7 +24,7 @@ from markupsafe import Markup
 
 from ..module_utils.report.delivery import worth_knowing
 from ..module_utils.report.hosts import standing_text
-from ..module_utils.report.judgement import ARRIVED
+from ..module_utils.report.judgement import ARRIVED, proposes
 from ..module_utils.report.labels import FAMILIES, OUTCOMES, STANDINGS, STATUSES, VERDICTS
 from ..module_utils.report.outcome import Standing
 from ..module_utils.report.text import words
@@ -140,9 +140,8 @@ def _tiles(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     What a reader looks for is there though it is 0: that nothing failed, say, and is unknown. How
     much is stuck is known only where queues were looked into.
     """
-    run, counts = document["run"], document["answer"]["counts"]
-    proposed = run["kind"] == "audit" or run["check_mode"]
-    difference = Standing.DRIFTED if proposed else Standing.CHANGED
+    counts = document["answer"]["counts"]
+    difference = Standing.DRIFTED if proposes(document["run"]) else Standing.CHANGED
     always = {Standing.IN_PLACE, difference, Standing.FAILED, Standing.UNKNOWN}
     tiles = [
         {"name": one.value, "number": counts[one.value], "label": label}

@@ -31,31 +31,32 @@ def outcome_of(
     ``earlier`` are results for all hosts that this one needs.
     """
     asked = variables.get("_mx_delivery_asked") or {}
-    family = family_of(variables)
+    info = registered(variables, "_mx_delivery_info")
+    family = family_of(asked, info)
     kept = _ENFORCED["rollback" if kind == "rollback" else "other", family == "transport"]
     return HostOutcome(
         name=name,
         domains=list(dict.fromkeys(map(parse_domain, (asked.get("domains") or "").splitlines()))),
-        enforced=_result(variables, kept),
-        tested=_result(variables, "_mx_delivery_tested"),
+        enforced=registered(variables, kept),
+        tested=registered(variables, "_mx_delivery_tested"),
         family=family,
         earlier=[*((asked,) if asked else ()), *earlier],
-        info=_result(variables, "_mx_delivery_info"),
-        planned=_result(variables, "_mx_delivery_planned"),
-        queue=_result(variables, "_mx_delivery_queue"),
+        info=info,
+        planned=registered(variables, "_mx_delivery_planned"),
+        queue=registered(variables, "_mx_delivery_queue"),
         held=str(variables.get("_mx_delivery_held") or ""),
-        families=families_of(variables),
+        families=families_of(asked, family),
         suffixes=tuple(asked.get("search_list") or ()),
     )
 
 
-def family_of(variables: Mapping[str, Any]) -> str:
+def family_of(asked: Mapping[str, Any], seen: Mapping[str, Any] | None) -> str:
     """Return which kind of Exchange a host has: ``imc``, ``transport``, or nothing if not known.
 
-    It is ``auto`` where the inventory does not say it and nobody looked.
+    ``asked`` is what the host asks for, ``seen`` what a look at it found, None if nobody looked. It
+    is ``auto`` where the inventory does not say it and nobody looked.
     """
-    said = str((variables.get("_mx_delivery_asked") or {}).get("family") or "")
-    seen = _result(variables, "_mx_delivery_info")
+    said = str(asked.get("family") or "")
     if seen is None:
         return said
     if seen.get("failed") or seen.get("unreachable"):
@@ -65,13 +66,12 @@ def family_of(variables: Mapping[str, Any]) -> str:
     return "transport" if seen.get("family") == "transport" else "imc"
 
 
-def families_of(variables: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return of which kinds the addresses are that a host can have."""
-    asked = variables.get("_mx_delivery_asked") or {}
-    return ("ipv4",) if family_of(variables) == "imc" else tuple(asked.get("families") or ("ipv4",))
+def families_of(asked: Mapping[str, Any], family: str) -> tuple[str, ...]:
+    """Return of which kinds the addresses are that a host of this ``family`` can have."""
+    return ("ipv4",) if family == "imc" else tuple(asked.get("families") or ("ipv4",))
 
 
-def _result(variables: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
+def registered(variables: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
     """Return what a task registered, or None where its condition kept it from running."""
     result = variables.get(name)
     if not isinstance(result, Mapping) or "false_condition" in result:

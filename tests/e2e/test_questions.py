@@ -9,24 +9,16 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from exchange_lab.controller import Controller
 from exchange_lab.lab import Lab
-from exchange_lab.questions import Listener, Questions
-from exchange_lab.scenario_default import DEFAULT
+from exchange_lab.questions import SMALL, Listener, Questions
 
 pytestmark = pytest.mark.e2e
 
-assert DEFAULT.organisation is not None
-SCENARIO = replace(
-    DEFAULT,
-    hosts=(DEFAULT.hosts[1],),
-    organisation=replace(DEFAULT.organisation, servers=DEFAULT.organisation.servers[:1]),
-    domains=("nestle.com", "aol.com"),
-)
 KEY = r'^reg query "HKLM\\SYSTEM\\CurrentControlSet\\Services\\MSExchangeIMC'
 #: The file that imccopy saves has to be there when it did, and to be gone at the end.
 FILE = (r'^\(if exist "%TEMP%\\pmx-HEX\.txt" echo yes\)$',)
@@ -99,7 +91,7 @@ SEEN = (
 @pytest.fixture
 def lab(tmp_path: Path, controller: Controller) -> Iterator[Lab]:
     """A 5.5 host whose letters wait, and an organisation with one server."""
-    with Lab(SCENARIO, tmp_path / "lab") as running:
+    with Lab(SMALL, tmp_path / "lab") as running:
         running.write_inventory(controller.inventory)
         running["mail55"].imc.wait(lambda imc: sum(bool(one.reply) for one in imc.queue) == 2)
         yield running

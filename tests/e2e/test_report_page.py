@@ -53,6 +53,8 @@ ALL = [NESTLE, AOL, LOST, GONE]
 NAMES = [each["domain"] for each in ALL]
 ROWS = pinned(ALL)
 PIN, BEFORE = connector("nestle.com", "192.0.2.25"), connector("nestle.com", "198.51.100.1")
+OPEN_ROWS = "document.querySelectorAll('[aria-expanded=false]').forEach(each => each.click())"
+OPEN_DETAILS = "document.querySelectorAll('details').forEach(each => { each.open = true; })"
 SHOWN = "[...document.querySelectorAll('#hosts tbody .toggle')].map(each => each.textContent)"
 
 
@@ -81,12 +83,19 @@ class Reader:
         self.browser.open(page)
         return self.browser
 
+    def screen(self, width: int, height: int = 740) -> None:
+        """Read on a screen of another size."""
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self.browser.call("Emulation.setDeviceMetricsOverride", **metrics)
+
 
 @pytest.fixture
 def reader(browser: Browser, tmp_path: Path) -> Iterator[Reader]:
     """A reader whose browser has nothing to complain of, and asks nobody."""
     yield Reader(browser, tmp_path)
     browser.call("Emulation.setEmulatedMedia", media="", features=[])
+    browser.call("Emulation.clearDeviceMetricsOverride")
+    browser.call("Page.setBypassCSP", enabled=False)
     assert browser.console == []
     assert {Path(url).name for url in browser.asked} <= {"report.html"}
 
@@ -289,28 +298,22 @@ def test_a_screen_reader_finds_names_for_all_it_can_work(reader: Reader) -> None
 
 
 def test_on_a_narrow_screen_nothing_is_cut_off_and_a_table_stays_one(reader: Reader) -> None:
-    metrics = {"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": False}
     page = reader.open(AUDIT, *fleet())
-    page.call("Emulation.setDeviceMetricsOverride", **metrics)
-    try:
-        for part in ("domains", "connectors", "run", "hosts"):
-            page.run(f"location.hash = '#{part}'; new Promise(done => setTimeout(done))")
-            page.run(
-                "document.querySelectorAll('[aria-expanded=false]').forEach(each => each.click())"
-            )
-            assert page.run("document.documentElement.scrollWidth <= innerWidth") is True, part
-        tree = page.call("Accessibility.getFullAXTree")["nodes"]
-        found = [node["role"]["value"] for node in tree if not node.get("ignored")]
-        assert found.count("table") > 1  # the hosts, and facts of those that are open
-        assert {"rowheader", "cell", "columnheader"} <= set(found)
-        nav = "document.querySelector('nav').getBoundingClientRect().height"
-        assert page.run(nav) < 60  # one line: it stays on the screen and covers what is below
-        squeezed = """[...document.querySelectorAll('table.facts td')]
-            .map((cell) => cell.getBoundingClientRect().width)
-            .filter((width) => width && width < 200)"""
-        assert page.run(squeezed) == []
-    finally:
-        page.call("Emulation.clearDeviceMetricsOverride")
+    reader.screen(360)
+    for part in ("domains", "connectors", "run", "hosts"):
+        page.run(f"location.hash = '#{part}'; new Promise(done => setTimeout(done))")
+        page.run(OPEN_ROWS)
+        assert page.run("document.documentElement.scrollWidth <= innerWidth") is True, part
+    tree = page.call("Accessibility.getFullAXTree")["nodes"]
+    found = [node["role"]["value"] for node in tree if not node.get("ignored")]
+    assert found.count("table") > 1  # the hosts, and facts of those that are open
+    assert {"rowheader", "cell", "columnheader"} <= set(found)
+    nav = "document.querySelector('nav').getBoundingClientRect().height"
+    assert page.run(nav) < 60  # one line: it stays on the screen and covers what is below
+    squeezed = """[...document.querySelectorAll('table.facts td')]
+        .map((cell) => cell.getBoundingClientRect().width)
+        .filter((width) => width && width < 200)"""
+    assert page.run(squeezed) == []
 
 
 AXE = Path(__file__).resolve().parent.parent.parent / ".build" / "others" / "axe.min.js"
@@ -327,24 +330,17 @@ def test_axe_finds_nothing_that_keeps_people_from_using_it(
 ) -> None:
     page = reader.open(AUDIT, *fleet())
     page.call("Page.setBypassCSP", enabled=True)
-    metrics = {"width": width, "height": 740, "deviceScaleFactor": 1, "mobile": False}
-    page.call("Emulation.setDeviceMetricsOverride", **metrics)
+    reader.screen(width)
     feature = {"name": "prefers-color-scheme", "value": scheme}
     page.call("Emulation.setEmulatedMedia", features=[feature])
-    try:
-        page = reader.open(AUDIT, *fleet())
-        page.run(AXE.read_text(encoding="utf-8") + ";0")
-        for part in ("domains", "connectors", "run", "hosts"):
-            page.run(f"location.hash = '#{part}'; new Promise(done => setTimeout(done))")
-            page.run(
-                "document.querySelectorAll('[aria-expanded=false]').forEach(each => each.click())"
-            )
-            page.run("document.querySelectorAll('details').forEach(each => { each.open = true; })")
-            page.run("new Promise(done => setTimeout(done, 300))")  # until colours have faded
-            assert page.run(FOUND) == [], part
-    finally:
-        page.call("Emulation.clearDeviceMetricsOverride")
-        page.call("Page.setBypassCSP", enabled=False)
+    page = reader.open(AUDIT, *fleet())
+    page.run(AXE.read_text(encoding="utf-8") + ";0")
+    for part in ("domains", "connectors", "run", "hosts"):
+        page.run(f"location.hash = '#{part}'; new Promise(done => setTimeout(done))")
+        page.run(OPEN_ROWS)
+        page.run(OPEN_DETAILS)
+        page.run("new Promise(done => setTimeout(done, 300))")  # until colours have faded
+        assert page.run(FOUND) == [], part
 
 
 CONTRAST = """(() => {
@@ -379,7 +375,7 @@ def test_all_text_can_be_read_in_light_and_dark(reader: Reader, scheme: str) -> 
     page = reader.open(AUDIT, *fleet())
     feature = {"name": "prefers-color-scheme", "value": scheme}
     page.call("Emulation.setEmulatedMedia", features=[feature])
-    page.run("document.querySelectorAll('[aria-expanded=false]').forEach(each => each.click())")
+    page.run(OPEN_ROWS)
     page.run("new Promise(done => setTimeout(done, 300))")
     for part in ("hosts", "domains", "connectors", "run"):
         page.run(f"location.hash = '#{part}'; new Promise(done => setTimeout(done))")
@@ -424,20 +420,16 @@ def test_paper_gets_columns_and_rows_that_go_on_over_a_page(reader: Reader) -> N
     opened = "document.querySelector('.notices').open"
     page.click("#hosts .toggle")
     assert page.run(opened) is False
-    metrics = {"width": 700, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-    page.call("Emulation.setDeviceMetricsOverride", **metrics)
+    reader.screen(700, 900)
     page.call("Emulation.setEmulatedMedia", media="print")
-    try:
-        page.run("dispatchEvent(new Event('beforeprint'))")
-        assert page.run(opened) is True
-        style = "getComputedStyle(document.querySelector('#hosts tbody tr{}')).{}"
-        assert page.run(style.format("", "display")) == "table-row"
-        assert page.run(style.format(":not(.detail)", "breakInside")) == "avoid"
-        assert page.run(style.format(".detail", "breakInside")) == "auto"
-        page.run("dispatchEvent(new Event('afterprint'))")
-        assert page.run(opened) is False
-    finally:
-        page.call("Emulation.clearDeviceMetricsOverride")
+    page.run("dispatchEvent(new Event('beforeprint'))")
+    assert page.run(opened) is True
+    style = "getComputedStyle(document.querySelector('#hosts tbody tr{}')).{}"
+    assert page.run(style.format("", "display")) == "table-row"
+    assert page.run(style.format(":not(.detail)", "breakInside")) == "avoid"
+    assert page.run(style.format(".detail", "breakInside")) == "auto"
+    page.run("dispatchEvent(new Event('afterprint'))")
+    assert page.run(opened) is False
 
 
 def test_what_others_wrote_is_shown_and_does_nothing(reader: Reader) -> None:
@@ -459,8 +451,8 @@ def test_what_others_wrote_is_shown_and_does_nothing(reader: Reader) -> None:
     ]
     run = replace(AUDIT, id=HOSTILE, login=HOSTILE, brake=HOSTILE)
     page = reader.open(run, *hosts, of=resolved(named))
-    page.run("document.querySelectorAll('[aria-expanded=false]').forEach(each => each.click())")
-    page.run("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+    page.run(OPEN_ROWS)
+    page.run(OPEN_DETAILS)
     page.run("new Promise(done => setTimeout(done, 100))")
     assert page.run("document.title").startswith("Audit of Exchange mail delivery")
     assert page.run("document.querySelectorAll('img').length") == 0

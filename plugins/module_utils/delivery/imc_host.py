@@ -17,14 +17,14 @@ from dataclasses import dataclass
 
 from ..errors import InvalidInput
 from ..imc.folders import ATTENDANT_KEY, Values, folder, tracking_folder
-from ..imc.gather import MissingService, parameters, read_service
+from ..imc.gather import MissingService, parameters, read_service, told_values
 from ..imc.layout import PARAMETERS_KEY, SERVICE_KEY, SETUP_KEY, Layout
 from ..imc.setting import VALUE_NAME
 from ..imc.state import Service
 from ..installation import NOTHING, Installation
 from ..remote.batch import Batch, Section
 from ..remote.commands import computer_name, windows_path
-from ..remote.parse import RegistryValue, find_value, parse_reg_query, values_of
+from ..remote.parse import RegistryValue, find_value
 from ..remote.session import Session
 from .imc_versions import Release, release_of
 from .suffixes import is_suffix, names_in, odd_note, suffixes
@@ -176,8 +176,7 @@ def _service(
 
 
 def _values(sections: Mapping[str, Section], name: str, key: str) -> Values:
-    section = sections.get(name)
-    return values_of(parse_reg_query(section.output), key) if section and section.ok else {}
+    return told_values(sections[name], key) if name in sections else {}
 
 
 def _text(values: Values, name: str) -> str:

@@ -178,7 +178,7 @@ def parameters(host: str, layout: Layout, sections: Sections) -> dict[str, Regis
 
 def _build(sections: Sections) -> int | None:
     """Return NewestBuild; it is shown, and nothing is decided by it."""
-    found = find_value(_values(sections["setup"], SETUP_KEY), "NewestBuild")
+    found = find_value(told_values(sections["setup"], SETUP_KEY), "NewestBuild")
     return found.number if found else None
 
 
@@ -193,12 +193,13 @@ def _tracking_folder(
         return known.tracking_folder
     try:
         root_dir = folder(host, values, "RootDir")
-        return tracking_folder(host, _values(sections["attendant"], ATTENDANT_KEY), root_dir)
+        return tracking_folder(host, told_values(sections["attendant"], ATTENDANT_KEY), root_dir)
     except ExchangeError:
         return ""
 
 
-def _values(section: Section, key: str) -> dict[str, RegistryValue]:
+def told_values(section: Section, key: str) -> dict[str, RegistryValue]:
+    """Return the values of a key of the registry; none where there is no such key."""
     return values_of(parse_reg_query(section.output), key) if section.ok else {}
 
 

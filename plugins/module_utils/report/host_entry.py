@@ -29,6 +29,7 @@ from .organisations import Organisations
 from .outcome import (
     HostOutcome,
     Standing,
+    appended,
     changed_domains,
     deferred,
     standings,
@@ -110,15 +111,10 @@ def _switch(enforced: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _search_list(host: HostOutcome, judge: Judge) -> dict[str, Any] | None:
-    """Return what the host may append to names, in lower case, and where it has it from.
-
-    The connector of Exchange 4.0 to 5.5 appends the TCP/IP domain, too; of later ones the list says
-    all.
-    """
+    """Return what the host may append to names, in lower case, and where it has it from."""
     resolver = (host.info or {}).get("resolver") or {}
-    own = () if host.family == "transport" else (resolver.get("domain") or "",)
-    names = [*own, *(resolver.get("search_list") or ()), *host.suffixes]
-    suffixes = list(dict.fromkeys(name.lower().strip(".") for name in names if name))
+    names = appended(host.family, host.info, host.suffixes)
+    suffixes = list(dict.fromkeys(name.lower().strip(".") for name in names))
     if not resolver and not suffixes:
         return None
     switched = _switched_off(host, judge)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from .judgement import Outcome
+from .judgement import Outcome, proposes
 from .labels import STANDINGS
 from .text import Line, columns, count, listed, words
 
@@ -40,7 +40,7 @@ def host_lines(document: Mapping[str, Any]) -> Iterator[Line]:
     """Return the tables; where both kinds of Exchange take part, each says of which it is."""
     run = document["run"]
     audit = run["kind"] == "audit"
-    proposed = audit or run["check_mode"]
+    proposed = proposes(run)
     kinds: dict[str | None, list[_Entry]] = {family: [] for family in _TITLES}
     for host in document["hosts"]:
         kinds[host["family"]].append(host)

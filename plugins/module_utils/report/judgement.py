@@ -33,6 +33,11 @@ class Judge:
     fail_on: frozenset[str]
 
 
+def proposes(run: Mapping[str, Any]) -> bool:
+    """Whether a run of a document only shows what another one would change."""
+    return bool(run["kind"] == "audit" or run["check_mode"])
+
+
 class Outcome(StrEnum):
     """How a host came out of a run, worst first."""
 

@@ -88,6 +88,23 @@ class HostOutcome:
         return bool(self.enforced and self.enforced.get("skipped"))
 
 
+def came_to_nothing(result: Mapping[str, Any]) -> bool:
+    """Whether a task failed, or left the host out."""
+    return any(result.get(key) for key in ("failed", "unreachable", "skipped"))
+
+
+def appended(family: str, info: Mapping[str, Any] | None, said: Sequence[str]) -> list[str]:
+    """Return what may be appended to names on a host, as it is written.
+
+    That is what ``info``, the result of exchange_info, tells where somebody looked, and what the
+    inventory has ``said``. The connector of Exchange 4.0 to 5.5 appends the TCP/IP domain, too; of
+    later ones the list says all.
+    """
+    resolver = (info or {}).get("resolver") or {}
+    own = () if family == "transport" else (resolver.get("domain"),)
+    return [name for name in (*own, *(resolver.get("search_list") or ()), *said) if name]
+
+
 def changed_domains(enforced: Mapping[str, Any]) -> list[str]:
     """Return the domains whose way a result of imc_delivery or transport_delivery changes."""
     if "steps" in enforced:

@@ -16,7 +16,7 @@ from typing import Any
 from ..brake import Brake, Size
 from ..errors import InvalidInput
 from .judgement import ARRIVED, failure_of, said
-from .outcome import differs, worth_testing
+from .outcome import came_to_nothing, differs, worth_testing
 from .text import count, listed
 
 _SHARE = re.compile(r"[1-9]\d{0,5}%?\Z", re.ASCII)
@@ -38,8 +38,7 @@ class Look:
     def told(self) -> Mapping[str, Any]:
         """What was found, or nothing where the look failed or left the host out."""
         found = self.found or {}
-        out = any(found.get(key) for key in ("failed", "unreachable", "skipped"))
-        return {} if out else found
+        return {} if came_to_nothing(found) else found
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,15 +11,23 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from .windows.host import LabHost
+from .scenario_default import DEFAULT
 
 if TYPE_CHECKING:
     from .lab import Lab
 
+assert DEFAULT.organisation is not None
+#: One host of 5.5 whose letters wait, and an organisation with one server.
+SMALL = replace(
+    DEFAULT,
+    hosts=(DEFAULT.hosts[1],),
+    organisation=replace(DEFAULT.organisation, servers=DEFAULT.organisation.servers[:1]),
+    domains=("nestle.com", "aol.com"),
+)
 #: One command of a line that holds several, between two lines that ``echo`` prints.
 _COMMAND = re.compile(r"echo #(?P<nonce>[0-9a-f]+)#\S+?&(?P<command>.*?)&call echo #(?P=nonce)#rc ")
 _MADE_UP = (
@@ -48,10 +56,14 @@ def commands_in(line: str) -> Iterator[str]:
     """Yield the commands of a command line, without what the collection puts around them."""
     found = [match["command"] for match in _COMMAND.finditer(line)]
     for command in found or [line]:
-        text = command.removesuffix(" 2>&1")
-        for pattern, word in _MADE_UP:
-            text = pattern.sub(word, text)
-        yield text
+        yield _plain(command.removesuffix(" 2>&1"))
+
+
+def _plain(text: str) -> str:
+    """Return a question without the names that a run makes up."""
+    for pattern, word in _MADE_UP:
+        text = pattern.sub(word, text)
+    return text
 
 
 class Listener:
@@ -70,27 +82,16 @@ class Listener:
             requests - before[0],
             len(new),
             tuple(command for line in new for command in commands_in(line)),
-            tuple(_each(cmdlets[len(before[2]) :])),
+            tuple(map(_plain, cmdlets[len(before[2]) :])),
         )
 
     def _all(self, name: str) -> tuple[int, list[str], list[str]]:
         lab = self._lab
         if name in lab.machines:
             machine = lab.machines[name]
-            return machine.requests, list(_of(machine.host)), []
+            return machine.requests, list(machine.host.commands), []
         server = lab.servers[name]
         assert lab.organisation is not None
         cmdlets = lab.organisation.organisation.counters.asked(name)
         requests = server.winrm.traffic.requests + server.endpoint_requests
-        return requests, list(_of(server.host)), cmdlets
-
-
-def _of(host: LabHost) -> Iterable[str]:
-    return host.commands
-
-
-def _each(cmdlets: Iterable[str]) -> Iterator[str]:
-    for text in cmdlets:
-        for pattern, word in _MADE_UP:
-            text = pattern.sub(word, text)  # noqa: PLW2901
-        yield text
+        return requests, list(server.host.commands), cmdlets
