@@ -34,7 +34,7 @@ antsibull_nox.load_antsibull_nox_toml()
 # Where the version stands.
 RELEASED_IN = {
     "galaxy.yml": "version: {}",
-    "plugins/module_utils/backups.py": 'COLLECTION = "postmaster.exchange {}"',
+    "plugins/module_utils/_run/backups.py": 'COLLECTION = "postmaster.exchange {}"',
 }
 
 # Each file of tests runs in one process, the files in several ("-n 0" for one).

@@ -25,14 +25,14 @@ sys.path.insert(0, str(HERE.parent / ".build"))
 import fleet_lab  # noqa: E402 - the path comes first
 import fleet_plays  # noqa: E402
 import measure  # noqa: E402
-from ansible_collections.postmaster.exchange.plugins.module_utils.imc import (  # noqa: E402
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc import (  # noqa: E402
     desired,
     plan,
     report,
     routes,
     state,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils.report import (  # noqa: E402
+from ansible_collections.postmaster.exchange.plugins.module_utils._report import (  # noqa: E402
     document,
     junit,
     outcome,

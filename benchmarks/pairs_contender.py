@@ -83,10 +83,8 @@ def _options(task: Task) -> dict[str, object]:
 def ours(task: Task) -> int:
     """mx_pairs' engine, as the action plugin runs it."""
     from ansible.module_utils.common.arg_spec import ArgumentSpecValidator  # noqa: PLC0415
-    from ansible_collections.postmaster.exchange.plugins.module_utils.context import (  # noqa: PLC0415
-        Context,
-    )
-    from ansible_collections.postmaster.exchange.plugins.module_utils.pairs import (  # noqa: PLC0415
+    from ansible_collections.postmaster.exchange.plugins.module_utils._base.context import Context  # noqa: PLC0415
+    from ansible_collections.postmaster.exchange.plugins.module_utils._pairs import (  # noqa: PLC0415
         module,
         spec,
     )
@@ -254,9 +252,7 @@ def floor(task: Task) -> Clocked:
 
 def reading(task: Task) -> Clocked:
     """The same, and each answer read by our reader: what is left are rules and results."""
-    from ansible_collections.postmaster.exchange.plugins.module_utils.pairs import (  # noqa: PLC0415
-        wire,
-    )
+    from ansible_collections.postmaster.exchange.plugins.module_utils._pairs import wire  # noqa: PLC0415
 
     return _exchanged(task, lambda octets, question: wire.read_plain(octets, question, _IDENT))
 
@@ -266,7 +262,7 @@ def _exchanged(task: Task, look: Callable[[bytes, Any], object]) -> Clocked:
 
     All questions are known beforehand, and it has one socket for each that is under way, as ours.
     """
-    from ansible_collections.postmaster.exchange.plugins.module_utils.pairs import (  # noqa: PLC0415
+    from ansible_collections.postmaster.exchange.plugins.module_utils._pairs import (  # noqa: PLC0415
         model,
         wire,
     )

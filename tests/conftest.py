@@ -25,7 +25,7 @@ def _link_collection() -> Path:
     return ROOT / ".build"
 
 
-for _path in (ROOT / "tests" / "lab", _link_collection()):
+for _path in (ROOT / "tests" / "lab", ROOT / "tests" / "unit" / "fakes", _link_collection()):
     if str(_path) not in sys.path:
         sys.path.insert(0, str(_path))
 

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from ..module_utils.history.run import run
-from ..module_utils.history.spec import ARGUMENT_SPEC
-from ..module_utils.remote.psrp import connect
+from ..module_utils._remote.psrp import connect
+from ..module_utils._run.backup_info import run
+from ..module_utils._run.backup_info_spec import ARGUMENT_SPEC
 from ..plugin_utils._action import EngineAction
 
 

@@ -16,10 +16,10 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ..module_utils.backups import COLLECTION
-from ..module_utils.report.artefact import packed
-from ..module_utils.report.document import Run, build
-from ..module_utils.report.spec import ARGUMENT_SPEC
+from ..module_utils._report.artefact import packed
+from ..module_utils._report.document import Run, build
+from ..module_utils._report.spec import ARGUMENT_SPEC
+from ..module_utils._run.backups import COLLECTION
 from ..plugin_utils._registered import outcome_of
 from ..plugin_utils._reporting import report
 

@@ -29,10 +29,10 @@ from ..filter import (  # noqa: F401 # pylint: disable=unused-import
     organisation_writers,
     routes_for,
 )
-from ..module_utils.brake import parse_limit
-from ..module_utils.errors import InvalidInput
-from ..module_utils.report.domains import names
-from ..module_utils.report.rollout import batches
+from ..module_utils._base.errors import InvalidInput
+from ..module_utils._report.domains import names
+from ..module_utils._report.rollout import batches
+from ..module_utils._run.change_limit import parse_limit
 from ..plugin_utils._action import plain
 from ..plugin_utils._shared import share
 

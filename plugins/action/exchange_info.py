@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from ..module_utils.delivery.run_exchange_info import run
-from ..module_utils.delivery.specs import EXCHANGE_INFO_SPEC
-from ..module_utils.remote.psrp import connect
+from ..module_utils._remote.psrp import connect
+from ..module_utils._run.exchange_info import run
+from ..module_utils._run.specs import EXCHANGE_INFO_SPEC
 from ..plugin_utils._action import EngineAction
 
 

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from ..module_utils.imc.module import run
-from ..module_utils.imc.spec import ARGUMENT_SPEC
+from ..module_utils._imc.module import run
+from ..module_utils._imc.spec import ARGUMENT_SPEC
 from ..plugin_utils._action import EngineAction
 
 

@@ -14,13 +14,13 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ..module_utils.adapter import failed
-from ..module_utils.brake import parse_limit
-from ..module_utils.errors import ExchangeError, InvalidInput
-from ..module_utils.report.artefact import is_packed, unpacked
-from ..module_utils.report.merge import merge, too_far
-from ..module_utils.report.spec import MERGED_SPEC
-from ..module_utils.report.text import clean
+from ..module_utils._base.errors import ExchangeError, InvalidInput
+from ..module_utils._report.artefact import is_packed, unpacked
+from ..module_utils._report.merge import merge, too_far
+from ..module_utils._report.spec import MERGED_SPEC
+from ..module_utils._report.text import clean
+from ..module_utils._run.change_limit import parse_limit
+from ..module_utils._run.module_runner import failed
 from ..plugin_utils._reporting import report
 
 

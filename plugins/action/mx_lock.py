@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from ..module_utils.lock.module import run
-from ..module_utils.lock.spec import ARGUMENT_SPEC, CONSTRAINTS
+from ..module_utils._lock.module import run
+from ..module_utils._lock.spec import ARGUMENT_SPEC, CONSTRAINTS
 from ..plugin_utils._action import EngineAction
 
 

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from ..module_utils.pairs.module import run
-from ..module_utils.pairs.spec import ARGUMENT_SPEC
+from ..module_utils._pairs.module import run
+from ..module_utils._pairs.spec import ARGUMENT_SPEC
 from ..plugin_utils._action import EngineAction
 
 

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from ..module_utils.remote.psrp import connect
-from ..module_utils.transport.module import run
-from ..module_utils.transport.spec import ARGUMENT_SPEC
+from ..module_utils._connectors.module import run
+from ..module_utils._connectors.spec import ARGUMENT_SPEC
+from ..module_utils._remote.psrp import connect
 from ..plugin_utils._action import EngineAction
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..module_utils.report.history import history
+from ..module_utils._report.history import history
 
 DOCUMENTATION = r"""
 name: backup_list

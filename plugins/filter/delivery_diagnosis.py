@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..module_utils.report.case import Patient
-from ..module_utils.report.diagnosis import diagnosis
-from ..module_utils.report.text import clean
+from ..module_utils._diagnosis.case import Patient
+from ..module_utils._diagnosis.text import diagnosis
+from ..module_utils._report.text import clean
 
 DOCUMENTATION = r"""
 name: delivery_diagnosis

@@ -11,9 +11,9 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ..module_utils.brake import parse_limit
-from ..module_utils.errors import InvalidInput
-from ..module_utils.report.rollout import Look, extent
+from ..module_utils._base.errors import InvalidInput
+from ..module_utils._report.rollout import Look, extent
+from ..module_utils._run.change_limit import parse_limit
 from ..plugin_utils._registered import outcome_of
 
 DOCUMENTATION = r"""

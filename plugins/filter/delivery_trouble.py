@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ..module_utils.report.rollout import trouble
+from ..module_utils._report.rollout import trouble
 
 DOCUMENTATION = r"""
 name: delivery_trouble

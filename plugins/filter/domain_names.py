@@ -10,8 +10,8 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ..module_utils.errors import InvalidInput
-from ..module_utils.report.domains import names
+from ..module_utils._base.errors import InvalidInput
+from ..module_utils._report.domains import names
 
 DOCUMENTATION = r"""
 name: domain_names

@@ -11,11 +11,8 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ..module_utils.errors import (
-    InvalidInput,
-    MissingLibrary,
-)
-from ..module_utils.pairs.names import parse_domain
+from ..module_utils._base.errors import InvalidInput, MissingLibrary
+from ..module_utils._pairs.names import parse_domain
 
 _VERSIONS = {"ipv4": 4, "ipv6": 6}
 

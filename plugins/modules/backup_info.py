@@ -203,10 +203,10 @@ backups:
           after: ""
 """
 
-from ..module_utils.adapter import run_module
-from ..module_utils.history.run import run
-from ..module_utils.history.spec import ARGUMENT_SPEC
-from ..module_utils.remote.psrp import connect
+from ..module_utils._remote.psrp import connect
+from ..module_utils._run.backup_info import run
+from ..module_utils._run.backup_info_spec import ARGUMENT_SPEC
+from ..module_utils._run.module_runner import run_module
 
 
 def main() -> None:

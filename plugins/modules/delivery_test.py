@@ -421,10 +421,10 @@ msg:
   sample: 2 test messages delivered.
 """
 
-from ..module_utils.adapter import run_module
-from ..module_utils.delivery.run_delivery_test import run
-from ..module_utils.delivery.specs import DELIVERY_TEST_SPEC
-from ..module_utils.remote.psrp import connect
+from ..module_utils._remote.psrp import connect
+from ..module_utils._run.delivery_test import run
+from ..module_utils._run.module_runner import run_module
+from ..module_utils._run.specs import DELIVERY_TEST_SPEC
 
 
 def main() -> None:

@@ -350,10 +350,10 @@ notes:
     - "There is no tracking log: enable message tracking on the connector."
 """
 
-from ..module_utils.adapter import run_module
-from ..module_utils.delivery.run_exchange_info import run
-from ..module_utils.delivery.specs import EXCHANGE_INFO_SPEC
-from ..module_utils.remote.psrp import connect
+from ..module_utils._remote.psrp import connect
+from ..module_utils._run.exchange_info import run
+from ..module_utils._run.module_runner import run_module
+from ..module_utils._run.specs import EXCHANGE_INFO_SPEC
 
 
 def main() -> None:

@@ -513,9 +513,9 @@ requests:
   sample: 3
 """
 
-from ..module_utils.adapter import run_module
-from ..module_utils.imc.module import run
-from ..module_utils.imc.spec import ARGUMENT_SPEC
+from ..module_utils._imc.module import run
+from ..module_utils._imc.spec import ARGUMENT_SPEC
+from ..module_utils._run.module_runner import run_module
 
 
 def main() -> None:

@@ -270,9 +270,9 @@ stale_domains:
   sample: [nestle.com]
 """
 
-from ..module_utils.adapter import run_module
-from ..module_utils.lock.module import run
-from ..module_utils.lock.spec import ARGUMENT_SPEC, CONSTRAINTS
+from ..module_utils._lock.module import run
+from ..module_utils._lock.spec import ARGUMENT_SPEC, CONSTRAINTS
+from ..module_utils._run.module_runner import run_module
 
 
 def main() -> None:

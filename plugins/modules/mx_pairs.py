@@ -468,9 +468,9 @@ stats:
       sample: 0.041
 """
 
-from ..module_utils.adapter import run_module
-from ..module_utils.pairs.module import run
-from ..module_utils.pairs.spec import ARGUMENT_SPEC
+from ..module_utils._pairs.module import run
+from ..module_utils._pairs.spec import ARGUMENT_SPEC
+from ..module_utils._run.module_runner import run_module
 
 
 def main() -> None:

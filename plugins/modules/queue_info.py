@@ -394,10 +394,10 @@ notes:
     - There is no typeperf on the host, so no performance counter is known.
 """
 
-from ..module_utils.adapter import run_module
-from ..module_utils.delivery.run_queue_info import run
-from ..module_utils.delivery.specs import QUEUE_INFO_SPEC
-from ..module_utils.remote.psrp import connect
+from ..module_utils._remote.psrp import connect
+from ..module_utils._run.module_runner import run_module
+from ..module_utils._run.queue_info import run
+from ..module_utils._run.specs import QUEUE_INFO_SPEC
 
 
 def main() -> None:

@@ -486,10 +486,10 @@ requests:
   sample: 6
 """
 
-from ..module_utils.adapter import run_module
-from ..module_utils.remote.psrp import connect
-from ..module_utils.transport.module import run
-from ..module_utils.transport.spec import ARGUMENT_SPEC
+from ..module_utils._connectors.module import run
+from ..module_utils._connectors.spec import ARGUMENT_SPEC
+from ..module_utils._remote.psrp import connect
+from ..module_utils._run.module_runner import run_module
 
 
 def main() -> None:

@@ -22,13 +22,20 @@ from ansible.release import __version__ as ansible_version
 from ansible.utils.display import Display
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ..module_utils.adapter import Cmdlets, Connector, cmdlets_by, failed, full_spec, outcome
-from ..module_utils.context import Context
-from ..module_utils.errors import ExchangeError, InvalidInput
-from ..module_utils.interrupt import orderly_end
-from ..module_utils.remote import endpoint, inventory, options
-from ..module_utils.remote.session import Session
-from ..module_utils.remote.winrs import Login, WinrsSession, connect
+from ..module_utils._base.context import Context
+from ..module_utils._base.errors import ExchangeError, InvalidInput
+from ..module_utils._base.interrupt import orderly_end
+from ..module_utils._remote import endpoint, inventory, options
+from ..module_utils._remote.session import Session
+from ..module_utils._remote.winrs import Login, WinrsSession, connect
+from ..module_utils._run.module_runner import (
+    Cmdlets,
+    Connector,
+    cmdlets_by,
+    failed,
+    full_spec,
+    outcome,
+)
 from ._progress import Progress
 from ._shared import share
 from ._shell import ConnectionShell

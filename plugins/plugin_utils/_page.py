@@ -22,12 +22,12 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from ..module_utils.report.delivery import worth_knowing
-from ..module_utils.report.hosts import standing_text
-from ..module_utils.report.judgement import ARRIVED, proposes
-from ..module_utils.report.labels import FAMILIES, OUTCOMES, STANDINGS, STATUSES, VERDICTS
-from ..module_utils.report.outcome import Standing
-from ..module_utils.report.text import words
+from ..module_utils._report.delivery import worth_knowing
+from ..module_utils._report.hosts import standing_text
+from ..module_utils._report.judgement import ARRIVED, proposes
+from ..module_utils._report.labels import FAMILIES, OUTCOMES, STANDINGS, STATUSES, VERDICTS
+from ..module_utils._report.outcome import Standing
+from ..module_utils._report.text import words
 
 _FOLDER = Path(__file__).parent / "page"
 _SCRIPTS = ("dom.js", "model.js", "details.js", "table.js", "main.js")

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..module_utils.pairs.names import parse_domain
-from ..module_utils.report.outcome import HostOutcome
+from ..module_utils._pairs.names import parse_domain
+from ..module_utils._report.outcome import HostOutcome
 
 # The results by kind of run and of Exchange.
 _ENFORCED = {

@@ -16,11 +16,11 @@ from typing import Any
 from ansible import constants
 from ansible.utils.display import Display
 
-from ..module_utils.errors import ExchangeError
-from ..module_utils.report.delivery import summary
-from ..module_utils.report.junit import junit
-from ..module_utils.report.text import Line, columns
-from ..module_utils.whole_file import write
+from ..module_utils._base.atomic_write import write
+from ..module_utils._base.errors import ExchangeError
+from ..module_utils._report.delivery import summary
+from ..module_utils._report.junit import junit
+from ..module_utils._report.text import Line, columns
 from ._page import render
 
 display = Display()

@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..module_utils.errors import HostUnreachable
-from ..module_utils.remote.guard import guard
-from ..module_utils.remote.winrs import delete_shell
+from ..module_utils._base.errors import HostUnreachable
+from ..module_utils._remote.guard import guard
+from ..module_utils._remote.winrs import delete_shell
 
 
 @dataclass

@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.postmaster.exchange.plugins.module_utils.context import Context
-from ansible_collections.postmaster.exchange.plugins.module_utils.errors import ExchangeError
-from ansible_collections.postmaster.exchange.plugins.module_utils.imc.module import run
-from ansible_collections.postmaster.exchange.plugins.module_utils.imc.spec import ARGUMENT_SPEC
-from ansible_collections.postmaster.exchange.plugins.module_utils.remote.options import from_params
-from ansible_collections.postmaster.exchange.plugins.module_utils.remote.winrs import connect
+from ansible_collections.postmaster.exchange.plugins.module_utils._base.context import Context
+from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import ExchangeError
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.module import run
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.spec import ARGUMENT_SPEC
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote.options import from_params
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote.winrs import connect
 from exchange_lab.controller import Controller
 from exchange_lab.lab import Lab
 from exchange_lab.mail.imc import BAD_ROUTE, SERVICE

@@ -12,13 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.postmaster.exchange.plugins.module_utils.report.document import (
-    Run,
-    build,
-)
-from ansible_collections.postmaster.exchange.plugins.module_utils.report.outcome import (
-    HostOutcome,
-)
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.document import Run, build
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.outcome import HostOutcome
 from ansible_collections.postmaster.exchange.plugins.plugin_utils._page import render
 from chromium import PROGRAM, Browser, chromium
 from exchange_lab.samples import (

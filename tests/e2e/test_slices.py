@@ -19,7 +19,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from ansible_collections.postmaster.exchange.plugins.module_utils.report.artefact import unpacked
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.artefact import unpacked
 from exchange_lab.controller import Controller
 from exchange_lab.lab import Lab
 from exchange_lab.scenario_default import DEFAULT

@@ -23,26 +23,26 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.postmaster.exchange.plugins.module_utils.context import Context
-from ansible_collections.postmaster.exchange.plugins.module_utils.errors import ExchangeError
-from ansible_collections.postmaster.exchange.plugins.module_utils.imc import module as imc
-from ansible_collections.postmaster.exchange.plugins.module_utils.imc.spec import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._base.context import Context
+from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import ExchangeError
+from ansible_collections.postmaster.exchange.plugins.module_utils._connectors import (
+    module as transport,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.spec import (
+    ARGUMENT_SPEC as TRANSPORT_SPEC,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc import module as imc
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.spec import (
     ARGUMENT_SPEC as IMC_SPEC,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils.remote import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote import (
     endpoint,
     guard,
     psrp,
     winrs,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils.remote import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote import (
     options as connection,
-)
-from ansible_collections.postmaster.exchange.plugins.module_utils.transport import (
-    module as transport,
-)
-from ansible_collections.postmaster.exchange.plugins.module_utils.transport.spec import (
-    ARGUMENT_SPEC as TRANSPORT_SPEC,
 )
 
 _ENOUGH = 60.0  # seconds that no run takes

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.postmaster.exchange.plugins.module_utils import backups
-from ansible_collections.postmaster.exchange.plugins.module_utils.errors import ExchangeError
-from ansible_collections.postmaster.exchange.plugins.module_utils.imc.layout import PARAMETERS_KEY
-from ansible_collections.postmaster.exchange.plugins.module_utils.imc.routes import RoutesFile
-from ansible_collections.postmaster.exchange.plugins.module_utils.imc.saved import Origin, load
+from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import ExchangeError
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.layout import PARAMETERS_KEY
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.routes import RoutesFile
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.saved import Origin, load
+from ansible_collections.postmaster.exchange.plugins.module_utils._run import backups
 from exchange_lab.lab import Lab, Machine
 from exchange_lab.mail.imc import SERVICE
 from exchange_lab.manager import REMOTE

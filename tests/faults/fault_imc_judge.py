@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
-from ansible_collections.postmaster.exchange.plugins.module_utils.imc.routes import RoutesFile
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.routes import RoutesFile
 from fault_cases import (
     CONTROLLER_DISK,
     EXECUTED,

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.postmaster.exchange.plugins.module_utils import backups
-from ansible_collections.postmaster.exchange.plugins.module_utils.errors import ExchangeError
-from ansible_collections.postmaster.exchange.plugins.module_utils.transport.gather import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import ExchangeError
+from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.gather import (
     Organisation,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils.transport.snapshot import load
+from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.snapshot import load
+from ansible_collections.postmaster.exchange.plugins.module_utils._run import backups
 from exchange_lab.org.lab import OrganisationLab
 from exchange_lab.org.versions import Family
 from fault_cases import (

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 _KEY = "hostile values"
 _HERE = Path(__file__).parent
-_UNIT = _HERE.parent / "unit" / "plugins" / "module_utils"
-for _path in (_HERE, _UNIT / "imc", _UNIT / "delivery"):
+_FAKES = _HERE.parent / "unit" / "fakes"
+for _path in (_HERE, _FAKES):
     if str(_path) not in sys.path:
         sys.path.insert(0, str(_path))
 

@@ -13,28 +13,26 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from ansible_collections.postmaster.exchange.plugins.module_utils.delivery import (
-    imc_files,
-    imc_pickup,
-    message,
-)
-from ansible_collections.postmaster.exchange.plugins.module_utils.delivery.addresses import (
-    checked_mailbox,
-)
-from ansible_collections.postmaster.exchange.plugins.module_utils.delivery.imc_counters import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import ExchangeError
+from ansible_collections.postmaster.exchange.plugins.module_utils._connectors import spec
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc import files as imc_files
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc import layout
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc import pickup as imc_pickup
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.counters import (
     counters_command,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils.errors import ExchangeError
-from ansible_collections.postmaster.exchange.plugins.module_utils.imc import layout
-from ansible_collections.postmaster.exchange.plugins.module_utils.imc.layout import Layout
-from ansible_collections.postmaster.exchange.plugins.module_utils.pairs.names import parse_domain
-from ansible_collections.postmaster.exchange.plugins.module_utils.remote import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.layout import Layout
+from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.names import parse_domain
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote import (
     commands,
     endpoint,
     options,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils.remote.parse import RegistryValue
-from ansible_collections.postmaster.exchange.plugins.module_utils.transport import spec
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote.parse import RegistryValue
+from ansible_collections.postmaster.exchange.plugins.module_utils._run import message
+from ansible_collections.postmaster.exchange.plugins.module_utils._run.addresses import (
+    checked_mailbox,
+)
 from delivery_fakes import imc_host
 from fuzz_cmd_oracle import Ran, commands_of, only_ours
 from fuzz_objects import _PIN_PARAMS

@@ -13,14 +13,8 @@ from typing import Any
 import dns.flags
 import dns.message
 import dns.rrset
-from ansible_collections.postmaster.exchange.plugins.module_utils.pairs import https
-from ansible_collections.postmaster.exchange.plugins.module_utils.pairs.asker import Asker, Patience
-from ansible_collections.postmaster.exchange.plugins.module_utils.pairs.bulk import (
-    Bulk,
-    Limits,
-    Pace,
-)
-from ansible_collections.postmaster.exchange.plugins.module_utils.pairs.dnslib import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._pairs import https
+from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.dnslib import (
     MAX_RECORDS,
     Malformed,
     NotOurs,
@@ -28,14 +22,26 @@ from ansible_collections.postmaster.exchange.plugins.module_utils.pairs.dnslib i
     encode_query,
     library_reply,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils.pairs.model import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.first_pass import (
+    Bulk,
+    Limits,
+    Pace,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.model import (
     Question,
     RecordType,
     Stats,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils.pairs.reading import Trouble, read
-from ansible_collections.postmaster.exchange.plugins.module_utils.pairs.transport import NameServer
-from ansible_collections.postmaster.exchange.plugins.module_utils.pairs.wire import read_plain
+from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.reading import (
+    Trouble,
+    read,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.resolver import (
+    Asker,
+    Patience,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.sockets import NameServer
+from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.wire import read_plain
 from fuzz_registry import calmly, target
 from fuzz_values import long_bytes, mutated
 from hypothesis import strategies as st

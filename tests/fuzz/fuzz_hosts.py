@@ -21,17 +21,21 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.postmaster.exchange.plugins.module_utils.context import Context
-from ansible_collections.postmaster.exchange.plugins.module_utils.delivery import (
-    run_delivery_test,
-    run_exchange_info,
-    run_queue_info,
-    specs,
+from ansible_collections.postmaster.exchange.plugins.module_utils._base.context import Context
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc import module, transaction
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.spec import ARGUMENT_SPEC
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote.session import Completed
+from ansible_collections.postmaster.exchange.plugins.module_utils._run import (
+    delivery_test as run_delivery_test,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils.delivery.follow import Clock
-from ansible_collections.postmaster.exchange.plugins.module_utils.imc import module, transaction
-from ansible_collections.postmaster.exchange.plugins.module_utils.imc.spec import ARGUMENT_SPEC
-from ansible_collections.postmaster.exchange.plugins.module_utils.remote.session import Completed
+from ansible_collections.postmaster.exchange.plugins.module_utils._run import (
+    exchange_info as run_exchange_info,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._run import (
+    queue_info as run_queue_info,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._run import specs
+from ansible_collections.postmaster.exchange.plugins.module_utils._run.follow import Clock
 from delivery_fakes import ROOT, TRACKING, DirectSession, tracking_record
 from exchange_lab.windows.host import LabHost
 from exchange_lab.windows.services import Service

@@ -12,27 +12,31 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.postmaster.exchange.plugins.module_utils import backups
-from ansible_collections.postmaster.exchange.plugins.module_utils.context import Context
-from ansible_collections.postmaster.exchange.plugins.module_utils.delivery import (
-    run_delivery_test,
-    run_exchange_info,
-    run_queue_info,
-)
-from ansible_collections.postmaster.exchange.plugins.module_utils.delivery.follow import Clock
-from ansible_collections.postmaster.exchange.plugins.module_utils.errors import ExchangeError
-from ansible_collections.postmaster.exchange.plugins.module_utils.imc import saved
-from ansible_collections.postmaster.exchange.plugins.module_utils.remote import clixml
-from ansible_collections.postmaster.exchange.plugins.module_utils.remote.cmdlets import Cmdlet
-from ansible_collections.postmaster.exchange.plugins.module_utils.transport import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._base.context import Context
+from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import ExchangeError
+from ansible_collections.postmaster.exchange.plugins.module_utils._connectors import (
     connector,
     gather,
     snapshot,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils.transport import module as pins
-from ansible_collections.postmaster.exchange.plugins.module_utils.transport.spec import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._connectors import module as pins
+from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.spec import (
     ARGUMENT_SPEC as PIN_SPEC,
 )
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc import saved
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote import clixml
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote.cmdlets import Cmdlet
+from ansible_collections.postmaster.exchange.plugins.module_utils._run import backups
+from ansible_collections.postmaster.exchange.plugins.module_utils._run import (
+    delivery_test as run_delivery_test,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._run import (
+    exchange_info as run_exchange_info,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._run import (
+    queue_info as run_queue_info,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._run.follow import Clock
 from fuzz_registry import calmly, target
 from fuzz_reports import diagnosed, reported
 from fuzz_values import ODD, bent, long_bytes, mutated, one_odd

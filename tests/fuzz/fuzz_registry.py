@@ -21,7 +21,7 @@ from time import monotonic
 from typing import Any
 
 import hypothesis
-from ansible_collections.postmaster.exchange.plugins.module_utils.errors import ExchangeError
+from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import ExchangeError
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.strategies import SearchStrategy
 

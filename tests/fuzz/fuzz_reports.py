@@ -12,11 +12,11 @@ from xml.etree import ElementTree
 from ansible_collections.postmaster.exchange.plugins.filter.delivery_diagnosis import (
     delivery_diagnosis,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils.adapter import failed
-from ansible_collections.postmaster.exchange.plugins.module_utils.errors import ExchangeError
-from ansible_collections.postmaster.exchange.plugins.module_utils.report.delivery import summary
-from ansible_collections.postmaster.exchange.plugins.module_utils.report.document import Run, build
-from ansible_collections.postmaster.exchange.plugins.module_utils.report.junit import junit
+from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import ExchangeError
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.delivery import summary
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.document import Run, build
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.junit import junit
+from ansible_collections.postmaster.exchange.plugins.module_utils._run.module_runner import failed
 from ansible_collections.postmaster.exchange.plugins.plugin_utils._page import render
 from ansible_collections.postmaster.exchange.plugins.plugin_utils._registered import outcome_of
 

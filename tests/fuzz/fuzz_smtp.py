@@ -10,11 +10,11 @@ import socket
 import threading
 from datetime import UTC, datetime
 
-from ansible_collections.postmaster.exchange.plugins.module_utils.delivery.message import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._run.message import (
     Target,
     compose,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils.delivery.submit_smtp import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._run.submit_smtp import (
     SmtpOptions,
     submit,
 )

@@ -11,28 +11,40 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ansible_collections.postmaster.exchange.plugins.module_utils.delivery import (
-    addresses,
-    headers,
-    imc_counters,
-    imc_files,
-    smtplog,
-    tracking,
-    transport_errors,
-    transport_versions,
+from ansible_collections.postmaster.exchange.plugins.module_utils._connectors import (
+    errors as transport_errors,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._connectors import (
+    versions as transport_versions,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc import (
+    counters as imc_counters,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc import files as imc_files
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc import (
+    protocol_log as smtplog,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc import (
+    routes,
     windows_resolver,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils.imc import routes
-from ansible_collections.postmaster.exchange.plugins.module_utils.imc.marker import parse_marker
-from ansible_collections.postmaster.exchange.plugins.module_utils.pairs import https, mta_sts
-from ansible_collections.postmaster.exchange.plugins.module_utils.pairs.names import parse_domain
-from ansible_collections.postmaster.exchange.plugins.module_utils.remote import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc import (
+    tracking_format as tracking,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.journal import parse_marker
+from ansible_collections.postmaster.exchange.plugins.module_utils._pairs import https, mta_sts
+from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.names import parse_domain
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote import (
     failures,
     parse,
     psrp_failures,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils.remote.batch import Batch, Section
-from ansible_collections.postmaster.exchange.plugins.module_utils.remote.session import Completed
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote.batch import (
+    Batch,
+    Section,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote.session import Completed
+from ansible_collections.postmaster.exchange.plugins.module_utils._run import addresses, headers
 from fuzz_registry import calmly, target
 from fuzz_values import long_bytes, mutated
 

@@ -18,8 +18,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-_UNIT = ROOT / "tests" / "unit" / "plugins" / "module_utils"
-_PATHS = (ROOT / ".build", ROOT / "tests" / "lab", HERE, _UNIT / "imc", _UNIT / "delivery")
+_FAKES = ROOT / "tests" / "unit" / "fakes"
+_PATHS = (ROOT / ".build", ROOT / "tests" / "lab", HERE, _FAKES)
 
 
 def _fuzz(name: str, seconds: int) -> None:

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import peer_programs
 import pytest
-from ansible_collections.postmaster.exchange.plugins.module_utils.errors import HostUnreachable
-from ansible_collections.postmaster.exchange.plugins.module_utils.remote import options, winrs
+from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import (
+    HostUnreachable,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote import options, winrs
 from exchange_lab.windows.certificates import TestAuthority
 from exchange_lab.windows.host import LabHost
 from exchange_lab.windows.proxy import Proxy

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.postmaster.exchange.plugins.module_utils.pairs.https import system_context
+from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.https import system_context
 from exchange_lab.windows.certificates import TestAuthority
 from peer_programs import free_address, program, running
 

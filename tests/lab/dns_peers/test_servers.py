@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.postmaster.exchange.plugins.module_utils.errors import InvalidInput
+from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import InvalidInput
 from exchange_lab.mail.dns_server import DnsServer, Fault
 from peer_programs import free_port
 

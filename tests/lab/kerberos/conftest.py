@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.postmaster.exchange.plugins.module_utils.remote import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote import (
     endpoint,
     options,
     psrp,
     winrs,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils.remote.cmdlets import Cmdlet
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote.cmdlets import Cmdlet
 from exchange_lab.org.lab import OrganisationLab
 from exchange_lab.org.versions import Family
 from exchange_lab.windows import kdc

@@ -9,8 +9,12 @@ The binding is MIT's, as the acceptor of a host with CbtHardeningLevel Strict wa
 from __future__ import annotations
 
 import pytest
-from ansible_collections.postmaster.exchange.plugins.module_utils.errors import HostUnreachable
-from ansible_collections.postmaster.exchange.plugins.module_utils.remote.options import LoginDetails
+from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import (
+    HostUnreachable,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote.options import (
+    LoginDetails,
+)
 from exchange_lab.windows.certificates import TestAuthority
 from exchange_lab.windows.relay import Relay
 from exchange_lab.windows.winrm_server import Settings

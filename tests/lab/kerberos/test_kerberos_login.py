@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.postmaster.exchange.plugins.module_utils.errors import HostUnreachable
+from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import (
+    HostUnreachable,
+)
 from exchange_lab.windows.certificates import TestAuthority
 from exchange_lab.windows.kdc import Realm
 from exchange_lab.windows.relay import Relay

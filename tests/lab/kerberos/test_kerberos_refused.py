@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.postmaster.exchange.plugins.module_utils.errors import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import (
     HostUnreachable,
     SessionLost,
 )

@@ -11,7 +11,7 @@ import socket
 from dataclasses import dataclass
 
 import pytest
-from ansible_collections.postmaster.exchange.plugins.module_utils.delivery.smtplog import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.protocol_log import (
     parse_reply,
 )
 

@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.postmaster.exchange.plugins.module_utils.delivery.message import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import ExchangeError
+from ansible_collections.postmaster.exchange.plugins.module_utils._run.message import (
     Probe,
     Target,
     compose,
     message_bytes,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils.delivery.submit_smtp import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._run.submit_smtp import (
     SmtpOptions,
     submit,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils.errors import ExchangeError
 from exchange_lab.mail.smtp_sink import SinkFarm
 from exchange_lab.windows.certificates import TestAuthority
 

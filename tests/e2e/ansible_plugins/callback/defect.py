@@ -28,9 +28,7 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """Replace what receives answers."""
-        from ansible_collections.postmaster.exchange.plugins.module_utils.remote import (  # noqa: PLC0415
-            winrs,
-        )
+        from ansible_collections.postmaster.exchange.plugins.module_utils._remote import winrs  # noqa: PLC0415
 
         receive = winrs.WinrsSession._receive
 

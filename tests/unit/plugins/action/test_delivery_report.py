@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from ansible import constants
 from ansible_collections.postmaster.exchange.plugins.action.delivery_report import ActionModule
-from ansible_collections.postmaster.exchange.plugins.module_utils.report.spec import ARGUMENT_SPEC
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.spec import ARGUMENT_SPEC
 from ansible_collections.postmaster.exchange.plugins.plugin_utils import _reporting
 from exchange_lab.samples import (
     NOW,

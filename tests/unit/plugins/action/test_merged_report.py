@@ -14,17 +14,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.postmaster.exchange.plugins.action.merged_report import ActionModule
-from ansible_collections.postmaster.exchange.plugins.module_utils.report.artefact import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.artefact import (
     is_packed,
     packed,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils.report.document import (
-    Run,
-    build,
-)
-from ansible_collections.postmaster.exchange.plugins.module_utils.report.outcome import (
-    HostOutcome,
-)
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.document import Run, build
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.outcome import HostOutcome
 from exchange_lab.samples import NOW, connector, domain, organisation, pinned, resolved, table
 
 AOL = domain("aol.com", "198.51.100.9")

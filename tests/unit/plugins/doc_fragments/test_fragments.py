@@ -15,14 +15,14 @@ from ansible_collections.postmaster.exchange.plugins.doc_fragments import (
     endpoint,
     installation,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils.installation import (
-    INSTALLATION_SPEC,
-)
-from ansible_collections.postmaster.exchange.plugins.module_utils.remote.endpoint import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote.endpoint import (
     ENDPOINT_SPEC,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils.remote.options import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote.options import (
     CONNECTION_SPEC,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._run.installation import (
+    INSTALLATION_SPEC,
 )
 
 SPECS: dict[str, dict[str, Any]] = {**CONNECTION_SPEC, **ENDPOINT_SPEC, **INSTALLATION_SPEC}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.postmaster.exchange.plugins.module_utils.history.spec import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._run.backup_info_spec import (
     ARGUMENT_SPEC,
     parse_options,
 )

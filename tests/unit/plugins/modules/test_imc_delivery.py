@@ -11,14 +11,13 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.postmaster.exchange.plugins.doc_fragments import (
-    change,
-    installation,
-)
-from ansible_collections.postmaster.exchange.plugins.module_utils.adapter import full_spec
-from ansible_collections.postmaster.exchange.plugins.module_utils.imc.spec import (
+from ansible_collections.postmaster.exchange.plugins.doc_fragments import change, installation
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.spec import (
     ARGUMENT_SPEC,
     parse_options,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._run.module_runner import (
+    full_spec,
 )
 from ansible_collections.postmaster.exchange.plugins.modules import imc_delivery
 

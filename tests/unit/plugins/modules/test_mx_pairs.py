@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.postmaster.exchange.plugins.module_utils.context import Context
-from ansible_collections.postmaster.exchange.plugins.module_utils.pairs import model, notes
-from ansible_collections.postmaster.exchange.plugins.module_utils.pairs.module import run
-from ansible_collections.postmaster.exchange.plugins.module_utils.pairs.spec import ARGUMENT_SPEC
+from ansible_collections.postmaster.exchange.plugins.module_utils._base.context import Context
+from ansible_collections.postmaster.exchange.plugins.module_utils._pairs import model, notes
+from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.module import run
+from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.spec import ARGUMENT_SPEC
 from ansible_collections.postmaster.exchange.plugins.modules import mx_pairs
 from exchange_lab.mail.dns_server import DnsServer
 

@@ -11,12 +11,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.postmaster.exchange.plugins.module_utils.context import Context
-from ansible_collections.postmaster.exchange.plugins.module_utils.errors import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._base.context import Context
+from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import (
     ExchangeError,
     HostUnreachable,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils.remote.winrs import Login
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote.winrs import Login
 from ansible_collections.postmaster.exchange.plugins.plugin_utils import _action, _progress
 from ansible_collections.postmaster.exchange.plugins.plugin_utils._action import EngineAction
 

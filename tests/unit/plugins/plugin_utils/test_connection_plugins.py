@@ -9,7 +9,7 @@ from typing import Any
 
 import ansible.plugins.connection.psrp
 import yaml
-from ansible_collections.postmaster.exchange.plugins.module_utils.remote import endpoint, inventory
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote import endpoint, inventory
 
 
 def test_each_option_of_psrp_that_is_read_is_one_of_the_plugin() -> None:

@@ -13,13 +13,8 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from ansible_collections.postmaster.exchange.plugins.module_utils.report.document import (
-    Run,
-    build,
-)
-from ansible_collections.postmaster.exchange.plugins.module_utils.report.outcome import (
-    HostOutcome,
-)
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.document import Run, build
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.outcome import HostOutcome
 from ansible_collections.postmaster.exchange.plugins.plugin_utils._page import render
 from exchange_lab.samples import NOW, domain, message, pinned, resolved, table, waiting
 

@@ -49,4 +49,4 @@ def test_filters_and_tests_are_loaded_with_an_action(name: str) -> None:
 
 
 def test_without_an_action_they_are_not() -> None:
-    assert opened_after(f"{_PLUGINS}.module_utils.errors") == "['filter', 'test']"
+    assert opened_after(f"{_PLUGINS}.module_utils._base.errors") == "['filter', 'test']"

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from ansible.playbook.play_context import PlayContext
 from ansible.plugins.loader import connection_loader
-from ansible_collections.postmaster.exchange.plugins.module_utils.errors import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import (
     HostUnreachable,
     SessionLost,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils.remote.winrs import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote.winrs import (
     Login,
     WinrsSession,
 )

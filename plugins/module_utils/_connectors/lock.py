@@ -1,0 +1,172 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One change at a time in an organisation, and every one where the last was written.
+
+Many hosts of an inventory can belong to one organisation, and Ansible works on them in parallel
+processes. So a change is made under a lock of the organisation, and the domain controller it was
+written to is remembered for as long as others may not have heard of it. Both are files in a private
+folder of the user who runs Ansible. Controllers that know nothing of each other are not kept apart
+by this; the transaction itself copes with them.
+
+This file is private to the collection postmaster.exchange.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+import stat
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from .._base.errors import ExchangeError
+
+#: For so long the domain controller of a change is asked instead of any other.
+FRESH = timedelta(minutes=15)
+_LONGEST = 4096  # bytes of a note
+_PAUSE = 0.1
+_HOST = re.compile(r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,31}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """The locks and notes of one user; without a folder nothing is locked or remembered."""
+
+    folder: Path | None
+    now: Callable[[], datetime]
+    sleep: Callable[[float], None] = time.sleep
+
+    @contextlib.contextmanager
+    def turn(self, key: str, timeout: float) -> Iterator[None]:
+        """Hold the lock of an organisation; waits up to ``timeout`` seconds for it.
+
+        Raises ExchangeError when it is over, or when there can be no lock.
+        """
+        if self.folder is None:
+            yield
+            return
+        path = self._path(key, "lock")
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise _not_written(path, error) from error
+        try:
+            self._wait(handle, timeout)
+            yield
+        finally:
+            os.close(handle)  # and with it the lock
+
+    def _wait(self, handle: int, timeout: float) -> None:
+        deadline = time.monotonic() + timeout
+        while True:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            if time.monotonic() >= deadline:
+                raise ExchangeError(
+                    f"Another run on this controller has been changing the organisation for"
+                    f" {timeout:g} seconds.",
+                    hint="Wait for it to end, and run again.",
+                )
+            self.sleep(_PAUSE)
+
+    def remembered(self, key: str) -> str:
+        """Return the domain controller that was written to a short while ago, or nothing."""
+        note = self._read(key)
+        try:
+            written = datetime.fromisoformat(note["written"])
+            age = self.now() - written
+        except (KeyError, TypeError, ValueError):
+            return ""
+        controller = str(note.get("domain_controller") or "")
+        fresh = timedelta(0) <= age <= FRESH
+        fits = note.get("organisation") == key and _HOST.match(controller)
+        return controller if fresh and fits else ""
+
+    def remember(self, key: str, domain_controller: str) -> None:
+        """Note that something is about to be written at a domain controller.
+
+        Raises ExchangeError where that cannot be noted: later runs would ask another one.
+        """
+        if self.folder is None:
+            return
+        note = {
+            "organisation": key,
+            "domain_controller": domain_controller,
+            "written": self.now().isoformat(),
+        }
+        partial = ""
+        try:
+            handle, partial = tempfile.mkstemp(dir=self.folder)  # mode 0600
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(note, file)
+            Path(partial).replace(self._path(key, "json"))
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                Path(partial).unlink()
+            raise _not_written(self.folder, error) from error
+
+    def first_to_tell(self, key: str, run: str, what: str, host: str) -> str:
+        """Return the host that first told something of an organisation in a run, maybe ``host``.
+
+        Hosts that look at the same moment get the same answer. It is kept until the next run.
+        """
+        if self.folder is None:
+            return host
+        handle = os.open(self._path(key, "told"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(handle, "r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            hosts = _told(file.read(_LONGEST), run)
+            first = hosts.setdefault(hashlib.sha256(what.encode()).hexdigest()[:32], host)
+            if first == host:
+                file.seek(0)
+                file.truncate()
+                file.write(json.dumps({"run": run, "hosts": hosts}).encode())
+        return first
+
+    def _read(self, key: str) -> dict[str, Any]:
+        """Return the note; what is none, or not this user's own, is passed over."""
+        if self.folder is None:
+            return {}
+        try:
+            handle = os.open(self._path(key, "json"), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            with os.fdopen(handle, "rb") as file:
+                found = os.fstat(handle)
+                if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+                    return {}
+                note = json.loads(file.read(_LONGEST))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return note if isinstance(note, dict) else {}
+
+    def _path(self, key: str, kind: str) -> Path:
+        folder = self.folder or Path()
+        return folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.{kind}"
+
+
+def _not_written(path: Path, error: OSError) -> ExchangeError:
+    return ExchangeError(
+        f"Nothing can be written to {path} on the controller ({error.strerror}).",
+        hint="Free space there.",
+    )
+
+
+def _told(note: bytes, run: str) -> dict[str, str]:
+    """Return who told what first in a run, by a digest of it; passes over what is no such note."""
+    try:
+        told = json.loads(note)
+        hosts = told["hosts"] if told["run"] == run else {}
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return {}
+    valid = isinstance(hosts, dict) and all(isinstance(host, str) for host in hosts.values())
+    return hosts if valid else {}

@@ -1,0 +1,342 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Look at a host: one command line tells all that its plan needs.
+
+A look leaves nothing behind, also after an error. A failed read is never taken for "absent": the
+words of ``reg`` and ``sc`` are translated, so exit codes and numbers decide.
+
+This file is private to the collection postmaster.exchange.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from .._base.errors import ExchangeError, HostUnreachable
+from .._remote import commands, files
+from .._remote.batch import Batch, Section
+from .._remote.parse import (
+    RegistryDump,
+    RegistryValue,
+    canonical_key,
+    excerpt,
+    find_value,
+    parse_reg_query,
+    parse_sc_process,
+    parse_sc_state,
+    values_of,
+)
+from .._remote.session import Session
+from .._run.installation import NOTHING, Installation
+from .folders import ATTENDANT_KEY, folder, tracking_folder
+from .journal import Marker, parse_marker, parse_owed
+from .layout import SERVICE_KEY, SETUP_KEY, Layout, TempFile, beside, print_size
+from .lease import parse_claim
+from .routes import NotARoutesFile, RoutesFile
+from .setting import VALUE_NAME
+from .state import SERVICE_NAME, Debt, HostState, Service, ServiceState, Table
+
+Sections = Mapping[str, Section]
+
+_NOT_INSTALLED = 1060  # ERROR_SERVICE_DOES_NOT_EXIST
+_REASONS = {
+    5: "access is denied",
+    1326: "the logon failed",
+    1722: "the RPC server is unavailable",
+}
+# What the second hop is told where the logon ends at the first one: access denied, logon failure.
+_LOGON_REFUSED = frozenset({5, 1326})
+_NO_SUCH_PROGRAM = 9009  # cmd.exe, for a name that it finds nowhere
+_SIZE = re.compile(rb"size=(\d{1,18})\b")
+
+
+class MissingService(ExchangeError):  # noqa: N818 - reads as what it is
+    """The computer has no Internet Mail Connector: certain, not merely unseen."""
+
+
+def gather(
+    session: Session,
+    layout: Layout,
+    *,
+    with_table: bool = True,
+    known: Installation | None = None,
+    timeout: float = 120.0,
+) -> HostState:
+    """Look at a host; ``timeout`` is in seconds, for one command line.
+
+    The first look at a host is also for what no run changes, Exchange's build and the folder of the
+    tracking log, as far as they are not ``known``. With None nobody wants them.
+
+    Raises MissingService, or ExchangeError for everything that could not be read.
+    """
+    imccopies = layout.imccopy_commands() if with_table else []
+    temp = layout.temp_file()
+    batch = Batch()
+    batch.add("service", layout.service("query"))
+    batch.add("control", layout.query(SERVICE_KEY))
+    batch.add("parameters", layout.query(layout.registry_key))
+    if known is not None and known.build is None:
+        batch.add("setup", layout.query(SETUP_KEY))
+    if known is not None and not known.tracking_folder:
+        batch.add("attendant", layout.query(ATTENDANT_KEY))
+    batch.add("noted", commands.echo_if_exists(layout.marker_path))
+    batch.add("marker", commands.type_file(layout.marker_path))
+    batch.add("claim", commands.list_folder(layout.claim_path()))
+    add_debt(batch, layout)
+    add_save(batch, layout, imccopies, temp)
+    sections = run_with_temp(session, batch, temp, timeout)
+
+    service = read_service(session.host, layout, sections)
+    values = parameters(session.host, layout, sections)
+    root_dir = find_value(values, "RootDir")
+    table = saved_table(session.host, imccopies, sections) if imccopies else None
+    if table is None and imccopies:
+        table = _look_beside(session, layout, root_dir.data if root_dir else "", timeout)
+    return HostState(
+        service=service,
+        value=find_value(values, VALUE_NAME),
+        table=table,
+        no_imccopy=with_table and table is None,
+        root_dir=root_dir.data if root_dir else "",
+        build=_build(sections) if "setup" in sections else known.build if known else None,
+        tracking_folder=_tracking_folder(session.host, sections, values, known or NOTHING),
+        marker=_marker(session.host, sections),
+        claim=parse_claim(sections["claim"].output),
+        debt=_debt(sections),
+    )
+
+
+# -- the registry and the service
+
+
+def read_service(host: str, layout: Layout, sections: Sections) -> Service:
+    """Return the service by the section "service"; raises MissingService.
+
+    Its start type is not known where there is no section "control".
+    """
+    asked = sections["service"]
+    where = f" on {layout.computer}" if layout.computer else ""
+    if asked.exit_code == _NOT_INSTALLED:
+        raise MissingService(
+            f"{host}: there is no Internet Mail Connector{where}: the service {SERVICE_NAME} is"
+            " not installed.",
+            hint="Take the host out of the play, or set missing_service: skip.",
+        )
+    if not asked.ok:
+        reason = _REASONS.get(asked.exit_code, excerpt(asked.output))
+        raise ExchangeError(
+            f"{host}: the service {SERVICE_NAME}{where} cannot be asked for its state (sc: exit"
+            f" code {asked.exit_code}, {reason}).",
+            hint=_why_refused(layout, asked.exit_code),
+        )
+    state = parse_sc_state(asked.output)
+    if state is None:
+        raise ExchangeError(
+            f"{host}: sc shows no state of the service {SERVICE_NAME}{where}:"
+            f" {excerpt(asked.output)}."
+        )
+    return Service(ServiceState(state), _start_type(host, sections))
+
+
+def _start_type(host: str, sections: Sections) -> int | None:
+    if "control" not in sections:
+        return None
+    control = _dump(host, SERVICE_KEY, sections["control"])
+    start = find_value(values_of(control, SERVICE_KEY), "Start")
+    return start.number if start else None
+
+
+def _why_refused(layout: Layout, code: int) -> str:
+    if not layout.computer or code not in _LOGON_REFUSED:
+        return "Check the rights of the account, and that the computer can be reached."
+    return (
+        "A logon by NTLM, or by Kerberos without delegation, ends at the management host and is"
+        f" nobody on {layout.computer}: use CredSSP, Kerberos with delegation"
+        " (ansible_winrm_kerberos_delegation) or Basic over HTTPS. Else check the rights of the"
+        f" account on {layout.computer}."
+    )
+
+
+def _dump(host: str, key: str, section: Section) -> RegistryDump:
+    dump = parse_reg_query(section.output)
+    if section.ok and canonical_key(key) in map(canonical_key, dump):
+        return dump
+    raise ExchangeError(
+        f"{host}: the registry key {key} cannot be read (reg: exit code {section.exit_code},"
+        f" {excerpt(section.output)}).",
+        hint="Check the rights of the account, and the Remote Registry service where the computer"
+        " is another one.",
+    )
+
+
+def parameters(host: str, layout: Layout, sections: Sections) -> dict[str, RegistryValue]:
+    """Return all values of the Parameters key; raises ExchangeError where it cannot be read."""
+    return values_of(_dump(host, layout.registry_key, sections["parameters"]), layout.registry_key)
+
+
+def _build(sections: Sections) -> int | None:
+    """Return NewestBuild; it is shown, and nothing is decided by it."""
+    found = find_value(told_values(sections["setup"], SETUP_KEY), "NewestBuild")
+    return found.number if found else None
+
+
+def _tracking_folder(
+    host: str, sections: Sections, values: Mapping[str, RegistryValue], known: Installation
+) -> str:
+    """Return the folder of the tracking log; nothing where it is out of reach of a command line.
+
+    It is handed on only. Who works with it asks again then, and says what is wrong with it.
+    """
+    if "attendant" not in sections:
+        return known.tracking_folder
+    try:
+        root_dir = folder(host, values, "RootDir")
+        return tracking_folder(host, told_values(sections["attendant"], ATTENDANT_KEY), root_dir)
+    except ExchangeError:
+        return ""
+
+
+def told_values(section: Section, key: str) -> dict[str, RegistryValue]:
+    """Return the values of a key of the registry; none where there is no such key."""
+    return values_of(parse_reg_query(section.output), key) if section.ok else {}
+
+
+def _marker(host: str, sections: Sections) -> Marker | None:
+    if not sections["noted"].output.strip():
+        return None
+    text = sections["marker"]
+    if not text.ok:
+        raise ExchangeError(
+            f"{host}: an earlier run left a note that cannot be read: {excerpt(text.output)}.",
+            hint="Check the rights of the account in the folder host_backup_dir.",
+        )
+    return parse_marker(text.output)
+
+
+def add_debt(batch: Batch, layout: Layout) -> None:
+    """Add what tells of a restart that is owed; where none is, that costs no program."""
+    note = layout.owed_path
+    batch.add("owes", commands.echo_if_exists(note))
+    batch.add("owed", commands.if_exists(note, commands.type_file(note)))
+    batch.add("process", commands.if_exists(note, layout.service("queryex")))
+
+
+def _debt(sections: Sections) -> Debt | None:
+    if not sections["owes"].output.strip():
+        return None
+    return Debt(parse_owed(sections["owed"].output), parse_sc_process(sections["process"].output))
+
+
+# -- the route table
+
+
+def add_save(batch: Batch, layout: Layout, imccopies: Sequence[str], temp: TempFile) -> None:
+    """Add what saves the table to a file, shows it, and removes it again.
+
+    Commands are tried until one made the file; ``exists`` is asked of those that have a path.
+    """
+    for number, imccopy in enumerate(imccopies):
+        save = layout.save(imccopy, temp)
+        if imccopy.startswith('"'):
+            batch.add(f"found{number}", commands.echo_if_exists(imccopy.strip('"')))
+        # Asked inside, so that the program's own streams stay in this section.
+        unless_done = f"if not exist {commands.quoted(temp.seen)} {save} 2>&1"
+        batch.add(f"save{number}", unless_done if number else save)
+    if imccopies:
+        batch.add("saved", commands.echo_if_exists(temp.seen))
+        batch.add("size", print_size(temp.seen))
+        batch.add("routes", commands.type_file(temp.seen))
+        batch.add("remove", commands.delete(temp.seen))
+        batch.add("left", commands.echo_if_exists(temp.seen))
+
+
+def run_with_temp(
+    session: Session, batch: Batch, temp: TempFile, timeout: float
+) -> dict[str, Section]:
+    """Run a batch that uses a temporary file; it is removed whatever happens."""
+    try:
+        sections = batch.run(session, timeout=timeout)
+    except HostUnreachable:
+        raise
+    except ExchangeError as error:
+        _also(error, files.discard_file(session, temp.seen))
+        raise
+    if "left" in sections and sections["left"].output.strip():
+        left = files.discard_file(session, temp.seen)
+        if left:
+            raise ExchangeError(f"{session.host}: {left}", details={"left_behind": temp.seen})
+    return sections
+
+
+def _also(error: ExchangeError, sentence: str) -> None:
+    if sentence:
+        error.message = f"{error.message} {sentence}"
+
+
+def saved_table(host: str, imccopies: Sequence[str], sections: Sections) -> Table | None:
+    """Return the table that one of the commands saved, or None if none of them exists."""
+    for number, imccopy in enumerate(imccopies):
+        save = sections[f"save{number}"]
+        if _is_missing(sections.get(f"found{number}"), save):
+            continue
+        if not save.ok or not sections["saved"].output.strip():
+            raise ExchangeError(
+                f"{host}: imccopy could not save the route table (exit code {save.exit_code},"
+                f" {excerpt(save.output)}).",
+                hint=f"Try it on the host: {imccopy} -save routes FILE",
+            )
+        return _table(host, imccopy, sections)
+    return None
+
+
+def _is_missing(found: Section | None, save: Section) -> bool:
+    if found is not None:
+        return not found.output.strip()
+    return save.exit_code == _NO_SUCH_PROGRAM
+
+
+def _table(host: str, imccopy: str, sections: Sections) -> Table:
+    content = sections["routes"].output
+    try:
+        file = RoutesFile.parse(content)
+    except NotARoutesFile as error:
+        raise ExchangeError(
+            f"{host}: what imccopy saved is not the documented routes file: {error}.",
+            hint=f"Look at it on the host: {imccopy} -save routes FILE",
+        ) from None
+    return Table(imccopy, content, file, _inexact(content, sections["size"]))
+
+
+def _inexact(content: bytes, shown: Section) -> str:
+    """Compare what arrived with the size of the file; ``type`` converts UTF-16, for one."""
+    size = _SIZE.search(shown.output)
+    if size is None:
+        return "the host does not tell its size"
+    wanted = int(size[1])
+    return "" if wanted == len(content) else f"{len(content)} bytes arrived of {wanted}"
+
+
+def _look_beside(session: Session, layout: Layout, root_dir: str, timeout: float) -> Table | None:
+    """Look for imccopy beside RootDir, where no option names it and no usual place has it."""
+    place = "" if layout.computer or layout.imccopy else beside(root_dir)
+    if not place:
+        _require_named(session.host, layout)
+        return None
+    temp = layout.temp_file()
+    batch = Batch()
+    imccopies = [commands.quoted(place)]
+    add_save(batch, layout, imccopies, temp)
+    return saved_table(session.host, imccopies, run_with_temp(session, batch, temp, timeout))
+
+
+def _require_named(host: str, layout: Layout) -> None:
+    """A command that the administrator named has to exist."""
+    named = layout.target_imccopy if layout.computer else layout.imccopy
+    if named:
+        raise ExchangeError(
+            f"{host}: there is no imccopy at {named}.",
+            hint="Correct the option, or copy imccopy.exe there from the Exchange CD"
+            r" (server\support\utils\i386).",
+        )

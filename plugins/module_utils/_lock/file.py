@@ -1,0 +1,247 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lock file: YAML in one canonical form, so that a change of it reads as what changed. Pure.
+
+What matters stands first, sorted by domain, one line for each pair; times stand at the end.
+
+This file is private to the collection postmaster.exchange.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from typing import Any
+
+from ansible.module_utils.common.yaml import HAS_YAML, yaml_load
+
+from .._base.errors import InvalidInput, MissingLibrary
+from .._pairs.names import is_host_name, parse_domain, shown
+from .._pairs.spec import AGREEMENTS, FAMILIES
+from .._run.routes import GONE_STATUSES
+from .model import Conditions, Entry, Lock, LockedPair
+
+VERSION = 1
+#: Octets of the largest lock that is read: some hundred thousand domains.
+LARGEST = 64_000_000
+
+_STATUSES = frozenset({"ok", *GONE_STATUSES})
+_PAIR = re.compile(r"([0-9]{1,5}) (\S{1,253}) ([0-9A-Fa-f.:]{2,45})")
+_TIME = re.compile(r"([0-9-]{10}T[0-9:]{8}Z)(?: \+([0-9]{1,10}) s)?")
+_PLAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]*[a-z][a-z0-9-]*)+")
+_CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_CLOCK = "%Y-%m-%dT%H:%M:%SZ"
+_MAX_PREFERENCE = 65535
+_MAX_TTL = 2**31 - 1  # RFC 2181 section 8
+_HEAD = """\
+# Where mail for these domains goes, as DNS said it when somebody looked. Written by the playbook
+# postmaster.exchange.resolve; enforce and audit take the pairs from here (mx_delivery_lock).
+# A pair is: preference, exchange, address. Times stand at the end, apart from what matters.
+"""
+
+
+def render(lock: Lock) -> str:
+    """Return the text of a lock, which parse() reads back as the same."""
+    return _HEAD + "\n".join(_lines(lock)) + "\n"
+
+
+def _lines(lock: Lock) -> Iterator[str]:
+    made = lock.conditions
+    yield f"version: {VERSION}"
+    yield "computed_with:"
+    yield f"  agreement: {made.agreement}"
+    yield f"  allow_private: {str(made.allow_private).lower()}"
+    yield f"  max_pairs: {made.max_pairs}"
+    yield from _listing("  families", made.families)
+    for name in ("own_addresses", "own_names"):
+        yield from _listing(f"  {name}", [_quoted(value) for value in getattr(made, name)])
+    yield "domains:" if lock.entries else "domains: {}"
+    for domain, entry in sorted(lock.entries.items()):
+        yield f"  {_quoted(domain)}:"
+        yield f"    status: {entry.status}"
+        if entry.implicit_mx:
+            yield "    implicit_mx: true"
+        if entry.pairs:
+            yield from _listing("    pairs", [_told(pair) for pair in entry.pairs])
+        if entry.warnings:
+            yield from _listing("    warnings", entry.warnings)
+    times = {domain: entry for domain, entry in sorted(lock.entries.items()) if entry.seen}
+    yield "times:" if times else "times: {}"
+    for domain, entry in times.items():
+        yield f"  {_quoted(domain)}: {_time(entry)}"
+
+
+def _listing(name: str, values: Sequence[str]) -> Iterator[str]:
+    yield f"{name}:" if values else f"{name}: []"
+    indent = " " * (len(name) - len(name.lstrip()) + 2)
+    yield from (f"{indent}- {value}" for value in values)
+
+
+def _told(pair: LockedPair) -> str:
+    """Return a pair; in quotes where YAML would take its end for that of a name (2001:db8::)."""
+    text = str(pair)
+    return json.dumps(text) if text.endswith(":") else text
+
+
+def _quoted(text: str) -> str:
+    """Return a name so that YAML reads a text, also where it looks like a number or a word."""
+    return text if _PLAIN.fullmatch(text) else json.dumps(text)
+
+
+def _time(entry: Entry) -> str:
+    at = entry.seen.strftime(_CLOCK) if entry.seen else ""
+    # As a text in quotes, for YAML would make a time of it.
+    return f'"{at}"' if entry.ttl is None else f"{at} +{entry.ttl} s"
+
+
+def parse(content: bytes, where: str) -> Lock:
+    """Return the lock in a file; InvalidInput says what is wrong with it and where.
+
+    ``where`` names the file in messages. Nothing in it is believed: names, addresses and numbers
+    are checked as those of an answer are.
+    """
+    try:
+        return _lock(_loaded(content))
+    except InvalidInput as error:
+        raise InvalidInput(
+            f"The lock {where} cannot be used: {error.message}.",
+            hint="Restore it, or write it anew by postmaster.exchange.resolve.",
+        ) from error
+
+
+def _loaded(content: bytes) -> Mapping[Any, Any]:
+    if not HAS_YAML:
+        raise MissingLibrary("The lock is YAML, and the Python library PyYAML is not there.")
+    if len(content) > LARGEST:
+        raise InvalidInput(f"it has {len(content)} octets, and no lock has more than {LARGEST}")
+    # Names for parts that are used again could make a small file a huge one. No lock has any.
+    if re.search(rb"(^|[\s\[{,:-])[&*][A-Za-z0-9_-]", content):
+        raise InvalidInput("it has YAML anchors or aliases, which no lock has")
+    try:
+        loaded = yaml_load(content.decode())
+    except UnicodeDecodeError:
+        raise InvalidInput("it is not UTF-8") from None
+    except RecursionError:
+        raise InvalidInput("it is nested too deep") from None
+    except Exception as error:  # noqa: BLE001 - PyYAML's own, and what hostile text makes it raise
+        raise InvalidInput(f"it is no YAML ({_first_line(error)})") from None
+    return _mapping(loaded, "the file")
+
+
+def _first_line(error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)
+    place = f"line {mark.line + 1}" if mark is not None else type(error).__name__
+    return f"{place}: {getattr(error, 'problem', None) or 'it cannot be read'}"
+
+
+def _lock(data: Mapping[Any, Any]) -> Lock:
+    if data.get("version") != VERSION:
+        raise InvalidInput(f"its version is {shown(str(data.get('version')))}, not {VERSION}")
+    _only(data, {"version", "computed_with", "domains", "times"}, "the file")
+    times = _mapping(data.get("times"), "times")
+    domains = _mapping(data.get("domains"), "domains")
+    for domain in times:
+        if domain not in domains:
+            raise InvalidInput(f"times has {shown(str(domain))}, which domains has not")
+    entries = {}
+    for name, value in domains.items():
+        entries[_domain(name)] = _entry(str(name), value, times.get(name))
+    return Lock(_conditions(_mapping(data.get("computed_with"), "computed_with")), entries)
+
+
+def _conditions(data: Mapping[Any, Any]) -> Conditions:
+    _only(data, set(Conditions.__dataclass_fields__), "computed_with")
+    families = _texts(data.get("families"), "families")
+    agreement, private, most = (data.get(x) for x in ("agreement", "allow_private", "max_pairs"))
+    if not families or not set(families) <= set(FAMILIES):
+        raise InvalidInput("families of computed_with has to hold ipv4, ipv6 or both")
+    if agreement not in AGREEMENTS:
+        raise InvalidInput(f"agreement of computed_with is none of {', '.join(AGREEMENTS)}")
+    if not isinstance(private, bool):
+        raise InvalidInput("allow_private of computed_with is neither true nor false")
+    if not isinstance(most, int) or isinstance(most, bool) or most < 0:
+        raise InvalidInput("max_pairs of computed_with is no number from 0")
+    return Conditions(
+        families=tuple(families),
+        own_names=tuple(_texts(data.get("own_names"), "own_names")),
+        own_addresses=tuple(_texts(data.get("own_addresses"), "own_addresses")),
+        agreement=agreement,
+        allow_private=private,
+        max_pairs=most,
+    )
+
+
+def _entry(domain: str, value: object, time: object) -> Entry:
+    data = _mapping(value, domain)
+    _only(data, {"status", "pairs", "implicit_mx", "warnings"}, domain)
+    status = data.get("status")
+    if status not in _STATUSES:
+        raise InvalidInput(f"{domain}: the status is none of {', '.join(sorted(_STATUSES))}")
+    pairs = tuple(_pair(domain, text) for text in _texts(data.get("pairs", []), f"{domain}: pairs"))
+    if bool(pairs) != (status == "ok"):
+        raise InvalidInput(f"{domain}: a domain has pairs just if its status is ok")
+    implicit = data.get("implicit_mx", False)
+    if not isinstance(implicit, bool):
+        raise InvalidInput(f"{domain}: implicit_mx is neither true nor false")
+    warnings = _texts(data.get("warnings", []), f"{domain}: warnings")
+    if not all(_CODE.fullmatch(code) for code in warnings):
+        raise InvalidInput(f"{domain}: warnings are codes, such as mx_is_cname")
+    seen, ttl = _seen(domain, time)
+    return Entry(status, pairs, implicit, tuple(warnings), seen, ttl)
+
+
+def _pair(domain: str, text: str) -> LockedPair:
+    match = _PAIR.fullmatch(text)
+    if not match or int(match[1]) > _MAX_PREFERENCE:
+        raise InvalidInput(
+            f"{domain}: {shown(text)} is no pair of preference, exchange and address"
+        )
+    if not is_host_name(match[2]):
+        raise InvalidInput(f"{domain}: {shown(match[2])} is no name of a host")
+    try:
+        address = ip_address(match[3])
+    except ValueError:
+        raise InvalidInput(f"{domain}: {shown(match[3])} is no IP address") from None
+    return LockedPair(int(match[1]), match[2], str(address))
+
+
+def _seen(domain: str, time: object) -> tuple[datetime | None, int | None]:
+    if time is None:
+        return None, None
+    match = _TIME.fullmatch(time) if isinstance(time, str) else None
+    try:
+        at = datetime.strptime(match[1] if match else "", _CLOCK).replace(tzinfo=UTC)
+    except ValueError:
+        raise InvalidInput(f"{domain}: {shown(str(time))} is no time and TTL") from None
+    ttl = int(match[2]) if match and match[2] else None
+    if ttl is not None and ttl > _MAX_TTL:
+        raise InvalidInput(f"{domain}: {ttl} seconds are more than a time to live can be")
+    return at, ttl
+
+
+def _domain(name: object) -> str:
+    if not isinstance(name, str) or parse_domain(name) != name:
+        raise InvalidInput(f"{shown(str(name))} is no domain in its one spelling")
+    return name
+
+
+def _mapping(value: object, where: str) -> Mapping[Any, Any]:
+    if not isinstance(value, Mapping):
+        raise InvalidInput(f"{where} is no mapping of names to values")
+    return value
+
+
+def _texts(value: object, where: str) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise InvalidInput(f"{where} is no list of texts")
+    return value
+
+
+def _only(data: Mapping[Any, Any], known: set[str], where: str) -> None:
+    for key in data:
+        if key not in known:
+            raise InvalidInput(f"{where} has {shown(str(key))}, which is not known")

@@ -1,0 +1,408 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A session over WinRM's command shell, by pywinrm: deadlines, limits, and errors in plain words.
+
+This is the only file that imports pywinrm (and with it requests and the rest).
+
+This file is private to the collection postmaster.exchange.
+"""
+
+from __future__ import annotations
+
+# NTLM asks for this by name; imported here, forks share it.
+import encodings.utf_16_le  # noqa: F401 # pylint: disable=unused-import
+import math
+import re
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from ansible.module_utils.basic import missing_required_lib
+
+from .._base.errors import (
+    CommandTimeout,
+    ExchangeError,
+    HostUnreachable,
+    InvalidInput,
+    MissingLibrary,
+    SessionLost,
+)
+from .causes import Cause
+from .failures import describe, explain, explain_fault
+from .guard import Meter, guard
+from .options import ConnectionOptions
+from .session import COMMAND_LINE_LIMIT, Completed
+
+LIBRARY_ERROR = ""
+try:
+    import requests.exceptions
+    import winrm.protocol
+    from winrm.exceptions import WinRMOperationTimeoutError, WSManFaultError
+except ImportError:
+    LIBRARY_ERROR = traceback.format_exc()
+
+#: Text is UTF-8 in our shells.
+CODE_PAGE = 65001
+#: Seconds, at least, between the end of an operation on the host and the end of our patience.
+_READ_MARGIN = 5
+#: Seconds to spend on the deletion of a shell that may be gone.
+_PARTING_TIMEOUT = 5
+#: A host that answers "nothing yet" at once is asked again after this many seconds.
+_PAUSE = 0.1
+# ERROR_WSMAN_QUOTA_MAX_OPERATIONS: old WinRM counts a shell's commands and never forgets one.
+_OPERATIONS_USED_UP = 0x803381A6
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+_T = TypeVar("_T")
+
+
+class ShellSource(Protocol):
+    """Where a session's shell comes from, and who closes it. Errors are pywinrm's or Ansible's."""
+
+    def open(self) -> tuple[Any, str]:
+        """Return a pywinrm ``Protocol`` and the id of an open shell."""
+
+    def close(self) -> None:
+        """Close the shell, if it is the session's to close."""
+
+    def abandon(self) -> None:
+        """Forget a broken shell after an attempt to delete it; ``open`` then makes a new one."""
+
+
+@dataclass
+class OwnShell:
+    """A shell of our own, from explicit options."""
+
+    options: ConnectionOptions
+    _protocol: Any = field(default=None, init=False)
+    _shell: str = field(default="", init=False)
+
+    def open(self) -> tuple[Any, str]:
+        """Log in and create the shell."""
+        *others, last = _ways(self.options)
+        for way in others:
+            try:
+                return self._opened(way)
+            except (requests.exceptions.ConnectionError, requests.exceptions.Timeout):
+                raise  # which no other login changes
+            except Exception as error:  # noqa: BLE001 - no ticket, no library: the next way tells
+                del error
+        return self._opened(last)
+
+    def _opened(self, transport: str) -> tuple[Any, str]:
+        self._protocol = _protocol(self.options, transport)
+        try:
+            self._shell = self._protocol.open_shell(codepage=CODE_PAGE)
+        finally:
+            if not self._shell:
+                self._protocol.transport.close_session()
+        return self._protocol, self._shell
+
+    def close(self) -> None:
+        """Delete the shell and close the connection."""
+        if self._shell:
+            self._protocol.close_shell(self._shell)
+            self._shell = ""
+
+    def abandon(self) -> None:
+        """Try to delete the shell over a fresh connection."""
+        shell, self._shell = self._shell, ""
+        if shell:
+            delete_shell(self._protocol, shell)
+
+
+def delete_shell(protocol: Any, shell: str) -> None:
+    """Delete a shell over a fresh connection, in little time; whatever fails is left alone.
+
+    A fresh connection, since after a break the old one's encryption no longer fits.
+    """
+    transport = protocol.transport
+    protocol.operation_timeout_sec = _PARTING_TIMEOUT - 1
+    transport.read_timeout_sec = _PARTING_TIMEOUT
+    try:
+        transport.close_session()
+        protocol.close_shell(shell)
+    except Exception as error:  # noqa: BLE001 - the shell is lost already; nobody can act on this
+        del error
+
+
+def _ways(options: ConnectionOptions) -> tuple[str, ...]:
+    """Return pywinrm's names of the ways to log in, in the order to try them.
+
+    pywinrm knows no "negotiate", which is Kerberos, and NTLM where that is not to be had.
+    """
+    if LIBRARY_ERROR:
+        raise MissingLibrary(
+            missing_required_lib("pywinrm >= 0.5"), details={"exception": LIBRARY_ERROR}
+        )
+    if options.transport != "negotiate":
+        return (options.transport,)
+    return ("kerberos", "ntlm") if options.user and options.password else ("kerberos",)
+
+
+def _protocol(options: ConnectionOptions, transport: str) -> Any:
+    details = options.details
+    protocol: Any = winrm.protocol.Protocol(
+        endpoint=options.endpoint,
+        transport=transport,  # type: ignore[arg-type]
+        username=options.user,
+        password=options.password,
+        ca_trust_path=options.ca_cert or "legacy_requests",
+        cert_pem=options.client_cert,
+        cert_key_pem=options.client_key,
+        server_cert_validation=options.cert_validation,  # type: ignore[arg-type]
+        message_encryption=options.message_encryption,  # type: ignore[arg-type]
+        proxy=options.proxy or (None if options.ignore_proxy else "legacy_requests"),
+        kerberos_hostname_override=options.kerberos_hostname,
+        kerberos_delegation=options.kerberos_delegation,
+        service=details.service,
+        send_cbt=details.send_cbt,
+        credssp_disable_tlsv1_2=details.credssp_disable_tlsv1_2,
+        operation_timeout_sec=max(1, options.connect_timeout - _READ_MARGIN),
+        read_timeout_sec=options.connect_timeout,
+    )
+    # These two its constructor does not hand on.
+    protocol.transport.credssp_auth_mechanism = details.credssp_auth_mechanism
+    protocol.transport.credssp_minimum_version = details.credssp_minimum_version
+    guard(protocol.transport)
+    return protocol
+
+
+def connect(options: ConnectionOptions, *, host: str = "") -> WinrsSession:
+    """Return a session by explicit options; nothing is sent before its first command.
+
+    ``host`` is the name for messages, by default the host of the options.
+    """
+    return WinrsSession(
+        OwnShell(options),
+        host=host or options.host,
+        login=Login(options.user, f"{options.host} port {options.port}", options.transport),
+        secrets=options.secrets,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """How a session logs in, for messages; ``at`` is address and port."""
+
+    user: str = ""
+    at: str = ""
+    transport: str = ""
+
+
+class WinrsSession:
+    """Runs command lines in one WinRM command shell; see ``session.Session``."""
+
+    def __init__(
+        self,
+        source: ShellSource,
+        *,
+        host: str,
+        login: Login | None = None,
+        secrets: tuple[str, ...] = (),
+    ) -> None:
+        self.host = host
+        self._source = source
+        self._login = login or Login()
+        self._secrets = secrets
+        self._protocol: Any = None
+        self._shell = ""
+        self._broken = False
+        self._margin = _READ_MARGIN
+        self._meters: list[Meter] = []
+
+    @property
+    def requests(self) -> int:
+        """HTTP requests of this session, those of the login included where it is our own."""
+        return sum(meter.requests for meter in self._meters)
+
+    @property
+    def host_time(self) -> datetime | None:
+        """What the host's clock shows now; see ``session.Session``."""
+        return self._meters[-1].host_time if self._meters else None
+
+    def run(
+        self, command: str, *, timeout: float = 60.0, max_output: int = 16_000_000
+    ) -> Completed:
+        """Run one command line; see ``session.Session``.
+
+        After more than ``max_output`` bytes, or ``timeout`` seconds, the command is terminated. A
+        cut answer has the exit code -1. A host that stops answering at all is noticed as much later
+        as the connection's read timeout is longer than its operation timeout.
+        """
+        _check_line(command)
+        self._open()
+        deadline = time.monotonic() + timeout
+        patience = self._protocol.operation_timeout_sec, self._protocol.transport.read_timeout_sec
+        self._margin = max(_READ_MARGIN, patience[1] - patience[0])
+        try:
+            command_id = self._start(command, deadline)
+            return self._collect(command_id, deadline, timeout, max_output)
+        finally:
+            if self._protocol is not None:
+                self._set_patience(*patience)
+
+    def reopen(self) -> None:
+        """Drop the shell and the connection; the next command makes new ones."""
+        self._protocol, self._broken = None, False
+        self._source.abandon()
+
+    def close(self) -> None:
+        """Close what this session opened itself."""
+        self._protocol = None
+        try:
+            if not self._broken:
+                self._source.close()
+        except Exception as error:  # noqa: BLE001 - never raises: the work is done, or failed before
+            del error
+            self._broken = True
+        if self._broken:
+            self.reopen()
+
+    def _open(self) -> None:
+        if self._protocol is not None:
+            return
+        if self._broken:
+            self.reopen()
+        protocol, self._shell = self._call(self._source.open, opening=True)
+        meter = guard(protocol.transport)
+        if meter not in self._meters:
+            self._meters.append(meter)
+        self._protocol = protocol
+
+    def _start(self, command: str, deadline: float) -> str:
+        self._limit(deadline)
+        try:
+            return str(self._call(self._protocol.run_command, self._shell, command))
+        except _OperationsUsedUp:
+            self.reopen()
+            self._open()
+            self._limit(deadline)
+            return str(self._call(self._protocol.run_command, self._shell, command))
+
+    def _collect(
+        self, command_id: str, deadline: float, timeout: float, max_output: int
+    ) -> Completed:
+        stdout, stderr = bytearray(), bytearray()
+        while time.monotonic() < deadline:
+            self._limit(deadline)
+            out, err, exit_code, done = self._receive(command_id)
+            stdout += out
+            stderr += err
+            if len(stdout) + len(stderr) > max_output:
+                self._signal(command_id)
+                cut = bytes(stdout[:max_output])
+                return Completed(-1, cut, bytes(stderr[: max_output - len(cut)]), truncated=True)
+            if done:
+                self._signal(command_id)
+                return Completed(exit_code, bytes(stdout), bytes(stderr))
+        self._signal(command_id)
+        raise CommandTimeout(
+            f"{self.host}: a command did not end within {timeout:g} seconds and was stopped.",
+            hint="See what the host is busy with, or allow more time.",
+        )
+
+    def _receive(self, command_id: str) -> tuple[bytes, bytes, int, bool]:
+        before = time.monotonic()
+        answer: tuple[bytes, bytes, int, bool] = self._call(self._receive_once, command_id)
+        if not any(answer[:2]) and not answer[3] and time.monotonic() - before < _PAUSE:
+            time.sleep(_PAUSE)
+        return answer
+
+    def _receive_once(self, command_id: str) -> tuple[bytes, bytes, int, bool]:
+        try:
+            answer: tuple[bytes, bytes, int, bool] = self._protocol.get_command_output_raw(
+                self._shell, command_id
+            )
+        except WinRMOperationTimeoutError:
+            return b"", b"", -1, False
+        return answer
+
+    def _signal(self, command_id: str) -> None:
+        """Terminate the command, or what is left of it. The result stands even if this fails."""
+        self._set_patience(_PARTING_TIMEOUT - 1, _PARTING_TIMEOUT)
+        try:
+            self._protocol.cleanup_command(self._shell, command_id)
+        except Exception as error:  # noqa: BLE001 - whatever it was, this shell is not used again
+            del error
+            self._break()
+
+    def _limit(self, deadline: float) -> None:
+        """Let the host hold an answer back no longer than until our own deadline."""
+        left = math.ceil(deadline - time.monotonic())
+        seconds = min(max(1, left), winrm.protocol.Protocol.DEFAULT_OPERATION_TIMEOUT_SEC)
+        self._set_patience(seconds, seconds + self._margin)
+
+    def _set_patience(self, operation: float, read: float) -> None:
+        self._protocol.operation_timeout_sec = operation
+        self._protocol.transport.read_timeout_sec = read
+
+    def _break(self) -> None:
+        """Use this shell no more; it is deleted with the next command, or at the close."""
+        self._protocol, self._broken = None, True
+
+    def _call(self, function: Callable[..., _T], *args: Any, opening: bool = False) -> _T:
+        """Call pywinrm and translate what it raises.
+
+        From a garbage answer it lets out whatever its XML, its base64 or its assertions raise. The
+        translation is raised outside of the handler: so it carries no context, and no traceback at
+        any verbosity shows the text of the original, which may hold a URL with a password.
+        """
+        try:
+            return function(*args)
+        except ExchangeError:
+            raise
+        except KeyboardInterrupt:
+            if not opening:
+                self._break()  # in the middle of a request, which spoils the connection
+            raise
+        except Exception as error:  # noqa: BLE001 - translated, every one of them
+            problem = self._translated(error, opening=opening)
+        if not opening and not isinstance(problem, _OperationsUsedUp):
+            self._break()
+        raise problem
+
+    def _translated(self, error: Exception, *, opening: bool) -> ExchangeError:
+        cause = self._cause(error)
+        codes = (getattr(error, "wmierror_code", None), getattr(error, "wsman_fault_code", None))
+        if _OPERATIONS_USED_UP in codes and not opening:
+            return _OperationsUsedUp(f"{self.host}: {cause.sentence}.", hint=cause.hint)
+        if cause.missing_library:
+            return MissingLibrary(f"{self.host}: {cause.sentence}.", hint=cause.hint)
+        if opening:
+            login = f" as {self._login.user}" if self._login.user else ""
+            login += f" at {self._login.at}" if self._login.at else ""
+            return HostUnreachable(
+                f"{self.host}: no WinRM session{login}: {cause.sentence}.", hint=cause.hint
+            )
+        return SessionLost(
+            f"{self.host}: the WinRM session broke in the middle of a command: {cause.sentence}. "
+            "Whether the command was carried out is not known.",
+            hint=cause.hint,
+        )
+
+    def _cause(self, error: Exception) -> Cause:
+        if not LIBRARY_ERROR and isinstance(error, WSManFaultError):
+            return explain_fault(
+                error.wsman_fault_code, error.fault_subcode or "", error.reason, self._secrets
+            )
+        # As Ansible's plugin puts it; the text of pywinrm itself does not say how it logged in.
+        return explain(f"{self._login.transport}: {describe(error)}")
+
+
+class _OperationsUsedUp(SessionLost):
+    """A shell takes no more commands; a new one does."""
+
+
+def _check_line(command: str) -> None:
+    if not command or _CONTROL.search(command):
+        raise InvalidInput("A command line must not be empty or hold control characters.")
+    if len(command) > COMMAND_LINE_LIMIT:
+        raise InvalidInput(
+            f"A command line of {len(command)} characters is refused; "
+            f"cmd.exe takes {COMMAND_LINE_LIMIT}."
+        )

@@ -1,0 +1,98 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Mail domains and mailboxes as they stand in messages and logs: hostile text, taken apart safely.
+
+Nothing here raises, except for what an administrator typed (``checked_mailbox``). Every pattern
+runs in time linear in its input.
+
+This file is private to the collection postmaster.exchange.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from .._base.errors import InvalidInput
+from .._pairs.names import parse_domain, shown
+
+#: Longest header value looked at, in characters; the rest of a longer one is ignored.
+MAX_HEADER_VALUE = 65_536
+#: Longest domain and local part, in characters (RFC 5321 section 4.5.3.1; RFC 1035 section 2.3.4).
+MAX_DOMAIN, MAX_LOCAL_PART = 253, 64
+
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_DOMAIN = re.compile(rf"(?:{_LABEL}\.)+{_LABEL}", re.ASCII)
+_LOCAL_PART = re.compile(r"[A-Za-z0-9_+=~/-]+(?:\.[A-Za-z0-9_+=~/-]+)*", re.ASCII)
+_COMMENT = re.compile(r"\([^()]*\)")
+
+
+def mail_domain(text: str) -> str | None:
+    """Return ``text`` as a lower-case mail domain, or None if it is none.
+
+    A domain has two labels or more (RFC 1035 lengths, letters, digits, hyphen), and its last label
+    is not a number: that would be an address.
+    """
+    name = text.strip().rstrip(".").lower()
+    if (
+        len(name) > MAX_DOMAIN
+        or _DOMAIN.fullmatch(name) is None
+        or name.rpartition(".")[2].isdigit()
+    ):
+        return None
+    return name
+
+
+def domain_of(mailbox: str) -> str | None:
+    """Return the domain of a mailbox such as ``user@example.com`` or ``SMTP:user@example.com``."""
+    _local, at, domain = mailbox.strip().strip("<>").rpartition("@")
+    return mail_domain(domain) if at else None
+
+
+def domains_in_header(value: str) -> Iterator[str]:
+    """Yield the domains of the mailboxes of an address header, in order, with repetitions.
+
+    Display names are passed over, so that ``"a@b.example" <c@d.example>`` yields ``d.example``.
+    """
+    plain = _COMMENT.sub(" ", _without_quoted(value[:MAX_HEADER_VALUE]))
+    for part in re.split(r"[,;]", plain):
+        before, opened, rest = part.rpartition("<")
+        domain = domain_of(rest.partition(">")[0] if opened else before + rest)
+        if domain is not None:
+            yield domain
+
+
+def _without_quoted(text: str) -> str:
+    """Return text without its quoted strings (RFC 5322 section 3.2.4); an open one runs to the end.
+
+    By hand, since a regular expression for it takes quadratic time on a hostile header.
+    """
+    kept: list[str] = []
+    quoted = escaped = False
+    for char in text:
+        if escaped:
+            escaped = False
+        elif quoted and char == "\\":
+            escaped = True
+        elif char == '"':
+            quoted = not quoted
+            kept.append(" ")
+        elif not quoted:
+            kept.append(char)
+    return "".join(kept)
+
+
+def checked_mailbox(text: str, option: str) -> str:
+    """Return an administrator's mailbox, its domain in the one spelling; raise InvalidInput.
+
+    Only the characters of an everyday mailbox are taken (no quoted local part, no ``& % ! ^``): the
+    address travels through command lines, logs and search strings.
+    """
+    local, at, domain = text.strip().rpartition("@")
+    if not at or len(local) > MAX_LOCAL_PART or _LOCAL_PART.fullmatch(local) is None:
+        raise InvalidInput(
+            f"{shown(text)} in the option {option} is not a mailbox this can be tested with.",
+            hint="Give a plain address such as postmaster@nestle.com.",
+        )
+    return f"{local}@{parse_domain(domain)}"

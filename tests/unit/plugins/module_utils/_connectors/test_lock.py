@@ -1,0 +1,173 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One change at a time: locks and notes in a private folder, whatever lies in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from ansible_collections.postmaster.exchange.plugins.module_utils._base.alive import private_folder
+from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import ExchangeError
+from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.lock import (
+    FRESH,
+    Turns,
+)
+
+KEY = "first organization@hq.example"
+NOW = datetime(2026, 11, 23, 11, 45, tzinfo=UTC)
+
+
+def turns(folder: Path | None, later: timedelta = timedelta(0)) -> Turns:
+    return Turns(folder, lambda: NOW + later)
+
+
+def test_a_domain_controller_is_remembered_for_a_while(tmp_path: Path) -> None:
+    assert turns(tmp_path).remembered(KEY) == ""
+    turns(tmp_path).remember(KEY, "dc1.hq.example")
+    assert turns(tmp_path, FRESH).remembered(KEY) == "dc1.hq.example"
+    assert turns(tmp_path, FRESH + timedelta(seconds=1)).remembered(KEY) == ""
+    assert turns(tmp_path, timedelta(seconds=-1)).remembered(KEY) == ""
+    assert turns(tmp_path).remembered("another@hq.example") == ""
+    (note,) = tmp_path.iterdir()
+    assert note.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"5",
+        b"[" * 4000,
+        b"\xff",
+        json.dumps({"organisation": KEY, "written": NOW.isoformat()}).encode(),
+        json.dumps(
+            {"organisation": KEY, "written": NOW.isoformat(), "domain_controller": "dc1; calc"}
+        ).encode(),
+        json.dumps(
+            {"organisation": "other", "written": NOW.isoformat(), "domain_controller": "dc1"}
+        ).encode(),
+        json.dumps(
+            {"organisation": KEY, "written": "2026-11-23T11:45:00", "domain_controller": "dc1"}
+        ).encode(),
+        json.dumps({"organisation": KEY, "written": 5, "domain_controller": "dc1"}).encode(),
+    ],
+)
+def test_a_note_that_is_none_is_passed_over(tmp_path: Path, content: bytes) -> None:
+    turns(tmp_path).remember(KEY, "dc1.hq.example")
+    (note,) = tmp_path.iterdir()
+    note.write_bytes(content)
+    assert turns(tmp_path).remembered(KEY) == ""
+
+
+def test_a_link_or_a_pipe_is_no_note(tmp_path: Path) -> None:
+    turns(tmp_path).remember(KEY, "dc1.hq.example")
+    (note,) = tmp_path.iterdir()
+    elsewhere = note.rename(tmp_path / "elsewhere")
+    note.symlink_to(elsewhere)
+    assert turns(tmp_path).remembered(KEY) == ""
+    note.unlink()
+    os.mkfifo(note)
+    assert turns(tmp_path).remembered(KEY) == ""
+
+
+def test_turns_are_taken_one_after_the_other(tmp_path: Path) -> None:
+    order = []
+
+    def work(number: int) -> None:
+        with turns(tmp_path).turn(KEY, 10):
+            order.append((number, "in"))
+            time.sleep(0.05)
+            order.append((number, "out"))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(
+        (one[0], one[1], other[1]) == (other[0], "in", "out")
+        for one, other in zip(order[::2], order[1::2], strict=True)
+    )
+
+
+def test_waiting_ends(tmp_path: Path) -> None:
+    with (
+        turns(tmp_path).turn(KEY, 1),
+        pytest.raises(ExchangeError, match="Another run"),
+        turns(tmp_path).turn(KEY, 0),
+    ):
+        pass
+
+
+def test_other_organisations_do_not_wait(tmp_path: Path) -> None:
+    with turns(tmp_path).turn(KEY, 0), turns(tmp_path).turn("other", 0):
+        pass
+
+
+def test_an_error_gives_the_turn_back(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="x"), turns(tmp_path).turn(KEY, 0):
+        raise ValueError("x")
+    with turns(tmp_path).turn(KEY, 0):
+        pass
+
+
+def test_without_a_folder_nothing_is_locked_or_remembered() -> None:
+    nowhere = turns(None)
+    with nowhere.turn(KEY, 0), nowhere.turn(KEY, 0):
+        nowhere.remember(KEY, "dc1")
+    assert nowhere.remembered(KEY) == ""
+
+
+def test_the_folder_is_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    folder = private_folder()
+    assert folder == tmp_path / "cache" / "postmaster.exchange"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    folder.chmod(0o755)
+    second = private_folder()
+    assert second == tmp_path / f"postmaster.exchange-{os.geteuid()}"
+    second.rmdir()
+    second.symlink_to(tmp_path)
+    assert private_folder() is None
+
+
+def test_of_several_hosts_one_tells_something_first(tmp_path: Path) -> None:
+    told = turns(tmp_path).first_to_tell
+    assert told(KEY, "run-1", "a diff", "ex19-a") == "ex19-a"
+    assert told(KEY, "run-1", "a diff", "ex19-b") == "ex19-a"
+    assert told(KEY, "run-1", "a diff", "ex19-a") == "ex19-a"
+    assert told(KEY, "run-1", "another", "ex19-b") == "ex19-b"
+    assert told("another@hq.example", "run-1", "a diff", "ex19-b") == "ex19-b"
+    assert told(KEY, "run-2", "a diff", "ex19-b") == "ex19-b"
+    assert turns(None).first_to_tell(KEY, "run-2", "a diff", "ex19-a") == "ex19-a"
+
+
+def test_hosts_at_the_same_moment_agree_on_the_first(tmp_path: Path) -> None:
+    names = [f"ex{number}" for number in range(16)]
+    with ThreadPoolExecutor(len(names)) as pool:
+        found = list(
+            pool.map(lambda name: turns(tmp_path).first_to_tell(KEY, "run", "a diff", name), names)
+        )
+    assert len(set(found)) == 1
+
+
+@pytest.mark.parametrize(
+    "content", [b"{", b"5", b"[]", b"\xff", b"[" * 4000, b'{"run": "run", "hosts": {"a": 5}}']
+)
+def test_what_is_no_note_of_who_told_is_passed_over(tmp_path: Path, content: bytes) -> None:
+    turns(tmp_path).first_to_tell(KEY, "run", "a diff", "ex19-a")
+    (note,) = tmp_path.iterdir()
+    note.write_bytes(content)
+    assert turns(tmp_path).first_to_tell(KEY, "run", "a diff", "ex19-b") == "ex19-b"
+    assert turns(tmp_path).first_to_tell(KEY, "run", "a diff", "ex19-a") == "ex19-b"

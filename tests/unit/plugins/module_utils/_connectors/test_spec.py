@@ -1,0 +1,163 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the options of transport_delivery mean, and what is refused before anything is asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import InvalidInput
+from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.spec import (
+    ARGUMENT_SPEC,
+    Options,
+    parse_options,
+)
+
+NESTLE = {"domain": "Nestle.COM.", "addresses": ["192.0.2.26", "192.0.2.25", "192.0.2.25"]}
+RESOLVED = [
+    {
+        "domain": "nestle.com",
+        "pairs": [
+            {"address": "192.0.2.25", "preference": 10},
+            {"address": "192.0.2.26", "preference": 20},
+            {"address": "192.0.2.26", "preference": 30},
+        ],
+        "evidence": {"authentic": False, "tlsa": ["mx.nestle.com"], "mta_sts": None},
+    }
+]
+
+
+def options(**params: Any) -> Options:
+    checked = ArgumentSpecValidator(ARGUMENT_SPEC).validate(params)
+    assert not checked.error_messages
+    return parse_options(checked.validated_parameters, Path("/play"))
+
+
+def test_a_route_becomes_a_pin_in_canonical_form() -> None:
+    parsed = options(routes=[NESTLE], source_servers=["MBX2.hq.example", "mbx1"], cost=7)
+    assert parsed.desired is not None
+    (pin,) = parsed.desired.pins
+    assert pin.domain == "nestle.com"
+    assert pin.smart_hosts == ("[192.0.2.25]", "[192.0.2.26]")
+    assert (pin.cost, pin.source_servers) == (7, ("mbx1", "mbx2"))
+    assert parsed.backup_dir == Path("/play/backups")
+
+
+def test_an_empty_list_never_means_that_all_pins_go() -> None:
+    with pytest.raises(InvalidInput, match="routes is empty with state: exact"):
+        options(routes=[], state="exact")
+
+
+def test_best_tier_by_what_mx_pairs_found() -> None:
+    parsed = options(routes=[NESTLE], resolved=RESOLVED, tiers="best")
+    assert parsed.desired is not None
+    assert parsed.desired.pins[0].smart_hosts == ("[192.0.2.25]",)
+    (warning,) = parsed.resolved["nestle.com"].warnings()
+    assert "mx.nestle.com" in warning
+
+
+def sts_warnings(policy: object) -> list[str]:
+    evidence = {"mta_sts": "v=STSv1; id=1", "mta_sts_policy": policy}
+    entry = {"domain": "nestle.com", "evidence": evidence}
+    return list(options(routes=[NESTLE], resolved=[entry]).resolved["nestle.com"].warnings())
+
+
+def test_a_policy_that_is_enforced_is_told_with_the_evidence() -> None:
+    (told,) = sts_warnings({"mode": "enforce", "mx": ["*.nestle.com"], "max_age": 1, "reason": ""})
+    assert "'v=STSv1; id=1', mode enforce, mx *.nestle.com" in told
+    assert "loses the protection" in told
+
+
+@pytest.mark.parametrize("mode", ["testing", "none"])
+def test_a_policy_that_refuses_nothing_is_no_loss(mode: str) -> None:
+    assert sts_warnings({"mode": mode, "mx": [], "max_age": 1, "reason": ""}) == []
+
+
+@pytest.mark.parametrize(
+    ("policy", "why"),
+    [
+        ({"mode": None, "mx": [], "max_age": None, "reason": "no TLS"}, "be told: no TLS. If"),
+        (None, "could not be told. If"),
+    ],
+)
+def test_a_policy_that_is_not_known_is_told_as_such(policy: object, why: str) -> None:
+    (told,) = sts_warnings(policy)
+    assert "'v=STSv1; id=1'" in told
+    assert why in told
+
+
+@pytest.mark.parametrize("policy", ["enforce", {"mode": "strict"}, {"mode": "enforce", "mx": 5}])
+def test_a_policy_that_mx_pairs_never_returns_is_refused(policy: object) -> None:
+    with pytest.raises(InvalidInput, match=r"resolved\[0\]"):
+        sts_warnings(policy)
+
+
+@pytest.mark.parametrize(
+    ("state", "gone", "status", "kind"),
+    [
+        ("present", "keep", "temporary_failure", "kept"),
+        ("absent", "remove", "temporary_failure", "kept"),
+        ("exact", "remove", "disagreement", "kept"),
+        ("present", "keep", "null_mx", "kept"),
+        ("exact", "keep", "no_such_domain", "kept"),
+        ("present", "remove", "null_mx", "removed"),
+        ("absent", "keep", "null_mx", "removed"),
+        ("absent", "keep", "ok", "removed"),
+    ],
+)
+def test_statuses_decide(state: str, gone: str, status: str, kind: str) -> None:
+    parsed = options(routes=[{"domain": "a.example", "status": status}], state=state, gone=gone)
+    assert parsed.desired is not None
+    assert parsed.desired.pins == ()
+    assert getattr(parsed.desired, kind) == {"a.example"}
+
+
+@pytest.mark.parametrize(
+    ("params", "why"),
+    [
+        ({}, "needs the option routes"),
+        ({"routes": [], "backup": "b"}, "for state: restored only"),
+        ({"state": "restored"}, "needs the option backup"),
+        ({"state": "restored", "backup": "b", "routes": []}, "takes no routes"),
+        ({"routes": [{"domain": "a.example"}]}, "no address"),
+        ({"routes": [{"domain": "a b", "addresses": ["192.0.2.1"]}]}, "a b"),
+        ({"routes": [{"domain": "a.example", "addresses": ["mx.a.example"]}]}, "no IP address"),
+        ({"routes": [{"domain": "a.example", "addresses": ["0.0.0.0"]}]}, "no address of a mail"),
+        ({"routes": [{"domain": "a.example", "addresses": ["fe80::1"]}]}, "no address of a mail"),
+        ({"routes": [{"domain": "a.example", "addresses": ["::1"]}]}, "no address of a mail"),
+        ({"routes": [NESTLE], "tiers": "best"}, "MX preference of every address"),
+        ({"routes": [NESTLE], "cost": 0}, "1 to 100"),
+        ({"routes": [NESTLE], "port": 70000}, "1 to 65535"),
+        ({"routes": [NESTLE], "name_template": "fixed"}, "{domain} once"),
+        ({"routes": [NESTLE], "name_template": "{domain} {domain}"}, "{domain} once"),
+        ({"routes": [NESTLE], "name_template": "{domain}*"}, "{domain} once"),
+        ({"routes": [NESTLE], "source_servers": ["a;b"]}, "a;b"),
+        ({"routes": [NESTLE], "domain_controller": "dc1 x"}, "dc1 x"),
+        ({"routes": [NESTLE], "tls_auth_level": "encryption_only"}, "needs require_tls"),
+        (
+            {"routes": [NESTLE], "require_tls": True, "tls_auth_level": "domain_validation"},
+            "need each other",
+        ),
+        ({"routes": [NESTLE], "require_tls": True, "tls_domain": "x.example"}, "need each other"),
+        (
+            {
+                "routes": [NESTLE],
+                "require_tls": True,
+                "tls_auth_level": "domain_validation",
+                "tls_domain": "x;y",
+            },
+            "no domain",
+        ),
+        ({"routes": [NESTLE], "resolved": [{"domain": 5}]}, "resolved[0]"),
+        ({"routes": [NESTLE], "resolved": [{"domain": "a.example", "pairs": [1]}]}, "resolved[0]"),
+        ({"routes": [NESTLE], "cmdlet_timeout": 0}, "1 second or more"),
+    ],
+)
+def test_what_must_not_be_used_is_named(params: dict[str, Any], why: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        options(**params)
+    assert why in str(caught.value)

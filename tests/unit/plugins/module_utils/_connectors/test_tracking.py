@@ -1,0 +1,123 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Following messages by the tracking logs of all servers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.postmaster.exchange.plugins.module_utils._connectors import (
+    tracking as transport_tracking,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._run.verdict import (
+    Kind,
+    Verdict,
+    verdict_of,
+)
+from delivery_fakes import probe
+from transport_fakes import EX10, EX16, FakeCmdlets, refused
+
+NESTLE = probe("nestle.com")
+AOL = probe("aol.com", 2)
+
+
+def event(name: str, **more: Any) -> dict[str, Any]:
+    """An event as Get-MessageTrackingLog shows it."""
+    return {
+        "Timestamp": "2026-11-23T12:45:07.5+01:00",
+        "EventId": name,
+        "ConnectorId": "Internet",
+        "ServerHostname": "mx.nestle.com",
+        "RecipientStatus": [],
+        **more,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("SENDEXTERNAL", Kind.TRANSFERRED),
+        ("DELIVER", Kind.TRANSFERRED),
+        ("FAIL", Kind.RETURNED),
+        ("DEFER", Kind.QUEUED),
+        ("RECEIVE", Kind.SEEN),
+        ("DSN", Kind.SEEN),  # it may tell of a mere delay
+        ("SEND", Kind.QUEUED),  # since 2013 to another server of the organisation
+        ("HADISCARD", Kind.SEEN),
+    ],
+)
+def test_what_an_event_means_since_2013(name: str, kind: Kind) -> None:
+    assert transport_tracking.kind_of(event(name), EX16, [EX10, EX16]) is kind
+
+
+@pytest.mark.parametrize(
+    ("more", "kind"),
+    [
+        ({}, Kind.TRANSFERRED),
+        ({"ConnectorId": "Intra-Organization SMTP Send Connector"}, Kind.QUEUED),
+        ({"ServerHostname": "EX16.HQ.example"}, Kind.QUEUED),
+        ({"ServerHostname": "ex16.other.example"}, Kind.TRANSFERRED),
+    ],
+)
+def test_exchange_2010_has_one_event_for_inside_and_outside(
+    more: dict[str, str], kind: Kind
+) -> None:
+    assert transport_tracking.kind_of(event("SEND", **more), EX10, [EX10, EX16]) is kind
+
+
+def test_every_server_is_asked_until_one_tells_the_end() -> None:
+    def log(asked: Any) -> list[Any]:
+        ours = asked["MessageId"] == NESTLE.message_id
+        if asked["Server"] == "EX10":
+            return [event("RECEIVE"), event("SEND", ConnectorId="Intra-Organization")]
+        return [event("SENDEXTERNAL")] if ours else [event("DEFER")]
+
+    session = FakeCmdlets({"Get-MessageTrackingLog": log})
+    tracker = transport_tracking.TrackingTracker(session, [EX10, EX16])
+    sight = tracker.look([NESTLE, AOL])
+
+    assert verdict_of(sight.observations[NESTLE.tag]) is Verdict.DELIVERED
+    assert verdict_of(sight.observations[AOL.tag]) is Verdict.QUEUED
+    last = sight.observations[NESTLE.tag][-1]
+    assert (last.event, last.time and last.time.isoformat()) == (
+        "SENDEXTERNAL on EX16",
+        "2026-11-23T11:45:07.500000+00:00",
+    )
+    session.asked.clear()
+    transport_tracking.TrackingTracker(session, [EX16, EX10]).look([NESTLE])
+    assert [x.parameters["Server"] for x in session.asked] == ["EX16"]
+
+
+def test_why_a_message_failed_is_remembered() -> None:
+    status = "[{LRT=x};{LED=550 5.1.1 no such user};{FQDN=mx.a.com};{IP=192.0.2.25}]"
+    for shown in (status, [status]):
+        session = FakeCmdlets({"Get-MessageTrackingLog": [event("FAIL", RecipientStatus=shown)]})
+        tracker = transport_tracking.TrackingTracker(session, [EX16])
+        tracker.look([NESTLE])
+        error = tracker.errors[NESTLE.tag]
+        assert (error.code, error.enhanced, error.text) == (550, "5.1.1", "no such user")
+        assert error.source == "tracking log of EX16"
+
+
+def test_a_log_that_cannot_be_searched_blinds_for_one_look_only_its_server() -> None:
+    def log(asked: Any) -> list[Any]:
+        if asked["Server"] == "EX10":
+            raise refused("Get-MessageTrackingLog", "The log search service isn't running.")
+        return [event("RECEIVE")]
+
+    session = FakeCmdlets({"Get-MessageTrackingLog": log})
+    tracker = transport_tracking.TrackingTracker(session, [EX10, EX16])
+    sight = tracker.look([NESTLE, AOL])
+    assert "EX10" in sight.blind
+    assert "isn't running" in sight.blind
+    assert not sight.hopeless
+    assert [x.parameters["Server"] for x in session.asked] == ["EX10", "EX16", "EX16"]
+    assert verdict_of(sight.observations[AOL.tag]) is Verdict.QUEUED
+
+
+def test_recovery_opens_a_new_runspace() -> None:
+    session = FakeCmdlets({})
+    transport_tracking.TrackingTracker(session, [EX16]).recover()
+    assert session.reopened == 1

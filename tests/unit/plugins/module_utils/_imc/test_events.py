@@ -1,0 +1,90 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What each event of the tracking log says, by version."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.events import (
+    event_name,
+    observe,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.tracking_format import (
+    TrackingEvent,
+    parse_text,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.versions import release_of
+from ansible_collections.postmaster.exchange.plugins.module_utils._run.verdict import Kind
+from delivery_fakes import tracking_record
+
+
+def event(number: int, status: str = "") -> TrackingEvent:
+    (found,) = parse_text(tracking_record(number, ("SMTP:a@b.example", status)))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "kind"),
+    [
+        (1010, "", Kind.QUEUED),
+        (1011, "", Kind.TRANSFERRED),
+        (1014, "", Kind.QUEUED),
+        (1007, "1", Kind.RETURNED),
+        (1007, "", Kind.RETURNED),
+        (1017, "1", Kind.RETURNED),
+        (1015, "1", Kind.RETURNED),
+        (1015, "0", Kind.TRANSFERRED),
+        (1017, "", Kind.SEEN),
+        (1018, "", Kind.SEEN),
+        (1003, "", Kind.SEEN),
+        (1012, "", Kind.SEEN),
+        (4711, "", Kind.SEEN),
+    ],
+)
+def test_events_of_5_x(number: int, status: str, kind: Kind) -> None:
+    assert observe(event(number, status), release_of(2653)).kind is kind
+    assert observe(event(number, status), None).kind is kind
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "kind"),
+    [
+        (1003, "", Kind.TRANSFERRED),
+        (1007, "1", Kind.RETURNED),
+        (1004, "", Kind.SEEN),
+    ],
+)
+def test_events_of_4_0(number: int, status: str, kind: Kind) -> None:
+    assert observe(event(number, status), release_of(996)).kind is kind
+
+
+def test_an_event_has_a_name_and_a_time() -> None:
+    seen = observe(event(1011), release_of(1460))
+
+    assert seen.event == "1011 SMTP transferred outbound"
+    assert seen.time is not None
+    assert event_name(4711) == "4711"
+
+
+@pytest.mark.parametrize(
+    ("build", "version", "service_pack"),
+    [
+        (837, "4.0", "RTM"),
+        (996, "4.0", "SP5"),
+        (1458, "5.0", "SP1"),
+        (1960, "5.5", "RTM"),
+        (2653, "5.5", "SP4"),
+        (2500, "5.5", None),
+    ],
+)
+def test_a_build_belongs_to_a_release(build: int, version: str, service_pack: str | None) -> None:
+    release = release_of(build)
+
+    assert release is not None
+    assert (release.version, release.service_pack) == (version, service_pack)
+
+
+@pytest.mark.parametrize("build", [None, 0, 836, 997, 1456, 1461, 1959, 2654, 6249])
+def test_a_build_of_no_release_is_none(build: int | None) -> None:
+    assert release_of(build) is None

@@ -1,0 +1,254 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan: a pure function of what a host has and what it is to have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.desired import (
+    Desired,
+    SearchList,
+    State,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.journal import Marker
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.plan import (
+    Plan,
+    Policy,
+    Saved,
+    ServiceStep,
+    make_plan,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.report import diff, result
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.routes import RoutesFile
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.setting import (
+    DISABLED,
+    VALUE_NAME,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.state import (
+    HostState,
+    Service,
+    ServiceState,
+    Table,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote.parse import RegistryValue
+from ansible_collections.postmaster.exchange.plugins.module_utils._run.routes import STATUSES, Route
+from hypothesis import given
+from hypothesis import strategies as st
+from imc_fake_host import table
+
+RUNNING = Service(ServiceState.RUNNING, 2)
+NESTLE = Route("nestle.com", ("192.0.2.25",))
+WANTED = Desired(SearchList.DISABLED, (NESTLE,))
+
+
+def host(*rows: str, **more: Any) -> HostState:
+    content = table(*rows)
+    fields = {
+        "service": RUNNING,
+        "value": None,
+        "table": Table("imccopy", content, RoutesFile.parse(content)),
+    }
+    return HostState(**{**fields, **more})
+
+
+def applied(state: HostState, plan: Plan) -> HostState:
+    """The host once a plan was carried out."""
+    assert state.table
+    assert plan.table
+    content = plan.table.after.render()
+    found = Table(state.table.imccopy, content, RoutesFile.parse(content))
+    return HostState(service=state.service, value=plan.setting.after, table=found)
+
+
+def test_an_untreated_host() -> None:
+    plan = make_plan(host("partner.corp;10.1.2.3;0"), WANTED, Policy())
+    assert plan.changed
+    assert plan.changes_settings
+    assert plan.service is ServiceStep.RESTART
+    assert plan.setting.after == DISABLED
+    assert plan.table
+    assert [row.raw for row in plan.table.after.rows] == [
+        "partner.corp;10.1.2.3;0",
+        "nestle.com;192.0.2.25;0",
+    ]
+
+
+def test_a_treated_host() -> None:
+    plan = make_plan(host("NESTLE.COM;192.0.2.25;3", value=DISABLED), WANTED, Policy())
+    assert not plan.changed
+    assert plan.service is ServiceStep.NONE
+    assert not plan.restart_required
+    assert diff(plan, "mail5-a") == []
+
+
+@pytest.mark.parametrize(
+    ("service", "marker", "may_restart", "step", "required"),
+    [
+        (RUNNING, None, True, ServiceStep.RESTART, False),
+        (RUNNING, None, False, ServiceStep.NONE, True),
+        (Service(ServiceState.START_PENDING, 2), None, True, ServiceStep.RESTART, False),
+        (Service(ServiceState.RUNNING, 4), None, True, ServiceStep.NONE, True),
+        (Service(ServiceState.STOPPED, 2), None, True, ServiceStep.NONE, False),
+        (Service(ServiceState.STOPPED, 4), None, True, ServiceStep.NONE, False),
+        (Service(ServiceState.STOP_PENDING, 2), None, True, ServiceStep.NONE, False),
+        (Service(ServiceState.PAUSED, 2), None, True, ServiceStep.NONE, False),
+        # Stopped by a run that broke off, and not by an administrator.
+        (Service(ServiceState.STOPPED, 2), Marker("x", True), True, ServiceStep.START, False),
+        (Service(ServiceState.STOPPED, 2), Marker("x", True), False, ServiceStep.NONE, True),
+        (Service(ServiceState.STOPPED, 2), Marker("x", False), True, ServiceStep.NONE, False),
+        (RUNNING, Marker("x", True), True, ServiceStep.RESTART, False),
+    ],
+)
+def test_what_the_service_needs(
+    service: Service, marker: Marker | None, may_restart: bool, step: ServiceStep, required: bool
+) -> None:
+    plan = make_plan(host(service=service, marker=marker), WANTED, Policy(may_restart))
+    assert (plan.service, plan.restart_required) == (step, required)
+
+
+def test_a_broken_run_is_taken_up_though_settings_are_right() -> None:
+    state = host("nestle.com;192.0.2.25;0", value=DISABLED, marker=Marker("2026-x", True))
+    plan = make_plan(state, WANTED, Policy())
+    assert plan.changed
+    assert not plan.changes_settings
+    assert plan.service is ServiceStep.RESTART
+    assert "2026-x" in plan.warnings[0]
+
+
+def test_the_size_of_the_table_is_warned_of_above_the_limit_only() -> None:
+    state = host(*(f"d{x}.example;192.0.2.1;0" for x in range(9)), value=DISABLED)
+    assert make_plan(state, WANTED, Policy(max_routes=10)).warnings == ()
+    assert "10 rows" in make_plan(state, WANTED, Policy(max_routes=9)).warnings[0]
+    assert make_plan(state, WANTED, Policy(max_routes=0)).warnings == ()
+
+
+def test_rows_that_may_keep_the_service_from_starting_are_warned_of_before_a_restart() -> None:
+    rows = ("anlsf.msbp.co", "nestle.com;192.0.2.25;0")
+    (warning,) = make_plan(host(*rows), WANTED, Policy()).warnings
+    assert "'anlsf.msbp.co'" in warning
+    assert "event 4056" in warning
+    assert make_plan(host(*rows, value=DISABLED), WANTED, Policy()).warnings == ()
+
+
+def test_a_table_not_read_to_the_byte_is_compared_and_not_written() -> None:
+    content = table("nestle.com;192.0.2.25;0")
+    inexact = Table("imccopy", content, RoutesFile.parse(content), "70 bytes arrived of 142")
+    state = HostState(service=RUNNING, value=None, table=inexact)
+    assert make_plan(state, WANTED, Policy()).refusal == ""
+    other = Desired(routes=(Route("aol.com", ("192.0.2.1",)),))
+    assert "70 bytes arrived of 142" in make_plan(state, other, Policy()).refusal
+
+
+def test_a_worksheet_says_what_no_tool_can_do() -> None:
+    state = HostState(service=RUNNING, value=None, no_imccopy=True)
+    routes = (NESTLE, Route("gone.example", (), "null_mx"), Route("slow.example", (), "loop"))
+    desired = Desired(routes=routes, state=State.EXACT, remove_gone=True)
+    plan = make_plan(state, desired, Policy())
+    assert [(row.action, row.domain, row.address) for row in plan.worksheet] == [
+        ("enter", "nestle.com", "192.0.2.25"),
+        ("remove", "gone.example", ""),
+        ("remove", "(every domain not named here)", ""),
+    ]
+
+
+def test_putting_a_backup_back() -> None:
+    wrong = RegistryValue(VALUE_NAME.lower(), "REG_SZ", "1")
+    saved = Saved(wrong, RoutesFile.parse(table("a.example;192.0.2.1;5")))
+    plan = make_plan(host("b.example;192.0.2.2;0"), Desired(state=State.RESTORED), Policy(), saved)
+    assert plan.setting.after == wrong
+    assert plan.table
+    assert plan.table.after == saved.routes
+    (registry, routes) = diff(plan, "mail5-a")
+    assert registry["after"] == "disableresolversearchlist REG_SZ 1\n"
+    assert routes["before"] == "b.example  192.0.2.2\n"
+    assert routes["after"] == "a.example  192.0.2.1 flag 5\n"
+
+
+VALUES = st.sampled_from(
+    [
+        None,
+        DISABLED,
+        RegistryValue(VALUE_NAME, "REG_DWORD", "0x0"),
+        RegistryValue(VALUE_NAME.lower(), "REG_DWORD", "0x1"),
+        RegistryValue(VALUE_NAME, "REG_SZ", "1"),
+    ]
+)
+DOMAINS = ["a.example", "b.example", "c.example"]
+ROWS = st.lists(
+    st.builds(
+        "{};{};{}".format,
+        st.sampled_from([*DOMAINS, "A.Example", "C.EXAMPLE", "other"]),
+        st.sampled_from(["192.0.2.1", "192.0.2.2", "192.0.2.3", "relay"]),
+        st.sampled_from(["0", "1"]),
+    ),
+    max_size=8,
+)
+DESIRED = st.builds(
+    Desired,
+    search_list=st.sampled_from(SearchList),
+    routes=st.lists(
+        st.builds(
+            Route,
+            st.sampled_from(DOMAINS),
+            st.lists(st.sampled_from(["192.0.2.1", "192.0.2.2"]), min_size=1, unique=True).map(
+                tuple
+            ),
+            st.sampled_from(STATUSES),
+        ),
+        unique_by=lambda route: route.domain,
+    ).map(tuple),
+    state=st.sampled_from([State.PRESENT, State.ABSENT, State.EXACT]),
+    remove_gone=st.booleans(),
+)
+
+
+@given(ROWS, VALUES, DESIRED)
+def test_law_a_plan_carried_out_leaves_nothing_to_do(
+    rows: list[str], value: RegistryValue | None, desired: Desired
+) -> None:
+    state = host(*rows, value=value)
+    again = make_plan(applied(state, make_plan(state, desired, Policy())), desired, Policy())
+    assert not again.changed
+    assert diff(again, "x") == []
+
+
+@given(ROWS, VALUES, DESIRED)
+def test_law_what_is_undone_is_as_before(
+    rows: list[str], value: RegistryValue | None, desired: Desired
+) -> None:
+    before = host(*rows, value=value)
+    assert before.table
+    after = applied(before, make_plan(before, desired, Policy()))
+    saved = Saved(before.value, before.table.file)
+    back = applied(after, make_plan(after, desired, Policy(), saved))
+    assert back.value == before.value
+    assert back.table
+    assert back.table.content == before.table.content
+
+
+@given(ROWS, VALUES, DESIRED)
+def test_law_lines_of_the_diff_that_stay_are_the_same_on_both_sides(
+    rows: list[str], value: RegistryValue | None, desired: Desired
+) -> None:
+    state = host(*rows, value=value)
+    plan = make_plan(state, desired, Policy())
+    listed = {route.domain for route in desired.routes or ()}
+    for entry in diff(plan, "x"):
+        if "routes" in entry["before_header"]:
+            kept = [line for line in entry["before"].splitlines() if "(not managed, kept)" in line]
+            assert kept == [x for x in entry["after"].splitlines() if "(not managed, kept)" in x]
+            if desired.state is not State.EXACT:
+                assert len(kept) == sum(row.split(";")[0].lower() not in listed for row in rows)
+
+
+@given(ROWS, VALUES, DESIRED)
+def test_law_changed_and_diff_say_the_same(
+    rows: list[str], value: RegistryValue | None, desired: Desired
+) -> None:
+    state = host(*rows, value=value)
+    plan = make_plan(state, desired, Policy())
+    facts = result(plan, state, "x")
+    assert facts["changed"] == bool(facts["diff"])

@@ -1,0 +1,132 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A backup is read back as text that anybody may have written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import ExchangeError
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.backup import write
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.routes import RoutesFile
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.saved import (
+    Origin,
+    facts,
+    load,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.setting import VALUE_NAME
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.state import (
+    HostState,
+    Service,
+    ServiceState,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote.parse import RegistryValue
+from ansible_collections.postmaster.exchange.plugins.module_utils._run.backups import (
+    COLLECTION,
+    Folder,
+)
+from imc_fake_host import table
+
+ORIGIN = Origin("mail5-a", "", r"HKLM\SYSTEM\X\Parameters")
+VALUE = RegistryValue(VALUE_NAME.lower(), "REG_DWORD", "0x2")
+STATE = HostState(service=Service(ServiceState.RUNNING, 2), value=VALUE, build=2653)
+ROUTES = table("a.example;192.0.2.1;0", "caf\xe9;relay;9")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    known = facts(
+        ORIGIN, STATE, now=datetime(2026, 11, 23, 11, 45, tzinfo=UTC), host_folder=r"C:\x"
+    )
+    path = tmp_path / "backup"
+    path.mkdir()
+    write(Folder(path), "mail5-a", known, b"", ROUTES)
+    return path
+
+
+def test_it_comes_back_as_it_was(folder: Path) -> None:
+    saved = load(folder, ORIGIN)
+    assert saved.value == VALUE
+    assert saved.routes == RoutesFile.parse(ROUTES)
+
+
+def test_what_it_tells(folder: Path) -> None:
+    known = json.loads((folder / "backup.json").read_text())
+    assert known["taken"] == "2026-11-23T11:45:00+00:00"
+    assert known["service"]["state"] == "running"
+    assert known["exchange_build"] == 2653
+    assert known["host_folder"] == r"C:\x"
+
+
+def test_the_version_is_that_of_the_collection() -> None:
+    root = Path(__file__).resolve().parents[5]
+    galaxy = yaml.safe_load((root / "galaxy.yml").read_text())
+    assert f"{galaxy['namespace']}.{galaxy['name']} {galaxy['version']}" == COLLECTION
+
+
+def _change(**fields: Any) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        path = folder / "backup.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
+
+    return change
+
+
+def _text(text: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / "backup.json").write_text(text) and None
+
+
+def _routes(content: bytes) -> Callable[[Path], None]:
+    return lambda folder: (folder / "routes.txt").write_bytes(content) and None
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (_text("{"), "Expecting"),
+        (_text("[]"), "not of the format"),
+        (_text("[" * 60000), "cannot be used"),
+        (_text('{"format": 1}' + " " * 200_000), "longer than"),
+        (_change(format=2), "not of the format"),
+        (_change(host="mail5-b"), "taken with host 'mail5-b', and this is 'mail5-a'"),
+        (_change(host=7), "taken with host 7"),
+        (_change(target_computer="OTHER"), "target_computer"),
+        (_change(registry_key=r"HKLM\SOFTWARE"), "registry_key"),
+        (_change(value=[]), "none that can be put back"),
+        (_change(value={"name": "RootDir", "type": "REG_SZ", "data": "x"}), "put back"),
+        (_change(value={"name": VALUE_NAME, "type": "REG_SZ", "data": "x & y"}), "put back"),
+        (_change(value={"name": VALUE_NAME, "type": "REG_DWORD", "data": 1}), "put back"),
+        (_change(routes_sha256="0" * 64), "SHA-256"),
+        (_change(routes_sha256=5), "SHA-256"),
+        (_routes(ROUTES + b"x"), "SHA-256"),
+        (lambda folder: (folder / "routes.txt").unlink(), "No such file"),
+        (lambda folder: (folder / "backup.json").unlink(), "No such file"),
+    ],
+)
+def test_what_is_refused(folder: Path, spoil: Callable[[Path], None], reason: str) -> None:
+    spoil(folder)
+    with pytest.raises(ExchangeError, match=reason) as caught:
+        load(folder, ORIGIN)
+    assert str(folder) in caught.value.message
+
+
+def test_a_routes_file_that_is_none_is_refused(tmp_path: Path) -> None:
+    known = facts(ORIGIN, STATE, now=datetime.now(UTC), host_folder="")
+    write(Folder(tmp_path), "mail5-a", known, b"", b"[Header]\r\n")
+    with pytest.raises(ExchangeError, match=r"routes.txt is no routes file"):
+        load(tmp_path, ORIGIN)
+
+
+def test_a_backup_without_value_and_table(tmp_path: Path) -> None:
+    state = HostState(service=STATE.service, value=None)
+    known = facts(ORIGIN, state, now=datetime.now(UTC), host_folder="")
+    write(Folder(tmp_path), "mail5-a", known, b"", None)
+    saved = load(tmp_path, ORIGIN)
+    assert (saved.value, saved.routes) == (None, None)

@@ -1,0 +1,73 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options that do not fit together, or would be dangerous on a command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import InvalidInput
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.spec import parse_options
+from imc_runs import DONE, NESTLE, params
+
+BASE = Path("/srv/play")
+
+
+def test_defaults() -> None:
+    options = parse_options(params(**DONE), BASE)
+    assert options.backup_dir == BASE / "backups"
+    assert options.policy.may_restart
+    assert options.policy.max_routes == 100
+    assert (options.limits.command, options.limits.service) == (120, 60)
+    assert not options.desired.remove_gone
+
+
+def test_paths_count_from_the_playbook_unless_absolute() -> None:
+    options = parse_options(params(backup_dir="kept", **DONE), BASE)
+    assert options.backup_dir == BASE / "kept"
+    options = parse_options(params(backup_dir="/var/kept", **DONE), BASE)
+    assert options.backup_dir == Path("/var/kept")
+    assert parse_options(params(state="restored", backup="b/x"), BASE).backup == BASE / "b/x"
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({}, "nothing to do"),
+        ({"resolver_search_list": "disabled", "state": "exact"}, "state: exact needs"),
+        ({"resolver_search_list": "disabled", "state": "absent"}, "state: absent needs"),
+        ({"state": "restored"}, "needs the option backup"),
+        ({"state": "restored", "backup": "x", "routes": [NESTLE]}, "takes neither"),
+        (
+            {"state": "restored", "backup": "x", "resolver_search_list": "enabled"},
+            "takes neither",
+        ),
+        ({**DONE, "backup": "x"}, "for state: restored only"),
+        ({**DONE, "backup_dir": "a\0b"}, "backup_dir is 'a\\\\x00b', which is no path"),
+        ({"state": "restored", "backup": "\0"}, "backup is '\\\\x00', which is no path"),
+        ({**DONE, "service_timeout": 0}, "service_timeout is 0"),
+        ({**DONE, "command_timeout": -1}, "command_timeout is -1"),
+        ({**DONE, "imccopy": 'C:\\x" & del'}, "not usable as a Windows path"),
+        ({**DONE, "imccopy": "imccopy.exe"}, "has to be absolute"),
+        ({**DONE, "host_backup_dir": r"C:\%TEMP%"}, "not usable as a Windows path"),
+        ({**DONE, "registry_key": r"HKLM\SYSTEM\x & del"}, "not usable as a registry key"),
+        ({**DONE, "target_computer": "MAIL & del"}, "not usable as a computer name"),
+        ({**DONE, "target_imccopy": "x"}, "needs target_computer"),
+        ({**DONE, "target_computer": "A", "imccopy": r"C:\x.exe"}, "target_imccopy"),
+        ({**DONE, "target_computer": "A", "target_directory": r"C:\a b"}, "without spaces"),
+        ({**DONE, "target_computer": "A", "target_directory": r"\\B\c$"}, "without spaces"),
+        ({**DONE, "target_computer": "A", "target_imccopy": "x & y"}, "not usable as a command"),
+        ({**DONE, "target_computer": "A", "target_imccopy": 'x "y"'}, "not usable as a command"),
+        ({**DONE, "target_computer": "A", "target_imccopy": "%COMSPEC%"}, "not usable"),
+        (
+            {**DONE, "target_computer": "A", "target_imccopy": "x {arguments} {arguments}"},
+            "not usable as a command",
+        ),
+    ],
+)
+def test_what_is_refused(options: dict[str, Any], reason: str) -> None:
+    with pytest.raises(InvalidInput, match=reason):
+        parse_options(params(**options), BASE)

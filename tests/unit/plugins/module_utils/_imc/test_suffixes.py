@@ -1,0 +1,50 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a host calls its suffixes: only names go on to what is asked for all hosts."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.host import gather_host
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.layout import Layout
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.suffixes import (
+    names_in,
+    odd_note,
+    suffixes,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.windows_resolver import (
+    read_resolver,
+)
+from delivery_fakes import DirectSession
+from exchange_lab.windows.host import LabHost
+
+TCPIP = r"HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters"
+ODD = "hq.example,a..b {{x}} \x1b[2J WORKGROUP_1 192.0.2.1"
+
+
+def test_names_and_what_is_none() -> None:
+    assert suffixes(names_in(ODD)) == ("hq.example", "WORKGROUP_1")
+    note = odd_note(names_in(ODD))
+    assert note.startswith("TCP/IP holds suffixes that no name can have, left out here: 'a..b', ")
+    assert note.endswith(" and 1 more")
+    assert note.isprintable()
+    assert odd_note(["hq.example", ""]) == ""
+
+
+@pytest.mark.parametrize("domain", ["hq.example", "{{ lookup('pipe', 'id') }}"])
+def test_both_kinds_of_host_keep_nonsense_to_themselves(
+    machine: LabHost, session: DirectSession, domain: str
+) -> None:
+    machine.registry.set(TCPIP, "Domain", "REG_SZ", domain)
+    machine.registry.set(TCPIP, "SearchList", "REG_SZ", ODD)
+    good = domain if domain == "hq.example" else ""
+
+    old = gather_host(session)
+    assert (old.dns_domain, old.search_list) == (good, ("hq.example", "WORKGROUP_1"))
+    assert "'a..b'" in old.odd_suffixes
+
+    new = read_resolver(session, Layout())
+    assert (new.domain, new.search_list) == (good, ("hq.example", "WORKGROUP_1"))
+    assert "'a..b'" in new.odd
+    assert ("lookup" in new.odd) == (not good)

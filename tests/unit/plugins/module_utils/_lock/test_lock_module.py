@@ -1,0 +1,161 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""mx_lock's engine: what it writes, reads and refuses, and what stays when it cannot write."""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.postmaster.exchange.plugins.module_utils._base.context import Context
+from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import (
+    ExchangeError,
+    InvalidInput,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._lock.module import run
+from ansible_collections.postmaster.exchange.plugins.module_utils._lock.spec import ARGUMENT_SPEC
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def domain(name: str, *addresses: str, status: str = "ok", ttl: int = 300) -> dict[str, Any]:
+    """What mx_pairs returns of a domain."""
+    pairs = [
+        {"preference": 10, "exchange": f"mx.{name}", "address": address, "ttl": ttl}
+        for address in addresses
+    ]
+    return {"domain": name, "status": status, "pairs": pairs, "ttl": ttl, "warnings": []}
+
+
+def params(**given: Any) -> dict[str, Any]:
+    defaults = {name: option.get("default") for name, option in ARGUMENT_SPEC.items()}
+    return {**defaults, "path": "mx_pairs.lock.yml", **given}
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Context:
+    return Context("localhost", basedir=tmp_path, now=lambda: NOW)
+
+
+RESOLVED = {"domains": [domain("nestle.com", "192.0.2.25"), domain("aol.com", "192.0.2.26")]}
+
+
+def written(context: Context, **more: Any) -> dict[str, Any]:
+    return run(params(state="written", resolved=RESOLVED, **more), context)
+
+
+def test_what_is_written_is_read_as_what_mx_pairs_returned(context: Context) -> None:
+    assert written(context)["changed"]
+    assert not written(context)["changed"]
+    result = run(params(), context)
+    assert result["routes"] == [
+        {"domain": "aol.com", "status": "ok", "addresses": ["192.0.2.26"]},
+        {"domain": "nestle.com", "status": "ok", "addresses": ["192.0.2.25"]},
+    ]
+    assert [one["pairs"] for one in result["domains"]] == [
+        one["pairs"] for one in sorted(RESOLVED["domains"], key=lambda one: one["domain"])
+    ]
+    assert result["lock"]["resolved_at"] == "2026-11-23T12:00:00Z"
+    assert not result["lock"]["compared"]
+    assert result["stats"]["questions"] == 0
+
+
+def test_a_lock_that_is_handed_on_is_read_without_its_file(
+    context: Context, tmp_path: Path
+) -> None:
+    first = written(context)
+    assert first["content"] == (tmp_path / "mx_pairs.lock.yml").read_text()
+    assert first["valid_until"] == "2026-11-23T12:05:00Z"
+    read = run(params(), context)
+    (tmp_path / "mx_pairs.lock.yml").unlink()
+    given = run(params(content=first["content"], path="lock of awx-1"), context)
+    assert given["routes"] == read["routes"]
+    assert given["lock"]["path"] == "lock of awx-1"
+    with pytest.raises(InvalidInput):
+        run(params(content="version: 7"), context)
+
+
+def test_domains_come_in_the_order_asked(context: Context) -> None:
+    written(context)
+    result = run(params(domains=["NESTLE.com.", "aol.com", "nestle.com"]), context)
+    assert [one["domain"] for one in result["domains"]] == ["nestle.com", "aol.com"]
+
+
+def test_what_has_moved_is_told_with_both_sides(context: Context) -> None:
+    written(context)
+    live = {
+        "domains": [domain("nestle.com", "192.0.2.99"), domain("aol.com", status="disagreement")]
+    }
+    lock = run(params(resolved=live), context)["lock"]
+    assert [one["domain"] for one in lock["moved"]] == ["nestle.com"]
+    assert lock["moved"][0]["lock"]["pairs"][0]["address"] == "192.0.2.25"
+    assert lock["moved"][0]["live"]["pairs"][0]["address"] == "192.0.2.99"
+    assert lock["not_compared"] == ["aol.com"]
+
+
+def test_the_grace_is_counted_from_the_end_of_the_ttl(context: Context) -> None:
+    written(context)
+    later = replace(context, now=lambda: NOW + timedelta(seconds=300 + 60))
+    assert not run(params(grace=60, stale="fail"), later)["lock"]["stale"]
+    with pytest.raises(ExchangeError, match="is older than the TTL") as caught:
+        run(params(grace=59, stale="fail"), later)
+    assert caught.value.details == {"stale_domains": ["aol.com", "nestle.com"]}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"grace": -1}, "grace is -1"),
+        ({"own_addresses": ["10.0.0.1\n"]}, "is no address, network or name"),
+        ({"own_names": ["a b"]}, "holds white space"),
+        ({"state": "written", "resolved": {}}, "resolved is no result of mx_pairs"),
+        ({"state": "written", "resolved": {"domains": [1]}}, "resolved is no result of mx_pairs"),
+        ({"state": "written", "resolved": {"domains": [domain("A.example")]}}, "resolved has"),
+        ({"state": "written", "resolved": {"domains": [domain("a.example", status="?")]}}, "'?'"),
+    ],
+)
+def test_what_cannot_be_used_is_refused(context: Context, given: dict[str, Any], said: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        run(params(**given), context)
+    assert said in str(caught.value)
+
+
+def test_a_full_disk_leaves_the_lock_as_it_was(
+    context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(context)
+    lock = tmp_path / "mx_pairs.lock.yml"
+    before = lock.read_bytes()
+
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ExchangeError, match="No space left on device") as caught:
+        run(
+            params(state="written", resolved={"domains": [domain("nestle.com", "192.0.2.1")]}),
+            context,
+        )
+    assert "as it was" in caught.value.hint
+    assert lock.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [lock]
+
+
+def test_a_folder_is_no_lock(context: Context, tmp_path: Path) -> None:
+    (tmp_path / "mx_pairs.lock.yml").mkdir()
+    for given in ({}, {"state": "written", "resolved": RESOLVED}):
+        with pytest.raises(ExchangeError, match="Is a directory"):
+            run(params(**given), context)
+
+
+def test_check_mode_writes_nothing(context: Context, tmp_path: Path) -> None:
+    result = written(replace(context, check_mode=True))
+    assert result["changed"]
+    assert "nestle.com" in result["diff"]["after"]
+    assert list(tmp_path.iterdir()) == []
