@@ -55,8 +55,7 @@ options:
     default: 2.0
   lifetime:
     description:
-      - Seconds after which a question is given up, over all name servers and retries; and so is an
-        MTA-STS policy, over all addresses of its web server.
+      - Seconds after which a question is given up, over all name servers and retries.
     type: float
     default: 12.0
   retries:
@@ -66,8 +65,7 @@ options:
     default: 2
   concurrency:
     description:
-      - How many questions may be under way at once, from 1 to 500. An MTA-STS policy that is being
-        fetched counts as one.
+      - How many questions may be under way at once, from 1 to 500.
       - At the start there are at most 50. They become more as long as the name server answers, and
         50 again for good where more than one in eight of them is lost or refused then. They never
         take more than half of the files that the system lets a process open.
@@ -106,7 +104,7 @@ options:
     description:
       - Keep addresses that no mail server on the Internet can have (private, loopback, link-local,
         documentation, multicast and other ranges that are not global). Without it they are left out
-        with a warning, and no MTA-STS policy is fetched from them.
+        with a warning.
     type: bool
     default: false
   search_list:
@@ -134,14 +132,9 @@ options:
   evidence:
     description:
       - Also ask what tells more about a domain and its exchanges. Whether their name servers
-        fail on AAAA, which is the known cause of C(451 4.4.0 DNS query failed) (KB972744); whether
-        answers are authentic (DNSSEC); and whether TLSA records or an MTA-STS policy are published,
-        whose protection is lost for mail that is sent to a pinned address.
-      - A domain that announces an MTA-STS policy by a valid record at C(_mta-sts) is asked for it
-        at C(https://mta-sts.DOMAIN/.well-known/mta-sts.txt), as RFC 8461 says. The certificate is
-        checked against the authorities that the system trusts, the address comes from
-        O(nameservers), and no redirect is followed and no proxy used.
-      - It triples the number of questions, and never changes a status or a pair.
+        fail on AAAA, which is the known cause of C(451 4.4.0 DNS query failed) (KB972744); and
+        whether answers are authentic (DNSSEC).
+      - It doubles the number of questions, and never changes a status or a pair.
     type: bool
     default: false
   fail_on:
@@ -297,12 +290,10 @@ domains:
       description:
         - What is wrong with the domain. Each has a C(code) that does not change, a C(message), and
           the facts of that code.
-        - V(mta_sts) is told of a policy whose mode is V(enforce) or not known; in the latter case
-          its C(mode) is empty, and its C(reason) says why.
         - >-
           The codes are V(null_mx_ignored), V(mx_is_address), V(mx_is_no_host), V(mx_is_cname),
           V(own_exchange), V(exchange_without_address), V(address_not_global), V(max_pairs),
-          V(alias_to_nowhere), V(search_list_hijack), V(aaaa_trouble), V(tlsa) and V(mta_sts).
+          V(alias_to_nowhere), V(search_list_hijack) and V(aaaa_trouble).
       type: list
       elements: dict
       sample:
@@ -371,40 +362,6 @@ domains:
           description: Whether the name server vouches for MX and addresses by DNSSEC (AD flag).
           type: bool
           sample: false
-        tlsa:
-          description: The exchanges that publish TLSA records for SMTP (RFC 7672).
-          type: list
-          elements: str
-          sample: [mail.nestle.com]
-        mta_sts:
-          description:
-            - The record of the MTA-STS policy (RFC 8461), if there is a valid one. With several
-              there is none.
-          type: str
-          sample: v=STSv1; id=20261123T000000;
-        mta_sts_policy:
-          description: The policy that the record announces; none without such a record.
-          type: dict
-          contains:
-            mode:
-              description:
-                - One of V(enforce), V(testing) and V(none). It is null where the policy could not
-                  be fetched, or is none.
-              type: str
-              sample: enforce
-            mx:
-              description: The patterns of the names of its exchanges, in lower case.
-              type: list
-              elements: str
-              sample: [mail.nestle.com, "*.mx.nestle.com"]
-            max_age:
-              description: For how many seconds senders keep the policy; null where it is not known.
-              type: int
-              sample: 604800
-            reason:
-              description: Why the policy is not known; empty if it is.
-              type: str
-              sample: ""
 pairs:
   description: The pairs of all domains in one list, as RV(domains[].pairs), each with its domain.
   returned: success, or failure by O(fail_on)

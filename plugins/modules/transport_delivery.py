@@ -50,10 +50,6 @@ options:
       - What M(postmaster.exchange.mx_pairs) returns as
         RV(postmaster.exchange.mx_pairs#module:domains). It is where O(tiers=best) takes the MX
         preferences from.
-      - Where it was computed with O(postmaster.exchange.mx_pairs#module:evidence=true), the task
-        also warns of pinned domains that publish TLSA records, or an MTA-STS policy whose mode is
-        C(enforce) or could not be told, since a connector to bare addresses gives up the checks
-        they ask for.
     type: list
     elements: dict
   state:

@@ -362,25 +362,6 @@ def test_waiting_mail_stays_where_it_is_if_queues_are_not_to_be_retried(
     assert "buyer@contoso.example" not in recipients
 
 
-def test_a_pin_that_gives_up_a_protection_is_told_with_the_evidence(
-    tmp_path: Path, controller: Controller
-) -> None:
-    zone = SCENARIO.zones["nestle.com"] + (
-        f'_25._tcp.mx1 TLSA 3 1 1 {"ab" * 32}\n_mta-sts TXT "v=STSv1; id=1"\n'
-    )
-    scenario = replace(SCENARIO, zones={**SCENARIO.zones, "nestle.com": zone})
-    with Lab(scenario, tmp_path / "lab") as lab:
-        lab.write_inventory(controller.inventory)
-        run = controller.playbook("audit", "-l", "exchange_transport")
-        told = flat(report_of(run))
-        assert "nestle.com: mx1.nestle.com publishes TLSA records; pinning mail" in told
-        assert "nestle.com: the domain announces an MTA-STS policy; pinning its mail" in told
-        without = controller.playbook("audit", *having(evidence=False))
-        assert "TLSA" not in without.output
-        old = controller.playbook("audit", "-l", "exchange_imc")
-        assert "TLSA" not in old.output
-
-
 def test_ipv6_addresses_are_for_connectors_only(tmp_path: Path, controller: Controller) -> None:
     zone = SCENARIO.zones["nestle.com"] + "mx1 AAAA 2001:db8::25\n"
     scenario = replace(SCENARIO, zones={**SCENARIO.zones, "nestle.com": zone})

@@ -407,8 +407,8 @@ def test_on_paper_all_parts_and_rows_are_there(reader: Reader) -> None:
 def test_paper_gets_columns_and_rows_that_go_on_over_a_page(reader: Reader) -> None:
     """A sheet is narrower than most screens; what is to be read on it is the same."""
     domains = [domain(f"d{number}.example", status="disagreement") for number in range(5)]
-    tlsa = [{"code": "tlsa", "message": f"note {number}"} for number in range(5)]
-    noted = [{**one, "warnings": [note]} for one, note in zip(domains, tlsa, strict=True)]
+    notes = [{"code": "max_pairs", "message": f"note {number}"} for number in range(5)]
+    noted = [{**one, "warnings": [note]} for one, note in zip(domains, notes, strict=True)]
     names = [each["domain"] for each in noted]
     host = HostOutcome("ex19", names, organisation([], [], *names), family="transport")
     page = reader.open(AUDIT, *fleet(), host, of=resolved(*ALL, *noted))

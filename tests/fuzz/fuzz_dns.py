@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""DNS answers, as octets and over sockets, and HTTPS answers as a stream."""
+"""DNS answers, as octets and over sockets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from typing import Any
 import dns.flags
 import dns.message
 import dns.rrset
-from ansible_collections.postmaster.exchange.plugins.module_utils._pairs import https
 from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.dnslib import (
     MAX_RECORDS,
     Malformed,
@@ -52,9 +51,7 @@ _RECORDS = {
     "MX": ["nestle.com. 300 MX 10 mail.nestle.com.", "nestle.com. 300 MX 20 192.0.2.1."],
     "A": ["nestle.com. 300 A 192.0.2.25"],
     "AAAA": ["nestle.com. 300 AAAA 2001:db8::25"],
-    "TXT": ['nestle.com. 300 TXT "v=STSv1; id=1;" "more"'],
     "CNAME": ["nestle.com. 300 CNAME nestle.com."],
-    "TLSA": ["nestle.com. 300 TLSA 3 1 1 " + "ab" * 32],
 }
 
 
@@ -102,7 +99,7 @@ def _decode(wire: bytes) -> None:
         assert answer.nameserver == "192.0.2.53"
 
 
-@target("reply, its octets bent", "DNS, HTTPS", mutated(_SEEDS, _TOKENS), examples=500, guided=True)
+@target("reply, its octets bent", "DNS", mutated(_SEEDS, _TOKENS), examples=500, guided=True)
 def _octets(wire: bytes) -> None:
     calmly(_decode, wire)
 
@@ -143,7 +140,7 @@ _DATA = st.one_of(
 )
 
 
-@target("reply, any counts and pointers", "DNS, HTTPS", _structured(), examples=500, guided=True)
+@target("reply, any counts and pointers", "DNS", _structured(), examples=500, guided=True)
 def _structure(wire: bytes) -> None:
     calmly(_decode, wire)
 
@@ -161,7 +158,7 @@ def _largest(piece: bytes) -> bytes:
 
 @target(
     "reply, 64 kB",
-    "DNS, HTTPS",
+    "DNS",
     st.one_of(
         st.tuples(_NAMES, _KINDS, _DATA).map(
             lambda made: _largest(
@@ -184,7 +181,7 @@ _DATAGRAMS = st.lists(
 )
 
 
-@target("exchange over UDP", "DNS, HTTPS", _DATAGRAMS, examples=60)
+@target("exchange over UDP", "DNS", _DATAGRAMS, examples=60)
 def _udp(datagrams: list[tuple[str, bytes]]) -> None:
     asyncio.run(_over_udp(datagrams))
 
@@ -225,7 +222,7 @@ _STREAM = st.tuples(
 )
 
 
-@target("exchange over TCP", "DNS, HTTPS", _STREAM, examples=60)
+@target("exchange over TCP", "DNS", _STREAM, examples=60)
 def _tcp(made: tuple[int, bytes, int | None]) -> None:
     asyncio.run(_over_tcp(*made))
 
@@ -262,40 +259,3 @@ async def _over_tcp(cut: int, wire: bytes, length: int | None) -> None:
         finally:
             transport.close()
             server.close()
-
-
-# -- HTTPS
-
-_PAGE = b"version: STSv1\r\nmode: none\r\nmax_age: 1\r\n"
-_HTTP = [
-    b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n" % len(_PAGE)
-    + _PAGE,
-    b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n"
-    b"%x\r\n" % len(_PAGE) + _PAGE + b"\r\n0\r\n\r\n",
-    b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n" + _PAGE,
-]
-_HTTP_TOKENS = [
-    b"Transfer-Encoding: chunked\r\n",
-    b"Content-Length: ",
-    b"ffffffff\r\n",
-    b"1\r\nx\r\n",
-]
-
-
-def _https_check(data: bytes) -> None:
-    async def get() -> bytes:
-        reader = asyncio.StreamReader(limit=https.MAX_HEAD)
-        reader.feed_data(data)
-        reader.feed_eof()
-        return await https._read(reader)
-
-    # Those that ``_get`` around it turns into NoPage.
-    answer = (https.NoPage, asyncio.IncompleteReadError, asyncio.LimitOverrunError)
-    body = calmly(asyncio.run, get(), allowed=answer)
-    assert isinstance(body, Exception) or len(body) <= https.MAX_BODY
-
-
-target("HTTPS answer", "DNS, HTTPS", mutated(_HTTP, _HTTP_TOKENS), examples=150)(_https_check)
-target("HTTPS answer, a megabyte", "DNS, HTTPS", long_bytes(_HTTP, _HTTP_TOKENS), examples=12)(
-    _https_check
-)

@@ -32,7 +32,6 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._imc import (
     tracking_format as tracking,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.journal import parse_marker
-from ansible_collections.postmaster.exchange.plugins.module_utils._pairs import https, mta_sts
 from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.names import parse_domain
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote import (
     failures,
@@ -280,33 +279,7 @@ def _version(data: bytes) -> None:
     assert build is None or str(build)
 
 
-# -- what servers answer
-
-POLICY = (
-    b"version: STSv1\r\nmode: enforce\r\nmx: mail.nestle.com\r\nmx: *.nestle.com\r\n"
-    b"max_age: 86400\r\n"
-)
-
-
-@text_target(
-    "MTA-STS policy", "DNS, HTTPS", [POLICY], [b"mx: ", b"mode: "], allowed=(mta_sts.BadPolicy,)
-)
-def _policy(data: bytes) -> None:
-    policy = mta_sts.parse_policy(data)
-    assert len(policy.mx) <= mta_sts.MAX_PATTERNS
-
-
-@text_target("MTA-STS record", "DNS, HTTPS", [b"v=STSv1; id=20261123T114500;"], [b";", b"id="])
-def _record(data: bytes) -> None:
-    mta_sts.policy_record([_text(data), "v=spf1 -all"])
-
-
-HTTP_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\n"
-
-
-@text_target("head of an HTTPS answer", "DNS, HTTPS", [HTTP_HEAD], allowed=(https.NoPage,))
-def _http_head(data: bytes) -> None:
-    https.parse_head(data)
+# -- what a user types
 
 
 @text_target(

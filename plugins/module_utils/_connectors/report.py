@@ -134,7 +134,6 @@ def warnings(view: View, plan: Plan, options: Options) -> list[str]:
     """Return what the administrator should know, in the same words at whichever host."""
     return [
         *_kept_warnings(view, options),
-        *_protection_warnings(options),
         *_rival_warnings(view, plan, options),
     ]
 
@@ -144,15 +143,6 @@ def _kept_warnings(view: View, options: Options) -> Iterator[str]:
     for route in options.kept:
         stays = "its connector stays as it is" if route.domain in pinned else "it gets no connector"
         yield f"{route.domain}: {route.status.replace('_', ' ')}; {stays}."
-
-
-def _protection_warnings(options: Options) -> Iterator[str]:
-    pins = options.desired.pins if options.desired else ()
-    if options.desired and options.desired.state == "absent":
-        return
-    for pin in pins:
-        if pin.domain in options.resolved:
-            yield from options.resolved[pin.domain].warnings()
 
 
 def _rival_warnings(view: View, plan: Plan, options: Options) -> Iterator[str]:

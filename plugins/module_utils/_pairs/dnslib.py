@@ -33,7 +33,6 @@ try:
     import dns.rdtypes.ANY.CNAME
     import dns.rdtypes.ANY.MX
     import dns.rdtypes.ANY.SOA
-    import dns.rdtypes.ANY.TXT
 except ImportError:
     DNSPYTHON_ERROR: str | None = traceback.format_exc()
 else:
@@ -50,8 +49,6 @@ else:
 MAX_RECORDS = 500
 # The largest time to live; a larger number counts as zero (RFC 2181 section 8).
 MAX_TTL = 2**31 - 1
-# Characters kept of a TXT or TLSA record, which is only shown.
-MAX_TEXT = 2048
 
 _QR = 0x8000
 _OPCODE = 0x7800
@@ -201,9 +198,7 @@ def _value(rdata: dns.rdata.Rdata) -> Mx | str:
         return Mx(rdata.preference, _text(rdata.exchange))
     if isinstance(rdata, dns.rdtypes.ANY.CNAME.CNAME):
         return _text(rdata.target)
-    if isinstance(rdata, dns.rdtypes.ANY.TXT.TXT):
-        return b"".join(rdata.strings).decode("ascii", "backslashreplace")[:MAX_TEXT]
-    return rdata.to_text()[:MAX_TEXT]
+    return rdata.to_text()
 
 
 def _text(name: dns.name.Name) -> str:

@@ -11,17 +11,15 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TypeAlias
 
 from . import notes
 from .addresses import Network, Networks
 from .collector import collector_paused
 from .dnslib import require_dnspython
-from .evidence import Web, with_evidence, with_search_list
+from .evidence import with_evidence, with_search_list
 from .first_pass import Bulk, Limits, Pace
-from .https import get_policy
 from .model import Answer, DomainResult, Failure, Note, Outcome, Question, RecordType, Stats
 from .options import Options
 from .resolver import Asker
@@ -33,20 +31,16 @@ _PROGRESS_EVERY = 5.0  # seconds
 # Seconds for an answer in the first pass; what takes longer is asked for again with all patience.
 _FIRST_PATIENCE = 1.0
 
-# What gets the MTA-STS policy page of a host at its addresses, within so many seconds.
-GetPolicy: TypeAlias = Callable[[str, Sequence[str], float], Awaitable[bytes]]
-
 
 def resolve(
     options: Options,
     progress: Callable[[str], None] = lambda _message: None,
-    get: GetPolicy = get_policy,
 ) -> Outcome:
     """Compute the pairs of all domains; MissingLibrary is the only error it raises by itself."""
     if not options.domains:
         return Outcome(results=())
     require_dnspython()
-    run = _Run(options, progress, get)
+    run = _Run(options, progress)
     asyncio.run(run.ask())
     return run.outcome()
 
@@ -54,14 +48,12 @@ def resolve(
 class _Run:
     """One run over all domains, within one event loop."""
 
-    def __init__(self, options: Options, progress: Callable[[str], None], get: GetPolicy) -> None:
+    def __init__(self, options: Options, progress: Callable[[str], None]) -> None:
         self._options = options
         self._progress = progress
-        self._get = get
         self._stats = Stats()
         self._most = min(options.concurrency, most_sockets())
         self._slots = slots = asyncio.Semaphore(self._most)
-        self._web = Web(self._page, options.policy.allow_private)
         groups = (
             [(server,) for server in options.nameservers]
             if options.agreement == "all"
@@ -208,13 +200,8 @@ class _Run:
         located = {name: locate(found, policy) for name, found in addresses.items()}
         result = decide(planned, located, policy)
         if self._options.evidence and asker is self._askers[0][1]:
-            result = await with_evidence(asker, self._web, result, planned, addresses)
+            result = await with_evidence(asker, result, planned, addresses)
         return result
-
-    async def _page(self, host: str, addresses: Sequence[str]) -> bytes:
-        """Get a policy page; it holds a socket, so it counts as a question under way."""
-        async with self._slots:
-            return await self._get(host, addresses, self._options.patience.lifetime)
 
 
 async def _addresses(asker: Asker, name: str, types: tuple[RecordType, ...]) -> Answers:

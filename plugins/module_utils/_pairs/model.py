@@ -27,9 +27,7 @@ class RecordType(IntEnum):
     A = 1
     CNAME = 5
     MX = 15
-    TXT = 16
     AAAA = 28
-    TLSA = 52
 
 
 class Kind(StrEnum):
@@ -133,7 +131,7 @@ class Answer(NamedTuple):
     """What became of one question, aliases followed, retries over.
 
     ``chain`` are the names that aliases led through, in order, without the name asked; ``mx`` and
-    ``texts`` (addresses, TXT, TLSA) are sorted; ``ttl`` is the smallest of all that was read, and
+    ``texts`` (addresses) are sorted; ``ttl`` is the smallest of all that was read, and
     None where nothing told one. ``unfinished`` means that the last alias has yet to be asked about.
     ``nameserver`` is who gave it; ``failures`` tells who did not, if ``kind`` is indefinite.
     """
@@ -168,41 +166,15 @@ class Note:
     facts: tuple[tuple[str, str | int], ...] = ()
 
 
-class StsMode(StrEnum):
-    """What a sender does by an MTA-STS policy (RFC 8461 section 5): only one refuses delivery."""
-
-    ENFORCE = "enforce"
-    TESTING = "testing"
-    NONE = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class StsPolicy:
-    """The MTA-STS policy that a domain announces (RFC 8461 section 3.2).
-
-    ``mx`` are the patterns of its exchanges, ``max_age`` is in seconds. ``mode`` is None where the
-    policy could not be had; ``reason`` says why then.
-    """
-
-    mode: StsMode | None
-    mx: tuple[str, ...] = ()
-    max_age: int | None = None
-    reason: str = ""
-
-
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What was asked only because ``evidence`` is wanted.
 
     ``authentic`` tells whether the name server vouched (AD flag) for the MX answer and for every
-    address answer; ``tlsa`` are the exchanges that publish TLSA records; ``mta_sts`` is the policy
-    record of the domain (RFC 8461 section 3.1), and ``policy`` what it announces.
+    address answer.
     """
 
     authentic: bool
-    tlsa: tuple[str, ...] = ()
-    mta_sts: str | None = None
-    policy: StsPolicy | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
-from .model import Answer, Kind, Mx, Note, StsMode, StsPolicy
+from .model import Answer, Kind, Mx, Note
 from .names import shown
 
 
@@ -117,41 +117,6 @@ def aaaa_trouble(name: str, nameserver: str, kind: Kind) -> Note:
         'exists: the known cause of "451 4.4.0 DNS query failed" (KB972744)',
         (("name", name), ("nameserver", nameserver), ("kind", kind.value)),
     )
-
-
-def tlsa(exchange: str) -> Note:
-    """DANE, which an address as target defeats (RFC 7672)."""
-    return Note(
-        "tlsa",
-        f"{exchange} publishes TLSA records; pinning mail to its address gives up the check of its "
-        "certificate (RFC 7672)",
-        (("exchange", exchange),),
-    )
-
-
-def mta_sts(record: str, policy: StsPolicy) -> Note | None:
-    """An MTA-STS policy, which an address as target defeats if its mode is enforce (RFC 8461)."""
-    facts = (
-        ("record", record),
-        ("mode", policy.mode.value if policy.mode else ""),
-        ("reason", policy.reason),
-    )
-    if policy.mode is StsMode.ENFORCE:
-        return Note(
-            "mta_sts",
-            "the domain enforces an MTA-STS policy; pinning its mail to addresses loses the "
-            "protection, since host names are no longer checked (RFC 8461)",
-            facts,
-        )
-    if policy.mode is None:
-        return Note(
-            "mta_sts",
-            "the domain announces an MTA-STS policy; pinning its mail to addresses loses the "
-            f"protection if its mode is enforce, which could not be told: {policy.reason} "
-            "(RFC 8461)",
-            facts,
-        )
-    return None
 
 
 def own_host_without_address(name: str) -> Note:

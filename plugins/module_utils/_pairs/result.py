@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from .model import DomainResult, Evidence, Failure, Note, Outcome, Pair, Status, StsPolicy
+from .model import DomainResult, Evidence, Failure, Note, Outcome, Pair, Status
 
 _MAX_NAMED = 5  # domains named in one warning
 
@@ -111,18 +111,6 @@ def _failure(failure: Failure) -> dict[str, Any]:
 def _evidence(evidence: Evidence) -> dict[str, Any]:
     return {
         "authentic": evidence.authentic,
-        "tlsa": list(evidence.tlsa),
-        "mta_sts": evidence.mta_sts,
-        "mta_sts_policy": evidence.policy and _policy(evidence.policy),
-    }
-
-
-def _policy(policy: StsPolicy) -> dict[str, Any]:
-    return {
-        "mode": policy.mode and policy.mode.value,
-        "mx": list(policy.mx),
-        "max_age": policy.max_age,
-        "reason": policy.reason,
     }
 
 

@@ -21,8 +21,8 @@ from .text import Line, columns, count, failure_text, listed, words, wrapped
 MOST_DOMAINS = 20
 #: Other things to know that are shown; of more, how many there are.
 MOST_KNOWN = 20
-#: Warnings of mx_pairs about protections that mail to a bare address goes without.
-_DEFEATED = frozenset({"tlsa", "mta_sts"})
+#: Warnings of mx_pairs that say what a pin does not cover.
+_NOTABLE = frozenset({"dead_exchange", "moving"})
 _WORST_FIRST = {one.value: place for place, one in enumerate(Outcome)}
 
 _Entry = Mapping[str, Any]
@@ -98,11 +98,11 @@ def worth_knowing(document: Mapping[str, Any]) -> Iterator[str]:
     if brake and all(host["held"] is None for host in hosts):
         yield f"enforce would refuse: {brake}."
     yield from _about_lock(document)
-    pinned = {number for host in hosts if host["family"] == "transport" for number in _all(host)}
+    pinned = {number for host in hosts for number in _all(host)}
     notes: dict[str, list[str]] = {}
     for number in sorted(pinned):
         for note in domains[number].get("warnings", ()):
-            if note["code"] in _DEFEATED:
+            if note["code"] in _NOTABLE:
                 notes.setdefault(note["message"], []).append(domains[number]["name"])
     for message, names in notes.items():
         yield f"{listed(names)}: {message}."

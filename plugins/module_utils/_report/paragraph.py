@@ -20,7 +20,7 @@ _PADDING = (
     " hosts, or delivery failed to all alternate hosts."
 )
 #: What pinning gives up, or may change; each with the sentence of mx_pairs.
-_MIND = ("tlsa", "mta_sts", "mx_is_cname")
+_MIND = ("mx_is_cname",)
 
 
 def paragraph(case: Case, known: Sequence[Cause]) -> str:

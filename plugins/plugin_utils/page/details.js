@@ -206,12 +206,8 @@ function evidence(found) {
   if (!found) {
     return null;
   }
-  const policy = found.mta_sts_policy;
   return part('Evidence', list([
     ['DNSSEC', found.authentic ? 'the name server vouches for the answers (AD)' : ''],
-    ['TLSA records', found.tlsa?.length ? said(found.tlsa.join(', ')) : ''],
-    ['MTA-STS record', found.mta_sts && said(found.mta_sts)],
-    ['MTA-STS policy', policy && said([policy.mode ?? 'not known', policy.reason, policy.mx?.join(' ')].filter(Boolean).join(', '))],
   ]));
 }
 

@@ -53,10 +53,6 @@ ZONES = {
         for n in range(20)
     ),
     "calm.example": "@ MX 10 mx\nmx A 192.0.2.1\n",
-    "dane.example": (
-        "@ MX 10 mx\n@ MX 20 plain\nmx A 192.0.2.1\nplain A 192.0.2.2\n"
-        "_25._tcp.mx TLSA 3 1 1 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n"
-    ),
 }
 # Zones that NSD is told of and cannot read.
 UNREADABLE = ("broken.example",)
@@ -248,14 +244,6 @@ CASES = [
         "family.example",
         pairs=("20 four.family.example 192.0.2.9", "30 alias.family.example 192.0.2.10"),
         warnings=("exchange_without_address", "mx_is_cname"),
-        options={"evidence": True},
-    ),
-    Case(
-        19,
-        "TLSA of one of two exchanges",
-        "dane.example",
-        pairs=("10 mx.dane.example 192.0.2.1", "20 plain.dane.example 192.0.2.2"),
-        warnings=("tlsa",),
         options={"evidence": True},
     ),
     Case(

@@ -35,7 +35,7 @@ DANGLING = {
     "message": "the exchange mx9.nestle.com does not exist in DNS; it was left out",
     "exchange": "mx9.nestle.com",
 }
-EVIDENCE = {"authentic": False, "tlsa": [], "mta_sts": None}
+EVIDENCE = {"authentic": False}
 
 
 def responded(reply: str) -> str:

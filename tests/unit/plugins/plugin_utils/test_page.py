@@ -147,7 +147,7 @@ def test_test_messages_are_counted_by_verdict() -> None:
 @pytest.mark.parametrize(("number", "opened"), [(3, True), (4, False)])
 def test_many_things_to_know_are_folded(number: int, opened: bool) -> None:
     notes = [
-        domain(f"d{n}.example", "192.0.2.1", warnings=[{"code": "tlsa", "message": f"note {n}"}])
+        domain(f"d{n}.example", "192.0.2.1", warnings=[{"code": "moving", "message": f"note {n}"}])
         for n in range(number)
     ]
     result = {"organisation": {"name": "HQ", "forest": "hq"}, "steps": []}

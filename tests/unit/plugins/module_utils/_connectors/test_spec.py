@@ -26,7 +26,7 @@ RESOLVED = [
             {"address": "192.0.2.26", "preference": 20},
             {"address": "192.0.2.26", "preference": 30},
         ],
-        "evidence": {"authentic": False, "tlsa": ["mx.nestle.com"], "mta_sts": None},
+        "evidence": {"authentic": False},
     }
 ]
 
@@ -56,44 +56,6 @@ def test_best_tier_by_what_mx_pairs_found() -> None:
     parsed = options(routes=[NESTLE], resolved=RESOLVED, tiers="best")
     assert parsed.desired is not None
     assert parsed.desired.pins[0].smart_hosts == ("[192.0.2.25]",)
-    (warning,) = parsed.resolved["nestle.com"].warnings()
-    assert "mx.nestle.com" in warning
-
-
-def sts_warnings(policy: object) -> list[str]:
-    evidence = {"mta_sts": "v=STSv1; id=1", "mta_sts_policy": policy}
-    entry = {"domain": "nestle.com", "evidence": evidence}
-    return list(options(routes=[NESTLE], resolved=[entry]).resolved["nestle.com"].warnings())
-
-
-def test_a_policy_that_is_enforced_is_told_with_the_evidence() -> None:
-    (told,) = sts_warnings({"mode": "enforce", "mx": ["*.nestle.com"], "max_age": 1, "reason": ""})
-    assert "'v=STSv1; id=1', mode enforce, mx *.nestle.com" in told
-    assert "loses the protection" in told
-
-
-@pytest.mark.parametrize("mode", ["testing", "none"])
-def test_a_policy_that_refuses_nothing_is_no_loss(mode: str) -> None:
-    assert sts_warnings({"mode": mode, "mx": [], "max_age": 1, "reason": ""}) == []
-
-
-@pytest.mark.parametrize(
-    ("policy", "why"),
-    [
-        ({"mode": None, "mx": [], "max_age": None, "reason": "no TLS"}, "be told: no TLS. If"),
-        (None, "could not be told. If"),
-    ],
-)
-def test_a_policy_that_is_not_known_is_told_as_such(policy: object, why: str) -> None:
-    (told,) = sts_warnings(policy)
-    assert "'v=STSv1; id=1'" in told
-    assert why in told
-
-
-@pytest.mark.parametrize("policy", ["enforce", {"mode": "strict"}, {"mode": "enforce", "mx": 5}])
-def test_a_policy_that_mx_pairs_never_returns_is_refused(policy: object) -> None:
-    with pytest.raises(InvalidInput, match=r"resolved\[0\]"):
-        sts_warnings(policy)
 
 
 @pytest.mark.parametrize(

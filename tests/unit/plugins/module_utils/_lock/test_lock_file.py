@@ -49,7 +49,7 @@ def entries(draw: st.DrawFn) -> Entry:
         status,
         tuple(draw(st.lists(PAIRS, min_size=1, max_size=3))) if status == "ok" else (),
         draw(st.booleans()),
-        tuple(sorted(draw(st.sets(st.sampled_from(["mx_is_cname", "tlsa"]))))),
+        tuple(sorted(draw(st.sets(st.sampled_from(["mx_is_cname", "max_pairs"]))))),
         seen,
         draw(st.none() | st.integers(0, 2**31 - 1)) if seen else None,
     )

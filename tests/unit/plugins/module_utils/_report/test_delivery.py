@@ -252,10 +252,10 @@ def test_what_a_limit_for_the_whole_run_would_refuse_is_told_once() -> None:
     assert "To know" not in texts(lines)
 
 
-NOTE = {"code": "tlsa", "message": "mx1 publishes TLSA records, which a pinned connector ignores"}
+NOTE = {"code": "dead_exchange", "message": "mx1 was left out, since its addresses cannot be had"}
 
 
-def test_protections_that_a_pin_gives_up_are_told_where_connectors_are_pinned() -> None:
+def test_what_a_pin_does_not_cover_is_told_once_for_all_its_domains() -> None:
     noted = domain("nestle.com", "192.0.2.25", warnings=[NOTE])
     also = domain("aol.com", "192.0.2.26", warnings=[NOTE])
     pin = connector("nestle.com", "192.0.2.25")
@@ -265,8 +265,6 @@ def test_protections_that_a_pin_gives_up_are_told_where_connectors_are_pinned() 
     assert below(lines_of(AUDIT, new, of=resolved(noted, also)), "To know") == [
         f"  nestle.com, aol.com: {NOTE['message']}."
     ]
-    old = HostOutcome("a", ["nestle.com"], table(PINNED, PINNED))
-    assert "To know" not in texts(lines_of(AUDIT, old, of=resolved(noted)))
 
 
 def test_a_suffix_that_leads_astray_is_told_with_the_hosts_that_may_append_it() -> None:
@@ -320,7 +318,7 @@ def test_a_service_that_is_told_to_append_nothing_leads_nothing_astray() -> None
 def test_many_things_to_know_end_in_a_number() -> None:
     names = [f"d{number}.example" for number in range(MOST_KNOWN + 2)]
     notes = [
-        domain(name, "192.0.2.1", warnings=[{"code": "mta_sts", "message": f"policy of {name}"}])
+        domain(name, "192.0.2.1", warnings=[{"code": "moving", "message": f"addresses of {name}"}])
         for name in names
     ]
     host = HostOutcome("ex", names, organisation([], []), family="transport")
