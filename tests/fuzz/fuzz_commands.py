@@ -22,6 +22,9 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._imc.counters 
     counters_command,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.layout import Layout
+from ansible_collections.postmaster.exchange.plugins.module_utils._mail.addresses import (
+    checked_mailbox,
+)
 from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.names import parse_domain
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote import (
     commands,
@@ -30,9 +33,6 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._remote import
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.parse import RegistryValue
 from ansible_collections.postmaster.exchange.plugins.module_utils._run import message
-from ansible_collections.postmaster.exchange.plugins.module_utils._run.addresses import (
-    checked_mailbox,
-)
 from delivery_fakes import imc_host
 from fuzz_cmd_oracle import Ran, commands_of, only_ours
 from fuzz_objects import _PIN_PARAMS

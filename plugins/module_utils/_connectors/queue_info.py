@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from .._base.context import Context
+from .._mail.addresses import domain_of
 from .._pairs.names import parse_domain
 from .._remote.cmdlets import Cmdlet, CmdletError, CmdletSession
 from .._run.accepted_domains import AcceptedDomains
-from .._run.addresses import domain_of
 from .._run.installation import parse_installation
 from .._run.queue import iso, stuck
 from .queue import Queue

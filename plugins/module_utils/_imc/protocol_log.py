@@ -19,7 +19,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
-from .._run.addresses import domain_of, mail_domain
+from .._mail.addresses import domain_of, mail_domain
 
 #: Failures kept of one log, the newest.
 MAX_FAILURES = 200

@@ -15,8 +15,8 @@ from typing import Any
 from .._base.errors import InvalidInput
 from .._connectors.canonical import boolean
 from .._connectors.servers import text_of
+from .._mail.addresses import mail_domain
 from .._remote.cmdlets import Cmdlet, CmdletSession
-from .addresses import mail_domain
 
 
 class AcceptedDomains:

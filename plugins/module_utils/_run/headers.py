@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from .addresses import domains_in_header
+from .._mail.addresses import domains_in_header
 
 #: Bytes of a message that its header is looked for in, and header fields that are looked at.
 MAX_HEADER, MAX_FIELDS = 65_536, 1_000

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from .._base.errors import InvalidInput
+from .._mail.addresses import checked_mailbox
 from .._pairs.names import parse_domain, shown
-from .addresses import checked_mailbox
 from .follow import Patience
 from .message import Target
 from .submit_smtp import SmtpOptions

@@ -9,13 +9,13 @@ import time
 
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import InvalidInput
-from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.names import parse_domain
-from ansible_collections.postmaster.exchange.plugins.module_utils._run.addresses import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._mail.addresses import (
     checked_mailbox,
     domain_of,
     domains_in_header,
     mail_domain,
 )
+from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.names import parse_domain
 from hypothesis import given
 from hypothesis import strategies as st
 
