@@ -12,8 +12,8 @@ from ansible.errors import AnsibleFilterError
 
 from ..module_utils._base.errors import InvalidInput, MissingLibrary
 from ..module_utils._report.domains import by_domain
-from ..module_utils._report.outcome import changed_domains as changed
-from ..module_utils._report.outcome import switch_changed
+from ..module_utils._run.changed_domains import changed_domains as changed
+from ..module_utils._run.changed_domains import switch_changed
 
 DOCUMENTATION = r"""
 name: changed_domains

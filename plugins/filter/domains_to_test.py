@@ -12,7 +12,7 @@ from ansible.errors import AnsibleFilterError
 
 from ..module_utils._base.errors import InvalidInput, MissingLibrary
 from ..module_utils._report.domains import by_domain
-from ..module_utils._report.outcome import came_to_nothing, deferred, worth_testing
+from ..module_utils._run.changed_domains import came_to_nothing, deferred, worth_testing
 
 DOCUMENTATION = r"""
 name: domains_to_test

@@ -19,7 +19,7 @@ from typing import Any
 from .._connectors.errors import LastError, Trouble, parse_last_error
 from .._imc.protocol_log import SmtpFailure, parse_reply
 from .._imc.setting import VALUE_NAME
-from .._report.outcome import changed_domains, rows_by_domain, table_rows
+from .._run.changed_domains import changed_domains, rows_by_domain, table_rows
 
 Result = Mapping[str, Any]
 

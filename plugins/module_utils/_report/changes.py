@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .outcome import Rows, rows_by_domain, table_rows
+from .._run.changed_domains import Rows, rows_by_domain, table_rows
 
 #: The flag of a row in which nobody set another one.
 _USUAL_FLAG = "0"

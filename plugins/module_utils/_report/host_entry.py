@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._imc.setting import VALUE_NAME
+from .._run.changed_domains import changed_domains, deferred, switch_changed, worth_testing
 from .changes import Changes
 from .judgement import (
     ARRIVED,
@@ -26,16 +27,7 @@ from .judgement import (
     verdict,
 )
 from .organisations import Organisations
-from .outcome import (
-    HostOutcome,
-    Standing,
-    appended,
-    changed_domains,
-    deferred,
-    standings,
-    switch_changed,
-    worth_testing,
-)
+from .outcome import HostOutcome, Standing, appended, standings
 
 
 @dataclass(frozen=True, slots=True)

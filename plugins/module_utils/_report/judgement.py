@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from .outcome import HostOutcome, changed_domains, deferred, differs, switch_changed
+from .._run.changed_domains import changed_domains, deferred, differs, switch_changed
+from .outcome import HostOutcome
 from .text import count, listed, words
 
 #: The choice of ``fail_on`` that is no status of a domain.

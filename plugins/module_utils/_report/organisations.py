@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .outcome import HostOutcome, deferred
+from .._run.changed_domains import deferred
+from .outcome import HostOutcome
 
 _Connector = Mapping[str, Any]
 

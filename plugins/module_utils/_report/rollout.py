@@ -15,8 +15,8 @@ from typing import Any
 
 from .._base.errors import InvalidInput
 from .._run.change_limit import Brake, Size
+from .._run.changed_domains import came_to_nothing, differs, worth_testing
 from .judgement import ARRIVED, failure_of, said
-from .outcome import came_to_nothing, differs, worth_testing
 from .text import count, listed
 
 _SHARE = re.compile(r"[1-9]\d{0,5}%?\Z", re.ASCII)

@@ -33,7 +33,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._imc.state imp
     ServiceState,
     Table,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._report.outcome import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._run.changed_domains import (
     changed_domains,
     table_rows,
 )

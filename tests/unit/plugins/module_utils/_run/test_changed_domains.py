@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.postmaster.exchange.plugins.module_utils._report.outcome import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._run.changed_domains import (
     changed_domains,
     worth_testing,
 )

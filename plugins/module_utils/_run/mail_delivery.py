@@ -1,0 +1,199 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The engine of mail_delivery: everything a run does on one host, over one session.
+
+The parts are the engines of exchange_info, imc_delivery or transport_delivery, delivery_test,
+queue_info and backup_info. What one of them learned of the installation the next one need not ask.
+
+This file is private to the collection postmaster.exchange.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .._base.context import Context
+from .._base.errors import ExchangeError
+from .._connectors.module import run as run_connectors
+from .._imc.module import run as run_imc
+from .._pairs.names import parse_domain
+from . import mail_delivery_spec as spec
+from .backup_info import run as run_history
+from .changed_domains import (
+    came_to_nothing,
+    changed_domains,
+    deferred,
+    is_domain,
+    switch_changed,
+    worth_testing,
+)
+from .delivery_test import run as run_test
+from .exchange_info import run as run_exchange
+from .module_runner import failed
+from .queue_info import run as run_queue
+from .routes import GONE_STATUSES
+
+#: The parts, in the order in which they run and in which a failure counts.
+PARTS = ("exchange", "delivery", "tests", "queue", "backups")
+
+
+def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    """Return the task result: that of each part, None where it did not run.
+
+    A part that fails is a failed result in its place and makes the task fail; what the parts before
+    it returned stays. Raises InvalidInput for options that do not go together.
+    """
+    spec.check(params)
+    if params["mode"] in {"compare", "diagnose"}:
+        context = replace(context, check_mode=True)
+    work = _Work(params, context)
+    work.run()
+    return work.result()
+
+
+@dataclass(slots=True)
+class _Work:
+    """One run on one host. ``installation`` is what is known of it, as the engines take it."""
+
+    params: Mapping[str, Any]
+    context: Context
+    family: str = ""
+    installation: dict[str, Any] = field(default_factory=dict)
+    parts: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Run the parts that the mode asks for, up to the first that the others need and fails."""
+        mode, params = self.params["mode"], self.params
+        if not self._detect():
+            return
+        if mode == "history":
+            self._part("backups", run_history, spec.history_params(self.family, params))
+            return
+        reads_queue = params["queue"]["read"]
+        if mode == "diagnose" and reads_queue is not False:
+            self._part("queue", run_queue, self._queue_params())
+        if mode != "diagnose" or params["routes"] is not None:
+            self._deliver()
+            if mode != "compare":
+                self._test()
+        if mode != "diagnose" and reads_queue and not self._unreachable():
+            self._part("queue", run_queue, self._queue_params())
+
+    def _detect(self) -> bool:
+        """Find out which Exchange the host has, unless the task says it; False where that failed.
+
+        A host without any is one of the Internet Mail Connector, whose engine says what is missing.
+        """
+        family, mode = self.params["family"], self.params["mode"]
+        reads = mode == "diagnose" and self.params["queue"]["read"] is not False
+        reads |= bool(self.params["read_resolver"]) and family == "transport"
+        if family != "auto" and not reads:
+            self.family = family
+            return True
+        found = self._part("exchange", run_exchange, spec.exchange_params(self.params))
+        if came_to_nothing(found):
+            return False
+        seen = "transport" if found["family"] == "transport" else "imc"
+        self.family = seen if family == "auto" else family
+        return True
+
+    def _deliver(self) -> None:
+        if self.family == "transport":
+            options = spec.connectors_params(self.params)
+            delivery = self._part("delivery", run_connectors, options)
+        else:
+            options = spec.imc_params(self.params, self.installation)
+            delivery = self._part("delivery", run_imc, options)
+        restoring = self.params["mode"] == "restore"
+        lacking = restoring and delivery.get("failed") and delivery.get("no_backup")
+        if lacking and spec.may_lack_backup(self.params, self.context.basedir):
+            self.parts["delivery"] = {"changed": False, "no_backup": True, "msg": delivery["msg"]}
+
+    def _test(self) -> None:
+        """Send test messages, to the domains that are worth one."""
+        domains = domains_to_test(self.params, self.parts["delivery"])
+        if domains:
+            # A diagnosis changes no setting, but sends the messages that it is asked for.
+            checks = self.context.check_mode and self.params["mode"] != "diagnose"
+            options = spec.test_params(self.family, self.params, domains, self.installation)
+            context = replace(self.context, check_mode=checks)
+            self._part("tests", run_test, options, context)
+
+    def _queue_params(self) -> dict[str, Any]:
+        return spec.queue_params(self.family, self.params, self.installation)
+
+    def _part(
+        self,
+        name: str,
+        engine: Callable[[Mapping[str, Any], Context], dict[str, Any]],
+        options: Mapping[str, Any],
+        context: Context | None = None,
+    ) -> dict[str, Any]:
+        """Run an engine; what it raises becomes a failed result in the place of its own."""
+        try:
+            result = engine(options, context or self.context)
+        except ExchangeError as error:
+            result = failed(error)
+        self.installation.update(result.pop("installation", None) or {})
+        self.parts[name] = result
+        return result
+
+    def _unreachable(self) -> bool:
+        return any(part.get("unreachable") for part in self.parts.values())
+
+    def result(self) -> dict[str, Any]:
+        """Return the result of the task."""
+        parts = {name: self.parts.get(name) for name in PARTS}
+        delivery = self.parts.get("delivery") or {}
+        result = {
+            "changed": any(part.get("changed") for part in self.parts.values()),
+            "mode": self.params["mode"],
+            "family": self.family,
+            **parts,
+            "failed_part": None,
+            "diff": delivery.pop("diff", []),
+            "warnings": list(delivery.get("warnings") or ()),
+        }
+        for name, part in parts.items():
+            kind = next((key for key in ("unreachable", "failed") if (part or {}).get(key)), None)
+            if part and kind:
+                return result | {"failed_part": name, kind: True, "msg": part["msg"]}
+        tests = self.parts.get("tests") or {}
+        if tests.get("undelivered") and self.params["test"]["fail_on_undelivered"]:
+            return result | {"failed_part": "tests", "failed": True, "msg": tests["msg"]}
+        return result
+
+
+def domains_to_test(params: Mapping[str, Any], delivery: Mapping[str, Any]) -> Sequence[str]:
+    """Return the domains that get a test message, at most ``test.limit``, in the order of routes.
+
+    With ``changed`` they are those whose way out of the host changed, and all where the registry
+    value did, since it changes how the host finds every domain. A domain that takes no mail, or
+    about which nothing is known, gets none; nor does one whose change failed, is left to another
+    host, or has to be made by hand.
+    """
+    which, limit = params["test"]["domains"], params["test"]["limit"]
+    if which == "none" or came_to_nothing(delivery) or deferred(delivery):
+        return []
+    statuses = {
+        parse_domain(route["domain"]): route.get("status") or "ok"
+        for route in params["routes"] or ()
+    }
+    changed = changed_domains(delivery)
+    if params["mode"] == "restore":
+        if any(delivery.get(key) for key in ("worksheet", "same_as", "no_backup")):
+            return []
+        wanted = list(statuses)
+        if which == "changed":
+            everything = statuses if switch_changed(delivery) else ()
+            wanted = list(dict.fromkeys([*everything, *filter(is_domain, changed)]))
+    elif which == "stuck":
+        wanted = [name for name, status in statuses.items() if status not in GONE_STATUSES]
+    else:
+        pinned = [name for name, status in statuses.items() if status == "ok"]
+        new = {*params["test"]["also"], *worth_testing(delivery, pinned)}
+        wanted = [name for name in pinned if which == "all" or name in new]
+    return wanted[:limit]

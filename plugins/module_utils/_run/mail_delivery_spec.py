@@ -1,0 +1,284 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options of mail_delivery, and how they become those of the engines that do its parts.
+
+Three of its options are groups (``imc``, ``connectors``, ``test``). What a group holds is taken
+from the argument specification of the engine, so that a name, type or default stands there only.
+
+This file is private to the collection postmaster.exchange.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+from .._base.errors import InvalidInput
+from .._connectors.spec import ARGUMENT_SPEC as CONNECTORS_SPEC
+from .._imc.spec import ARGUMENT_SPEC as IMC_SPEC
+from .backup_info_spec import ARGUMENT_SPEC as BACKUPS_SPEC
+from .specs import DELIVERY_TEST_SPEC, EXCHANGE_INFO_SPEC, QUEUE_INFO_SPEC
+
+Params = Mapping[str, Any]
+
+MODES = ("compare", "enforce", "diagnose", "restore", "history")
+#: Which domains get a test message.
+TESTED = ("none", "changed", "all", "stuck")
+
+_VERSIONS = {"ipv4": 4, "ipv6": 6}
+#: How a backup is called, unlike a run.
+_BACKUP_NAME = re.compile(r"\d{4}-\d\d-\d\dT\d{6}Z(-\d{1,3})?\Z", re.ASCII)
+
+_IMC = (
+    "resolver_search_list",
+    "service_restart",
+    "service_timeout",
+    "missing_service",
+    "missing_imccopy",
+    "imccopy",
+    "registry_key",
+    "max_routes",
+    "host_backup_dir",
+    "target_computer",
+    "target_imccopy",
+    "target_directory",
+)
+_CONNECTORS = (
+    "tiers",
+    "existing",
+    "name_template",
+    "cost",
+    "source_servers",
+    "port",
+    "require_tls",
+    "tls_auth_level",
+    "tls_domain",
+    "protocol_logging",
+    "domain_controller",
+    "lock_timeout",
+)
+_TEST = ("sender", "subject", "method", "deadline", "interval", "smtp")
+_QUEUE = ("own_domains", "min_age")
+
+
+def _group(spec: Params, names: Iterable[str], **more: Any) -> dict[str, Any]:
+    """Return a suboption group whose defaults hold where the group is not given."""
+    options = {name: spec[name] for name in names} | more
+    return {"type": "dict", "apply_defaults": True, "options": options}
+
+
+ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
+    "mode": {"type": "str", "choices": [*MODES], "required": True},
+    "family": EXCHANGE_INFO_SPEC["family"],
+    "routes": {"type": "list", "elements": "dict"},
+    "resolved": {"type": "list", "elements": "dict"},
+    "state": {"type": "str", "choices": ["present", "absent", "exact"], "default": "present"},
+    "missing_domain": {"type": "str", "choices": ["keep", "remove"], "default": "keep"},
+    "max_changes": {"type": "str"},
+    "force": {"type": "bool", "default": False},
+    "may_change": {"type": "bool", "default": True},
+    "run_id": {"type": "str"},
+    "backup_dir": {"type": "path"},
+    "backup": {"type": "str"},
+    "command_timeout": IMC_SPEC["command_timeout"],
+    "imc": _group(IMC_SPEC, _IMC),
+    "connectors": _group(
+        CONNECTORS_SPEC,
+        _CONNECTORS,
+        families={
+            "type": "list",
+            "elements": "str",
+            "choices": [*_VERSIONS],
+            "default": [*_VERSIONS],
+        },
+    ),
+    "test": _group(
+        DELIVERY_TEST_SPEC,
+        _TEST,
+        domains={"type": "str", "choices": [*TESTED], "default": "none"},
+        also={"type": "list", "elements": "str", "default": []},
+        limit={"type": "int", "default": 100},
+        retry_queues={"type": "bool", "default": True},
+        fail_on_undelivered={"type": "bool", "default": True},
+    ),
+    "queue": _group(QUEUE_INFO_SPEC, _QUEUE, read={"type": "bool"}),
+    "read_resolver": {"type": "bool", "default": False},
+    "smtp_login": {
+        "type": "dict",
+        "options": {
+            "user": {"type": "str", "required": True},
+            "password": {"type": "str", "required": True, "no_log": True},
+        },
+    },
+}
+
+
+def check(params: Params) -> None:
+    """Raise InvalidInput for options that do not go together."""
+    mode = params["mode"]
+    if mode in {"compare", "enforce"} and params["routes"] is None:
+        raise InvalidInput(f"mode: {mode} needs the option routes.")
+    if params["backup"] and mode != "restore":
+        raise InvalidInput("The option backup is for mode: restore only.")
+    if params["test"]["limit"] < 0:
+        raise InvalidInput(f"test.limit is {params['test']['limit']}; it must be 0 or more.")
+    for number, route in enumerate(params["routes"] or ()):
+        if not isinstance(route.get("domain"), str):
+            raise InvalidInput(f"routes[{number}] has no domain.")
+
+
+def routes_for(family: str, params: Params) -> list[dict[str, Any]]:
+    """Return the routes with the addresses that a host of this family can use.
+
+    The Internet Mail Connector takes IPv4 only. A route left without any has no address.
+    """
+    wanted = ("ipv4",) if family == "imc" else params["connectors"]["families"]
+    versions = {_VERSIONS[name] for name in wanted}
+    return [_narrowed(route, versions) for route in params["routes"] or ()]
+
+
+def _narrowed(route: Mapping[str, Any], versions: set[int]) -> dict[str, Any]:
+    given = route.get("addresses") or ()
+    try:
+        kept = [address for address in given if ip_address(address).version in versions]
+    except (ValueError, TypeError):  # the engine names the route, and what is wrong with it
+        return dict(route)
+    if len(kept) == len(given):
+        return dict(route)
+    status = route.get("status", "ok") if kept else "no_address"
+    return {**route, "addresses": kept, "status": status}
+
+
+# -- the options of each engine
+
+
+def _defaults(spec: Params) -> dict[str, Any]:
+    return {name: option.get("default") for name, option in spec.items()}
+
+
+def exchange_params(params: Params) -> dict[str, Any]:
+    """Return the options of exchange_info; everything is gathered for a diagnosis only."""
+    return {
+        "family": params["family"],
+        "gather": "all" if params["mode"] == "diagnose" else "basics",
+        "target_computer": params["imc"]["target_computer"],
+    }
+
+
+def imc_params(params: Params, installation: Params) -> dict[str, Any]:
+    """Return the options of imc_delivery."""
+    changing = {
+        "routes": routes_for("imc", params),
+        "state": params["state"],
+        "gone": params["missing_domain"],
+        "max_changes": params["max_changes"],
+        "force": params["force"],
+    }
+    if params["mode"] == "restore":
+        changing = {
+            "state": "restored",
+            "resolver_search_list": "unmanaged",
+            "backup": backup_path(params),
+        }
+    common = ("run_id", "backup_dir", "command_timeout")
+    return {
+        **_defaults(IMC_SPEC),
+        **params["imc"],
+        **{name: params[name] for name in common},
+        **changing,
+        "shown_routes": "text",
+        "installation": installation,
+    }
+
+
+def connectors_params(params: Params) -> dict[str, Any]:
+    """Return the options of transport_delivery."""
+    changing = {
+        "routes": routes_for("transport", params),
+        "resolved": params["resolved"],
+        "state": params["state"],
+        "gone": params["missing_domain"],
+        "max_changes": params["max_changes"],
+        "force": params["force"],
+    }
+    if params["mode"] == "restore":
+        changing = {"state": "restored", "backup": backup_path(params)}
+    group = {name: value for name, value in params["connectors"].items() if name != "families"}
+    common = ("run_id", "backup_dir", "may_change")
+    return {
+        **_defaults(CONNECTORS_SPEC),
+        **group,
+        **{name: params[name] for name in common},
+        **changing,
+        "cmdlet_timeout": params["command_timeout"],
+    }
+
+
+def queue_params(family: str, params: Params, installation: Params) -> dict[str, Any]:
+    """Return the options of queue_info."""
+    return {
+        **_defaults(QUEUE_INFO_SPEC),
+        **{name: params["queue"][name] for name in _QUEUE},
+        "family": family,
+        "target_computer": params["imc"]["target_computer"],
+        "installation": installation,
+    }
+
+
+def test_params(
+    family: str, params: Params, domains: Sequence[str], installation: Params
+) -> dict[str, Any]:
+    """Return the options of delivery_test for these domains.
+
+    Exchange 2010 and later gets its messages by SMTP. What was not delivered is judged later.
+    """
+    group = params["test"]
+    smtp = {**(group["smtp"] or {}), **(params["smtp_login"] or {})}
+    recipients = {route["domain"]: route.get("test_recipient") for route in params["routes"] or ()}
+    entries = [
+        {"name": domain, "recipient": recipients[domain]} if recipients.get(domain) else domain
+        for domain in domains
+    ]
+    return {
+        **_defaults(DELIVERY_TEST_SPEC),
+        **{name: group[name] for name in _TEST},
+        "family": family,
+        "domains": entries,
+        "smtp": smtp or None,
+        "method": "smtp" if family == "transport" else group["method"],
+        "retry_queues": group["retry_queues"] and family == "transport",
+        "fail_on_undelivered": False,
+        "target_computer": params["imc"]["target_computer"],
+        "installation": installation,
+    }
+
+
+def history_params(family: str, params: Params) -> dict[str, Any]:
+    """Return the options of backup_info."""
+    given = {**params["imc"], **params["connectors"], **params}
+    return {
+        **{name: given.get(name, option.get("default")) for name, option in BACKUPS_SPEC.items()},
+        "family": family,
+    }
+
+
+def backup_path(params: Params) -> str:
+    """Return where the backup to restore is looked for: a path, or a name below the backups."""
+    backup = params["backup"] or ""
+    if "/" in backup:
+        return str(backup)
+    return "/".join(part for part in (params["backup_dir"] or "backups", backup) if part)
+
+
+def may_lack_backup(params: Params, basedir: Path) -> bool:
+    """Whether a host may have no backup to restore: no run, or not the run named, changed it.
+
+    A backup that is named has to be there, and so has the folder of all backups.
+    """
+    backup = params["backup"] or ""
+    folder = basedir / (params["backup_dir"] or "backups")
+    return folder.is_dir() and "/" not in backup and not _BACKUP_NAME.match(backup)

@@ -1,0 +1,96 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""mail_delivery in a playbook without the role, on a 5.5 host and an organisation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Play
+from exchange_lab.controller import Controller
+from exchange_lab.lab import Lab
+from exchange_lab.scenario_default import DEFAULT
+
+pytestmark = pytest.mark.e2e
+
+ADDRESSES = ["192.0.2.25", "192.0.2.26", "192.0.2.27"]
+NESTLE = {"domain": "nestle.com", "addresses": ADDRESSES}
+WHERE = {"endpoint": "{{ mx_delivery_endpoint | default(omit) }}"}
+TEST = {
+    "domains": "changed",
+    "interval": 1,
+    "smtp": {"port": "{{ mx_delivery_test_smtp_port }}"},
+}
+#: A login and two commands: the installation, and the state of the host.
+MOST_REQUESTS = 5 + 2 * 3
+
+
+@pytest.fixture
+def both(tmp_path: Path, controller: Controller) -> Iterator[Lab]:
+    """A 5.5 host, and an organisation of two servers."""
+    with Lab(replace(DEFAULT, hosts=DEFAULT.hosts[1:2]), tmp_path / "lab") as lab:
+        lab.write_inventory(controller.inventory)
+        yield lab
+
+
+def task(mode: str, **options: Any) -> tuple[str, dict[str, Any]]:
+    """A task of this mode, by its name."""
+    return mode, {"postmaster.exchange.mail_delivery": {"mode": mode, **WHERE, **options}}
+
+
+@pytest.mark.parametrize(("host", "family"), [("mail55", "imc"), ("ex19-a", "transport")])
+def test_the_whole_job_without_being_told_which_exchange_it_is(
+    both: Lab, play: Play, host: str, family: str
+) -> None:
+    wanted = {"routes": [NESTLE], "imc": {"resolver_search_list": "disabled"}}
+    run, done = play(
+        host,
+        task("diagnose"),
+        task("compare", **wanted, queue={"read": True}),
+        task("enforce", **wanted, test=TEST),
+        task("history"),
+        task("restore"),
+    )
+    assert run.status == 0, run.output
+    assert {name: one["family"] for name, one in done.items()} == dict.fromkeys(done, family)
+    seen = done["diagnose"]
+    assert seen["exchange"]["family"] == family
+    assert (seen["queue"]["family"], seen["delivery"]) == (family, None)
+
+    compared, enforced = done["compare"], done["enforce"]
+    assert (compared["changed"], compared["tests"]) == (True, None)
+    assert compared["queue"]["family"] == family
+    assert enforced["changed"]
+    assert enforced["tests"]["delivered"] == ["nestle.com"]
+    assert enforced["failed_part"] is None
+
+    (backup,) = done["history"]["backups"]["backups"]
+    assert not backup["same"]
+    assert done["restore"]["delivery"]["restored_from"] == enforced["delivery"]["backup"]
+    if family == "imc":
+        assert list(both["mail55"].imc.connector.rows) == ["PARTNER.CORP;10.1.2.3;0"]
+
+
+def test_nothing_to_do_takes_one_login_and_few_requests(both: Lab, play: Play) -> None:
+    wanted = {"routes": [NESTLE], "imc": {"resolver_search_list": "disabled"}}
+    assert play("mail55", task("enforce", **wanted))[1]["enforce"]["changed"]
+    before = both["mail55"].requests
+    _run, done = play("mail55", task("enforce", **wanted))
+    assert not done["enforce"]["changed"]
+    assert both["mail55"].requests - before <= MOST_REQUESTS
+
+
+def test_a_part_that_fails_is_named_and_the_others_stay(both: Lab, play: Play) -> None:
+    both["mail55"].imccopy.faults.fail_restore = True
+    run, done = play("mail55", task("enforce", routes=[NESTLE], queue={"read": True}))
+    assert run.recap("mail55")["ignored"] == 1
+    failed = done["enforce"]
+    assert (failed["failed"], failed["failed_part"]) == (True, "delivery")
+    assert failed["delivery"]["rolled_back"]
+    assert failed["exchange"]["version"] == "5.5"
+    assert failed["queue"]["stuck_domains"] is not None
