@@ -25,7 +25,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.sp
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc import saved
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote import clixml
-from ansible_collections.postmaster.exchange.plugins.module_utils._remote.cmdlets import Cmdlet
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote.session import Cmdlet
 from ansible_collections.postmaster.exchange.plugins.module_utils._run import backups
 from ansible_collections.postmaster.exchange.plugins.module_utils._run import (
     delivery_test as run_delivery_test,

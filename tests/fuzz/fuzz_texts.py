@@ -38,11 +38,11 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._remote import
     parse,
     psrp_failures,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._remote.batch import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote.session import (
     Batch,
+    Completed,
     Section,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._remote.session import Completed
 from ansible_collections.postmaster.exchange.plugins.module_utils._run import addresses, headers
 from fuzz_registry import calmly, target
 from fuzz_values import long_bytes, mutated

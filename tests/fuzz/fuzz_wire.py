@@ -33,7 +33,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._remote import
     psrp,
     winrs,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._remote.cmdlets import Cmdlet
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote.session import Cmdlet
 from exchange_lab.org.lab import OrganisationLab
 from exchange_lab.org.versions import Family
 from exchange_lab.windows.host import LabHost

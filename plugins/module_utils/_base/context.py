@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .._remote.cmdlets import CmdletSession
-from .._remote.session import Session
+from .._remote.session import CmdletSession, Session
 from .errors import ExchangeError
 
 

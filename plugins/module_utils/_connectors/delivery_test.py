@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from .._base.errors import ExchangeError, InvalidInput
-from .._remote.cmdlets import CmdletError, CmdletSession
+from .._remote.session import CmdletError, CmdletSession
 from .._run import submit_smtp
 from .._run.accepted_domains import AcceptedDomains
 from .._run.follow import Clock, Followed, Outcome, follow

@@ -16,8 +16,8 @@ from .._base.context import Context
 from .._base.errors import CommandTimeout, ExchangeError, HostUnreachable, InvalidInput, SessionLost
 from .._imc.layout import Layout
 from .._imc.windows_resolver import Resolver, read_resolver
-from .._remote.cmdlets import Cmdlet, CmdletError, CmdletSession
 from .._remote.commands import computer_name
+from .._remote.session import Cmdlet, CmdletError, CmdletSession
 from .._run.installation import NOTHING, Installation, usable
 from .canonical import boolean
 from .servers import Server, read_servers, text_of, texts_of, this_server

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._base.errors import ExchangeError
-from .._remote.cmdlets import Cmdlet, CmdletError, CmdletSession
+from .._remote.session import Cmdlet, CmdletError, CmdletSession
 from .connector import Connector, connector_from
 
 #: How often a read is tried that Active Directory refuses for the moment, and the pause between.

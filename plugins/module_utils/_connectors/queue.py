@@ -19,7 +19,7 @@ from typing import Any
 
 from .._base.errors import ExchangeError
 from .._mail.addresses import domain_of, mail_domain
-from .._remote.cmdlets import Cmdlet, CmdletSession
+from .._remote.session import Cmdlet, CmdletSession
 from .errors import LastError, parse_last_error
 from .servers import text_of, texts_of, time_of
 

@@ -15,7 +15,7 @@ from typing import Any
 from .._base.context import Context
 from .._mail.addresses import domain_of
 from .._pairs.names import parse_domain
-from .._remote.cmdlets import Cmdlet, CmdletError, CmdletSession
+from .._remote.session import Cmdlet, CmdletError, CmdletSession
 from .._run.accepted_domains import AcceptedDomains
 from .._run.installation import parse_installation
 from .._run.queue import iso, stuck

@@ -9,7 +9,7 @@ This file is private to the collection postmaster.exchange.
 from __future__ import annotations
 
 from .._base.errors import CommandTimeout
-from .._remote.cmdlets import CmdletError
+from .._remote.session import CmdletError
 from .gather import Reader, View
 from .lock import Turns
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from .._base.errors import ExchangeError
-from .._remote.cmdlets import Cmdlet, CmdletError, CmdletSession
+from .._remote.session import Cmdlet, CmdletError, CmdletSession
 from .._run.accepted_domains import AcceptedDomains
 from .queue import Queue, read_queues
 from .servers import Server

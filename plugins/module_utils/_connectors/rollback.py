@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from .._base.errors import CommandTimeout, ExchangeError, HostUnreachable, SessionLost
-from .._remote.cmdlets import Cmdlet
+from .._remote.session import Cmdlet
 from .connector import Connector
 from .gather import Reader
 from .plan import Step, changes_to, present_parameters

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .._base.errors import ExchangeError, InvalidInput
-from .._remote.cmdlets import Cmdlet, CmdletSession
+from .._remote.session import Cmdlet, CmdletSession
 from .._run.installation import Installation
 from .canonical import boolean, server_name
 from .versions import Build, parse_display_version

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .._remote.cmdlets import Cmdlet, CmdletError, CmdletSession
+from .._remote.session import Cmdlet, CmdletError, CmdletSession
 from .._run.follow import Sight
 from .._run.message import Probe
 from .._run.verdict import DeliveryError, Kind, Observation, is_final

@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .._base.errors import CommandTimeout, ExchangeError, SessionLost
-from .._remote.cmdlets import Cmdlet, CmdletError
+from .._remote.session import Cmdlet, CmdletError
 from .connector import Connector
 from .plan import Plan, Planner, Step
 from .rollback import Site, given_up

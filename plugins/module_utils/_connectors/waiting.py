@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from .._remote.cmdlets import CmdletError, CmdletSession
+from .._remote.session import CmdletError, CmdletSession
 from .._run.accepted_domains import AcceptedDomains
 from .._run.queue import DomainError, DomainQueue
 from .errors import LastError

@@ -11,9 +11,9 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping
 
-from .._remote.batch import Section
 from .._remote.commands import computer_name
 from .._remote.parse import decode
+from .._remote.session import Section
 from .state import SERVICE_NAME
 
 #: Counters by their names in the result (release notes of Exchange 5.0, 3.2.10).

@@ -12,10 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from .._base.errors import ExchangeError
-from .._remote.batch import Batch, Section
 from .._remote.commands import echo_if_exists, list_folder
 from .._remote.parse import parse_dir_bare
-from .._remote.session import Session
+from .._remote.session import Batch, Section, Session
 from .._run import submit_smtp
 from .._run.follow import Clock, Followed, Outcome, follow
 from .._run.installation import Installation

@@ -13,10 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .._base.errors import ExchangeError
-from .._remote.batch import Section
 from .._remote.commands import list_folder
 from .._remote.parse import decode, parse_dir_bare
-from .._remote.session import Session
+from .._remote.session import Section, Session
 from .files import batches, search_folder
 from .host import ImcHost
 from .logs import LoggedFailure, newest_by_domain, read_smtp_logs, smtp_log_commands

@@ -21,9 +21,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from .._base.errors import InvalidInput
-from .._remote.batch import Batch
 from .._remote.commands import quoted, windows_path
 from .._remote.parse import decode
+from .._remote.session import Batch
 
 #: Characters of search strings in one findstr command: a line holds more than one command.
 SEARCH_LIMIT = 3_000

@@ -15,8 +15,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from .._base.errors import ExchangeError, HostUnreachable
-from .._remote import commands, files
-from .._remote.batch import Batch, Section
+from .._remote import commands
 from .._remote.parse import (
     RegistryDump,
     RegistryValue,
@@ -28,7 +27,7 @@ from .._remote.parse import (
     parse_sc_state,
     values_of,
 )
-from .._remote.session import Session
+from .._remote.session import Batch, Section, Session
 from .._run.installation import NOTHING, Installation
 from .folders import ATTENDANT_KEY, folder, tracking_folder
 from .journal import Marker, parse_marker, parse_owed
@@ -261,10 +260,10 @@ def run_with_temp(
     except HostUnreachable:
         raise
     except ExchangeError as error:
-        _also(error, files.discard_file(session, temp.seen))
+        _also(error, commands.discard_file(session, temp.seen))
         raise
     if "left" in sections and sections["left"].output.strip():
-        left = files.discard_file(session, temp.seen)
+        left = commands.discard_file(session, temp.seen)
         if left:
             raise ExchangeError(f"{session.host}: {left}", details={"left_behind": temp.seen})
     return sections

@@ -16,10 +16,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from .._base.errors import InvalidInput
-from .._remote.batch import Batch, Section
 from .._remote.commands import computer_name, windows_path
 from .._remote.parse import RegistryValue, find_value
-from .._remote.session import Session
+from .._remote.session import Batch, Section, Session
 from .._run.installation import NOTHING, Installation
 from .folders import ATTENDANT_KEY, Values, folder, tracking_folder
 from .gather import MissingService, parameters, read_service, told_values

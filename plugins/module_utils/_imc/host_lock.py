@@ -22,9 +22,8 @@ from datetime import datetime
 
 from .._base.errors import ExchangeError, SessionLost
 from .._remote import commands
-from .._remote.batch import Batch, Section
 from .._remote.parse import excerpt
-from .._remote.session import Session
+from .._remote.session import Batch, Section, Session
 from .layout import Layout
 from .lease import Claim, parse_claim, shown
 

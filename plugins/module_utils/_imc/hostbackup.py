@@ -15,9 +15,8 @@ from dataclasses import dataclass
 
 from .._base.errors import ExchangeError, HostUnreachable
 from .._remote import commands
-from .._remote.batch import Batch, Section
 from .._remote.parse import canonical_key, decode, excerpt, find_value
-from .._remote.session import Session
+from .._remote.session import Batch, Section, Session
 from .backup import EXPORT_FILE, ROUTES_FILE
 from .gather import Sections, parameters, run_with_temp
 from .host_lock import Hold, run_again_if_lost

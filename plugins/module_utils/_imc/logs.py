@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from .._mail.addresses import domain_of
-from .._remote.batch import Section
 from .._remote.parse import parse_dir_bare
+from .._remote.session import Section
 from .._run.verdict import DeliveryError
 from .events import event_name, is_ndr
 from .files import list_by_age, list_sizes, parse_sizes

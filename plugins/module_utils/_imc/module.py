@@ -16,7 +16,7 @@ from typing import Any
 from .._base import alive
 from .._base.context import Context
 from .._base.errors import ExchangeError, say_untouched
-from .._remote import files
+from .._remote import commands
 from .._remote.session import Session
 from .._run import change_limit as brake
 from .._run.backups import find
@@ -66,7 +66,7 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
         done = _carry_out(transaction)
         facts |= {**done, "warnings": [*facts["warnings"], *done["warnings"]]}
     elif state.debt and not (state.restart_owed or context.check_mode):
-        files.discard_file(session, options.layout.owed_path)
+        commands.discard_file(session, options.layout.owed_path)
     facts["requests"] = session.requests
     if plan.worksheet:
         _refuse_table(options, context, plan, facts)

@@ -15,11 +15,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from .._base.errors import CommandTimeout, ExchangeError, InvalidInput, SessionLost
-from .._remote.batch import Section
-from .._remote.commands import delete, echo_if_exists, move, quoted, type_file
-from .._remote.files import is_safe_line
+from .._remote.commands import delete, echo_if_exists, is_safe_line, move, quoted, type_file
 from .._remote.parse import excerpt
-from .._remote.session import Session
+from .._remote.session import Section, Session
 from .._run.message import Probe, message_lines
 from .._run.verdict import DeliveryError
 from .files import batches

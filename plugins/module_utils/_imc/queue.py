@@ -14,10 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .._base.errors import ExchangeError
-from .._remote.batch import Section
 from .._remote.commands import echo_if_exists
 from .._remote.parse import parse_dir_bare
-from .._remote.session import Session
+from .._remote.session import Section, Session
 from .._run.headers import MessageHead, parse_head
 from .._run.queue import DomainError
 from .counters import counters_command, no_counters, read_counters

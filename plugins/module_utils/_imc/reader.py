@@ -15,9 +15,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from .._base.errors import CommandTimeout
-from .._remote.batch import Section
 from .._remote.commands import type_file
-from .._remote.session import Session
+from .._remote.session import Section, Session
 from .files import batches, count_lines, parse_count, print_tail
 
 #: Bytes read by one command line, and seconds it may take.

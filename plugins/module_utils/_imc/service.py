@@ -15,8 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .._base.errors import ExchangeError
-from .._remote.batch import Batch, Section
 from .._remote.parse import excerpt, parse_sc_state
+from .._remote.session import Batch, Section
 from .host_lock import changed, changing, check_fence
 from .layout import wait
 from .state import SERVICE_NAME, ServiceState

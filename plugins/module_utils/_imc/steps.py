@@ -12,9 +12,8 @@ from dataclasses import dataclass
 
 from .._base.errors import ExchangeError
 from .._remote import commands
-from .._remote.batch import Batch
 from .._remote.parse import RegistryValue, excerpt, find_value
-from .._remote.session import Session
+from .._remote.session import Batch, Session
 from .gather import add_save, parameters, run_with_temp, saved_table
 from .host_lock import changed, changing, check_fence
 from .layout import Layout, TempFile, copy

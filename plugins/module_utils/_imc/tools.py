@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from ntpath import basename
 
-from .._remote.batch import Section
 from .._remote.commands import echo_if_exists
 from .._remote.parse import decode
+from .._remote.session import Section
 from .host import ImcHost
 from .layout import beside
 

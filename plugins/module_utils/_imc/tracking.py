@@ -17,10 +17,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from .._base.errors import CommandTimeout
-from .._remote.batch import Section
 from .._remote.commands import echo_if_exists, list_folder
 from .._remote.parse import excerpt, parse_dir_bare
-from .._remote.session import Session
+from .._remote.session import Section, Session
 from .._run.follow import Sight
 from .._run.message import Probe
 from .._run.verdict import Observation

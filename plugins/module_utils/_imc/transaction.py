@@ -22,10 +22,9 @@ from time import monotonic
 from .._base import alive
 from .._base.context import Context
 from .._base.errors import ExchangeError, HostUnreachable, SessionLost, say_untouched
-from .._remote import files
-from .._remote.batch import Batch
+from .._remote import commands
 from .._remote.parse import parse_sc_process
-from .._remote.session import Session
+from .._remote.session import Batch, Session
 from .._run import backups
 from . import hostbackup
 from .backup import write
@@ -111,7 +110,7 @@ class Transaction:
             after = self._verify()
         except ExchangeError as error:
             if new_table:
-                files.discard_file(self._session, new_table.seen)
+                commands.discard_file(self._session, new_table.seen)
             raise self._rolled_back(changes, error) from error
         self.folder = changes.folder
         self._finish()
@@ -210,7 +209,7 @@ class Transaction:
         if saved:
             hostbackup.discard(self._session, saved.folder)
         if new_table:
-            files.discard_file(self._session, new_table.seen)
+            commands.discard_file(self._session, new_table.seen)
         self._give_up(*([self.layout.marker_path] if self._noted else []))
 
     def _save_on_controller(self, folder: backups.Folder, saved: HostBackup) -> None:
@@ -224,14 +223,16 @@ class Transaction:
     def _write_table(self, new_table: TempFile) -> None:
         if self.plan.table:
             lines = [line.text for line in self.plan.table.after.lines]
-            files.write_text_file(self._session, new_table.seen, lines, timeout=self.limits.command)
+            commands.write_text_file(
+                self._session, new_table.seen, lines, timeout=self.limits.command
+            )
 
     def _write_marker(self, stamp: str, temp: TempFile | None) -> None:
         if not self._inherits:
             self._noted = True
             name = temp.seen.rpartition("\\")[2] if temp else ""
             marker = Marker(stamp, self.before.service.runs, name)
-            files.write_text_file(self._session, self.layout.marker_path, marker.lines())
+            commands.write_text_file(self._session, self.layout.marker_path, marker.lines())
 
     # -- the change
 
@@ -386,7 +387,7 @@ class Transaction:
         try:
             sections = run_again_if_lost(self._session, batch, self.limits.command)
             process = parse_sc_process(sections["process"].output)
-            files.write_text_file(self._session, self.layout.owed_path, owed_lines(process))
+            commands.write_text_file(self._session, self.layout.owed_path, owed_lines(process))
         except ExchangeError as error:
             self.warnings.append(
                 "A restart of the service is due, and it could not be noted on the host, so later"

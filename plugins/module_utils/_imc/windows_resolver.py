@@ -14,9 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from .._remote.batch import Batch, Section
 from .._remote.parse import RegistryDump, canonical_key, find_value, parse_reg_query, values_of
-from .._remote.session import Session
+from .._remote.session import Batch, Section, Session
 from .folders import Values
 from .host import NETWORK_KEY
 from .layout import Layout

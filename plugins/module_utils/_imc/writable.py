@@ -8,7 +8,7 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
-from .._remote.files import is_safe_line
+from .._remote.commands import is_safe_line
 from .routes import Line, RoutesFile
 
 _LONGEST_LINE = 7_000  # a command line holds 8,191 characters, and has to name the file, too

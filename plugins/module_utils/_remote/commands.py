@@ -1,53 +1,57 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Building blocks of cmd.exe command lines, from arguments that are checked and never escaped.
+"""Command lines for cmd.exe, from arguments that are checked and never escaped; and text files.
 
 cmd.exe gives ``& | < > ^ % ! "`` a meaning, and not one of them can be escaped in a way that holds
 for cmd.exe and for the program it starts at once. So an argument that needs escaping is refused.
 Only ASCII passes: Windows maps some other letters to these very characters when a program asks for
 its command line in an 8-bit code page.
-
-This file is private to the collection postmaster.exchange.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NoReturn
 
-from .._base.errors import InvalidInput
+from .._base.errors import ExchangeError, InvalidInput, SessionLost
+from .parse import excerpt
+from .session import COMMAND_LINE_LIMIT, Batch, Session
 
 #: Folders named by a variable that every Windows since 2000 sets; ours, never an administrator's.
-SYSTEM_TEMP = r"%SystemRoot%\Temp"
 USER_TEMP = "%TEMP%"
 ALL_USERS = "%ALLUSERSPROFILE%"
-_OWN_FOLDERS = (SYSTEM_TEMP, USER_TEMP, ALL_USERS)
+_OWN_FOLDERS = (USER_TEMP, ALL_USERS)
+#: A line that ``echo`` writes as it stands. Printable ASCII without the characters of cmd.exe; no
+#: ``/?``, for which echo prints its help; not blank and not on or off, which echo takes for itself
+#: (the comma, semicolon and equals sign count as blanks there).
+SAFE_LINE = re.compile(
+    r"(?!.*/\?)(?![ ,;=]*(?:on|off)?[ ,;=]*\Z)[ #$'()*+,\-./0-9:;=?@A-Z\[\\\]_`a-z{}~]+",
+    re.IGNORECASE,
+)
 
 #: MAX_PATH is 260 with the closing NUL.
 _PATH_LIMIT = 259
 _COMPONENT = re.compile(r"[A-Za-z0-9 ._\-()$~,]+")
-_DRIVE = re.compile(r"[A-Za-z]:\\")
 # Such a name is a device whatever follows its first dot, in any folder.
 _DEVICE = re.compile(r"(?:CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9])(?:[ .].*)?", re.IGNORECASE)
-_COMPUTER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_\-]*[A-Za-z0-9])?")
+_COMPUTER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_\-]{0,61}[A-Za-z0-9])?")
 _HIVES = {
-    "HKLM": "HKLM",
     "HKEY_LOCAL_MACHINE": "HKLM",
-    "HKU": "HKU",
     "HKEY_USERS": "HKU",
-    "HKCU": "HKCU",
     "HKEY_CURRENT_USER": "HKCU",
-    "HKCR": "HKCR",
     "HKEY_CLASSES_ROOT": "HKCR",
 }
 _REMOTE_HIVES = ("HKLM", "HKU")
 _REGISTRY_COMPONENT = re.compile(r"[A-Za-z0-9 ._\-()$~,:{}]+")
 _VALUE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._\-]*[A-Za-z0-9_\-])?")
-_SERVICE = re.compile(r"[A-Za-z0-9_$](?:[A-Za-z0-9_.$\- ]*[A-Za-z0-9_$])?")
-_SERVICE_LIMIT = 256
-_DWORD_LIMIT = 0xFFFF_FFFF
+_SERVICE = re.compile(r"(?=.{1,256}\Z)[A-Za-z0-9_$](?:[A-Za-z0-9_.$\- ]*[A-Za-z0-9_$])?")
 _SC_VERBS = ("query", "queryex", "start", "stop", "qc")
+# Room for the ``cmd.exe /c "..."`` around the line, which counts against the limit (KB 830473).
+_PIECE_LIMIT = COMMAND_LINE_LIMIT - 191
+# Marks and error texts around a file's bytes.
+_OVERHEAD = 4_096
 
 
 def _refuse(what: str, text: str, why: str) -> NoReturn:
@@ -58,7 +62,7 @@ def _refuse(what: str, text: str, why: str) -> NoReturn:
 def _check_components(what: str, text: str, components: list[str]) -> None:
     for component in components:
         if not component:
-            _refuse(what, text, "it holds an empty part, or ends in a backslash")
+            _refuse(what, text, "it has an empty part, or ends in a backslash")
         if not _COMPONENT.fullmatch(component):
             _refuse(what, text, "only ASCII letters, digits, spaces and . _ - ( ) $ ~ , may occur")
         if component.endswith((".", " ")) or component.startswith(" "):
@@ -82,10 +86,10 @@ def windows_path(text: str) -> str:
         computer_name(computer)
         if len(components) < 2:  # noqa: PLR2004 - a share and something in it
             _refuse(what, text, r"a network path is \\HOST\share\name")
-    elif _DRIVE.match(path):
+    elif re.match(r"[A-Za-z]:\\", path):
         components = path[3:].split("\\")
     else:
-        _refuse(what, text, r"it has to be absolute, such as C:\exchsrvr or \\HOST\C$\exchsrvr")
+        _refuse(what, text, r"it must be absolute, such as C:\exchsrvr or \\HOST\C$\exchsrvr")
     _check_components(what, text, components)
     return path
 
@@ -115,8 +119,7 @@ def quoted(path: str) -> str:
 def computer_name(text: str) -> str:
     r"""Return a NetBIOS or DNS computer name, or an IPv4 address, without ``\\`` before it."""
     name = text.removeprefix("\\\\")
-    labels = name.split(".")
-    if len(name) > 253 or not all(len(x) <= 63 and _COMPUTER.fullmatch(x) for x in labels):  # noqa: PLR2004
+    if len(name) > 253 or not all(map(_COMPUTER.fullmatch, name.split("."))):  # noqa: PLR2004
         _refuse("a computer name", text, "letters, digits, - and _ in parts divided by dots")
     return name
 
@@ -125,9 +128,9 @@ def registry_key(text: str, computer: str | None = None) -> str:
     r"""Return a registry key as ``HKLM\...``, or ``\\HOST\HKLM\...`` on another computer."""
     what = "a registry key"
     hive, *components = text.rstrip("\\").split("\\")
-    short = _HIVES.get(hive.upper())
-    if short is None or not components:
-        _refuse(what, text, r"it has to begin like HKLM\SOFTWARE")
+    short = _HIVES.get(hive.upper(), hive.upper())
+    if short not in _HIVES.values() or not components:
+        _refuse(what, text, r"it must begin like HKLM\SOFTWARE")
     for component in components:
         if not _REGISTRY_COMPONENT.fullmatch(component) or component != component.strip():
             _refuse(
@@ -141,36 +144,16 @@ def registry_key(text: str, computer: str | None = None) -> str:
     return f"\\\\{computer_name(computer)}\\{key}"
 
 
-def value_name(text: str) -> str:
-    """Return the name of a registry value."""
-    if not _VALUE_NAME.fullmatch(text):
-        _refuse("the name of a registry value", text, "letters, digits, spaces and . _ - may occur")
-    return text
-
-
-def service_name(text: str) -> str:
-    """Return the short name of a service, such as ``MSExchangeIMC``."""
-    if len(text) > _SERVICE_LIMIT or not _SERVICE.fullmatch(text):
-        _refuse("the name of a service", text, "letters, digits, spaces and . _ - $ may occur")
-    return text
-
-
 def reg_query(key: str, *, computer: str | None = None) -> str:
     """List a whole key: the only way to see a value's name as it is stored."""
     return f'reg query "{registry_key(key, computer)}"'
 
 
-def reg_add_dword(key: str, name: str, number: int, *, computer: str | None = None) -> str:
-    """Set a REG_DWORD value, and make its key if need be."""
-    if not 0 <= number <= _DWORD_LIMIT:
-        _refuse("a REG_DWORD", str(number), "it has to be between 0 and 4294967295")
-    full = registry_key(key, computer)
-    return f'reg add "{full}" /v "{value_name(name)}" /t REG_DWORD /d {number} /f'
-
-
 def reg_delete_value(key: str, name: str, *, computer: str | None = None) -> str:
     """Delete one value of a key."""
-    return f'reg delete "{registry_key(key, computer)}" /v "{value_name(name)}" /f'
+    if not _VALUE_NAME.fullmatch(name):
+        _refuse("the name of a registry value", name, "letters, digits, spaces and . _ - may occur")
+    return f'reg delete "{registry_key(key, computer)}" /v "{name}" /f'
 
 
 def reg_export(key: str, path: str) -> str:
@@ -178,17 +161,14 @@ def reg_export(key: str, path: str) -> str:
     return f'reg export "{registry_key(key)}" {quoted(path)}'
 
 
-def reg_import(path: str) -> str:
-    """Merge a .reg file into the registry of this computer."""
-    return f"reg import {quoted(path)}"
-
-
 def sc(verb: str, service: str, *, computer: str | None = None) -> str:
     """Ask the service control manager: ``query``, ``queryex``, ``start`` ..."""
     if verb not in _SC_VERBS:
-        _refuse("a verb of sc", verb, "it has to be one of " + ", ".join(_SC_VERBS))
+        _refuse("a verb of sc", verb, "it must be one of " + ", ".join(_SC_VERBS))
+    if not _SERVICE.fullmatch(service):
+        _refuse("the name of a service", service, "letters, digits, spaces and . _ - $ may occur")
     where = f"\\\\{computer_name(computer)} " if computer else ""
-    return f'sc {where}{verb} "{service_name(service)}"'
+    return f'sc {where}{verb} "{service}"'
 
 
 def type_file(path: str) -> str:
@@ -212,7 +192,7 @@ def make_folder(path: str) -> str:
 
 
 def remove_folder(path: str) -> str:
-    """Remove a folder if nothing is in it."""
+    """Remove a folder if it is empty."""
     return f"rd {quoted(path)}"
 
 
@@ -239,3 +219,94 @@ def list_folder(path: str) -> str:
 def echo_if_exists(path: str, word: str = "yes") -> str:
     """Print ``word`` if a file or folder exists; prints nothing if not, and keeps the exit code."""
     return f"(if exist {quoted(path)} echo {file_name(word)})"
+
+
+def is_safe_line(line: str) -> bool:
+    """Whether ``write_text_file`` can write this line exactly; an empty line can be written."""
+    return not line or SAFE_LINE.fullmatch(line) is not None
+
+
+def write_text_file(
+    session: Session, path: str, lines: Sequence[str], *, timeout: float = 60.0
+) -> None:
+    """Write ``lines`` to ``path``, each ended by CRLF, in place of what was there; then verify.
+
+    The file is read back and compared byte by byte. If it is not exactly as wanted, or anything
+    fails on the way, it is deleted and ExchangeError raised. ``timeout`` counts for each command.
+    """
+    target = quoted(path)
+    statements = [] if lines else [f"type nul>{target}"]
+    for number, line in enumerate(lines, start=1):
+        if not is_safe_line(line):
+            raise InvalidInput(
+                f"Line {number} of {path} cannot be written by cmd.exe exactly as it is: "
+                f"{line[:120]!a}.",
+                hint="Nothing was written.",
+            )
+        # The redirect stands first: a digit at the end of a line would be read as its handle.
+        redirect = ">" if number == 1 else ">>"
+        statements.append(
+            f"{redirect}{target} echo {line}" if line else f"{redirect}{target} echo."
+        )
+    batch = Batch()
+    batch.add("text", type_file(path))
+    *pieces, last = _packed([*statements, batch.line()])
+    wanted = "".join(f"{line}\r\n" for line in lines).encode("ascii")
+    try:
+        for piece in pieces:
+            done = session.run(piece, timeout=timeout)
+            if done.exit_code != 0:
+                raise _not_written(session, path, "a command failed", done.stderr + done.stdout)
+        done = session.run(last, timeout=timeout, max_output=len(wanted) + _OVERHEAD)
+        output = batch.parse(done, host=session.host)["text"].output
+        if output != wanted:
+            what = f"{len(output)} of {len(wanted)} bytes are there, or others"
+            raise _not_written(session, path, what, done.stderr)
+    except ExchangeError as error:
+        left = discard_file(session, path, timeout=timeout)
+        if left:
+            error.message = f"{error.message} {left}"
+            error.details["left_behind"] = path
+        raise
+
+
+def _packed(statements: Sequence[str]) -> list[str]:
+    """Join statements to as few command lines as the limit allows."""
+    pieces = [""]
+    for statement in statements:
+        if len(statement) > _PIECE_LIMIT:
+            raise InvalidInput(
+                f"A line of {len(statement)} characters is more than cmd.exe can write.",
+                hint="Nothing was written.",
+            )
+        joined = f"{pieces[-1]}&{statement}" if pieces[-1] else statement
+        if len(joined) > _PIECE_LIMIT:
+            pieces.append(statement)
+        else:
+            pieces[-1] = joined
+    return pieces
+
+
+def _not_written(session: Session, path: str, what: str, output: bytes) -> ExchangeError:
+    return ExchangeError(
+        f"{session.host}: {path} could not be written: {what} ({excerpt(output)}).",
+        hint="Check free disk space and permissions on the host.",
+    )
+
+
+def discard_file(session: Session, path: str, *, timeout: float = 60.0) -> str:
+    """Delete a file on the way out of an error; return "" or a sentence that it may be left."""
+    batch = Batch()
+    batch.add("delete", delete(path))
+    batch.add("exists", echo_if_exists(path))
+    try:
+        try:
+            sections = batch.run(session, timeout=timeout)
+        except SessionLost:
+            session.reopen()
+            sections = batch.run(session, timeout=timeout)
+    except ExchangeError:
+        sections = {}
+    if sections and not sections["exists"].output.strip():
+        return ""
+    return f"The temporary file {path} may be left on {session.host}."

@@ -5,8 +5,6 @@
 
 Words are translated on a Windows in another language; so only numbers, layout and names that are
 part of the registry itself are read.
-
-This file is private to the collection postmaster.exchange.
 """
 
 from __future__ import annotations
@@ -100,18 +98,14 @@ def parse_reg_query(data: bytes) -> RegistryDump:
             pieces[key].append((found["name"], found["type"], [found["data"] or ""]))
         elif key and pieces[key]:
             pieces[key][-1][2].append(line)
+    # Empty lines at the end of data divide keys.
     return {
-        key: {name: RegistryValue(name, kind, _joined(text)) for name, kind, text in values}
+        key: {
+            name: RegistryValue(name, kind, "\n".join(lines).rstrip("\n"))
+            for name, kind, lines in values
+        }
         for key, values in pieces.items()
     }
-
-
-def _joined(lines: list[str]) -> str:
-    """Return data of several lines; empty lines at the end divide keys and are no data."""
-    end = len(lines)
-    while end > 1 and not lines[end - 1]:
-        end -= 1
-    return "\n".join(lines[:end])
 
 
 def canonical_key(key: str) -> str:

@@ -30,11 +30,11 @@ from .._base.errors import (
 )
 from . import clixml
 from .causes import Cause
-from .cmdlets import Cmdlet, CmdletError
 from .endpoint import CONFIGURATION, EndpointOptions
 from .failures import clean, describe
 from .guard import Meter, check_answer, guard_session
 from .psrp_failures import explain, explain_fault, hint_for
+from .session import Cmdlet, CmdletError
 
 LIBRARY_ERROR = ""
 try:

@@ -16,7 +16,7 @@ from .._base.errors import InvalidInput
 from .._connectors.canonical import boolean
 from .._connectors.servers import text_of
 from .._mail.addresses import mail_domain
-from .._remote.cmdlets import Cmdlet, CmdletSession
+from .._remote.session import Cmdlet, CmdletSession
 
 
 class AcceptedDomains:

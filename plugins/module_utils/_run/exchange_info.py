@@ -23,10 +23,9 @@ from .._imc.setting import VALUE_NAME
 from .._imc.state import SERVICE_NAME
 from .._imc.tools import imccopy_commands, read_tools, tool_commands
 from .._imc.windows_resolver import add_resolver, resolver_from
-from .._remote.batch import Section
 from .._remote.commands import echo_if_exists
 from .._remote.parse import parse_reg_query, values_of
-from .._remote.session import Session
+from .._remote.session import Section, Session
 from .installation import Installation
 
 _TIMEOUT = 60.0

@@ -20,9 +20,8 @@ from .._base.context import Context
 from .._base.errors import ExchangeError, HostUnreachable, InvalidInput
 from .._base.interrupt import orderly_end
 from .._remote import endpoint
-from .._remote.cmdlets import CmdletSession
 from .._remote.options import CONNECTION_SPEC, from_params, merged
-from .._remote.session import Session
+from .._remote.session import CmdletSession, Session
 from .._remote.winrs import connect
 
 Engine = Callable[[Mapping[str, Any], Context], dict[str, Any]]

@@ -15,7 +15,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._connectors im
 from ansible_collections.postmaster.exchange.plugins.module_utils._connectors import (
     versions as transport_versions,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._remote.cmdlets import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote.session import (
     Cmdlet,
     CmdletError,
 )

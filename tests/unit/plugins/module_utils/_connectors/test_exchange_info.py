@@ -18,7 +18,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._connectors im
     servers as transport_servers,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc import windows_resolver
-from ansible_collections.postmaster.exchange.plugins.module_utils._remote.cmdlets import CmdletError
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote.session import CmdletError
 from ansible_collections.postmaster.exchange.plugins.module_utils._run import (
     exchange_info as run_exchange_info,
 )

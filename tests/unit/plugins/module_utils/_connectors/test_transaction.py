@@ -28,7 +28,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.tr
     Site,
     apply,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._remote.cmdlets import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote.session import (
     Cmdlet,
     CmdletError,
 )

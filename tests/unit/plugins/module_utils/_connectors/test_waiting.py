@@ -17,7 +17,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.re
     find_retries,
     retry,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._remote.cmdlets import CmdletError
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote.session import CmdletError
 from ansible_collections.postmaster.exchange.plugins.module_utils._run.accepted_domains import (
     AcceptedDomains,
 )

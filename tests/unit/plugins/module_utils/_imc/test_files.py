@@ -21,9 +21,9 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._imc.files imp
     search,
     within,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._remote.batch import Batch
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.session import (
     COMMAND_LINE_LIMIT,
+    Batch,
 )
 from delivery_fakes import TRACKING, DirectSession
 from exchange_lab.windows.host import LabHost

@@ -10,7 +10,9 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._imc.journal i
     Marker,
     parse_marker,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._remote.files import is_safe_line
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote.commands import (
+    is_safe_line,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -51,7 +51,7 @@ def test_paths_count_from_the_playbook_unless_absolute() -> None:
         ({**DONE, "service_timeout": 0}, "service_timeout is 0"),
         ({**DONE, "command_timeout": -1}, "command_timeout is -1"),
         ({**DONE, "imccopy": 'C:\\x" & del'}, "not usable as a Windows path"),
-        ({**DONE, "imccopy": "imccopy.exe"}, "has to be absolute"),
+        ({**DONE, "imccopy": "imccopy.exe"}, "must be absolute"),
         ({**DONE, "host_backup_dir": r"C:\%TEMP%"}, "not usable as a Windows path"),
         ({**DONE, "registry_key": r"HKLM\SYSTEM\x & del"}, "not usable as a registry key"),
         ({**DONE, "target_computer": "MAIL & del"}, "not usable as a computer name"),

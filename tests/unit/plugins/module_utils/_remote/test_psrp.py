@@ -21,12 +21,12 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors i
     SessionLost,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote import psrp
-from ansible_collections.postmaster.exchange.plugins.module_utils._remote.cmdlets import (
-    Cmdlet,
-    CmdletError,
-)
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.endpoint import (
     from_params,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote.session import (
+    Cmdlet,
+    CmdletError,
 )
 from exchange_lab.org import shell
 from exchange_lab.org.faults import Fault, Kind
@@ -154,7 +154,7 @@ def test_only_cmdlets_are_sent_and_all_messages_are_sealed(
     ],
 )
 def test_what_is_no_cmdlet_cannot_even_be_named(name: str, parameters: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="is no name"):
+    with pytest.raises(ValueError, match="is not a name"):
         Cmdlet(name, parameters)
 
 

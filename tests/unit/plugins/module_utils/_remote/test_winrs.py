@@ -20,8 +20,8 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors i
     SessionLost,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote import winrs
-from ansible_collections.postmaster.exchange.plugins.module_utils._remote.batch import Batch
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.options import from_params
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote.session import Batch
 from exchange_lab.windows.certificates import TestAuthority
 from exchange_lab.windows.faults import Kind
 from exchange_lab.windows.host import LabHost

@@ -13,7 +13,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._imc.counters 
     read_counters,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._mail.addresses import mail_domain
-from ansible_collections.postmaster.exchange.plugins.module_utils._remote.batch import Section
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote.session import Section
 from ansible_collections.postmaster.exchange.plugins.module_utils._run.headers import (
     MAX_DOMAINS,
     MessageHead,

@@ -1,12 +1,11 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Small files on a host: written exactly, read exactly, and never left behind."""
+"""Small text files on a host: written exactly, and never left behind."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import (
@@ -15,9 +14,10 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors i
     InvalidInput,
     SessionLost,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._remote import files
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote import commands
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.session import (
     COMMAND_LINE_LIMIT,
+    Batch,
     Completed,
 )
 from exchange_lab.windows.host import LabHost
@@ -77,25 +77,25 @@ def on_disk(session: DirectSession, path: str = PATH) -> bytes | None:
 
 
 def test_a_file_is_written_and_verified_in_one_command(session: DirectSession) -> None:
-    files.write_text_file(session, PATH, ROUTES)
+    commands.write_text_file(session, PATH, ROUTES)
     assert on_disk(session) == "".join(line + "\r\n" for line in ROUTES).encode()
     assert len(session.lines) == 1
 
 
 def test_an_empty_file_can_be_written(session: DirectSession) -> None:
-    files.write_text_file(session, PATH, [])
+    commands.write_text_file(session, PATH, [])
     assert on_disk(session) == b""
 
 
 def test_what_was_there_before_is_replaced(session: DirectSession) -> None:
     session.lab_host.fs.write_bytes(PATH, b"old\r\nlonger than what comes\r\n")
-    files.write_text_file(session, PATH, ["new"])
+    commands.write_text_file(session, PATH, ["new"])
     assert on_disk(session) == b"new\r\n"
 
 
 def test_a_big_file_goes_in_pieces_that_cmd_takes(session: DirectSession) -> None:
     lines = [f"+DOMAIN{n}.EXAMPLE;192.0.2.{n % 250};0" for n in range(1000)]
-    files.write_text_file(session, PATH, lines)
+    commands.write_text_file(session, PATH, lines)
     assert on_disk(session) == "".join(line + "\r\n" for line in lines).encode()
     assert 5 < len(session.lines) < 15
     assert max(map(len, session.lines)) > 7500
@@ -112,14 +112,14 @@ def test_a_line_that_echo_would_change_is_refused_before_anything_is_sent(
     session: DirectSession, line: str
 ) -> None:
     with pytest.raises(InvalidInput, match=r"Line 2 of .* Nothing was written"):
-        files.write_text_file(session, PATH, ["good", line])
+        commands.write_text_file(session, PATH, ["good", line])
     assert session.lines == []
-    assert not files.is_safe_line(line)
+    assert not commands.is_safe_line(line)
 
 
 def test_a_line_longer_than_a_command_is_refused(session: DirectSession) -> None:
     with pytest.raises(InvalidInput, match="more than cmd"):
-        files.write_text_file(session, PATH, ["x" * 8000])
+        commands.write_text_file(session, PATH, ["x" * 8000])
     assert session.lines == []
 
 
@@ -128,26 +128,26 @@ def test_a_line_longer_than_a_command_is_refused(session: DirectSession) -> None
 )
 @given(
     lines=st.lists(
-        st.one_of(st.from_regex(files.SAFE_LINE, fullmatch=True), st.just("")), max_size=12
+        st.one_of(st.from_regex(commands.SAFE_LINE, fullmatch=True), st.just("")), max_size=12
     )
 )
 def test_every_safe_line_survives(session: DirectSession, lines: list[str]) -> None:
     lines = [line for line in lines if len(line) < 500]
-    files.write_text_file(session, PATH, lines)
-    assert files.read_file(session, PATH) == "".join(line + "\r\n" for line in lines).encode()
+    commands.write_text_file(session, PATH, lines)
+    assert on_disk(session) == "".join(line + "\r\n" for line in lines).encode()
 
 
 @pytest.mark.parametrize(
     "line", ["one", "online", "on/off", "echo on", "+A.B;1;0", "x=1 ", "  lead"]
 )
 def test_ordinary_lines_are_safe(line: str) -> None:
-    assert files.is_safe_line(line)
+    assert commands.is_safe_line(line)
 
 
 def test_a_full_disk_is_reported_and_nothing_stays(session: DirectSession) -> None:
     session.lab_host.fs.quota_bytes = session.lab_host.fs.used_bytes() + 100
     with pytest.raises(ExchangeError, match=r"mail5-a: .* could not be written") as caught:
-        files.write_text_file(session, PATH, ["x" * 90] * 300)
+        commands.write_text_file(session, PATH, ["x" * 90] * 300)
     assert "disk space" in caught.value.hint
     assert "left_behind" not in caught.value.details
     assert on_disk(session) is None
@@ -161,7 +161,7 @@ def test_a_file_changed_behind_our_back_is_noticed(session: DirectSession) -> No
     session.before = tamper
     # Long enough that writing and reading back are separate commands.
     with pytest.raises(ExchangeError, match="could not be written"):
-        files.write_text_file(session, PATH, ["x" * 7850, "y" * 7850])
+        commands.write_text_file(session, PATH, ["x" * 7850, "y" * 7850])
     assert on_disk(session) is None
 
 
@@ -172,7 +172,7 @@ def test_a_lost_session_is_reopened_to_clean_up(session: DirectSession) -> None:
 
     session.before = lose
     with pytest.raises(SessionLost, match=r"mail5-a: gone\.$"):
-        files.write_text_file(session, PATH, ["x" * 7000] * 3)
+        commands.write_text_file(session, PATH, ["x" * 7000] * 3)
     assert on_disk(session) is None
 
 
@@ -183,7 +183,7 @@ def test_what_could_not_be_cleaned_up_is_named(session: DirectSession) -> None:
 
     session.before = lose
     with pytest.raises(SessionLost, match="may be left on mail5-a") as caught:
-        files.write_text_file(session, PATH, ["x" * 7000] * 3)
+        commands.write_text_file(session, PATH, ["x" * 7000] * 3)
     assert caught.value.details["left_behind"] == PATH
     assert session.reopened == 1
     assert on_disk(session) is not None
@@ -196,41 +196,26 @@ def test_a_timeout_while_writing_cleans_up_too(session: DirectSession) -> None:
 
     session.before = hang
     with pytest.raises(CommandTimeout):
-        files.write_text_file(session, PATH, ["x" * 7000] * 3)
+        commands.write_text_file(session, PATH, ["x" * 7000] * 3)
     assert on_disk(session) is None
 
 
 @pytest.mark.parametrize("content", [b"", b"no line end", b"a\r\n\x00\xff\r\n#rc 0\r\n", b"#"])
 def test_any_bytes_are_read_exactly(session: DirectSession, content: bytes) -> None:
     session.lab_host.fs.write_bytes(PATH, content)
-    assert files.read_file(session, PATH) == content
+    batch = Batch()
+    batch.add("text", commands.type_file(PATH))
+    assert batch.run(session)["text"].output == content
 
 
-def test_a_missing_file_is_none(session: DirectSession) -> None:
-    assert files.read_file(session, PATH) is None
-
-
-@pytest.mark.parametrize("size", [5_000, 200_000])
-def test_a_file_over_the_limit_is_an_error_not_a_part(session: DirectSession, size: int) -> None:
-    session.lab_host.fs.write_bytes(PATH, b"x" * size)
-    with pytest.raises(ExchangeError, match="longer than the 4000 bytes"):
-        files.read_file(session, PATH, limit=4_000)
-
-
-def test_a_folder_is_no_file(session: DirectSession) -> None:
-    with pytest.raises(ExchangeError, match=r"C:\\Windows cannot be read"):
-        files.read_file(session, r"C:\Windows")
-
-
-def test_deleting_is_verified(session: DirectSession) -> None:
+def test_discarding_is_verified(session: DirectSession) -> None:
     session.lab_host.fs.write_bytes(PATH, b"x")
-    files.delete_file(session, PATH)
+    assert commands.discard_file(session, PATH) == ""
     assert on_disk(session) is None
-    files.delete_file(session, PATH)
+    assert commands.discard_file(session, PATH) == ""
 
 
-def test_a_file_that_stays_is_an_error(session: DirectSession, tmp_path: Path) -> None:
-    with pytest.raises(ExchangeError, match="cannot be deleted") as caught:
-        files.delete_file(session, r"C:\Windows")
-    assert caught.value.details == {"left_behind": r"C:\Windows"}
+def test_a_file_that_stays_is_named(session: DirectSession) -> None:
+    left = commands.discard_file(session, r"C:\Windows")
+    assert left == r"The temporary file C:\Windows may be left on mail5-a."
     assert session.lab_host.fs.is_dir(r"C:\Windows")
