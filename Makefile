@@ -45,7 +45,7 @@ fuzz: $(BIN)/.fuzz ## Look for inputs that break a reader: FUZZ_SECONDS=60 each,
 	$(BIN)/nox -s fuzz -- $(PYTEST_ARGS)
 
 # The ends of the supported range, each with Ansible's own runners, and playbooks on the lab.
-ENDS := tests/e2e/test_playbooks.py tests/e2e/test_mx_pairs.py
+ENDS := tests/e2e/test_playbooks.py tests/e2e/test_mx_pairs_info.py
 
 test-oldest: $(BUILD)/oldest/bin/.test ## Sanity and units with the oldest ansible-core and libraries allowed, and playbooks
 	$(<D)/nox -s sanity units

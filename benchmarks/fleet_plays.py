@@ -82,7 +82,7 @@ def _restore(domains: int) -> dict[str, Any]:
 
 
 def routes(domains: int) -> list[dict[str, Any]]:
-    """Return what mx_pairs would have computed."""
+    """Return what mx_pairs_info would have computed."""
     return [
         {
             "domain": fleet_lab.domain(number),

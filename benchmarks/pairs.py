@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Domains to pairs a second: mx_pairs beside what else asks DNS, on one machine, in one run.
+"""Domains to pairs a second: mx_pairs_info beside what else asks DNS, on one machine, in one run.
 
     python benchmarks/pairs.py [--domains 5000 50000] [--delay 0 20]
 

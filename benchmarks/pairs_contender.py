@@ -81,7 +81,7 @@ def _options(task: Task) -> dict[str, object]:
 
 
 def ours(task: Task) -> int:
-    """mx_pairs' engine, as the action plugin runs it."""
+    """mx_pairs_info' engine, as the action plugin runs it."""
     from ansible.module_utils.common.arg_spec import ArgumentSpecValidator  # noqa: PLC0415
     from ansible_collections.postmaster.exchange.plugins.module_utils._base.context import Context  # noqa: PLC0415
     from ansible_collections.postmaster.exchange.plugins.module_utils._pairs import (  # noqa: PLC0415
@@ -95,9 +95,9 @@ def ours(task: Task) -> int:
 
 
 def play(task: Task) -> int:
-    """mx_pairs in a play, the start of ansible-playbook and its output included."""
+    """mx_pairs_info in a play, the start of ansible-playbook and its output included."""
     tasks = [
-        {"postmaster.exchange.mx_pairs": _options(task), "register": "found"},
+        {"postmaster.exchange.mx_pairs_info": _options(task), "register": "found"},
         {"ansible.builtin.debug": {"msg": "PAIRS {{ found.pairs | length }}."}},
     ]
     return _played(tasks)

@@ -5,15 +5,13 @@
 
 from __future__ import annotations
 
-from ..module_utils._lock.module import run
-from ..module_utils._lock.spec import ARGUMENT_SPEC, CONSTRAINTS
+from ..module_utils._lock.module import WRITE_SPEC, write_lock
 from ..plugin_utils._action import EngineAction
 
 
 class ActionModule(EngineAction):
     """The action plugin of postmaster.exchange.mx_lock."""
 
-    argument_spec = ARGUMENT_SPEC
-    engine = staticmethod(run)
-    constraints = CONSTRAINTS
+    argument_spec = WRITE_SPEC
+    engine = staticmethod(write_lock)
     needs_session = False

@@ -20,7 +20,7 @@ short_description: Explanation of what waits in the queues of all hosts, and of 
 version_added: 0.1.0
 description:
   - Turns what M(postmaster.exchange.exchange_info), M(postmaster.exchange.queue_info),
-    M(postmaster.exchange.mx_pairs) and, in check mode, M(postmaster.exchange.imc_delivery) and
+    M(postmaster.exchange.mx_pairs_info) and, in check mode, M(postmaster.exchange.imc_delivery) and
     M(postmaster.exchange.transport_delivery) returned into lines that a person reads. What became
     of test messages, by M(postmaster.exchange.delivery_test), is the newest evidence where there
     is any.
@@ -31,7 +31,7 @@ description:
   - Made for the role P(postmaster.exchange.mx_delivery#role).
 options:
   _input:
-    description: The result of M(postmaster.exchange.mx_pairs).
+    description: The result of M(postmaster.exchange.mx_pairs_info).
     type: dict
     required: true
   hostvars:

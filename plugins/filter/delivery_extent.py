@@ -38,7 +38,7 @@ options:
     type: dict
     required: true
   routes:
-    description: The routes that M(postmaster.exchange.mx_pairs) returned.
+    description: The routes that M(postmaster.exchange.mx_pairs_info) returned.
     type: list
     elements: dict
     required: true

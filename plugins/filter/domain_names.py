@@ -22,7 +22,7 @@ version_added: 0.1.0
 description:
   - Picks the names out of a list of domains as the role P(postmaster.exchange.mx_delivery#role)
     takes it, in which an entry is a name, or a dictionary with a V(name) and settings.
-  - Says nothing about whether the names are domains; M(postmaster.exchange.mx_pairs) does.
+  - Says nothing about whether the names are domains; M(postmaster.exchange.mx_pairs_info) does.
 options:
   _input:
     description: The domains.
@@ -33,7 +33,7 @@ options:
 
 EXAMPLES = r"""
 - name: Compute the pairs of the domains that the role gets
-  postmaster.exchange.mx_pairs:
+  postmaster.exchange.mx_pairs_info:
     domains: "{{ mx_delivery_domains | postmaster.exchange.domain_names }}"
 """
 

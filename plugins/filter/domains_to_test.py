@@ -32,7 +32,7 @@ options:
     elements: raw
     required: true
   routes:
-    description: The routes that M(postmaster.exchange.mx_pairs) returned.
+    description: The routes that M(postmaster.exchange.mx_pairs_info) returned.
     type: list
     elements: dict
     required: true

@@ -23,8 +23,8 @@ author:
 short_description: Those of a list of routes that lead to the domains named
 version_added: 0.1.0
 description:
-  - Picks from the routes that M(postmaster.exchange.mx_pairs) returned those of the domains named,
-    so that names are resolved once for many hosts of which each delivers its own domains.
+  - Picks from the routes that M(postmaster.exchange.mx_pairs_info) returned those of the domains
+    named, so that names are resolved once for many hosts of which each delivers its own domains.
   - Upper case, a trailing dot and internationalised names are understood.
 options:
   _input:

@@ -26,8 +26,8 @@ description:
 options:
   resolved:
     description:
-      - The result of M(postmaster.exchange.mx_pairs), also a failed one. It may be left out after
-        a rollback, which asks nobody.
+      - The result of M(postmaster.exchange.mx_pairs_info), also a failed one. It may be left out
+        after a rollback, which asks nobody.
     type: dict
   hosts:
     description:
@@ -91,7 +91,7 @@ attributes:
     support: full
     platforms: posix
 seealso:
-  - module: postmaster.exchange.mx_pairs
+  - module: postmaster.exchange.mx_pairs_info
   - module: postmaster.exchange.imc_delivery
   - module: postmaster.exchange.transport_delivery
   - module: postmaster.exchange.delivery_test

@@ -83,7 +83,7 @@ EXAMPLES = r"""
   when: exchange.family != 'imc' or exchange.service is none or exchange.service.state != 'running'
 
 - name: Ask DNS whether the search list of this host leads mail astray
-  postmaster.exchange.mx_pairs:
+  postmaster.exchange.mx_pairs_info:
     domains: [nestle.com]
     search_list: "{{ exchange.resolver.search_list }}"
 
@@ -212,7 +212,7 @@ resolver:
     search_list:
       description:
         - The search list of the host, ready for
-          O(postmaster.exchange.mx_pairs#module:search_list).
+          O(postmaster.exchange.mx_pairs_info#module:search_list).
         - With V(transport) the list in force, from a policy, else from the host, else made of the
           suffixes of the computer and its adapters.
       type: list

@@ -44,8 +44,9 @@ options:
     default: unmanaged
   routes:
     description:
-      - The domains to manage in the delivery route table, as M(postmaster.exchange.mx_pairs)
-        returns them in its RV(postmaster.exchange.mx_pairs#module:routes). Each is a dictionary.
+      - The domains to manage in the delivery route table, as M(postmaster.exchange.mx_pairs_info)
+        returns them in its RV(postmaster.exchange.mx_pairs_info#module:routes). Each is a
+        dictionary.
       - C(domain) is the mail domain. It matches the rows of the table without regard to case.
       - C(addresses) is the list of its IPv4 addresses in the order of preference. The rows of the
         domain become exactly these pairs, in this order, where its first row stood or at the end of
@@ -219,7 +220,7 @@ attributes:
     support: full
     platforms: posix
 seealso:
-  - module: postmaster.exchange.mx_pairs
+  - module: postmaster.exchange.mx_pairs_info
   - module: postmaster.exchange.delivery_test
   - name: Microsoft Knowledge Base article Q169781
     description: IMC fails to send mail to domains with multiple MX records.
@@ -231,7 +232,7 @@ seealso:
 
 EXAMPLES = r"""
 - name: Compute the pairs once
-  postmaster.exchange.mx_pairs:
+  postmaster.exchange.mx_pairs_info:
     domains: [nestle.com, aol.com]
   register: mx
   run_once: true

@@ -20,7 +20,7 @@ description:
     it stands ahead of the message (C(X-Receiver)), else from their header. Errors come from the
     SMTP protocol log, which the connector writes at diagnostics level 3 or more only (Q154505), and
     returned mail from the message tracking log.
-  - Hand RV(stuck_domains) to M(postmaster.exchange.mx_pairs).
+  - Hand RV(stuck_domains) to M(postmaster.exchange.mx_pairs_info).
   - Of the messages nothing is returned but the domains of recipients and the oldest date.
   - The Transport service is asked by C(Get-Queue). Where a queue does not tell its domain, as those
     for smart hosts, the recipients of its messages do (C(Get-Message)). Mail for the organisation's
@@ -110,7 +110,7 @@ attributes:
     support: full
     platforms: posix
 seealso:
-  - module: postmaster.exchange.mx_pairs
+  - module: postmaster.exchange.mx_pairs_info
   - module: postmaster.exchange.delivery_test
   - name: Q169781
     description: The article about mail that stays in this queue.
@@ -133,7 +133,7 @@ EXAMPLES = r"""
   when: exchange.family == 'imc'
 
 - name: Compute where the stuck mail belongs
-  postmaster.exchange.mx_pairs:
+  postmaster.exchange.mx_pairs_info:
     domains: "{{ queue.stuck_domains }}"
   when: queue.stuck_domains
 

@@ -34,8 +34,8 @@ description:
 options:
   routes:
     description:
-      - The domains to manage, as M(postmaster.exchange.mx_pairs) returns them in its
-        RV(postmaster.exchange.mx_pairs#module:routes). Each is a dictionary.
+      - The domains to manage, as M(postmaster.exchange.mx_pairs_info) returns them in its
+        RV(postmaster.exchange.mx_pairs_info#module:routes). Each is a dictionary.
       - C(domain) is the mail domain.
       - C(addresses) is the list of its addresses, IPv4 or IPv6. They become the smart hosts of the
         connector. Exchange treats them as equals, whatever their order; see O(tiers).
@@ -47,8 +47,8 @@ options:
     elements: dict
   resolved:
     description:
-      - What M(postmaster.exchange.mx_pairs) returns as
-        RV(postmaster.exchange.mx_pairs#module:domains). It is where O(tiers=best) takes the MX
+      - What M(postmaster.exchange.mx_pairs_info) returns as
+        RV(postmaster.exchange.mx_pairs_info#module:domains). It is where O(tiers=best) takes the MX
         preferences from.
     type: list
     elements: dict
@@ -214,7 +214,7 @@ notes:
   - Connectors of an organisation that two controllers change at the same moment end up right, or
     are put right by the next run; a connector that was made twice is removed again.
 seealso:
-  - module: postmaster.exchange.mx_pairs
+  - module: postmaster.exchange.mx_pairs_info
   - module: postmaster.exchange.queue_info
   - module: postmaster.exchange.delivery_test
   - name: DNS query failed when sending mail
@@ -227,7 +227,7 @@ seealso:
 
 EXAMPLES = r"""
 - name: Compute the pairs once
-  postmaster.exchange.mx_pairs:
+  postmaster.exchange.mx_pairs_info:
     domains: [nestle.com, aol.com]
     families: [ipv4]
     evidence: true

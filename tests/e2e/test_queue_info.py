@@ -18,7 +18,7 @@ pytestmark = pytest.mark.e2e
 
 LOOK = {"postmaster.exchange.queue_info": {}}
 PAIRS = {
-    "postmaster.exchange.mx_pairs": {
+    "postmaster.exchange.mx_pairs_info": {
         "domains": "{{ queue.stuck_domains }}",
         "nameservers": "{{ mx_delivery_nameservers }}",
         "port": "{{ mx_delivery_dns_port }}",

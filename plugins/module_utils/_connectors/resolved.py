@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What mx_pairs found out about domains, as far as pinning wants to know it. Pure.
+"""What mx_pairs_info found out about domains, as far as pinning wants to know it. Pure.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -26,14 +26,14 @@ class Resolved:
 
 
 def parse_resolved(entries: Sequence[Any]) -> dict[str, Resolved]:
-    """Read the option ``resolved``; raises InvalidInput for what mx_pairs never returns."""
+    """Read the option ``resolved``; raises InvalidInput for what mx_pairs_info never returns."""
     found = {}
     for number, entry in enumerate(entries):
         try:
             one = _parse(entry)
         except (InvalidInput, AttributeError, KeyError, TypeError, ValueError):
             raise InvalidInput(
-                f"resolved[{number}] is no entry of what mx_pairs returns as 'domains'.",
+                f"resolved[{number}] is no entry of what mx_pairs_info returns as 'domains'.",
                 hint='Give resolved: "{{ mx.domains }}" where mx is the registered result.',
             ) from None
         found[one.domain] = one

@@ -204,7 +204,7 @@ def _preferences(route: Route, resolved: Mapping[str, Resolved]) -> list[int]:
         raise InvalidInput(
             f"tiers: best needs the MX preference of every address, and {missing[0]} of"
             f" {route.domain} has none.",
-            hint="Give what mx_pairs returned as 'domains' in the option resolved.",
+            hint="Give what mx_pairs_info returned as 'domains' in the option resolved.",
         )
     return [known[address] for address in route.addresses]
 

@@ -33,9 +33,9 @@ _OWN_WORDS = re.compile(r"NSO \S")
 class Case:
     """One domain on one host; ``transport`` tells Exchange 2010 and later.
 
-    ``error`` is the last one that the host tells, read at ``source``. ``resolved`` is what mx_pairs
-    says of the domain. ``suffixes`` is what the host appends to names, or may (``appends`` is
-    surely). ``pins`` are the addresses that a route or connector of ours leads the domain to,
+    ``error`` is the last one that the host tells, read at ``source``. ``resolved`` is what
+    mx_pairs_info says of the domain. ``suffixes`` is what the host appends to names, or may
+    (``appends`` is surely). ``pins`` are the addresses that a route or connector of ours leads the domain to,
     ``by_smart_hosts`` any connector; ``repins`` tells that pinning would lead it elsewhere than
     now, ``by_hand`` that no tool can, ``foreign`` which connector of somebody else is in the way.
     ``arrived`` is a test message that was delivered just now.
@@ -88,7 +88,7 @@ class Case:
         return self.trouble is Trouble.DNS and not self.by_smart_hosts
 
     def notes(self, *codes: str) -> list[Result]:
-        """Return the warnings of mx_pairs with these codes."""
+        """Return the warnings of mx_pairs_info with these codes."""
         warnings = (self.resolved or {}).get("warnings") or ()
         return [one for one in warnings if one["code"] in codes]
 

@@ -24,7 +24,7 @@ from .smtp_replies import meaning
 _SEVERAL = 2
 _TIMED_OUT, _REFUSED = 10060, 10061  # Windows Sockets
 _ORDER = {kind: place for place, kind in enumerate(Kind)}
-#: Warnings of mx_pairs about exchanges that lead nowhere.
+#: Warnings of mx_pairs_info about exchanges that lead nowhere.
 _DANGLING = (
     "exchange_without_address",
     "mx_is_address",

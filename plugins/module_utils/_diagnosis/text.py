@@ -4,7 +4,7 @@
 """Why mail waits, and what would help: text for a person. Pure.
 
 Input are the results of exchange_info, queue_info and, in check mode, imc_delivery or
-transport_delivery for each host, and of mx_pairs once.
+transport_delivery for each host, and of mx_pairs_info once.
 
 This file is private to the collection postmaster.exchange.
 """

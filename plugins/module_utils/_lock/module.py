@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The engine of mx_lock: writes a lock from what was resolved, and reads one in its place.
+"""The engine of mx_lock, which writes a lock, and of mx_lock_info, which reads one.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -9,116 +9,243 @@ This file is private to the collection postmaster.exchange.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from .._base import atomic_write as whole_file
+from .._base import atomic_write
 from .._base.context import Context
 from .._base.errors import ExchangeError, InvalidInput
-from .._pairs.names import parse_domain, shown
+from .._base.texts import listed, utc_text
+from .._pairs.names import parse_domain, parse_entry, shown
+from .._pairs.spec import ARGUMENT_SPEC as PAIRS_SPEC
 from .._run.routes import STATUSES
-from .file import LARGEST, parse, render
-from .model import Conditions, Entry, Lock, Renewed, entries_of, moved, overdue, renew
-from .result import listed, read_result, told_time
+from .lock import Conditions, Entry, Lock, entries_of, renew
+from .lock_file import LARGEST, parse, render
+
+#: Options of mx_pairs_info that shape pairs, and so have to be those of the lock.
+_CONDITIONS = {
+    name: PAIRS_SPEC[name]
+    for name in (
+        "agreement",
+        "allow_private",
+        "families",
+        "max_pairs",
+        "own_addresses",
+        "own_names",
+    )
+}
+WRITE_SPEC: dict[str, dict[str, Any]] = {
+    "path": {"type": "path", "required": True},
+    "resolved": {"type": "dict", "required": True},
+    "prune": {"type": "bool", "default": True},
+    **_CONDITIONS,
+}
+READ_SPEC: dict[str, dict[str, Any]] = {
+    "path": {"type": "path", "required": True},
+    "content": {"type": "str"},
+    "resolved": {"type": "dict"},
+    "domains": {"type": "list", "elements": "raw"},
+    "stale": {"type": "str", "choices": ["ignore", "warn", "fail"], "default": "warn"},
+    "grace": {"type": "int", "default": 86400},
+    **_CONDITIONS,
+}
 
 _OWN = re.compile(r"[A-Za-z0-9._:/-]{1,300}")
 _MOST_GRACE = 10 * 366 * 86400  # seconds
+_NO_STATS = {"questions": 0, "cache_hits": 0, "retries": 0, "tcp": 0, "seconds": 0.0}
 
 
-def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    """Return the task result.
+def write_lock(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    """Bring a lock to what ``resolved`` says; the result of mx_lock.
 
-    Raises InvalidInput for options and locks that cannot be used, and ExchangeError where a file
-    cannot be read or written, or is staler than the options allow.
+    Raises InvalidInput for options and locks that cannot be used, and ExchangeError where the file
+    cannot be read or written.
     """
-    if not 0 <= params["grace"] <= _MOST_GRACE:
-        raise InvalidInput(f"grace is {params['grace']}; it has to be from 0 to {_MOST_GRACE}.")
-    path = Path(params["path"]) if params["content"] else context.basedir / params["path"]
-    wanted = _conditions(params)
-    if params["state"] == "written":
-        return _write(params, context, path, wanted)
-    return _read(params, context, path, wanted)
-
-
-def _conditions(params: Mapping[str, Any]) -> Conditions:
-    return Conditions(
-        families=_sorted(params["families"], str),
-        own_names=_sorted(params["own_names"], lambda text: parse_domain(text, host=True)),
-        own_addresses=_sorted(params["own_addresses"], _own_address),
-        agreement=params["agreement"],
-        allow_private=params["allow_private"],
-        max_pairs=params["max_pairs"],
-    )
-
-
-def _own_address(text: str) -> str:
-    """Return an address, a network or a name in lower case; what it means is for mx_pairs."""
-    if not _OWN.fullmatch(text):
-        raise InvalidInput(f"own_addresses: {shown(text)} is no address, network or name.")
-    return text.lower()
-
-
-def _sorted(texts: Iterable[str], parse_one: Callable[[str], str]) -> tuple[str, ...]:
-    return tuple(sorted({parse_one(text) for text in texts}))
-
-
-def _found(resolved: Mapping[str, Any] | None, now: datetime) -> dict[str, Entry]:
-    """Return what a result of mx_pairs says; InvalidInput if it is none."""
-    try:
-        found = entries_of((resolved or {})["domains"], now)
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise InvalidInput(
-            "resolved is no result of mx_pairs.",
-            hint="Register what postmaster.exchange.mx_pairs returns, and give that.",
-        ) from None
-    for domain, entry in found.items():
-        if entry.status not in STATUSES or parse_domain(domain) != domain:
-            raise InvalidInput(
-                f"resolved has {shown(domain)} with the status {shown(entry.status)}."
-            )
-    return found
-
-
-# -- writing
-
-
-def _write(
-    params: Mapping[str, Any], context: Context, path: Path, conditions: Conditions
-) -> dict[str, Any]:
-    now = context.now()
-    before = _content(path)
-    old = parse(before, str(path)) if before is not None else None
-    new = renew(old, conditions, _found(params["resolved"], now), now, prune=params["prune"])
-    text = render(new.lock)
+    path, now = context.basedir / params["path"], context.now()
+    content = _content(path)
+    before = "" if content is None else content.decode(errors="replace")
+    old = None if content is None else parse(content, str(path))
+    live = _entries(params["resolved"], now)
+    new = renew(old, _conditions(params), live, now, prune=params["prune"])
     # A file that says the same in another form, of another hand, is left alone too.
     rewrite = old is None or old != new.lock
+    after = render(new.lock) if rewrite else before
     if rewrite and not context.check_mode:
-        whole_file.write(path, (text,), "The lock")
+        atomic_write.write(path, (after,), "The lock")
+    warnings = []
+    if new.kept:
+        warnings.append(f"DNS had no answer for {listed(new.kept)}: locked as before.")
+    if new.unknown:
+        warnings.append(f"DNS had no answer for {listed(new.unknown)}: not locked.")
     return {
         "changed": rewrite,
         "path": str(path),
         "times_only": rewrite and not new.changed,
-        "content": text if rewrite else (before or b"").decode(),
-        "valid_until": told_time(new.lock.good_until),
-        "kept": list(new.kept),
-        "unknown": list(new.unknown),
-        "warnings": list(_warn_of_failures(new)),
+        "content": after,
+        "valid_until": utc_text(new.lock.good_until),
+        "kept": new.kept,
+        "unknown": new.unknown,
+        "warnings": warnings,
         "diff": {
-            "before": (before or b"").decode(errors="replace"),
-            "after": text if rewrite else (before or b"").decode(errors="replace"),
+            "before": before,
+            "after": after,
             "before_header": str(path),
             "after_header": str(path),
         },
     }
 
 
-def _warn_of_failures(new: Renewed) -> Iterable[str]:
-    if new.kept:
-        yield f"DNS could not tell now about {listed(new.kept)}: locked as before."
-    if new.unknown:
-        yield f"DNS could not tell now about {listed(new.unknown)}: not locked."
+def read_lock(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    """Return what a lock says, with the keys of mx_pairs_info; the result of mx_lock_info.
+
+    Raises InvalidInput for options and locks that cannot be used, and ExchangeError where the file
+    cannot be read or is staler than the options allow.
+    """
+    if not 0 <= params["grace"] <= _MOST_GRACE:
+        raise InvalidInput(f"grace is {params['grace']}; it must be from 0 to {_MOST_GRACE}.")
+    given = params["content"]
+    path = Path(params["path"]) if given else context.basedir / params["path"]
+    content = given.encode() if given else _content(path)
+    if content is None:
+        raise ExchangeError(
+            f"There is no lock {path}.", hint="The playbook postmaster.exchange.resolve writes one."
+        )
+    lock = parse(content, str(path))
+    if unlike := lock.conditions.unlike(_conditions(params)):
+        raise InvalidInput(
+            f"The lock {path} was computed with {'; '.join(unlike)}.",
+            hint="Write it again with postmaster.exchange.resolve and the same variables.",
+        )
+    if params["domains"] is not None:
+        names = list(dict.fromkeys(parse_entry(entry)[0] for entry in params["domains"]))
+        if missing := [name for name in names if name not in lock.entries]:
+            raise InvalidInput(
+                f"The lock {path} does not contain {listed(missing)}.",
+                hint="Write it again with postmaster.exchange.resolve, and review the change.",
+            )
+        lock = Lock(lock.conditions, {name: lock.entries[name] for name in names})
+    now = context.now()
+    stale = lock.expired(now, grace=params["grace"])
+    warnings = []
+    if stale and params["stale"] != "ignore":
+        since = f", seen last at {utc_text(lock.seen)}" if lock.seen else ""
+        message = f"The lock {path} has expired for {listed(stale)} (TTL and grace{since})."
+        if params["stale"] == "fail":
+            raise ExchangeError(
+                message,
+                hint="Write it again with postmaster.exchange.resolve, or allow a longer grace.",
+                details={"stale_domains": stale},
+            )
+        warnings.append(message)
+    resolved = params["resolved"]
+    live = {} if resolved is None else _entries(resolved, now)
+    moved = lock.moved(live)
+    if moved:
+        moves = [f"{x} ({lock.entries[x].destination} -> {live[x].destination})" for x in moved]
+        warnings.append(f"DNS has moved away from the lock {path}: {listed(moves)}.")
+    return {
+        **_as_pairs_info(lock, resolved),
+        "lock": {
+            "path": str(path),
+            "resolved_at": utc_text(lock.seen),
+            "stale": bool(stale),
+            "stale_domains": stale,
+            "compared": resolved is not None,
+            "not_compared": [
+                name
+                for name in lock.entries
+                if resolved is not None and not (name in live and live[name].known)
+            ],
+            "moved": [
+                {
+                    "domain": name,
+                    **{
+                        side: {"status": entry.status, "pairs": _pairs(entry)}
+                        for side, entry in (("lock", lock.entries[name]), ("live", live[name]))
+                    },
+                }
+                for name in moved
+            ],
+        },
+        "warnings": warnings,
+    }
+
+
+def _as_pairs_info(lock: Lock, resolved: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the keys of mx_pairs_info, with what else ``resolved`` says of a domain now."""
+    live = {domain["domain"]: domain for domain in (resolved or {}).get("domains", ())}
+    domains = []
+    for name, entry in lock.entries.items():
+        noted = [
+            {"code": code, "message": f"{name}: {code}, when the lock was written"}
+            for code in entry.warnings
+        ]
+        now = live.get(name)
+        domains.append(
+            {
+                "domain": name,
+                "status": entry.status,
+                "implicit_mx": entry.implicit_mx,
+                "pairs": _pairs(entry),
+                "ttl": entry.ttl,
+                "valid_until": utc_text(entry.good_until),
+                "warnings": noted if now is None else list(now.get("warnings") or ()),
+                "failures": [] if now is None else list(now.get("failures") or ()),
+                "views": [],
+                "evidence": None if now is None else now.get("evidence"),
+            }
+        )
+    return {
+        "changed": False,
+        "domains": domains,
+        "pairs": [{"domain": x["domain"], **pair} for x in domains for pair in x["pairs"]],
+        "routes": [
+            {
+                "domain": name,
+                "status": entry.status,
+                "addresses": list(dict.fromkeys(pair.address for pair in entry.pairs)),
+            }
+            for name, entry in lock.entries.items()
+        ],
+        "stats": (resolved or {}).get("stats") or {"domains": len(domains), **_NO_STATS},
+    }
+
+
+def _pairs(entry: Entry) -> list[dict[str, Any]]:
+    return [{**pair._asdict(), "ttl": entry.ttl} for pair in entry.pairs]
+
+
+def _conditions(params: Mapping[str, Any]) -> Conditions:
+    for text in params["own_addresses"]:  # addresses, networks and names; mx_pairs_info reads them
+        if not _OWN.fullmatch(text):
+            raise InvalidInput(f"own_addresses: {shown(text)} is not an address, network or name.")
+    return Conditions(
+        families=tuple(sorted(set(params["families"]))),
+        own_names=tuple(sorted({parse_domain(x, host=True) for x in params["own_names"]})),
+        own_addresses=tuple(sorted({x.lower() for x in params["own_addresses"]})),
+        agreement=params["agreement"],
+        allow_private=params["allow_private"],
+        max_pairs=params["max_pairs"],
+    )
+
+
+def _entries(resolved: Mapping[str, Any], now: datetime) -> dict[str, Entry]:
+    """Return the entries of a result of mx_pairs_info; InvalidInput if it is something else."""
+    try:
+        entries = entries_of(resolved["domains"], now)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise InvalidInput(
+            "resolved is not a result of mx_pairs_info.",
+            hint="Register what postmaster.exchange.mx_pairs_info returns, and give that.",
+        ) from None
+    for domain, entry in entries.items():
+        if entry.status not in STATUSES or parse_domain(domain) != domain:
+            raise InvalidInput(
+                f"resolved has {shown(domain)} with the status {shown(entry.status)}."
+            )
+    return entries
 
 
 def _content(path: Path) -> bytes | None:
@@ -132,64 +259,3 @@ def _content(path: Path) -> bytes | None:
         raise ExchangeError(
             f"The lock {path} cannot be read: {error.strerror or error}."
         ) from error
-
-
-# -- reading
-
-
-def _read(
-    params: Mapping[str, Any], context: Context, path: Path, wanted: Conditions
-) -> dict[str, Any]:
-    content = _content(path) if not params["content"] else params["content"].encode()
-    if content is None:
-        raise ExchangeError(
-            f"There is no lock {path}.", hint="postmaster.exchange.resolve writes one."
-        )
-    whole = parse(content, str(path))
-    if unlike := whole.conditions.unlike(wanted):
-        raise InvalidInput(
-            f"The lock {path} was computed with {'; '.join(unlike)}.",
-            hint="Write it anew by postmaster.exchange.resolve, with the same variables.",
-        )
-    lock = _narrowed(whole, params["domains"], path)
-    now = context.now()
-    stale = overdue(lock, now, grace=params["grace"])
-    told = _told_stale(lock, stale, path)
-    if stale and params["stale"] == "fail":
-        raise ExchangeError(
-            told,
-            hint="Write it anew by postmaster.exchange.resolve, or allow it a longer grace.",
-            details={"stale_domains": stale},
-        )
-    live = None if params["resolved"] is None else _found(params["resolved"], now)
-    moves = moved(lock, live or {})
-    result = read_result(lock, params["resolved"], path=str(path), stale=stale, moves=moves)
-    if stale and params["stale"] == "warn":
-        result["warnings"].append(told)
-    if moves:
-        told = listed([f"{move.domain} ({move})" for move in moves])
-        result["warnings"].append(f"DNS has moved away from the lock {path}: {told}.")
-    return result
-
-
-def _narrowed(lock: Lock, domains: Sequence[str] | None, path: Path) -> Lock:
-    """Return what a lock says about the domains that are wanted, all of which it has to know."""
-    if domains is None:
-        return lock
-    names = list(dict.fromkeys(parse_domain(domain) for domain in domains))
-    if missing := [name for name in names if name not in lock.entries]:
-        raise InvalidInput(
-            f"The lock {path} does not know {listed(missing)}.",
-            hint="Write it anew by postmaster.exchange.resolve, and review what it says of them.",
-        )
-    return Lock(lock.conditions, {name: lock.entries[name] for name in names})
-
-
-def _told_stale(lock: Lock, stale: Sequence[str], path: Path) -> str:
-    seen = told_time(lock.seen)
-    since = f", seen last at {seen}" if seen else ""
-    return (
-        f"The lock {path} is older than the TTL of {listed(stale)} and the grace allow{since}."
-        if stale
-        else ""
-    )

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The engine of mx_pairs: options in, result out, the same wherever it runs.
+"""The engine of mx_pairs_info: options in, result out, the same wherever it runs.
 
 This file is private to the collection postmaster.exchange.
 """

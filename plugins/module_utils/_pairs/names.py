@@ -14,6 +14,8 @@ from __future__ import annotations
 import ipaddress
 import re
 import unicodedata
+from collections.abc import Mapping
+from typing import Any
 
 from .._base.errors import InvalidInput
 from .dnslib import a_label
@@ -62,6 +64,21 @@ def parse_domain(text: str, *, host: bool = False) -> str:
     if len(name) > MAX_NAME:
         raise _refusal(text, f"is {len(name)} octets long; the limit is {MAX_NAME}")
     return name
+
+
+def parse_entry(entry: object) -> tuple[str, Mapping[str, Any]]:
+    """Return domain and settings of an entry: a name, or a dictionary with the key ``domain``.
+
+    Raises InvalidInput as parse_domain does.
+    """
+    if isinstance(entry, Mapping):
+        settings = {key: value for key, value in entry.items() if key != "domain"}
+        name = entry.get("domain")
+    else:
+        name, settings = entry, {}
+    if not isinstance(name, str):
+        raise InvalidInput(f"{shown(str(entry))} must be a domain or a dictionary with 'domain'")
+    return parse_domain(name), settings
 
 
 def is_host_name(name: str) -> bool:

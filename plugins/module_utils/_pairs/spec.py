@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The argument specification of mx_pairs, shared by the module and its action.
+"""The argument specification of mx_pairs_info, shared by the module and its action.
 
 This file is private to the collection postmaster.exchange.
 """

@@ -21,7 +21,7 @@ from .text import Line, columns, count, failure_text, listed, words, wrapped
 MOST_DOMAINS = 20
 #: Other things to know that are shown; of more, how many there are.
 MOST_KNOWN = 20
-#: Warnings of mx_pairs that say what a pin does not cover.
+#: Warnings of mx_pairs_info that say what a pin does not cover.
 _NOTABLE = frozenset({"dead_exchange", "moving"})
 _WORST_FIRST = {one.value: place for place, one in enumerate(Outcome)}
 

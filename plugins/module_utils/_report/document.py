@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a run did, or an audit found, on all hosts: one document that all reports are made of. Pure.
 
-Input are the results of the tasks: of mx_pairs once, of imc_delivery or transport_delivery,
+Input are the results of the tasks: of mx_pairs_info once, of imc_delivery or transport_delivery,
 delivery_test, queue_info and exchange_info for each host. Nothing is concluded that they do not
 say. docs/report-schema.json describes the document; its version counts up there and here.
 
@@ -64,7 +64,7 @@ class Run:
 def build(run: Run, resolved: Mapping[str, Any], hosts: Sequence[HostOutcome]) -> dict[str, Any]:
     """Return the document.
 
-    ``resolved`` is the result of mx_pairs or mx_lock, whatever became of it. All texts in the
+    ``resolved`` is the result of mx_pairs_info or mx_lock, whatever became of it. All texts in the
     document are cleaned: hosts and name servers wrote some of them.
     """
     told = {entry["domain"]: entry for entry in resolved.get("domains") or ()}

@@ -46,7 +46,7 @@ def host_entry(
     changes: Changes,
     organisations: Organisations,
 ) -> Host:
-    """Return what a report says of a host; ``statuses`` are its domains' by mx_pairs."""
+    """Return what a report says of a host; ``statuses`` are its domains' by mx_pairs_info."""
     changed = dict.fromkeys(changed_domains(host.enforced or {}))
     standing = standings(host, statuses, changed, proposed=judge.proposed)
     unknown = unknown_domains(host, statuses, judge)

@@ -99,7 +99,7 @@ def _is_drift(host: HostOutcome) -> bool:
 def unknown_domains(host: HostOutcome, statuses: Mapping[str, str], judge: Judge) -> dict[str, str]:
     """Return those of a host's domains whose statuses are a problem, with their statuses.
 
-    ``statuses`` are those of mx_pairs for this host.
+    ``statuses`` are those of mx_pairs_info for this host.
     """
     if host.failure or host.held or host.skipped:
         return {}

@@ -97,7 +97,7 @@ def appended(family: str, info: Mapping[str, Any] | None, said: Sequence[str]) -
 
 
 def status_for(domain: Mapping[str, Any], families: Collection[str]) -> str:
-    """Return the status of a domain of mx_pairs for a host that takes these addresses only."""
+    """Return the status of a domain of mx_pairs_info for a host that takes these addresses only."""
     status = str(domain["status"])
     pairs = domain.get("pairs") or ()
     versions = {_VERSIONS[name] for name in families}
@@ -111,7 +111,7 @@ def status_for(domain: Mapping[str, Any], families: Collection[str]) -> str:
 def standings(
     host: HostOutcome, statuses: Mapping[str, str], changed: Collection[str], *, proposed: bool
 ) -> dict[str, Standing]:
-    """Return how each domain stands; ``statuses`` are those of mx_pairs for this host.
+    """Return how each domain stands; ``statuses`` are those of mx_pairs_info for this host.
 
     ``changed`` are the domains whose way changes; those that the host does not list come last.
     ``proposed`` says that changes were not made. There is nothing to say of a host that was

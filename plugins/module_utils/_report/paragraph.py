@@ -19,7 +19,7 @@ _PADDING = (
     "Attempted failover to alternate host, but that did not succeed. Either there are no alternate"
     " hosts, or delivery failed to all alternate hosts."
 )
-#: What pinning gives up, or may change; each with the sentence of mx_pairs.
+#: What pinning gives up, or may change; each with the sentence of mx_pairs_info.
 _MIND = ("mx_is_cname",)
 
 

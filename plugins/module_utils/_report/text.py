@@ -97,7 +97,7 @@ def reason(name: str, *results: Mapping[str, Any] | None) -> str:
 
 
 def failure_text(failure: Mapping[str, Any]) -> str:
-    """Return one question that mx_pairs got no answer to, with what came instead."""
+    """Return one question that mx_pairs_info got no answer to, with what came instead."""
     return (
         f"{failure['type']} of {failure['name']} at {failure['nameserver']}: {failure['message']}"
     )

@@ -42,7 +42,7 @@ def parse_routes(
 
     ``check`` decides on an address, and ``kind`` is what messages call one that can be used.
     Equal entries are folded. Keys beyond domain, addresses and status are ignored, so that what
-    mx_pairs returns can be handed over as it is.
+    mx_pairs_info returns can be handed over as it is.
     """
     routes: dict[str, Route] = {}
     for number, entry in enumerate(entries):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""mx_pairs as a task runs it, against name servers given by where they listen."""
+"""mx_pairs_info as a task runs it, against name servers given by where they listen."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How mx_pairs differs from dig with naive sums and from adns, and by which rule it may.
+"""How mx_pairs_info differs from dig with naive sums and from adns, and by which rule it may.
 
-Each reason is read from the raw answers or from the zones, never from what mx_pairs says about
+Each reason is read from the raw answers or from the zones, never from what mx_pairs_info says about
 itself; a difference without a reason is ``UNEXPLAINED``.
 """
 

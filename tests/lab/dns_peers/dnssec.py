@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Signed zones, sound and broken, and what mx_pairs has to make of each (rules 13, 18, 19)."""
+"""Signed zones, sound and broken, and what mx_pairs_info has to make of each (rules 13, 18, 19)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The benchmark of mx_pairs, with a few domains: it runs, and all contenders find the same."""
+"""The benchmark of mx_pairs_info, with a few domains: it runs, and all contenders find the same."""
 
 from __future__ import annotations
 

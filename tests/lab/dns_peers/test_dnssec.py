@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""DNSSEC: what Unbound validates and refuses, what mx_pairs makes of it, and what delv says."""
+"""DNSSEC: what Unbound validates and refuses, what mx_pairs_info makes of it, and delv's word."""
 
 from __future__ import annotations
 

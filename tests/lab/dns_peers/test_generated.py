@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Thousands of generated domains: mx_pairs beside dig with naive sums, and beside adns.
+"""Thousands of generated domains: mx_pairs_info beside dig with naive sums, and beside adns.
 
 Neither of these knows this project's rules, so they differ where a rule decides; no difference may
 be without one (see ``differences``). The counts are printed.
@@ -32,13 +32,13 @@ Report = Callable[[str, Result, int, Counter[str]], None]
 
 @pytest.fixture(scope="module")
 def by_authority(authority: Server, generated: Generated) -> dict[str, Any]:
-    """What mx_pairs makes of what NSD says."""
+    """What mx_pairs_info makes of what NSD says."""
     return _resolve(authority, generated)
 
 
 @pytest.fixture(scope="module")
 def by_resolver(resolver: Server, generated: Generated) -> dict[str, Any]:
-    """What mx_pairs makes of what Unbound says."""
+    """What mx_pairs_info makes of what Unbound says."""
     return _resolve(resolver, generated)
 
 
@@ -96,7 +96,7 @@ def test_nsd_by_dig(
     found = naive.compute(generated.domains)
     counted = _compared(by_authority, found, from_naive)
     counted += _compared(by_authority, found, from_naive_times)
-    report("mx_pairs and dig, by NSD", by_authority, naive.questions, counted)
+    report("mx_pairs_info and dig, by NSD", by_authority, naive.questions, counted)
     assert {rule.split(":")[0] for rule in counted} == {"rule 5", "rule 7", "rule 12", "rule 14"}
 
 
@@ -109,7 +109,7 @@ def test_unbound_by_dig(
 ) -> None:
     naive = Naive(resolver, tmp_path)
     counted = _compared(by_resolver, naive.compute(generated.domains), from_naive)
-    report("mx_pairs and dig, by Unbound", by_resolver, naive.questions, counted)
+    report("mx_pairs_info and dig, by Unbound", by_resolver, naive.questions, counted)
     assert {rule.split(":")[0] for rule in counted} == {"rule 5", "rule 12", "rule 14"}
 
 
@@ -124,7 +124,7 @@ def test_unbound_by_adns(
         return from_adns(result, told, aliases)
 
     counted = _compared(by_resolver, adnshost(resolver.also, generated.domains), difference)
-    report("mx_pairs and adns, by Unbound", by_resolver, len(generated.domains), counted)
+    report("mx_pairs_info and adns, by Unbound", by_resolver, len(generated.domains), counted)
     expected = {"rule 4", "rule 5", "rule 6", "rule 12", "rule 14"}
     assert {rule.split(":")[0] for rule in counted} == expected
 

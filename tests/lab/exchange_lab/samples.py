@@ -17,7 +17,7 @@ NOW = "2026-11-23T11:47:31Z"
 
 
 def domain(name: str, *addresses: str, status: str = "ok", **more: Any) -> dict[str, Any]:
-    """One domain of a result of mx_pairs; each address is an exchange of its own."""
+    """One domain of a result of mx_pairs_info; each address is an exchange of its own."""
     failure = {
         "name": name,
         "type": "MX",
@@ -50,12 +50,12 @@ def domain(name: str, *addresses: str, status: str = "ok", **more: Any) -> dict[
 
 
 def resolved(*domains: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-    """A result of mx_pairs."""
+    """A result of mx_pairs_info."""
     return {"domains": list(domains), "stats": {"questions": 7, "seconds": 0.25}, **more}
 
 
 def hijack(name: str, suffix: str = SUFFIX) -> dict[str, str]:
-    """A warning of mx_pairs that a name has an answer with a suffix (Q150969)."""
+    """A warning of mx_pairs_info that a name has an answer with a suffix (Q150969)."""
     answer = f"MX 10 mail.{suffix}"
     return {
         "code": "search_list_hijack",
@@ -163,7 +163,7 @@ def appending(*suffixes: str, version: str = "5.5") -> dict[str, Any]:
 
 
 def pinned(domains: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """The rows that lead domains of mx_pairs to their addresses."""
+    """The rows that lead domains of mx_pairs_info to their addresses."""
     return [
         {"domain": each["domain"], "address": pair["address"], "flag": "0"}
         for each in domains

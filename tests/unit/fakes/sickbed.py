@@ -129,7 +129,7 @@ def domain(  # pylint: disable=dangerous-default-value
     evidence: Any = EVIDENCE,
     exchanges: int = 1,
 ) -> dict[str, Any]:
-    """One domain in a result of mx_pairs; its addresses begin at 192.0.2.25."""
+    """One domain in a result of mx_pairs_info; its addresses begin at 192.0.2.25."""
     pairs = [
         {"exchange": f"mx{number}.{name}", "address": f"192.0.2.{25 + number}"}
         for number in range(exchanges)

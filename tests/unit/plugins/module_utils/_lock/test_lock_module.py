@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""mx_lock's engine: what it writes, reads and refuses, and what stays when it cannot write."""
+"""The engine of mx_lock and mx_lock_info: what it writes, reads, refuses, and leaves alone."""
 
 from __future__ import annotations
 
@@ -18,14 +18,18 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors i
     ExchangeError,
     InvalidInput,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._lock.module import run
-from ansible_collections.postmaster.exchange.plugins.module_utils._lock.spec import ARGUMENT_SPEC
+from ansible_collections.postmaster.exchange.plugins.module_utils._lock.module import (
+    READ_SPEC,
+    WRITE_SPEC,
+    read_lock,
+    write_lock,
+)
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 def domain(name: str, *addresses: str, status: str = "ok", ttl: int = 300) -> dict[str, Any]:
-    """What mx_pairs returns of a domain."""
+    """What mx_pairs_info returns of a domain."""
     pairs = [
         {"preference": 10, "exchange": f"mx.{name}", "address": address, "ttl": ttl}
         for address in addresses
@@ -33,9 +37,17 @@ def domain(name: str, *addresses: str, status: str = "ok", ttl: int = 300) -> di
     return {"domain": name, "status": status, "pairs": pairs, "ttl": ttl, "warnings": []}
 
 
-def params(**given: Any) -> dict[str, Any]:
-    defaults = {name: option.get("default") for name, option in ARGUMENT_SPEC.items()}
+def _params(spec: dict[str, dict[str, Any]], given: dict[str, Any]) -> dict[str, Any]:
+    defaults = {name: option.get("default") for name, option in spec.items()}
     return {**defaults, "path": "mx_pairs.lock.yml", **given}
+
+
+def read(context: Context, **given: Any) -> dict[str, Any]:
+    return read_lock(_params(READ_SPEC, given), context)
+
+
+def write(context: Context, **given: Any) -> dict[str, Any]:
+    return write_lock(_params(WRITE_SPEC, given), context)
 
 
 @pytest.fixture
@@ -47,13 +59,13 @@ RESOLVED = {"domains": [domain("nestle.com", "192.0.2.25"), domain("aol.com", "1
 
 
 def written(context: Context, **more: Any) -> dict[str, Any]:
-    return run(params(state="written", resolved=RESOLVED, **more), context)
+    return write(context, resolved=RESOLVED, **more)
 
 
 def test_what_is_written_is_read_as_what_mx_pairs_returned(context: Context) -> None:
     assert written(context)["changed"]
     assert not written(context)["changed"]
-    result = run(params(), context)
+    result = read(context)
     assert result["routes"] == [
         {"domain": "aol.com", "status": "ok", "addresses": ["192.0.2.26"]},
         {"domain": "nestle.com", "status": "ok", "addresses": ["192.0.2.25"]},
@@ -72,18 +84,20 @@ def test_a_lock_that_is_handed_on_is_read_without_its_file(
     first = written(context)
     assert first["content"] == (tmp_path / "mx_pairs.lock.yml").read_text()
     assert first["valid_until"] == "2026-11-23T12:05:00Z"
-    read = run(params(), context)
+    stored = read(context)
     (tmp_path / "mx_pairs.lock.yml").unlink()
-    given = run(params(content=first["content"], path="lock of awx-1"), context)
-    assert given["routes"] == read["routes"]
+    given = read(context, content=first["content"], path="lock of awx-1")
+    assert given["routes"] == stored["routes"]
     assert given["lock"]["path"] == "lock of awx-1"
     with pytest.raises(InvalidInput):
-        run(params(content="version: 7"), context)
+        read(context, content="version: 7")
 
 
 def test_domains_come_in_the_order_asked(context: Context) -> None:
     written(context)
-    result = run(params(domains=["NESTLE.com.", "aol.com", "nestle.com"]), context)
+    result = read(
+        context, domains=["NESTLE.com.", {"domain": "aol.com", "moving": "pin"}, "nestle.com"]
+    )
     assert [one["domain"] for one in result["domains"]] == ["nestle.com", "aol.com"]
 
 
@@ -92,7 +106,7 @@ def test_what_has_moved_is_told_with_both_sides(context: Context) -> None:
     live = {
         "domains": [domain("nestle.com", "192.0.2.99"), domain("aol.com", status="disagreement")]
     }
-    lock = run(params(resolved=live), context)["lock"]
+    lock = read(context, resolved=live)["lock"]
     assert [one["domain"] for one in lock["moved"]] == ["nestle.com"]
     assert lock["moved"][0]["lock"]["pairs"][0]["address"] == "192.0.2.25"
     assert lock["moved"][0]["live"]["pairs"][0]["address"] == "192.0.2.99"
@@ -102,9 +116,9 @@ def test_what_has_moved_is_told_with_both_sides(context: Context) -> None:
 def test_the_grace_is_counted_from_the_end_of_the_ttl(context: Context) -> None:
     written(context)
     later = replace(context, now=lambda: NOW + timedelta(seconds=300 + 60))
-    assert not run(params(grace=60, stale="fail"), later)["lock"]["stale"]
-    with pytest.raises(ExchangeError, match="is older than the TTL") as caught:
-        run(params(grace=59, stale="fail"), later)
+    assert not read(later, grace=60, stale="fail")["lock"]["stale"]
+    with pytest.raises(ExchangeError, match="has expired for") as caught:
+        read(later, grace=59, stale="fail")
     assert caught.value.details == {"stale_domains": ["aol.com", "nestle.com"]}
 
 
@@ -112,17 +126,33 @@ def test_the_grace_is_counted_from_the_end_of_the_ttl(context: Context) -> None:
     ("given", "said"),
     [
         ({"grace": -1}, "grace is -1"),
-        ({"own_addresses": ["10.0.0.1\n"]}, "is no address, network or name"),
+        ({"own_addresses": ["10.0.0.1\n"]}, "is not an address, network or name"),
         ({"own_names": ["a b"]}, "holds white space"),
-        ({"state": "written", "resolved": {}}, "resolved is no result of mx_pairs"),
-        ({"state": "written", "resolved": {"domains": [1]}}, "resolved is no result of mx_pairs"),
-        ({"state": "written", "resolved": {"domains": [domain("A.example")]}}, "resolved has"),
-        ({"state": "written", "resolved": {"domains": [domain("a.example", status="?")]}}, "'?'"),
+        ({"domains": [5]}, "'5' must be a domain or a dictionary with 'domain'"),
+        ({"domains": ["unasked.example"]}, "does not contain unasked.example"),
     ],
 )
 def test_what_cannot_be_used_is_refused(context: Context, given: dict[str, Any], said: str) -> None:
+    written(context)
     with pytest.raises(InvalidInput) as caught:
-        run(params(**given), context)
+        read(context, **given)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("resolved", "said"),
+    [
+        ({}, "resolved is not a result of mx_pairs_info"),
+        ({"domains": [1]}, "resolved is not a result of mx_pairs_info"),
+        ({"domains": [domain("A.example")]}, "resolved has"),
+        ({"domains": [domain("a.example", status="?")]}, "'?'"),
+    ],
+)
+def test_what_was_never_computed_is_not_locked(
+    context: Context, resolved: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        write(context, resolved=resolved)
     assert said in str(caught.value)
 
 
@@ -138,10 +168,7 @@ def test_a_full_disk_leaves_the_lock_as_it_was(
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(ExchangeError, match="No space left on device") as caught:
-        run(
-            params(state="written", resolved={"domains": [domain("nestle.com", "192.0.2.1")]}),
-            context,
-        )
+        write(context, resolved={"domains": [domain("nestle.com", "192.0.2.1")]})
     assert "as it was" in caught.value.hint
     assert lock.read_bytes() == before
     assert list(tmp_path.iterdir()) == [lock]
@@ -149,9 +176,10 @@ def test_a_full_disk_leaves_the_lock_as_it_was(
 
 def test_a_folder_is_no_lock(context: Context, tmp_path: Path) -> None:
     (tmp_path / "mx_pairs.lock.yml").mkdir()
-    for given in ({}, {"state": "written", "resolved": RESOLVED}):
-        with pytest.raises(ExchangeError, match="Is a directory"):
-            run(params(**given), context)
+    with pytest.raises(ExchangeError, match="Is a directory"):
+        read(context)
+    with pytest.raises(ExchangeError, match="Is a directory"):
+        written(context)
 
 
 def test_check_mode_writes_nothing(context: Context, tmp_path: Path) -> None:

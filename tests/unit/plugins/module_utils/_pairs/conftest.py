@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests of mx_pairs share: a run against name servers of the lab."""
+"""What the tests of mx_pairs_info share: a run against name servers of the lab."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def params() -> Params:
 
 @pytest.fixture
 def resolve(params: Params) -> Callable[..., dict[str, Any]]:
-    """Return a function that runs mx_pairs against some servers, with little patience."""
+    """Return a function that runs mx_pairs_info against some servers, with little patience."""
 
     def go(*servers: DnsServer, domains: list[str], **options: Any) -> dict[str, Any]:
         options.setdefault("timeout", 0.25)
@@ -49,7 +49,7 @@ def resolve(params: Params) -> Callable[..., dict[str, Any]]:
 
 @pytest.fixture
 def one(resolve: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    """Return a function that runs mx_pairs for one domain and returns what is said about it."""
+    """Return a function that runs mx_pairs_info for one domain and returns what it says of it."""
 
     def go(*servers: DnsServer, domain: str = "nestle.com", **options: Any) -> dict[str, Any]:
         (found,) = resolve(*servers, domains=[domain], **options)["domains"]

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The lock file: YAML in one canonical form, so that a change of it reads as what changed. Pure.
 
-What matters stands first, sorted by domain, one line for each pair; times stand at the end.
+Pairs stand first, sorted by domain, one line for each pair; times stand at the end.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Any
@@ -23,7 +23,7 @@ from .._base.errors import InvalidInput, MissingLibrary
 from .._pairs.names import is_host_name, parse_domain, shown
 from .._pairs.spec import AGREEMENTS, FAMILIES
 from .._run.routes import GONE_STATUSES
-from .model import Conditions, Entry, Lock, LockedPair
+from .lock import Conditions, Entry, Lock, LockedPair
 
 VERSION = 1
 #: Octets of the largest lock that is read: some hundred thousand domains.
@@ -66,13 +66,19 @@ def _lines(lock: Lock) -> Iterator[str]:
         if entry.implicit_mx:
             yield "    implicit_mx: true"
         if entry.pairs:
-            yield from _listing("    pairs", [_told(pair) for pair in entry.pairs])
+            # In quotes where YAML would take the end for that of a name (2001:db8::).
+            texts = [str(pair) for pair in entry.pairs]
+            quoted = [json.dumps(text) if text.endswith(":") else text for text in texts]
+            yield from _listing("    pairs", quoted)
         if entry.warnings:
             yield from _listing("    warnings", entry.warnings)
     times = {domain: entry for domain, entry in sorted(lock.entries.items()) if entry.seen}
     yield "times:" if times else "times: {}"
     for domain, entry in times.items():
-        yield f"  {_quoted(domain)}: {_time(entry)}"
+        at = entry.seen.strftime(_CLOCK) if entry.seen else ""
+        # As a text in quotes where YAML would make a time of it.
+        time = f'"{at}"' if entry.ttl is None else f"{at} +{entry.ttl} s"
+        yield f"  {_quoted(domain)}: {time}"
 
 
 def _listing(name: str, values: Sequence[str]) -> Iterator[str]:
@@ -81,21 +87,9 @@ def _listing(name: str, values: Sequence[str]) -> Iterator[str]:
     yield from (f"{indent}- {value}" for value in values)
 
 
-def _told(pair: LockedPair) -> str:
-    """Return a pair; in quotes where YAML would take its end for that of a name (2001:db8::)."""
-    text = str(pair)
-    return json.dumps(text) if text.endswith(":") else text
-
-
 def _quoted(text: str) -> str:
     """Return a name so that YAML reads a text, also where it looks like a number or a word."""
     return text if _PLAIN.fullmatch(text) else json.dumps(text)
-
-
-def _time(entry: Entry) -> str:
-    at = entry.seen.strftime(_CLOCK) if entry.seen else ""
-    # As a text in quotes, for YAML would make a time of it.
-    return f'"{at}"' if entry.ttl is None else f"{at} +{entry.ttl} s"
 
 
 def parse(content: bytes, where: str) -> Lock:
@@ -109,7 +103,7 @@ def parse(content: bytes, where: str) -> Lock:
     except InvalidInput as error:
         raise InvalidInput(
             f"The lock {where} cannot be used: {error.message}.",
-            hint="Restore it, or write it anew by postmaster.exchange.resolve.",
+            hint="Restore it, or write it again with the playbook postmaster.exchange.resolve.",
         ) from error
 
 
@@ -128,14 +122,11 @@ def _loaded(content: bytes) -> Mapping[Any, Any]:
     except RecursionError:
         raise InvalidInput("it is nested too deep") from None
     except Exception as error:  # noqa: BLE001 - PyYAML's own, and what hostile text makes it raise
-        raise InvalidInput(f"it is no YAML ({_first_line(error)})") from None
+        mark = getattr(error, "problem_mark", None)
+        place = f"line {mark.line + 1}" if mark is not None else type(error).__name__
+        problem = getattr(error, "problem", None) or "it cannot be read"
+        raise InvalidInput(f"it is not valid YAML ({place}: {problem})") from None
     return _mapping(loaded, "the file")
-
-
-def _first_line(error: Exception) -> str:
-    mark = getattr(error, "problem_mark", None)
-    place = f"line {mark.line + 1}" if mark is not None else type(error).__name__
-    return f"{place}: {getattr(error, 'problem', None) or 'it cannot be read'}"
 
 
 def _lock(data: Mapping[Any, Any]) -> Lock:
@@ -146,33 +137,33 @@ def _lock(data: Mapping[Any, Any]) -> Lock:
     domains = _mapping(data.get("domains"), "domains")
     for domain in times:
         if domain not in domains:
-            raise InvalidInput(f"times has {shown(str(domain))}, which domains has not")
+            raise InvalidInput(f"times has {shown(str(domain))}, which domains lacks")
     entries = {}
     for name, value in domains.items():
-        entries[_domain(name)] = _entry(str(name), value, times.get(name))
-    return Lock(_conditions(_mapping(data.get("computed_with"), "computed_with")), entries)
-
-
-def _conditions(data: Mapping[Any, Any]) -> Conditions:
-    _only(data, set(Conditions.__dataclass_fields__), "computed_with")
-    families = _texts(data.get("families"), "families")
-    agreement, private, most = (data.get(x) for x in ("agreement", "allow_private", "max_pairs"))
+        if not isinstance(name, str) or parse_domain(name) != name:
+            raise InvalidInput(f"{shown(str(name))} is not a domain in its one spelling")
+        entries[name] = _entry(name, value, times.get(name))
+    made = _mapping(data.get("computed_with"), "computed_with")
+    _only(made, set(Conditions.__dataclass_fields__), "computed_with")
+    families = _texts(made.get("families"), "families")
+    agreement, private, most = (made.get(x) for x in ("agreement", "allow_private", "max_pairs"))
     if not families or not set(families) <= set(FAMILIES):
-        raise InvalidInput("families of computed_with has to hold ipv4, ipv6 or both")
+        raise InvalidInput("families of computed_with must hold ipv4, ipv6 or both")
     if agreement not in AGREEMENTS:
-        raise InvalidInput(f"agreement of computed_with is none of {', '.join(AGREEMENTS)}")
+        raise InvalidInput(f"agreement of computed_with must be one of {', '.join(AGREEMENTS)}")
     if not isinstance(private, bool):
-        raise InvalidInput("allow_private of computed_with is neither true nor false")
+        raise InvalidInput("allow_private of computed_with must be true or false")
     if not isinstance(most, int) or isinstance(most, bool) or most < 0:
-        raise InvalidInput("max_pairs of computed_with is no number from 0")
-    return Conditions(
+        raise InvalidInput("max_pairs of computed_with must be a number from 0")
+    conditions = Conditions(
         families=tuple(families),
-        own_names=tuple(_texts(data.get("own_names"), "own_names")),
-        own_addresses=tuple(_texts(data.get("own_addresses"), "own_addresses")),
+        own_names=tuple(_texts(made.get("own_names"), "own_names")),
+        own_addresses=tuple(_texts(made.get("own_addresses"), "own_addresses")),
         agreement=agreement,
         allow_private=private,
         max_pairs=most,
     )
+    return Lock(conditions, entries)
 
 
 def _entry(domain: str, value: object, time: object) -> Entry:
@@ -180,13 +171,13 @@ def _entry(domain: str, value: object, time: object) -> Entry:
     _only(data, {"status", "pairs", "implicit_mx", "warnings"}, domain)
     status = data.get("status")
     if status not in _STATUSES:
-        raise InvalidInput(f"{domain}: the status is none of {', '.join(sorted(_STATUSES))}")
+        raise InvalidInput(f"{domain}: the status must be one of {', '.join(sorted(_STATUSES))}")
     pairs = tuple(_pair(domain, text) for text in _texts(data.get("pairs", []), f"{domain}: pairs"))
     if bool(pairs) != (status == "ok"):
         raise InvalidInput(f"{domain}: a domain has pairs just if its status is ok")
     implicit = data.get("implicit_mx", False)
     if not isinstance(implicit, bool):
-        raise InvalidInput(f"{domain}: implicit_mx is neither true nor false")
+        raise InvalidInput(f"{domain}: implicit_mx must be true or false")
     warnings = _texts(data.get("warnings", []), f"{domain}: warnings")
     if not all(_CODE.fullmatch(code) for code in warnings):
         raise InvalidInput(f"{domain}: warnings are codes, such as mx_is_cname")
@@ -198,14 +189,14 @@ def _pair(domain: str, text: str) -> LockedPair:
     match = _PAIR.fullmatch(text)
     if not match or int(match[1]) > _MAX_PREFERENCE:
         raise InvalidInput(
-            f"{domain}: {shown(text)} is no pair of preference, exchange and address"
+            f"{domain}: {shown(text)} is not a pair of preference, exchange and address"
         )
     if not is_host_name(match[2]):
-        raise InvalidInput(f"{domain}: {shown(match[2])} is no name of a host")
+        raise InvalidInput(f"{domain}: {shown(match[2])} is not a host name")
     try:
         address = ip_address(match[3])
     except ValueError:
-        raise InvalidInput(f"{domain}: {shown(match[3])} is no IP address") from None
+        raise InvalidInput(f"{domain}: {shown(match[3])} is not an IP address") from None
     return LockedPair(int(match[1]), match[2], str(address))
 
 
@@ -216,32 +207,26 @@ def _seen(domain: str, time: object) -> tuple[datetime | None, int | None]:
     try:
         at = datetime.strptime(match[1] if match else "", _CLOCK).replace(tzinfo=UTC)
     except ValueError:
-        raise InvalidInput(f"{domain}: {shown(str(time))} is no time and TTL") from None
+        raise InvalidInput(f"{domain}: {shown(str(time))} is not a time and TTL") from None
     ttl = int(match[2]) if match and match[2] else None
     if ttl is not None and ttl > _MAX_TTL:
         raise InvalidInput(f"{domain}: {ttl} seconds are more than a time to live can be")
     return at, ttl
 
 
-def _domain(name: object) -> str:
-    if not isinstance(name, str) or parse_domain(name) != name:
-        raise InvalidInput(f"{shown(str(name))} is no domain in its one spelling")
-    return name
-
-
 def _mapping(value: object, where: str) -> Mapping[Any, Any]:
     if not isinstance(value, Mapping):
-        raise InvalidInput(f"{where} is no mapping of names to values")
+        raise InvalidInput(f"{where} must map names to values")
     return value
 
 
 def _texts(value: object, where: str) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise InvalidInput(f"{where} is no list of texts")
+        raise InvalidInput(f"{where} must be a list of texts")
     return value
 
 
-def _only(data: Mapping[Any, Any], known: set[str], where: str) -> None:
+def _only(data: Mapping[Any, Any], known: Collection[str], where: str) -> None:
     for key in data:
         if key not in known:
-            raise InvalidInput(f"{where} has {shown(str(key))}, which is not known")
+            raise InvalidInput(f"{where} has {shown(str(key))}, which is not a key of it")

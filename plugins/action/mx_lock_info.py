@@ -1,18 +1,17 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run mx_pairs on the controller, whatever the connection of the play, unless it is delegated."""
+"""Run mx_lock_info on the controller, where the lock is, unless the task is delegated."""
 
 from __future__ import annotations
 
-from ..module_utils._pairs.module import run
-from ..module_utils._pairs.spec import ARGUMENT_SPEC
+from ..module_utils._lock.module import READ_SPEC, read_lock
 from ..plugin_utils._action import EngineAction
 
 
 class ActionModule(EngineAction):
-    """The action plugin of postmaster.exchange.mx_pairs."""
+    """The action plugin of postmaster.exchange.mx_lock_info."""
 
-    argument_spec = ARGUMENT_SPEC
-    engine = staticmethod(run)
+    argument_spec = READ_SPEC
+    engine = staticmethod(read_lock)
     needs_session = False

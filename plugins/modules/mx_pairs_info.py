@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 ---
-module: mx_pairs
+module: mx_pairs_info
 short_description: Compute the MX and address pairs of mail domains by DNS
 version_added: 0.1.0
 author:
@@ -188,7 +188,7 @@ seealso:
 
 EXAMPLES = r"""
 - name: Compute the pairs of two domains, once for all hosts
-  postmaster.exchange.mx_pairs:
+  postmaster.exchange.mx_pairs_info:
     domains:
       - nestle.com
       - aol.com
@@ -202,7 +202,7 @@ EXAMPLES = r"""
     routes: "{{ mx.routes }}"
 
 - name: See whether the search list of the site leads mail astray
-  postmaster.exchange.mx_pairs:
+  postmaster.exchange.mx_pairs_info:
     domains: [nestle.com]
     search_list: [hq.example]
   register: astray
@@ -211,7 +211,7 @@ EXAMPLES = r"""
     | selectattr('code', 'eq', 'search_list_hijack') | length > 0
 
 - name: Believe only what the inner and the outer name server both say
-  postmaster.exchange.mx_pairs:
+  postmaster.exchange.mx_pairs_info:
     domains: [partner.example]
     nameservers:
       - 192.0.2.53
@@ -221,12 +221,12 @@ EXAMPLES = r"""
     fail_on: [disagreement, temporary_failure]
 
 - name: Find out why mail to a domain is deferred with 451 4.4.0
-  postmaster.exchange.mx_pairs:
+  postmaster.exchange.mx_pairs_info:
     domains: [nestle.com]
     evidence: true
 
 - name: Ask from a host in another network
-  postmaster.exchange.mx_pairs:
+  postmaster.exchange.mx_pairs_info:
     domains: [nestle.com]
   delegate_to: bastion.hq.example
 """

@@ -11,15 +11,16 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import InvalidInput
-from ansible_collections.postmaster.exchange.plugins.module_utils._lock.file import parse, render
-from ansible_collections.postmaster.exchange.plugins.module_utils._lock.model import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._lock.lock import (
     Conditions,
     Entry,
     Lock,
     LockedPair,
-    moved,
-    overdue,
     renew,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._lock.lock_file import (
+    parse,
+    render,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -115,20 +116,20 @@ GOOD = render(Lock(Conditions(), {"nestle.com": OK}))
     ("old", "new", "said"),
     [
         ("version: 1", "version: 2", "its version is '2', not 1"),
-        ("10 mx.nestle.com 192.0.2.25", "10 mx.nestle.com 192.0.2.256", "is no IP address"),
-        ("10 mx.nestle.com 192.0.2.25", "70000 mx.nestle.com 192.0.2.25", "is no pair"),
-        ("10 mx.nestle.com 192.0.2.25", "10 mx&calc.nestle.com 192.0.2.25", "is no name of a host"),
-        ("status: ok", "status: temporary_failure", "the status is none of"),
+        ("10 mx.nestle.com 192.0.2.25", "10 mx.nestle.com 192.0.2.256", "is not an IP address"),
+        ("10 mx.nestle.com 192.0.2.25", "70000 mx.nestle.com 192.0.2.25", "is not a pair"),
+        ("10 mx.nestle.com 192.0.2.25", "10 mx&calc.nestle.com 192.0.2.25", "is not a host name"),
+        ("status: ok", "status: temporary_failure", "the status must be one of"),
         ("status: ok", "status: null_mx", "has pairs just if its status is ok"),
         ("  nestle.com:\n    status", "  NESTLE.com:\n    status", "times has 'nestle.com'"),
-        ("+300 s", "+99999999999 s", "is no time and TTL"),
-        ("2026-11-23T", "2026-13-23T", "is no time and TTL"),
-        ("allow_private: false", "allow_private: maybe", "neither true nor false"),
-        ("max_pairs: 0", "max_pairs: -1", "no number from 0"),
-        ("agreement: first", "agreement: most", "none of first, all"),
+        ("+300 s", "+99999999999 s", "is not a time and TTL"),
+        ("2026-11-23T", "2026-13-23T", "is not a time and TTL"),
+        ("allow_private: false", "allow_private: maybe", "must be true or false"),
+        ("max_pairs: 0", "max_pairs: -1", "must be a number from 0"),
+        ("agreement: first", "agreement: most", "must be one of first, all"),
         ("version: 1", "version: 1\nmore: 1", "the file has 'more'"),
         ("version: 1", "version: &v 1", "anchors"),
-        ("domains:", "domains: [", "it is no YAML"),
+        ("domains:", "domains: [", "it is not valid YAML"),
         ("    status: ok", "    status: ok\n    statu: ok", "nestle.com has 'statu'"),
     ],
 )
@@ -143,7 +144,7 @@ def test_a_small_file_that_would_be_a_huge_one_is_refused() -> None:
     laughs = "a: &a [x, x]\n" + "".join(f"b{n}: &b{n} [*a, *a]\n" for n in range(50))
     with pytest.raises(InvalidInput, match="anchors"):
         parse(laughs.encode(), "lock.yml")
-    with pytest.raises(InvalidInput, match=r"nested too deep|no YAML"):
+    with pytest.raises(InvalidInput, match=r"nested too deep|not valid YAML"):
         parse(b"[" * 20_000, "lock.yml")
 
 
@@ -181,7 +182,7 @@ def test_what_is_known_is_not_lost_for_a_question_that_failed() -> None:
     old = Lock(Conditions(), {"nestle.com": OK})
     new = renew(old, Conditions(), {"nestle.com": FAILED, "aol.com": FAILED}, NOW, prune=True)
     assert new.lock.entries == {"nestle.com": OK}
-    assert (new.kept, new.unknown) == (("nestle.com",), ("aol.com",))
+    assert (new.kept, new.unknown) == (["nestle.com"], ["aol.com"])
 
 
 def test_what_was_computed_under_conditions_that_do_not_serve_is_not_kept() -> None:
@@ -189,7 +190,7 @@ def test_what_was_computed_under_conditions_that_do_not_serve_is_not_kept() -> N
     wanted = Conditions(own_names=("mx.nestle.com",))
     new = renew(old, wanted, {"nestle.com": FAILED}, NOW, prune=True)
     assert new.lock.entries == {}
-    assert new.unknown == ("nestle.com",)
+    assert new.unknown == ["nestle.com"]
 
 
 @pytest.mark.parametrize(
@@ -217,14 +218,14 @@ def test_renewing_twice_with_the_same_changes_nothing(
 
 def test_a_lock_is_overdue_when_ttl_and_grace_have_run_out() -> None:
     lock = Lock(Conditions(), {"nestle.com": OK, "aol.com": Entry("null_mx", seen=NOW, ttl=4000)})
-    assert overdue(lock, NOW + timedelta(seconds=300), grace=0) == []
-    assert overdue(lock, NOW + timedelta(seconds=301), grace=0) == ["nestle.com"]
-    assert overdue(lock, NOW + timedelta(seconds=301), grace=60) == []
-    assert overdue(lock, NOW + timedelta(seconds=9000), grace=60) == ["aol.com", "nestle.com"]
+    assert lock.expired(NOW + timedelta(seconds=300), grace=0) == []
+    assert lock.expired(NOW + timedelta(seconds=301), grace=0) == ["nestle.com"]
+    assert lock.expired(NOW + timedelta(seconds=301), grace=60) == []
+    assert lock.expired(NOW + timedelta(seconds=9000), grace=60) == ["aol.com", "nestle.com"]
 
 
 def test_what_was_never_seen_is_overdue() -> None:
-    assert overdue(Lock(Conditions(), {"nestle.com": Entry("null_mx")}), NOW, grace=0) == [
+    assert Lock(Conditions(), {"nestle.com": Entry("null_mx")}).expired(NOW, grace=0) == [
         "nestle.com"
     ]
 
@@ -237,7 +238,7 @@ def test_a_failed_question_is_no_move() -> None:
         "c.example": later(OK, 900),
         "d.example": OK,
     }
-    assert [move.domain for move in moved(lock, live)] == ["a.example"]
+    assert lock.moved(live) == ["a.example"]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The page of mx_pairs: it says what the specification says, and its examples work."""
+"""The page of mx_pairs_info: it says what the specification says, and its examples work."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._base.context 
 from ansible_collections.postmaster.exchange.plugins.module_utils._pairs import model, notes
 from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.module import run
 from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.spec import ARGUMENT_SPEC
-from ansible_collections.postmaster.exchange.plugins.modules import mx_pairs
+from ansible_collections.postmaster.exchange.plugins.modules import mx_pairs_info
 from exchange_lab.mail.dns_server import DnsServer
 
-NAME = "postmaster.exchange.mx_pairs"
-TASKS = [task for task in yaml.safe_load(mx_pairs.EXAMPLES) if NAME in task]
-DOCUMENTATION = yaml.safe_load(mx_pairs.DOCUMENTATION)
-RETURN = yaml.safe_load(mx_pairs.RETURN)
+NAME = "postmaster.exchange.mx_pairs_info"
+TASKS = [task for task in yaml.safe_load(mx_pairs_info.EXAMPLES) if NAME in task]
+DOCUMENTATION = yaml.safe_load(mx_pairs_info.DOCUMENTATION)
+RETURN = yaml.safe_load(mx_pairs_info.RETURN)
 
 
 def _templated(value: Any) -> bool:

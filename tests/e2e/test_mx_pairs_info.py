@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""mx_pairs as an administrator runs it: by ansible-playbook, in process and as a real module."""
+"""mx_pairs_info as an administrator runs it: by ansible-playbook, and as a real module."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _task(register: str, **task: Any) -> dict[str, Any]:
     given = task.pop("options")
     return {
         "name": register,
-        "postmaster.exchange.mx_pairs": {**options, **given},
+        "postmaster.exchange.mx_pairs_info": {**options, **given},
         "register": register,
         "ignore_errors": True,
         **task,
@@ -102,7 +102,7 @@ class Playbook:
 def playbook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Playbook]:
     with DnsServer(ZONES) as dns:
         dns.set_fault("slow.example", "MX", Fault.SERVFAIL)
-        yield Playbook(tmp_path_factory.mktemp("mx_pairs"), dns)
+        yield Playbook(tmp_path_factory.mktemp("mx_pairs_info"), dns)
 
 
 @pytest.fixture(scope="module")

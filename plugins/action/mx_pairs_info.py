@@ -1,0 +1,18 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run mx_pairs_info on the controller, whatever the connection, unless it is delegated."""
+
+from __future__ import annotations
+
+from ..module_utils._pairs.module import run
+from ..module_utils._pairs.spec import ARGUMENT_SPEC
+from ..plugin_utils._action import EngineAction
+
+
+class ActionModule(EngineAction):
+    """The action plugin of postmaster.exchange.mx_pairs_info."""
+
+    argument_spec = ARGUMENT_SPEC
+    engine = staticmethod(run)
+    needs_session = False
