@@ -35,10 +35,10 @@ class Case:
 
     ``error`` is the last one that the host tells, read at ``source``. ``resolved`` is what
     mx_pairs_info says of the domain. ``suffixes`` is what the host appends to names, or may
-    (``appends`` is surely). ``pins`` are the addresses that a route or connector of ours leads the domain to,
-    ``by_smart_hosts`` any connector; ``repins`` tells that pinning would lead it elsewhere than
-    now, ``by_hand`` that no tool can, ``foreign`` which connector of somebody else is in the way.
-    ``arrived`` is a test message that was delivered just now.
+    (``appends`` is surely). ``pins`` are the addresses that a route or connector of ours leads the
+    domain to, ``by_smart_hosts`` any connector; ``repins`` tells that pinning would lead it
+    elsewhere than now, ``by_hand`` that no tool can, ``foreign`` which connector of somebody else
+    is in the way. ``arrived`` is a test message that was delivered just now.
     """
 
     domain: str
