@@ -47,8 +47,8 @@ options:
     default: auto
   routes:
     description:
-      - The domains and their addresses, as M(postmaster.exchange.mx_pairs) returns them in
-        RV(postmaster.exchange.mx_pairs#module:routes).
+      - The domains and their addresses, as M(postmaster.exchange.mx_pairs_info) returns them in
+        RV(postmaster.exchange.mx_pairs_info#module:routes).
       - Each is a dictionary with C(domain), C(addresses) and C(status), and C(test_recipient), the
         mailbox at the domain that gets the test message instead of C(postmaster).
       - Needed for O(mode=compare) and O(mode=enforce). With O(mode=restore) they only name domains
@@ -57,8 +57,8 @@ options:
     elements: dict
   resolved:
     description:
-      - What M(postmaster.exchange.mx_pairs) returns as
-        RV(postmaster.exchange.mx_pairs#module:domains), for Exchange 2010 and later; see
+      - What M(postmaster.exchange.mx_pairs_info) returns as
+        RV(postmaster.exchange.mx_pairs_info#module:domains), for Exchange 2010 and later; see
         O(postmaster.exchange.transport_delivery#module:resolved).
     type: list
     elements: dict
@@ -418,14 +418,14 @@ notes:
   - The other modules of this collection do one part each, with the same options.
   - Only ASCII names are sent to a host. An internationalised domain is pinned by its A-labels.
 seealso:
-  - module: postmaster.exchange.mx_pairs
+  - module: postmaster.exchange.mx_pairs_info
   - module: postmaster.exchange.delivery_routes
   - module: postmaster.exchange.delivery_report
 """
 
 EXAMPLES = r"""
 - name: Compute the pairs once
-  postmaster.exchange.mx_pairs:
+  postmaster.exchange.mx_pairs_info:
     domains: [nestle.com, aol.com]
   register: mx
   run_once: true

@@ -176,7 +176,7 @@ def read_lock(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
 def _as_pairs_info(lock: Lock, resolved: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return the keys of mx_pairs_info, with what else ``resolved`` says of a domain now."""
     live = {domain["domain"]: domain for domain in (resolved or {}).get("domains", ())}
-    domains = []
+    domains: list[dict[str, Any]] = []
     for name, entry in lock.entries.items():
         noted = [
             {"code": code, "message": f"{name}: {code}, when the lock was written"}
