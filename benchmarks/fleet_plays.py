@@ -101,7 +101,7 @@ def cases(domains: int) -> dict[str, Case]:
         "floor": Case("a shell, opened and closed", [{"name": "Open a shell", "open_close": {}}]),
         "floor-command": Case("a shell, and one command in it", [_ASK]),
         "same": Case("imc_delivery, nothing to do", ours),
-        "same-text": Case("imc_delivery, nothing to do, rows as text", _ours(shown_routes="text")),
+        "same-text": Case("imc_delivery, nothing to do, rows as text", _ours(return_routes="text")),
         "peer-same": Case("ansible.windows, nothing to do", [_SWITCH, _SAVE, _service("started")]),
         "change": Case("imc_delivery, all to do", ours, spoilt=True),
         "peer-change": Case(

@@ -50,7 +50,7 @@ def _table(rows: Sequence[str]) -> state.Table:
     return state.Table("imccopy", content, routes.RoutesFile.parse(content))
 
 
-def _result(domains: int, shown: desired.ShownRoutes, *, changed: bool) -> dict[str, Any]:
+def _result(domains: int, shown: desired.ReturnRoutes, *, changed: bool) -> dict[str, Any]:
     """Return what imc_delivery would of a host whose table lacks everything, or nothing."""
     rows = [fleet_lab.PARTNER, *(() if changed else fleet_lab.rows(domains))]
     host = state.HostState(
@@ -64,7 +64,7 @@ def _result(domains: int, shown: desired.ShownRoutes, *, changed: bool) -> dict[
 
 def one_host(rows: int, *, changed: bool) -> str:
     """Gather, plan and tell of one host; returns the size of what it tells."""
-    kinds = desired.ShownRoutes
+    kinds = desired.ReturnRoutes
     sizes = [len(json.dumps(_result(rows // 2, one, changed=changed))) for one in kinds]
     return ", ".join(
         f"{one} {size / _MEGABYTE:.2f} MB" for one, size in zip(kinds, sizes, strict=True)
@@ -87,7 +87,7 @@ def whole_report(hosts: int, domains: int, *, changed: bool) -> str:
             for number, name in enumerate(names)
         ]
     }
-    enforced = json.dumps(_result(domains, desired.ShownRoutes.TEXT, changed=changed))
+    enforced = json.dumps(_result(domains, desired.ReturnRoutes.TEXT, changed=changed))
     outcomes = [
         outcome.HostOutcome(f"mail{number:04}", names, enforced=json.loads(enforced))
         for number in range(hosts)

@@ -53,7 +53,7 @@ options:
         the table. Rows that are there already keep their spelling and flag.
       - C(status) is V(ok) by default. With V(temporary_failure), V(disagreement), V(loop) or
         V(no_address) nothing is known about the addresses, and the rows of the domain are never
-        changed, in whatever O(state). With V(no_such_domain) or V(null_mx) see O(gone).
+        changed, in whatever O(state). With V(no_such_domain) or V(null_mx) see O(missing_domain).
       - An address or domain that is none, an IPv6 address, a route without an address, or a domain
         with two different answers fails the task before anything is asked of the host.
       - Without this option the table is neither read nor changed.
@@ -70,7 +70,7 @@ options:
     type: str
     choices: [present, absent, exact, restored]
     default: present
-  gone:
+  missing_domain:
     description:
       - What becomes of the rows of a domain that takes no mail any more, which is one with the
         status V(no_such_domain) or V(null_mx). They are kept with a warning, or removed.
@@ -169,7 +169,7 @@ options:
         is too long (Q182522); how long that is, no article says. V(0) never warns.
     type: int
     default: 100
-  shown_routes:
+  return_routes:
     description:
       - Which rows the result has. With V(changed), RV(routes) has those of the domains of which any
         changes, and so none where nothing does.
@@ -311,8 +311,8 @@ registry:
 routes:
   description:
     - The rows of the table, before and afterwards. Null if the table was not read, and with
-      O(shown_routes=text).
-    - With O(shown_routes=changed) only those of the domains of which any changes.
+      O(return_routes=text).
+    - With O(return_routes=changed) only those of the domains of which any changes.
   returned: when the host could be looked at
   type: dict
   contains:
@@ -338,7 +338,7 @@ routes:
 routes_text:
   description:
     - The rows of the domains of which any changes, before and afterwards, as they stand in the
-      table. Null if the table was not read, and without O(shown_routes=text).
+      table. Null if the table was not read, and without O(return_routes=text).
   returned: when the host could be looked at
   type: dict
   version_added: 0.2.0
@@ -401,7 +401,7 @@ restored_from:
   returned: with O(state=restored)
   type: str
   sample: /srv/ansible/backups/mail5-a/2026-11-23T114500Z
-brake:
+change_limit:
   description: How large the change is, measured by O(max_changes). Null where that is not set.
   returned: success, or when O(max_changes) refused the change
   type: dict
@@ -440,7 +440,7 @@ brake:
       description: The same as a sentence. Empty where the change is not too large.
       type: str
       sample: >-
-        12 changes to 40 routes (30 %) would be more than max_changes (25%) allows; concerned:
+        12 changes to 40 routes (30 %) exceed max_changes (25%). Affected:
         nestle.com, aol.com
 would_refuse:
   description: Whether this was check mode, and O(max_changes) would refuse the change.

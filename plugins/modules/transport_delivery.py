@@ -41,7 +41,7 @@ options:
         connector. Exchange treats them as equals, whatever their order; see O(tiers).
       - C(status) is V(ok) by default. With V(temporary_failure), V(disagreement), V(loop) or
         V(no_address) nothing is known about the addresses, and the connector of the domain is never
-        changed, in whatever O(state). With V(no_such_domain) or V(null_mx) see O(gone).
+        changed, in whatever O(state). With V(no_such_domain) or V(null_mx) see O(missing_domain).
       - Needed for all but O(state=restored).
     type: list
     elements: dict
@@ -72,7 +72,7 @@ options:
     type: str
     choices: [all, best]
     default: all
-  gone:
+  missing_domain:
     description:
       - What becomes of the connector of a domain that takes no mail any more, which is one with the
         status V(no_such_domain) or V(null_mx). It is kept with a warning, or removed.
@@ -384,7 +384,7 @@ restored_from:
   returned: with O(state=restored)
   type: str
   sample: /srv/ansible/backups/First_Organization_hq.example/2026-11-23T114500Z
-brake:
+change_limit:
   description: How large the change is, measured by O(max_changes). Null where that is not set.
   returned: success, or when O(max_changes) refused the change
   type: dict
@@ -423,7 +423,7 @@ brake:
       description: The same as a sentence. Empty where the change is not too large.
       type: str
       sample: >-
-        12 changes to 40 connectors (30 %) would be more than max_changes (25%) allows; concerned:
+        12 changes to 40 connectors (30 %) exceed max_changes (25%). Affected:
         nestle.com, aol.com
 would_refuse:
   description: Whether this was check mode, and O(max_changes) would refuse the change.

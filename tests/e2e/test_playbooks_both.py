@@ -173,7 +173,7 @@ def test_brakes_and_batches_on_both_kinds(both: Lab, controller: Controller) -> 
     assert "3 of 3 hosts would change, more than" in flat(refused.output)
     limited = controller.playbook("enforce", *having(max_changes="50%"))
     assert (limited.status, limited.changed) == (2, 0), limited.output
-    assert "2 changes to 2 connectors (100 %) would be more than" in flat(limited.output)
+    assert "2 changes to 2 connectors (100 %) exceed" in flat(limited.output)
     assert (connectors(both), rows(both)) == before
 
     batches = controller.playbook("enforce", *having(serial=1))

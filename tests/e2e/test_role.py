@@ -139,7 +139,7 @@ def test_rows_of_a_domain_that_is_gone_are_kept_unless_told_otherwise(
     with a_lab(host) as lab:
         lab.write_inventory(controller.inventory)
         run = controller.playbook(
-            "enforce", *having(domains=["nosuch.example"], gone=gone, test="none")
+            "enforce", *having(domains=["nosuch.example"], missing_domain=gone, test="none")
         )
         assert run.status == 0, run.output
         assert len(rows(lab)) == left

@@ -307,7 +307,7 @@ def test_gone_domains_tiers_and_warnings(site: Site) -> None:
     pins = site.connectors()
     assert pins["postmaster.exchange nestle.com"]["SmartHosts"] == ["[192.0.2.25]"]
     assert "postmaster.exchange gone.example" in pins
-    site.task(routes=ROUTES, gone="remove")
+    site.task(routes=ROUTES, missing_domain="remove")
     assert "postmaster.exchange gone.example" not in site.connectors()
 
 

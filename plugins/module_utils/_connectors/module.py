@@ -19,7 +19,6 @@ from .._base.alive import private_folder
 from .._base.context import Context
 from .._base.errors import ExchangeError, say_untouched
 from .._run import backups
-from .._run import change_limit as brake
 from .connector import Connector
 from .gather import Organisation, Reader, View
 from .lock import Turns
@@ -88,8 +87,8 @@ class _Wanted:
         if plan.refusals:
             raise _refusal(self.context.host, plan)
         how_large = size(view, plan)
-        if self.options.brake.stops(how_large) and not self.context.check_mode:
-            raise brake.refusal(self.context.host, self.options.brake, how_large)
+        if self.options.change_limit.refuses(how_large) and not self.context.check_mode:
+            raise self.options.change_limit.refusal(self.context.host, how_large)
         return plan
 
     def bare_plan(self, connectors: Sequence[Connector]) -> Plan:

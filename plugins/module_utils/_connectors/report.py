@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .._run import change_limit as brake
 from .._run.change_limit import Size
 from .connector import MARK, Connector
 from .current import rivals
@@ -178,12 +177,12 @@ def result(view: View, plan: Plan, options: Options, *, check_mode: bool = False
         },
         "steps": steps(plan),
         "refused": refused(plan),
-        "brake": brake.told(options.brake, how_large),
-        "would_refuse": check_mode and options.brake.stops(how_large),
+        "change_limit": options.change_limit.to_dict(how_large),
+        "would_refuse": check_mode and options.change_limit.refuses(how_large),
         "run_id": options.run_id,
         "warnings": [
             *warnings(view, plan, options),
-            *brake.warning(options.brake, how_large, check_mode=check_mode),
+            *options.change_limit.warnings(how_large, check_mode=check_mode),
         ],
         "diff": diff(view, plan),
     }

@@ -18,7 +18,7 @@ from .._base.errors import InvalidInput
 from .._pairs.addresses import Address
 from .._remote.commands import computer_name
 from .._run.backups import parse_run_id
-from .._run.change_limit import BRAKE_SPEC, Brake, parse_brake
+from .._run.change_limit import CHANGE_LIMIT_SPEC, ChangeLimit, parse_change_limit
 from .._run.routes import UNKNOWN_STATUSES, Route, parse_routes
 from .canonical import COSTS, server_name, smart_host
 from .connector import Settings
@@ -44,9 +44,9 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "backup_dir": {"type": "path"},
     "run_id": {"type": "str"},
     "may_change": {"type": "bool", "default": True},
-    **BRAKE_SPEC,
+    **CHANGE_LIMIT_SPEC,
     "tiers": {"type": "str", "choices": ["all", "best"], "default": "all"},
-    "gone": {"type": "str", "choices": ["keep", "remove"], "default": "keep"},
+    "missing_domain": {"type": "str", "choices": ["keep", "remove"], "default": "keep"},
     "existing": {"type": "str", "choices": ["adopt", "refuse"], "default": "refuse"},
     "name_template": {"type": "str", "default": DEFAULT_NAME},
     "cost": {"type": "int", "default": 1},
@@ -76,7 +76,7 @@ class Options:
     domain_controller: str
     backup_dir: Path
     backup: Path | None
-    brake: Brake
+    change_limit: ChangeLimit
     run_id: str
     cmdlet_timeout: float
     lock_timeout: float
@@ -99,7 +99,7 @@ def parse_options(params: Mapping[str, Any], basedir: Path) -> Options:
         domain_controller=computer_name(given) if given else "",
         backup_dir=basedir / (params["backup_dir"] or "backups"),
         backup=basedir / params["backup"] if params["backup"] else None,
-        brake=parse_brake(params),
+        change_limit=parse_change_limit(params),
         run_id=parse_run_id(params["run_id"]),
         cmdlet_timeout=_seconds(params, "cmdlet_timeout"),
         lock_timeout=_seconds(params, "lock_timeout"),
@@ -161,7 +161,9 @@ def _desired(
     for route in routes:
         if route.status in UNKNOWN_STATUSES:
             kept.add(route.domain)
-        elif params["state"] == "absent" or (route.status != "ok" and params["gone"] == "remove"):
+        elif params["state"] == "absent" or (
+            route.status != "ok" and params["missing_domain"] == "remove"
+        ):
             removed.add(route.domain)
         elif route.status != "ok":
             kept.add(route.domain)

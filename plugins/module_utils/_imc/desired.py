@@ -37,8 +37,8 @@ class State(StrEnum):
     RESTORED = "restored"
 
 
-class ShownRoutes(StrEnum):
-    """Option shown_routes."""
+class ReturnRoutes(StrEnum):
+    """Option return_routes."""
 
     ALL = "all"
     CHANGED = "changed"
@@ -52,7 +52,7 @@ class Desired:
     search_list: SearchList = SearchList.UNMANAGED
     routes: tuple[Route, ...] | None = None
     state: State = State.PRESENT
-    remove_gone: bool = False
+    removes_missing: bool = False
 
     def rows_of(self, route: Route) -> tuple[str, ...] | None:
         """Return the addresses a listed domain is to have, or None to keep what it has."""
@@ -61,7 +61,7 @@ class Desired:
         if self.state is State.ABSENT:
             return ()
         if route.status in GONE_STATUSES:
-            return () if self.remove_gone else None
+            return () if self.removes_missing else None
         return route.addresses
 
 

@@ -18,7 +18,6 @@ from .._base.context import Context
 from .._base.errors import ExchangeError, say_untouched
 from .._remote import commands
 from .._remote.session import Session
-from .._run import change_limit as brake
 from .._run.backups import find
 from .desired import State
 from .gather import MissingService, gather
@@ -54,8 +53,8 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
         say_untouched(error)
         raise
 
-    facts = result(plan, state, context.host, options.shown_routes)
-    facts |= _brake_facts(options, plan, check_mode=context.check_mode)
+    facts = result(plan, state, context.host, options.return_routes)
+    facts |= _limit_facts(options, plan, check_mode=context.check_mode)
     if found.backup:
         facts["restored_from"] = str(found.backup)
     if plan.changed and not context.check_mode:
@@ -98,8 +97,8 @@ def _refuse(plan: Plan, options: Options, context: Context) -> None:
             f"{context.host}: {plan.refusal}.",
             hint="Change it in the Administrator program, or with imccopy, and run again.",
         )
-    if options.brake.stops(plan.size) and not context.check_mode:
-        raise brake.refusal(context.host, options.brake, plan.size)
+    if options.change_limit.refuses(plan.size) and not context.check_mode:
+        raise options.change_limit.refusal(context.host, plan.size)
 
 
 def _origin(options: Options, context: Context) -> Origin:
@@ -107,16 +106,15 @@ def _origin(options: Options, context: Context) -> Origin:
     return Origin(context.host, layout.computer, layout.registry_key, options.run_id)
 
 
-def _brake_facts(options: Options, plan: Plan, *, check_mode: bool) -> dict[str, Any]:
-    """Return what the result says about the brake, and by which run the backup is found again."""
-    told = brake.told(options.brake, plan.size)
+def _limit_facts(options: Options, plan: Plan, *, check_mode: bool) -> dict[str, Any]:
+    """Return what the result says about the limit, and by which run the backup is found again."""
     return {
-        "brake": told,
-        "would_refuse": check_mode and options.brake.stops(plan.size),
+        "change_limit": options.change_limit.to_dict(plan.size),
+        "would_refuse": check_mode and options.change_limit.refuses(plan.size),
         "run_id": options.run_id,
         "warnings": [
             *plan.warnings,
-            *brake.warning(options.brake, plan.size, check_mode=check_mode),
+            *options.change_limit.warnings(plan.size, check_mode=check_mode),
         ],
     }
 

@@ -14,7 +14,7 @@ from typing import Any
 from .._remote.parse import RegistryValue
 from .._run.installation import Installation, usable
 from .._run.routes import Route
-from .desired import ShownRoutes, State
+from .desired import ReturnRoutes, State
 from .plan import ManualRow, Plan, ServiceStep, TablePlan
 from .routes import NEW_ROW_FLAG, Row, as_text
 from .setting import number, shown
@@ -97,7 +97,7 @@ def worksheet_text(rows: Sequence[ManualRow]) -> str:
 
 
 def result(
-    plan: Plan, state: HostState, host: str, shown: ShownRoutes = ShownRoutes.ALL
+    plan: Plan, state: HostState, host: str, shown: ReturnRoutes = ReturnRoutes.ALL
 ) -> dict[str, Any]:
     """Return the result of a plan that was, or would be, carried out completely."""
     facts: dict[str, Any] = {
@@ -126,12 +126,12 @@ def result(
     return facts
 
 
-def _routes(table: TablePlan, shown: ShownRoutes) -> dict[str, Any]:
+def _routes(table: TablePlan, shown: ReturnRoutes) -> dict[str, Any]:
     """Return the rows of a table as the result has them."""
     before, after = table.before.rows, table.after.rows
-    if shown is not ShownRoutes.ALL:
+    if shown is not ReturnRoutes.ALL:
         before, after = _changed_rows(table)
-    if shown is ShownRoutes.TEXT:
+    if shown is ReturnRoutes.TEXT:
         return {"routes_text": {"before": as_text(before), "after": as_text(after)}}
     rows = [row.as_dict() for row in before]
     return {

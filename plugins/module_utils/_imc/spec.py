@@ -15,9 +15,9 @@ from typing import Any
 
 from .._base.errors import InvalidInput
 from .._run.backups import parse_run_id
-from .._run.change_limit import BRAKE_SPEC, Brake, parse_brake
+from .._run.change_limit import CHANGE_LIMIT_SPEC, ChangeLimit, parse_change_limit
 from .._run.installation import INSTALLATION_SPEC, Installation, parse_installation
-from .desired import Desired, SearchList, ShownRoutes, State, parse_routes
+from .desired import Desired, ReturnRoutes, SearchList, State, parse_routes
 from .layout import PARAMETERS_KEY, Layout
 from .plan import Policy
 from .transaction import Limits
@@ -30,7 +30,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     },
     "routes": {"type": "list", "elements": "dict"},
     "state": {"type": "str", "choices": [str(choice) for choice in State], "default": "present"},
-    "gone": {"type": "str", "choices": ["keep", "remove"], "default": "keep"},
+    "missing_domain": {"type": "str", "choices": ["keep", "remove"], "default": "keep"},
     "service_restart": {
         "type": "str",
         "choices": ["when_changed", "never"],
@@ -38,7 +38,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     },
     "service_timeout": {"type": "int", "default": 60},
     "command_timeout": {"type": "int", "default": 120},
-    **BRAKE_SPEC,
+    **CHANGE_LIMIT_SPEC,
     "backup_dir": {"type": "path"},
     "backup": {"type": "path"},
     "run_id": {"type": "str"},
@@ -46,9 +46,9 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "imccopy": {"type": "str"},
     "registry_key": {"type": "str", "default": PARAMETERS_KEY, "no_log": False},
     "max_routes": {"type": "int", "default": 100},
-    "shown_routes": {
+    "return_routes": {
         "type": "str",
-        "choices": [str(choice) for choice in ShownRoutes],
+        "choices": [str(choice) for choice in ReturnRoutes],
         "default": "all",
     },
     "missing_service": {"type": "str", "choices": ["fail", "skip"], "default": "fail"},
@@ -66,7 +66,7 @@ class Options:
 
     desired: Desired
     policy: Policy
-    brake: Brake
+    change_limit: ChangeLimit
     layout: Layout
     limits: Limits
     backup_dir: Path
@@ -74,7 +74,7 @@ class Options:
     run_id: str
     skips_missing_service: bool
     warns_of_missing_imccopy: bool
-    shown_routes: ShownRoutes
+    return_routes: ReturnRoutes
     known: Installation
 
 
@@ -100,13 +100,13 @@ def parse_options(params: Mapping[str, Any], basedir: Path) -> Options:
             search_list=SearchList(params["resolver_search_list"]),
             routes=None if routes is None else parse_routes(routes, state=state),
             state=state,
-            remove_gone=params["gone"] == "remove",
+            removes_missing=params["missing_domain"] == "remove",
         ),
         policy=Policy(
             may_restart=params["service_restart"] == "when_changed",
             max_routes=params["max_routes"],
         ),
-        brake=parse_brake(params),
+        change_limit=parse_change_limit(params),
         layout=layout,
         limits=Limits(
             command=_seconds(params, "command_timeout"), service=_seconds(params, "service_timeout")
@@ -116,7 +116,7 @@ def parse_options(params: Mapping[str, Any], basedir: Path) -> Options:
         run_id=parse_run_id(params["run_id"]),
         skips_missing_service=params["missing_service"] == "skip",
         warns_of_missing_imccopy=params["missing_imccopy"] == "warn",
-        shown_routes=ShownRoutes(params["shown_routes"]),
+        return_routes=ReturnRoutes(params["return_routes"]),
         known=parse_installation(params),
     )
 

@@ -73,7 +73,7 @@ def _warnings(
         elif count:
             yield (
                 f"{domain} takes no mail any more ({route.status}); {kept}."
-                " Set gone: remove to have such rows removed."
+                " Set missing_domain: remove to have such rows removed."
             )
     if desired.state is State.EXACT:
         strangers = (row for key, rows in present.items() if key not in routes for row in rows)

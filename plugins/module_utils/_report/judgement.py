@@ -196,7 +196,7 @@ def said(error: Mapping[str, Any]) -> str:
 
 
 def brake_of(enforced: Mapping[str, Any]) -> dict[str, Any] | None:
-    brake = enforced.get("brake")
+    brake = enforced.get("change_limit")
     if not brake or not brake.get("exceeded"):
         return None
     return {"refused": bool(brake.get("refused")), "text": str(brake.get("text") or "")}

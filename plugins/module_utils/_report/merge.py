@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .._base.errors import InvalidInput
-from .._run.change_limit import Brake, Size
+from .._run.change_limit import ChangeLimit, Size
 from .answer import answer
 from .changes import Changes, Domains
 from .deferred import forgotten, settle
@@ -85,13 +85,13 @@ def _merged(documents: Mapping[str, Document], expected: Sequence[str]) -> dict[
     }
 
 
-def too_far(document: Document, brake: Brake) -> str:
+def too_far(document: Document, brake: ChangeLimit) -> str:
     """Return why a run must not change what this one found to change, or nothing."""
     found = (Outcome.TO_CHANGE, Outcome.DRIFTED)
     hosts = document["hosts"]
     changing = tuple(host["name"] for host in hosts if host["outcome"] in found)
     size = Size("hosts", len(changing), len(hosts), changing)
-    return too_many(brake, size) if brake.stops(size) else ""
+    return too_many(brake, size) if brake.refuses(size) else ""
 
 
 def _check_version(documents: Mapping[str, Document]) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._base.errors import InvalidInput
-from .._run.change_limit import Brake, Size
+from .._run.change_limit import ChangeLimit, Size
 from .._run.changed_domains import came_to_nothing, differs, worth_testing
 from .judgement import ARRIVED, failure_of, said
 from .text import count, listed
@@ -53,7 +53,7 @@ class Extent:
     would_refuse: str
 
 
-def extent(looks: Sequence[Look], brake: Brake) -> Extent:
+def extent(looks: Sequence[Look], brake: ChangeLimit) -> Extent:
     """Return how far a run reaches; ``brake`` is how many of the hosts it may change.
 
     A host also changes if the connectors of its organisation do. What a brake of a single host
@@ -64,13 +64,13 @@ def extent(looks: Sequence[Look], brake: Brake) -> Extent:
         domain for look in looks for domain in sorted(worth_testing(look.told, look.pinned))
     )
     size = Size("hosts", len(changing), len(looks), changing)
-    reasons = [too_many(brake, size)] if brake.stops(size) else []
+    reasons = [too_many(brake, size)] if brake.refuses(size) else []
     if not brake.force:
         reasons += _refused_hosts(looks)
     return Extent(changing, tuple(domains), "; ".join(reasons))
 
 
-def too_many(brake: Brake, size: Size) -> str:
+def too_many(brake: ChangeLimit, size: Size) -> str:
     """Say by how much a run over many hosts would reach too far."""
     share = f" ({100 * size.changed // size.total} %)" if brake.percent else ""
     verb = "host would change" if size.changed == 1 else "hosts would change"
@@ -85,7 +85,7 @@ def _refused_hosts(looks: Iterable[Look]) -> list[str]:
     reasons: dict[str, str] = {}
     for look in looks:
         if look.told.get("would_refuse"):
-            reasons.setdefault(str(look.told["brake"]["text"]), look.name)
+            reasons.setdefault(str(look.told["change_limit"]["text"]), look.name)
     lines = [f"{name}: {text}" for text, name in reasons.items()]
     more = len(lines) - _MOST_HOSTS
     return lines[:_MOST_HOSTS] + (

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A change that is larger than anybody meant is not made: the options max_changes and force. Pure.
+"""The options max_changes and force: a change that is larger than its limit is refused. Pure.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -15,7 +15,7 @@ from typing import Any
 
 from .._base.errors import ExchangeError, InvalidInput
 
-BRAKE_SPEC: dict[str, dict[str, Any]] = {
+CHANGE_LIMIT_SPEC: dict[str, dict[str, Any]] = {
     "max_changes": {"type": "str"},
     "force": {"type": "bool", "default": False},
 }
@@ -26,7 +26,7 @@ _MOST_NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How large a change is: ``changed`` of ``total`` things that ``noun`` names (plural).
+    """The size of a change: ``changed`` of ``total`` things that ``noun`` names (plural).
 
     ``total`` is what there is before or afterwards, whichever is more. ``domains`` are those whose
     things change, in the order of the change.
@@ -39,8 +39,8 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True)
-class Brake:
-    """How large a change may be. ``most`` is a number, or per cent of all; None never stops."""
+class ChangeLimit:
+    """How large a change may be: ``most`` things, or ``most`` per cent of all; None is no limit."""
 
     most: int | None = None
     percent: bool = False
@@ -59,76 +59,68 @@ class Brake:
             return size.changed * 100 > self.most * size.total
         return size.changed > self.most
 
-    def stops(self, size: Size) -> bool:
+    def refuses(self, size: Size) -> bool:
         """Whether a change must not be made."""
         return self.exceeded_by(size) and not self.force
 
+    def to_dict(self, size: Size) -> dict[str, Any] | None:
+        """Return what a result shows of a change and its limit; None where no limit is set."""
+        if self.most is None:
+            return None
+        exceeded = self.exceeded_by(size)
+        return {
+            "limit": self.limit,
+            "changes": size.changed,
+            "of": size.total,
+            "domains": list(size.domains[:_MOST_NAMED]),
+            "domain_count": len(size.domains),
+            "exceeded": exceeded,
+            "refused": self.refuses(size),
+            "text": self._text(size) if exceeded else "",
+        }
 
-def parse_brake(params: Mapping[str, Any]) -> Brake:
-    """Return what the options say; raises InvalidInput for a limit that is none."""
+    def refusal(self, host: str, size: Size) -> ExchangeError:
+        """Return the error for a change that is too large; nothing was begun of it."""
+        return ExchangeError(
+            f"{host}: {self._text(size)}.",
+            hint="Compare with --check --diff. If the change is meant, run again with force: true"
+            " (-e mx_delivery_force=true), or raise the limit.",
+            details={"change_limit": self.to_dict(size)},
+        )
+
+    def warnings(self, size: Size, *, check_mode: bool) -> list[str]:
+        """Return the warning of a run that exceeds its limit and goes on: by force, or to look."""
+        if not self.exceeded_by(size) or not (self.force or check_mode):
+            return []
+        end = "Allowed by force: true." if self.force else "A real run would refuse this."
+        return [f"{self._text(size)}. {end}"]
+
+    def _text(self, size: Size) -> str:
+        share = f" ({100 * size.changed // size.total} %)" if self.percent and size.total else ""
+        changes = "1 change" if size.changed == 1 else f"{size.changed} changes"
+        exceed = "exceeds" if size.changed == 1 else "exceed"
+        things = size.noun.removesuffix("s") if size.total == 1 else size.noun
+        more = len(size.domains) - _MOST_NAMED
+        affected = ", ".join(size.domains[:_MOST_NAMED]) + (f" and {more} more" * (more > 0))
+        return (
+            f"{changes} to {size.total} {things}{share} {exceed} max_changes ({self.limit})."
+            f" Affected: {affected}"
+        )
+
+
+def parse_change_limit(params: Mapping[str, Any]) -> ChangeLimit:
+    """Return the limit that the options set; raises InvalidInput where it is not valid."""
     return parse_limit("max_changes", params["max_changes"], force=bool(params["force"]))
 
 
-def parse_limit(name: str, given: str | None, *, force: bool = False) -> Brake:
-    """Return the brake that a limit is; ``name`` is the option's. Raises InvalidInput."""
+def parse_limit(name: str, given: str | None, *, force: bool = False) -> ChangeLimit:
+    """Return the limit in an option called ``name``; raises InvalidInput where it is not valid."""
     if given is None or not given.strip():
-        return Brake(force=force)
-    found = _LIMIT.match(given.strip())
-    if not found:
+        return ChangeLimit(force=force)
+    match = _LIMIT.match(given.strip())
+    if not match:
         raise InvalidInput(
-            f"{name} is {given!a:.80}, which is neither a number nor per cent.",
-            hint="Give it as in 20, or as in '25%'.",
+            f"{name} must be a number or a percentage, not {given!a:.80}.",
+            hint="Examples: 20, '25%'.",
         )
-    return Brake(int(found["number"]), bool(found["percent"]), force)
-
-
-def told(brake: Brake, size: Size) -> dict[str, Any] | None:
-    """Return what a result says about the brake; None where no limit is set."""
-    if brake.most is None:
-        return None
-    exceeded = brake.exceeded_by(size)
-    return {
-        "limit": brake.limit,
-        "changes": size.changed,
-        "of": size.total,
-        "domains": list(size.domains[:_MOST_NAMED]),
-        "domain_count": len(size.domains),
-        "exceeded": exceeded,
-        "refused": brake.stops(size),
-        "text": _text(brake, size) if exceeded else "",
-    }
-
-
-def _text(brake: Brake, size: Size) -> str:
-    share = f" ({100 * size.changed // size.total} %)" if brake.percent and size.total else ""
-    changes = "1 change" if size.changed == 1 else f"{size.changed} changes"
-    things = size.noun.removesuffix("s") if size.total == 1 else size.noun
-    return (
-        f"{changes} to {size.total} {things}{share} would be more than max_changes ({brake.limit})"
-        f" allows; concerned: {_named(size.domains)}"
-    )
-
-
-def _named(domains: tuple[str, ...]) -> str:
-    more = len(domains) - _MOST_NAMED
-    named = ", ".join(domains[:_MOST_NAMED])
-    return f"{named} and {more} more" if more > 0 else named
-
-
-def refusal(host: str, brake: Brake, size: Size) -> ExchangeError:
-    """Return the error of a change that is too large; nothing was begun of it."""
-    return ExchangeError(
-        f"{host}: {_text(brake, size)}.",
-        hint="See with --check --diff whether that is meant; if so, run again with force: true"
-        " (-e mx_delivery_force=true), or raise the limit.",
-        details={"brake": told(brake, size)},
-    )
-
-
-def warning(brake: Brake, size: Size, *, check_mode: bool) -> list[str]:
-    """Return what a run says that the brake did not stop: one that only looks, or is forced."""
-    if not brake.exceeded_by(size):
-        return []
-    if brake.force:
-        return [f"{_text(brake, size)}. It is let through by force: true."]
-    return [f"{_text(brake, size)}. A real run would refuse that."] if check_mode else []
+    return ChangeLimit(int(match["number"]), bool(match["percent"]), force)

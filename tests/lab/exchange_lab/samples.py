@@ -87,7 +87,7 @@ def table(
         "restart_required": False,
         "worksheet": [],
         "warnings": [],
-        "brake": None,
+        "change_limit": None,
         "backup": None,
         **more,
     }
@@ -122,7 +122,7 @@ def organisation(
         "steps": [{"cmdlet": "Set-SendConnector", "domain": each} for each in changed],
         "refused": [],
         "warnings": [],
-        "brake": None,
+        "change_limit": None,
         "backup": None,
         **more,
     }

@@ -72,7 +72,7 @@ def test_the_extent_is_that_of_a_look_beforehand_or_of_an_audit() -> None:
 
 
 def test_a_limit_that_is_none_is_told_by_its_variable() -> None:
-    with pytest.raises(AnsibleFilterError, match="mx_delivery_max_changed_hosts is 'few'"):
+    with pytest.raises(AnsibleFilterError, match="mx_delivery_max_changed_hosts must be a number"):
         delivery_extent.delivery_extent([], {}, [], max_changed_hosts="few")
 
 
@@ -90,7 +90,7 @@ TEMPLATE = "{{ lookup('pipe', 'id') }}"
 def test_what_others_wrote_is_no_template() -> None:
     """On ansible-core before 2.19 the type says so; from 2.19 on all untagged text is data."""
     failed = host("imc", tested={"failed": True, "msg": TEMPLATE})
-    refused = {"would_refuse": True, "brake": {"text": TEMPLATE}, "routes": CHANGES}
+    refused = {"would_refuse": True, "change_limit": {"text": TEMPLATE}, "routes": CHANGES}
     texts = [
         delivery_trouble.delivery_trouble(["a"], {"a": failed}),
         delivery_extent.delivery_extent(["a"], {"a": host("imc", planned=refused)}, ROUTES)[

@@ -307,17 +307,17 @@ def test_a_change_that_is_too_large_is_refused(org: Org) -> None:
     with pytest.raises(ExchangeError) as caught:
         org.run(routes=[AOL], state="exact", max_changes="1")
     assert caught.value.message == (
-        "ex16: 2 changes to 1 connector would be more than max_changes (1) allows; concerned:"
+        "ex16: 2 changes to 1 connector exceed max_changes (1). Affected:"
         " aol.com, nestle.com. Nothing was changed."
     )
-    assert caught.value.details["brake"]["refused"]  # type: ignore[index]
+    assert caught.value.details["change_limit"]["refused"]  # type: ignore[index]
     assert sorted(org.connectors()) == ["Internet", PIN]
     looked = org.run(routes=[AOL], state="exact", max_changes="1", check=True)
     assert looked["would_refuse"]
-    assert looked["warnings"][-1].endswith("A real run would refuse that.")
+    assert looked["warnings"][-1].endswith("A real run would refuse this.")
     done = org.run(routes=[AOL], state="exact", max_changes="1", force=True)
-    assert done["warnings"][-1].endswith("It is let through by force: true.")
-    assert (done["brake"]["exceeded"], done["would_refuse"]) == (True, False)
+    assert done["warnings"][-1].endswith("Allowed by force: true.")
+    assert (done["change_limit"]["exceeded"], done["would_refuse"]) == (True, False)
     assert sorted(org.connectors()) == ["Internet", "postmaster.exchange aol.com"]
 
 
@@ -325,7 +325,7 @@ def test_a_limit_counts_what_is_ours(org: Org) -> None:
     org.run(routes=[NESTLE])
     org.make("Partner", AddressSpaces="partner.example")
     found = org.run(routes=[NESTLE, AOL], max_changes="50%", check=True)
-    assert (found["brake"]["changes"], found["brake"]["of"]) == (1, 2)
+    assert (found["change_limit"]["changes"], found["change_limit"]["of"]) == (1, 2)
     assert not found["would_refuse"]
 
 
@@ -348,7 +348,7 @@ def test_a_change_that_grew_while_others_changed_is_refused_too(
     monkeypatch.setattr(Reader, "view", view)
     moved = {**AOL, "addresses": ["192.0.2.10"]}
     with pytest.raises(
-        ExchangeError, match=r"2 changes to 2 connectors would be.*Nothing was changed"
+        ExchangeError, match=r"2 changes to 2 connectors exceed.*Nothing was changed"
     ):
         org.run(routes=[NESTLE, moved], max_changes="1")
     assert len(looks) == 2

@@ -72,7 +72,9 @@ def test_best_tier_by_what_mx_pairs_found() -> None:
     ],
 )
 def test_statuses_decide(state: str, gone: str, status: str, kind: str) -> None:
-    parsed = options(routes=[{"domain": "a.example", "status": status}], state=state, gone=gone)
+    parsed = options(
+        routes=[{"domain": "a.example", "status": status}], state=state, missing_domain=gone
+    )
     assert parsed.desired is not None
     assert parsed.desired.pins == ()
     assert getattr(parsed.desired, kind) == {"a.example"}

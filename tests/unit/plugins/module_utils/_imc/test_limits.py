@@ -52,11 +52,11 @@ def test_a_change_that_is_too_large_is_refused_before_anything_is_written(run: R
     before = (host.value, host.routes, host.loaded, dict(host.files), set(host.folders))
     error = run.fail(host, max_changes="1", **DONE)
     assert error.message == (
-        "mail5-a: 2 changes to 4 routes would be more than max_changes (1) allows; concerned:"
+        "mail5-a: 2 changes to 4 routes exceed max_changes (1). Affected:"
         " nestle.com. Nothing was changed."
     )
     assert error.details["changed"] is False
-    assert error.details["brake"]["refused"]  # type: ignore[index]
+    assert error.details["change_limit"]["refused"]  # type: ignore[index]
     assert (host.value, host.routes, host.loaded, host.files, host.folders) == before
     assert run.backups() == []
 
@@ -66,7 +66,7 @@ def test_a_change_within_the_limit_is_made(limit: str, run: Runner) -> None:
     host = FakeHost(routes=table(*FOREIGN))
     result = run(host, max_changes=limit, **DONE)
     assert host.rows == [*FOREIGN, *DONE_ROWS]
-    assert result["brake"]["changes"] == 2
+    assert result["change_limit"]["changes"] == 2
     assert not result["would_refuse"]
     assert result["warnings"] == []
 
@@ -75,21 +75,21 @@ def test_force_lets_it_through_and_says_so(run: Runner) -> None:
     host = FakeHost()
     result = run(host, max_changes="1", force=True, **DONE)
     assert host.rows == DONE_ROWS
-    assert (result["brake"]["exceeded"], result["brake"]["refused"]) == (True, False)
-    assert any("let through by force" in text for text in result["warnings"])
+    assert (result["change_limit"]["exceeded"], result["change_limit"]["refused"]) == (True, False)
+    assert any("Allowed by force" in text for text in result["warnings"])
 
 
 def test_check_mode_warns_instead(run: Runner) -> None:
     result = run(FakeHost(), check=True, max_changes="49%", **DONE)
     assert result["changed"]
     assert result["would_refuse"]
-    assert [text for text in result["warnings"] if "A real run would refuse that." in text]
+    assert [text for text in result["warnings"] if "A real run would refuse this." in text]
 
 
 def test_the_registry_value_is_no_route(run: Runner) -> None:
     result = run(FakeHost(), max_changes="0", resolver_search_list="disabled")
     assert result["changed"]
-    assert result["brake"]["changes"] == 0
+    assert result["change_limit"]["changes"] == 0
 
 
 def test_an_emptied_table_counts_what_was_there(run: Runner) -> None:
@@ -109,7 +109,7 @@ def test_a_restore_keeps_to_a_limit_too(run: Runner) -> None:
 
 def test_no_limit_no_brake(run: Runner) -> None:
     result = run(FakeHost(), **DONE)
-    assert result["brake"] is None
+    assert result["change_limit"] is None
     assert result["run_id"] == ""
 
 

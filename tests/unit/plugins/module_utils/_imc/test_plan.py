@@ -145,7 +145,7 @@ def test_a_table_not_read_to_the_byte_is_compared_and_not_written() -> None:
 def test_a_worksheet_says_what_no_tool_can_do() -> None:
     state = HostState(service=RUNNING, value=None, no_imccopy=True)
     routes = (NESTLE, Route("gone.example", (), "null_mx"), Route("slow.example", (), "loop"))
-    desired = Desired(routes=routes, state=State.EXACT, remove_gone=True)
+    desired = Desired(routes=routes, state=State.EXACT, removes_missing=True)
     plan = make_plan(state, desired, Policy())
     assert [(row.action, row.domain, row.address) for row in plan.worksheet] == [
         ("enter", "nestle.com", "192.0.2.25"),
@@ -201,7 +201,7 @@ DESIRED = st.builds(
         unique_by=lambda route: route.domain,
     ).map(tuple),
     state=st.sampled_from([State.PRESENT, State.ABSENT, State.EXACT]),
-    remove_gone=st.booleans(),
+    removes_missing=st.booleans(),
 )
 
 

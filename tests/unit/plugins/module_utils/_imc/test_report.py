@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.desired import (
     Desired,
+    ReturnRoutes,
     SearchList,
-    ShownRoutes,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.plan import (
     ManualRow,
@@ -106,7 +106,7 @@ def test_a_worksheet_is_in_columns() -> None:
 def test_only_rows_of_changed_domains_are_shown_on_request() -> None:
     plan = make_plan(STATE, DESIRED, Policy())
     whole = result(plan, STATE, "mail5-a")["routes"]
-    short = result(plan, STATE, "mail5-a", ShownRoutes.CHANGED)["routes"]
+    short = result(plan, STATE, "mail5-a", ReturnRoutes.CHANGED)["routes"]
     domains = set(changed_domains({"routes": whole}))
     assert domains
     assert {row["domain"].lower() for side in short.values() for row in side} == domains
@@ -117,8 +117,8 @@ def test_only_rows_of_changed_domains_are_shown_on_request() -> None:
 
 def test_the_text_of_the_rows_says_the_same() -> None:
     plan = make_plan(STATE, DESIRED, Policy())
-    short = result(plan, STATE, "mail5-a", ShownRoutes.CHANGED)
-    text = result(plan, STATE, "mail5-a", ShownRoutes.TEXT)
+    short = result(plan, STATE, "mail5-a", ReturnRoutes.CHANGED)
+    text = result(plan, STATE, "mail5-a", ReturnRoutes.TEXT)
     assert (text["routes"], short["routes_text"]) == (None, None)
     assert table_rows(text) == (short["routes"]["before"], short["routes"]["after"])
     assert changed_domains(text) == changed_domains(short) != []

@@ -22,7 +22,7 @@ def test_defaults() -> None:
     assert options.policy.may_restart
     assert options.policy.max_routes == 100
     assert (options.limits.command, options.limits.service) == (120, 60)
-    assert not options.desired.remove_gone
+    assert not options.desired.removes_missing
 
 
 def test_paths_count_from_the_playbook_unless_absolute() -> None:

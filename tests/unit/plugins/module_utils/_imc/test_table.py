@@ -26,7 +26,7 @@ def rows(*texts: str) -> list[Row]:
 def after(
     before: list[Row], *routes: Route, state: State = State.PRESENT, gone: bool = False
 ) -> list[str]:
-    desired = Desired(routes=routes, state=state, remove_gone=gone)
+    desired = Desired(routes=routes, state=state, removes_missing=gone)
     return [row.raw for row in edit(before, desired).rows]
 
 
@@ -98,7 +98,7 @@ def test_exact_removes_the_unlisted_and_keeps_what_is_no_row() -> None:
 def test_what_is_not_known_never_changes_a_row(status: str, state: State) -> None:
     before = rows("a.example;192.0.2.1;0", "a.example;192.0.2.1;0", "A.EXAMPLE;192.0.2.3;4")
     route = Route("a.example", ("192.0.2.99",), status)
-    desired = Desired(routes=(route,), state=state, remove_gone=True)
+    desired = Desired(routes=(route,), state=state, removes_missing=True)
     change = edit(before, desired)
     assert list(change.rows) == before
     assert status in change.warnings[0]
@@ -112,7 +112,7 @@ def test_a_gone_domain_keeps_its_rows_unless_told_otherwise(status: str) -> None
     assert after(before, route) == ["a.example;192.0.2.1;0"]
     assert after(before, route, state=State.EXACT) == ["a.example;192.0.2.1;0"]
     assert after(before, route, gone=True) == []
-    assert "gone: remove" in edit(before, Desired(routes=(route,))).warnings[0]
+    assert "missing_domain: remove" in edit(before, Desired(routes=(route,))).warnings[0]
     assert edit([], Desired(routes=(route,))).warnings == ()
 
 
@@ -141,7 +141,7 @@ DESIRED = st.builds(
     Desired,
     routes=ROUTES,
     state=st.sampled_from([State.PRESENT, State.ABSENT, State.EXACT]),
-    remove_gone=st.booleans(),
+    removes_missing=st.booleans(),
 )
 
 

@@ -238,7 +238,7 @@ def test_the_switch_and_the_service_alone_are_a_difference() -> None:
 
 def test_what_a_brake_would_refuse_is_the_finding() -> None:
     brake = {"exceeded": True, "refused": True, "text": "9 rows would change, more than 5"}
-    document = made(AUDIT, HostOutcome("a", ["aol.com"], table([], BOTH[2:], brake=brake)))
+    document = made(AUDIT, HostOutcome("a", ["aol.com"], table([], BOTH[2:], change_limit=brake)))
     assert only(document)["problems"] == ["enforce would refuse: 9 rows would change, more than 5"]
     assert only(document)["verdict"] == "drift"
     assert only(document)["brake"] == {"refused": True, "text": brake["text"]}

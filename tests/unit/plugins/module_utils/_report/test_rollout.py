@@ -97,7 +97,7 @@ def test_what_was_not_found_changes_nothing_but_counts_as_a_host() -> None:
 
 def test_what_a_brake_of_one_host_refuses_stops_all_and_an_organisation_says_it_once() -> None:
     def refusing(text: str) -> dict[str, Any]:
-        return {"would_refuse": True, "brake": {"text": text}}
+        return {"would_refuse": True, "change_limit": {"text": text}}
 
     looks = [
         Look("ex-a", new("aol.com", **refusing("2 changes to 2 connectors")), PINNED),

@@ -8,17 +8,14 @@ from __future__ import annotations
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import InvalidInput
 from ansible_collections.postmaster.exchange.plugins.module_utils._run.change_limit import (
-    Brake,
+    ChangeLimit,
     Size,
-    parse_brake,
-    refusal,
-    told,
-    warning,
+    parse_change_limit,
 )
 
 
-def brake(limit: str | None, *, force: bool = False) -> Brake:
-    return parse_brake({"max_changes": limit, "force": force})
+def limit_of(limit: str | None, *, force: bool = False) -> ChangeLimit:
+    return parse_change_limit({"max_changes": limit, "force": force})
 
 
 def size(changed: int, total: int, *domains: str) -> Size:
@@ -26,7 +23,7 @@ def size(changed: int, total: int, *domains: str) -> Size:
 
 
 @pytest.mark.parametrize(
-    ("limit", "changed", "total", "stops"),
+    ("limit", "changed", "total", "refused"),
     [
         (None, 1000, 1000, False),
         ("", 1000, 1000, False),
@@ -46,28 +43,28 @@ def size(changed: int, total: int, *domains: str) -> Size:
         ("200%", 80, 40, False),
     ],
 )
-def test_limits(limit: str | None, changed: int, total: int, stops: bool) -> None:
-    assert brake(limit).stops(size(changed, total)) is stops
-    assert not brake(limit, force=True).stops(size(changed, total))
+def test_limits(limit: str | None, changed: int, total: int, refused: bool) -> None:
+    assert limit_of(limit).refuses(size(changed, total)) is refused
+    assert not limit_of(limit, force=True).refuses(size(changed, total))
 
 
 @pytest.mark.parametrize(
     "limit", ["-1", "x", "2.5%", "20%%", "%", "1e3", "1234567", "20 routes", "\u0664", "{{ x }}"]
 )
 def test_what_is_no_limit_is_refused(limit: str) -> None:
-    with pytest.raises(InvalidInput, match="neither a number nor per cent"):
-        brake(limit)
+    with pytest.raises(InvalidInput, match="must be a number or a percentage"):
+        limit_of(limit)
 
 
 def test_a_refusal_tells_numbers_domains_and_what_to_do() -> None:
     many = size(12, 40, *(f"d{number}.example" for number in range(9)))
-    error = refusal("mail5-a", brake("25%"), many)
+    error = limit_of("25%").refusal("mail5-a", many)
     assert error.message == (
-        "mail5-a: 12 changes to 40 routes (30 %) would be more than max_changes (25%) allows;"
-        " concerned: d0.example, d1.example, d2.example, d3.example, d4.example and 4 more."
+        "mail5-a: 12 changes to 40 routes (30 %) exceed max_changes (25%)."
+        " Affected: d0.example, d1.example, d2.example, d3.example, d4.example and 4 more."
     )
     assert "force: true" in error.hint
-    assert error.details["brake"] == {
+    assert error.details["change_limit"] == {
         "limit": "25%",
         "changes": 12,
         "of": 40,
@@ -80,21 +77,21 @@ def test_a_refusal_tells_numbers_domains_and_what_to_do() -> None:
 
 
 def test_nothing_is_told_of_a_limit_that_is_not_set() -> None:
-    assert told(brake(None), size(12, 40)) is None
+    assert limit_of(None).to_dict(size(12, 40)) is None
 
 
 def test_a_change_within_the_limit_is_told_without_a_text() -> None:
-    found = told(brake("20"), size(3, 40, "nestle.com"))
+    found = limit_of("20").to_dict(size(3, 40, "nestle.com"))
     assert found is not None
     assert (found["exceeded"], found["refused"], found["text"]) == (False, False, "")
 
 
 def test_warnings_come_from_runs_that_only_look_or_are_forced() -> None:
     large = size(12, 40, "nestle.com")
-    assert warning(brake("20"), large, check_mode=True) == []
-    (looks,) = warning(brake("2"), large, check_mode=True)
-    assert looks.endswith("A real run would refuse that.")
-    assert warning(brake("2"), large, check_mode=False) == []
+    assert limit_of("20").warnings(large, check_mode=True) == []
+    (looks,) = limit_of("2").warnings(large, check_mode=True)
+    assert looks.endswith("A real run would refuse this.")
+    assert limit_of("2").warnings(large, check_mode=False) == []
     for check_mode in (True, False):
-        (forced,) = warning(brake("2", force=True), large, check_mode=check_mode)
-        assert forced.endswith("It is let through by force: true.")
+        (forced,) = limit_of("2", force=True).warnings(large, check_mode=check_mode)
+        assert forced.endswith("Allowed by force: true.")
