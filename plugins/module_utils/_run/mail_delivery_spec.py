@@ -174,7 +174,7 @@ def imc_params(params: Params, installation: Params) -> dict[str, Any]:
     changing = {
         "routes": routes_for("imc", params),
         "state": params["state"],
-        "gone": params["missing_domain"],
+        "missing_domain": params["missing_domain"],
         "max_changes": params["max_changes"],
         "force": params["force"],
     }
@@ -190,7 +190,7 @@ def imc_params(params: Params, installation: Params) -> dict[str, Any]:
         **params["imc"],
         **{name: params[name] for name in common},
         **changing,
-        "shown_routes": "text",
+        "return_routes": "text",
         "installation": installation,
     }
 
@@ -201,7 +201,7 @@ def connectors_params(params: Params) -> dict[str, Any]:
         "routes": routes_for("transport", params),
         "resolved": params["resolved"],
         "state": params["state"],
-        "gone": params["missing_domain"],
+        "missing_domain": params["missing_domain"],
         "max_changes": params["max_changes"],
         "force": params["force"],
     }
