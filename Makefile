@@ -28,10 +28,11 @@ lab: $(BIN)/.test $(MANIFEST) ## Keep that lab up, with an inventory and command
 	@$(BIN)/python tools/demo.py --collections $(INSTALLED) --keep
 
 # What is checked, and how, stands in noxfile.py and antsibull-nox.toml; here is what it runs in.
-test: $(BIN)/.test ## Unit tests, the lab's own tests, playbooks against the lab
+test: $(BIN)/.test ## Each behaviour once: units, the lab's own tests, modules and playbooks on the lab
 	$(BIN)/nox -s tests -- $(PYTEST_ARGS)
 
-test-full: $(BIN)/.dev $(BIN)/.kerberos $(BUILD)/others peers ## Also compare the lab with real programs, interrupt runs, and run all gates
+test-full: $(BIN)/.dev $(BIN)/.kerberos $(BUILD)/others peers ## Also at length, against real programs, with interrupted runs, and all gates
+	$(BIN)/nox -s full -- $(PYTEST_ARGS)
 	NO_SKIPS=1 $(BIN)/nox -s peers -- $(PYTEST_ARGS)
 	$(MAKE) --no-print-directory test-faults gates test-oldest test-newest
 

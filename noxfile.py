@@ -56,8 +56,14 @@ def _as_collection() -> Path:
 
 @nox.session(python=False, default=False)
 def tests(session: nox.Session) -> None:
-    """Run unit tests, the lab's own tests, and playbooks against the lab."""
-    _pytest(session, *PARALLEL, "-m", "not peers and not faults")
+    """Run what proves each behaviour once: units, the lab, modules and playbooks on the lab."""
+    _pytest(session, *PARALLEL, "-m", "not peers and not faults and not full")
+
+
+@nox.session(python=False, default=False)
+def full(session: nox.Session) -> None:
+    """Run what repeats at length what the tests above have proved, or takes long."""
+    _pytest(session, *PARALLEL, "-m", "full and not peers and not faults")
 
 
 @nox.session(python=False, default=False)

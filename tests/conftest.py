@@ -7,11 +7,34 @@ is said to be there, a skip means that something was not looked at.
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
+
+
+def _leave_home_alone() -> None:
+    """Let nothing of the user's own settings have a say, and write nothing into their home."""
+    home = Path(tempfile.mkdtemp(prefix="tests-home-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    for name in [name for name in os.environ if name.startswith("ANSIBLE_")]:
+        del os.environ[name]
+    configuration = home / "ansible.cfg"
+    configuration.touch()
+    os.environ["ANSIBLE_CONFIG"] = str(configuration)
+    os.environ["ANSIBLE_HOME"] = str(home / "ansible")
+    os.environ["XDG_CACHE_HOME"] = str(home / "cache")
+
+
+if "ansible" not in sys.modules:  # ``ansible-test units`` has its own
+    _leave_home_alone()
+
+from ansible.plugins import loader  # noqa: E402
+from ansible.utils.collection_loader import AnsibleCollectionConfig  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -28,6 +51,10 @@ def _link_collection() -> Path:
 for _path in (ROOT / "tests" / "lab", ROOT / "tests" / "unit" / "fakes", _link_collection()):
     if str(_path) not in sys.path:
         sys.path.insert(0, str(_path))
+
+# Collections are imported as Ansible imports them, for tests/modules runs tasks in this process.
+if AnsibleCollectionConfig.collection_finder is None:
+    loader.init_plugin_loader([str(ROOT / ".build")])
 
 
 def _skipped(config: pytest.Config) -> int:

@@ -1,27 +1,22 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""exchange_info as an administrator runs it: in process, as a real module, behind another host."""
+"""exchange_info: in process, as a real module, behind another host."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from exchange_lab.controller import Controller, Run
 from exchange_lab.lab import Lab
 from exchange_lab.mail.imc_model import V40
 from exchange_lab.scenario import SIMPLE_HOST, simple
+from worker import Play
 
-Play = Callable[..., tuple[Run, dict[str, Any]]]
-
-pytestmark = pytest.mark.e2e
-
-CONNECTIONS = Path(__file__).parent / "ansible_plugins" / "connection"
 ELSEWHERE = {
     "ansible_connection": "elsewhere",
     "ansible_python_interpreter": sys.executable,
@@ -30,12 +25,10 @@ OLD = replace(SIMPLE_HOST, name="mail4old", version=V40, imccopy=None, behind="m
 
 
 @pytest.fixture
-def hosts(tmp_path: Path, controller: Controller) -> Iterator[Lab]:
+def hosts(tmp_path: Path) -> Iterator[Lab]:
     """A 5.5 host, and a 4.0 host without WinRM behind a management host without Exchange."""
     scenario = replace(simple(SIMPLE_HOST, OLD), managers=("mgmt1",))
-    controller.more = {"ANSIBLE_CONNECTION_PLUGINS": str(CONNECTIONS)}
     with Lab(scenario, folder=tmp_path / "lab") as lab:
-        lab.write_inventory(controller.inventory)
         yield lab
 
 
@@ -61,23 +54,25 @@ def facts(result: dict[str, Any]) -> dict[str, Any]:
 
 def test_in_process_and_as_a_real_module_it_says_the_same(hosts: Lab, play: Play) -> None:
     before = hosts["mail55"].requests
-    done, results = play(
+    results = play(
+        hosts,
         "mail55",
         ("here", info()),
         ("there", {**info(connection=connection(hosts, "mail55")), "vars": ELSEWHERE}),
     )
 
-    assert done.recap("mail55")["failed"] == 0, done.output
+    assert not results["there"]["failed"], results
     assert results["here"]["version"] == "5.5"
     assert results["here"]["tools"]["imccopy"] == r"C:\imccopy.exe"
     assert facts(results["here"]) == facts(results["there"])
     # Each time a login, two commands and the end: 4 + 2 x 3 + 1 with NTLM.
     assert hosts["mail55"].requests - before == 22
-    assert hosts.scenario.password not in done.output
+    assert hosts.scenario.password not in str(results)
 
 
 def test_a_host_without_exchange_and_the_one_behind_it(hosts: Lab, play: Play) -> None:
-    done, results = play(
+    results = play(
+        hosts,
         "mail4old",
         ("manager", info()),
         ("behind", info(target_computer="mail4old")),
@@ -90,13 +85,10 @@ def test_a_host_without_exchange_and_the_one_behind_it(hosts: Lab, play: Play) -
     assert any("no imccopy" in note for note in results["behind"]["notes"])
     assert results["nobody"]["failed"] is True
     assert "MSExchangeIMC" in results["nobody"]["msg"]
-    assert "Traceback" not in done.output
 
 
-def test_a_host_that_cannot_be_reached_is_unreachable(
-    hosts: Lab, play: Play, controller: Controller
-) -> None:
-    done, _skipped = play("mail55", ("info", info()), options=("-e", "ansible_password=wrong"))
+def test_a_host_that_cannot_be_reached_is_unreachable(hosts: Lab, play: Play) -> None:
+    wrong = {"ansible_password": "wrong"}
+    result = play(hosts, "mail55", ("info", info()), variables=wrong)["info"]
 
-    assert done.recap("mail55")["unreachable"] == 1
-    assert "Traceback" not in done.output
+    assert result["unreachable"] is True

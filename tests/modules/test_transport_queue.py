@@ -5,20 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from exchange_lab.controller import Controller, Run
 from exchange_lab.lab import Lab
 from exchange_lab.mail.smtp_sink import Temper
 from exchange_lab.org.faults import Fault, Kind
-from transport_site import AOL, MX1, MX2, SCENARIO, pin, send, transport, waits
-
-Play = Callable[..., tuple[Run, dict[str, Any]]]
-
-pytestmark = pytest.mark.e2e
+from transport_site import AOL, MX1, MX2, SCENARIO, pin, send, transport, until, waits
+from worker import Play
 
 LOOK = transport("queue_info")
 PAIRS = {
@@ -35,9 +30,8 @@ PAIRS = {
 
 
 @pytest.fixture
-def site(tmp_path: Path, controller: Controller) -> Iterator[Lab]:
+def site(tmp_path: Path) -> Iterator[Lab]:
     with Lab(SCENARIO, folder=tmp_path / "lab") as lab:
-        lab.write_inventory(controller.inventory)
         yield lab
 
 
@@ -46,10 +40,9 @@ def test_stuck_domains_lead_to_their_pairs_and_to_the_known_cause(site: Lab, pla
     send(site, "friend@aol.com")
     waits(site, 2)
     before = site.servers["ex16"].endpoint_requests
-    done, results = play("ex16", ("queue", LOOK), ("pairs", PAIRS))
+    results = play(site, "ex16", ("queue", LOOK), ("pairs", PAIRS))
     queue = results["queue"]
 
-    assert done.status == 0, done.output
     assert (queue["family"], queue["version"], queue["files"]) == ("transport", "2016", 2)
     assert queue["stuck_domains"] == ["aol.com", "nestle.com"]
     told = {one["domain"]: one for one in queue["queues"]}
@@ -76,7 +69,7 @@ def test_the_queue_of_smart_hosts_leads_to_its_domain(site: Lab, play: Play) -> 
     pin(site, "nestle.com", MX1, MX2)
     send(site, "buyer@nestle.com")
     waits(site, 1)
-    _done, results = play("ex16", ("queue", LOOK))
+    results = play(site, "ex16", ("queue", LOOK))
     queue = results["queue"]
 
     (one,) = queue["transport_queues"]
@@ -96,7 +89,7 @@ def test_one_host_can_tell_of_all_servers(site: Lab, play: Play) -> None:
     waits(site, 1, "exse")
     every = transport("queue_info", all_servers=True)
     named = transport("queue_info", target_computer="ex10")
-    _done, results = play("ex16", ("alone", LOOK), ("every", every), ("named", named))
+    results = play(site, "ex16", ("alone", LOOK), ("every", every), ("named", named))
 
     assert results["alone"]["queues"] == []
     (one,) = results["every"]["queues"]
@@ -113,10 +106,11 @@ def test_one_host_can_tell_of_all_servers(site: Lab, play: Play) -> None:
 def test_a_server_whose_transport_is_down_is_told_beside_the_others(site: Lab, play: Play) -> None:
     send(site, "buyer@nestle.com")
     waits(site, 1)
+    play(site, "ex16")  # writes the inventory while all servers are there
     site.servers["ex10"].transport.close()
     assert site.organisation is not None
     del site.organisation.organisation.transports["ex10"]
-    _done, results = play("ex16", ("queue", transport("queue_info", all_servers=True)))
+    results = play(site, "ex16", ("queue", transport("queue_info", all_servers=True)))
 
     assert results["queue"]["stuck_domains"] == ["nestle.com"]
     assert any("The queues of ex10" in note for note in results["queue"]["notes"])
@@ -125,8 +119,8 @@ def test_a_server_whose_transport_is_down_is_told_beside_the_others(site: Lab, p
 def test_mail_that_was_given_up_is_listed(site: Lab, play: Play) -> None:
     site.sinks[AOL].temper = Temper.REJECT
     send(site, "nobody@aol.com")
-    site.sinks.wait(lambda _items: bool(site.servers["ex16"].transport.reports))
-    _done, results = play("ex16", ("queue", LOOK))
+    until(lambda: site.servers["ex16"].transport.reports)
+    results = play(site, "ex16", ("queue", LOOK))
 
     (one,) = results["queue"]["returned"]
     assert (one["recipient"], one["domain"], one["event"]) == ("nobody@aol.com", "aol.com", "FAIL")
@@ -136,20 +130,23 @@ def test_mail_that_was_given_up_is_listed(site: Lab, play: Play) -> None:
 def test_a_failed_read_is_an_error_and_never_an_empty_queue(site: Lab, play: Play) -> None:
     assert site.organisation is not None
     site.organisation.organisation.faults.order(Fault(Kind.ERROR, "Get-Queue"))
-    _done, results = play("ex16", ("queue", LOOK))
+    results = play(site, "ex16", ("queue", LOOK))
 
     assert results["queue"]["failed"] is True
     assert "Get-Queue failed: The LDAP server is unavailable." in results["queue"]["msg"]
     assert "stuck_domains" not in results["queue"]
 
 
-def test_nothing_of_the_messages_is_shown_at_any_verbosity(site: Lab, play: Play) -> None:
+def test_nothing_of_the_messages_is_shown_at_any_verbosity(
+    site: Lab, play: Play, capfd: pytest.CaptureFixture[str]
+) -> None:
     send(site, "buyer@nestle.com")
     waits(site, 1)
-    done, results = play("ex16", ("queue", LOOK), options=("-vvvvv",))
+    results = play(site, "ex16", ("queue", LOOK), verbosity=5)
+    shown = "".join((str(results), *capfd.readouterr()))
 
     assert results["queue"]["files"] == 1
     for secret in ("Your call of this morning", "buyer@", site.scenario.password):
-        assert secret not in done.output
+        assert secret not in shown
     assert site.organisation is not None
     assert [one.open_count for one in site.organisation.endpoints.values()] == [0, 0, 0]

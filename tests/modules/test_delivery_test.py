@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""delivery_test as an administrator runs it: every verdict, both ways to send, no secret shown."""
+"""delivery_test: every verdict, both ways to send, no secret shown."""
 
 from __future__ import annotations
 
@@ -13,18 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from exchange_lab.controller import Controller, Run
 from exchange_lab.lab import Lab
 from exchange_lab.mail.imc_listener import Submission
 from exchange_lab.mail.imc_model import V40, V50, Assumptions
 from exchange_lab.scenario import SIMPLE_HOST, HostSpec, simple
+from worker import Play
 
-Play = Callable[..., tuple[Run, dict[str, Any]]]
 Start = Callable[..., Any]
-
-pytestmark = pytest.mark.e2e
-
-CONNECTIONS = Path(__file__).parent / "ansible_plugins" / "connection"
 
 TREATED = replace(
     SIMPLE_HOST,
@@ -35,13 +30,12 @@ SMTP_PASSWORD = "Sm7p-Secret-Word"
 
 
 @pytest.fixture
-def start(tmp_path: Path, controller: Controller) -> Iterator[Start]:
-    """Starts a lab of one host and writes its inventory."""
+def start(tmp_path: Path) -> Start:
+    """Starts a lab of one host."""
 
     @contextmanager
     def running(spec: HostSpec, **changes: Any) -> Iterator[Lab]:
         with Lab(replace(simple(spec), **changes), folder=tmp_path / "lab") as lab:
-            lab.write_inventory(controller.inventory)
             yield lab
 
     return running
@@ -57,14 +51,16 @@ def verdicts(result: dict[str, Any]) -> dict[str, str]:
     return {one["domain"]: one["verdict"] for one in result["results"]}
 
 
-def test_5_5_by_pickup(start: Start, play: Play) -> None:
+def test_5_5_by_pickup(start: Start, play: Play, capfd: pytest.CaptureFixture[str]) -> None:
     with start(TREATED) as lab:
-        done, results = play(
+        results = play(
+            lab,
             "mail55",
             ("first", delivery("nestle.com", "nosuch.example")),
             ("again", delivery({"name": "nestle.com", "recipient": "mx@nestle.com"})),
         )
         received = lab.sinks.received
+    printed = capfd.readouterr().err
 
     assert verdicts(results["first"]) == {"nestle.com": "delivered", "nosuch.example": "returned"}
     assert results["first"]["failed"] is True
@@ -73,23 +69,21 @@ def test_5_5_by_pickup(start: Start, play: Play) -> None:
     )
     assert results["again"]["failed"] is False
     assert results["again"]["method"] == "pickup"
-    assert done.changed == 1  # the task that keeps the results, and no other
+    assert results["first"]["changed"] is results["again"]["changed"] is False
     assert [mail.recipients for mail in received] == [
         ("postmaster@nestle.com",),
         ("mx@nestle.com",),
     ]
-    assert "mail55: 2 test messages handed to the host by pickup" in done.output
-    assert "mail55: nestle.com: delivered after" in done.output
+    assert "mail55: 2 test messages handed to the host by pickup" in printed
+    assert "mail55: nestle.com: delivered after" in printed
 
 
 def test_5_0_by_smtp_untreated_and_returned(start: Start, play: Play) -> None:
     with start(replace(SIMPLE_HOST, version=V50)) as lab:
-        done, results = play("mail55", ("test", delivery("nestle.com", fail_on_undelivered=False)))
+        results = play(lab, "mail55", ("test", delivery("nestle.com", fail_on_undelivered=False)))
         lab["mail55"].imc.assumptions = Assumptions(retry_after=(0.01,), expire_after=0.0)
         lab["mail55"].restart()
-        _skipped, later = play(
-            "mail55", ("test", delivery("nestle.com", fail_on_undelivered=False))
-        )
+        later = play(lab, "mail55", ("test", delivery("nestle.com", fail_on_undelivered=False)))
 
     assert results["test"]["method"] == "smtp"
     (one,) = results["test"]["results"]
@@ -98,12 +92,12 @@ def test_5_0_by_smtp_untreated_and_returned(start: Start, play: Play) -> None:
         "NSO hq.example Unable to contact destination SMTP demon nestle.com"
     )
     assert verdicts(later["test"]) == {"nestle.com": "returned"}
-    assert done.status == 0
+    assert later["test"]["failed"] is False
 
 
 def test_4_0_by_smtp(start: Start, play: Play) -> None:
-    with start(replace(TREATED, version=V40, imccopy=None)):
-        _skipped, results = play("mail55", ("test", delivery("nestle.com")))
+    with start(replace(TREATED, version=V40, imccopy=None)) as lab:
+        results = play(lab, "mail55", ("test", delivery("nestle.com")))
 
     assert verdicts(results["test"]) == {"nestle.com": "delivered"}
 
@@ -112,10 +106,10 @@ def test_tracking_off_is_unknown_and_a_stopped_service_gets_nothing(
     start: Start, play: Play
 ) -> None:
     with start(replace(TREATED, tracking=False)) as lab:
-        _skipped, results = play("mail55", ("test", delivery("nestle.com")))
+        results = play(lab, "mail55", ("test", delivery("nestle.com")))
         lab["mail55"].host.services.stop("MSExchangeIMC")
         lab["mail55"].host.services.wait("MSExchangeIMC", {1}, 10.0)
-        _skipped, stopped = play("mail55", ("test", delivery("nestle.com")))
+        stopped = play(lab, "mail55", ("test", delivery("nestle.com")))
 
     assert verdicts(results["test"]) == {"nestle.com": "unknown"}
     assert "message tracking is off" in results["test"]["msg"]
@@ -125,42 +119,43 @@ def test_tracking_off_is_unknown_and_a_stopped_service_gets_nothing(
 
 def test_check_mode_sends_nothing(start: Start, play: Play) -> None:
     with start(TREATED) as lab:
-        done, results = play("mail55", ("test", delivery("nestle.com")), options=("--check",))
+        results = play(lab, "mail55", ("test", delivery("nestle.com")), check=True)
         assert lab.sinks.received == ()
         assert lab["mail55"].imc.queue == ()
 
-    assert done.status == 0, done.output
+    assert results["test"]["failed"] is False
     assert results["test"]["would_send"][0]["recipient"] == "postmaster@nestle.com"
     assert results["test"]["changed"] is False
 
 
 @pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
-def test_a_login_and_no_secret_shown(start: Start, play: Play) -> None:
+def test_a_login_and_no_secret_shown(
+    start: Start, play: Play, capfd: pytest.CaptureFixture[str]
+) -> None:
     submission = Submission(users={"mx": SMTP_PASSWORD})
     login = {"user": "mx", "password": SMTP_PASSWORD, "cleartext_login": True}
     with start(replace(TREATED, version=V50, submission=submission)) as lab:
-        done, results = play(
+        results = play(
+            lab,
             "mail55",
             ("readable", delivery("nestle.com", smtp={**login, "cleartext_login": False})),
             ("nobody", delivery("nestle.com")),
             ("wrong", delivery("nestle.com", smtp={**login, "password": SMTP_PASSWORD + "-not"})),
             ("right", delivery("nestle.com", smtp=login)),
-            options=("-vvvvv",),
+            verbosity=5,
         )
         password = lab.scenario.password
+    shown = "".join((str(results), *capfd.readouterr()))
 
     assert "password would be sent readable" in results["readable"]["msg"]
     assert verdicts(results["nobody"]) == {"nestle.com": "refused"}
     assert "the login was refused" in results["wrong"]["msg"]
     assert verdicts(results["right"]) == {"nestle.com": "delivered"}
-    assert SMTP_PASSWORD not in done.output
-    assert password not in done.output
+    assert SMTP_PASSWORD not in shown
+    assert password not in shown
 
 
-def test_the_real_module_elsewhere_says_the_same(
-    start: Start, play: Play, controller: Controller
-) -> None:
-    controller.more = {"ANSIBLE_CONNECTION_PLUGINS": str(CONNECTIONS)}
+def test_the_real_module_elsewhere_says_the_same(start: Start, play: Play) -> None:
     with start(TREATED) as lab:
         where = {
             "host": "127.0.0.1",
@@ -173,7 +168,8 @@ def test_the_real_module_elsewhere_says_the_same(
             "ansible_connection": "elsewhere",
             "ansible_python_interpreter": sys.executable,
         }
-        _skipped, results = play(
+        results = play(
+            lab,
             "mail55",
             ("here", delivery("nestle.com", "nosuch.example")),
             (
@@ -190,7 +186,8 @@ def test_the_real_module_elsewhere_says_the_same(
 def test_bad_input_is_a_clear_error_before_anything_is_asked(start: Start, play: Play) -> None:
     with start(TREATED) as lab:
         before = lab["mail55"].requests
-        done, results = play(
+        results = play(
+            lab,
             "mail55",
             ("address", delivery("me@nestle.com")),
             ("sender", delivery("nestle.com", sender="nobody")),
@@ -203,4 +200,3 @@ def test_bad_input_is_a_clear_error_before_anything_is_asked(start: Start, play:
     assert "is not a mailbox" in results["sender"]["msg"]
     assert "value of method must be one of" in results["method"]["msg"]
     assert "No test message was accepted: SMTP to 127.0.0.1 port 1" in results["port"]["msg"]
-    assert "Traceback" not in done.output
