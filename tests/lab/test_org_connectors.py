@@ -51,7 +51,7 @@ def _shown(session: Session, **parameters: object) -> dict[str, Any]:
 def test_new_sendconnector_echoes_canonical_forms(session: Session) -> None:
     (made,) = session.run("New-SendConnector", **PIN).objects
     assert made == _shown(session) | {"OriginatingServer": made["OriginatingServer"]}
-    assert made["AddressSpaces"] == ["smtp:nestle.com;1"]
+    assert made["AddressSpaces"] == ["SMTP:nestle.com;1"]
     assert made["SmartHosts"] == ["[192.0.2.10]", "[192.0.2.11]"]
     assert made["SmartHostsString"] == "[192.0.2.10],[192.0.2.11]"
     assert made["SourceTransportServers"] == ["EX16"]
@@ -69,7 +69,7 @@ def test_a_published_trace_of_exchange_2016_shows_the_form_on_the_wire(session: 
     hosts = raw.adapted_properties["SmartHosts"]
     assert isinstance(hosts, GenericComplexObject)
     assert hosts.types[0].startswith("Microsoft.Exchange.Data.MultiValuedProperty`1[[")
-    assert raw.adapted_properties["ExchangeVersion"] == "0.20 (15.0.0.0)"
+    assert raw.adapted_properties["ExchangeVersion"] == "0.1 (8.0.535.0)"
 
 
 @pytest.mark.parametrize(("server", "size"), [("EX10", "10 MB"), ("EXSE", "35 MB")])

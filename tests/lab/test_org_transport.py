@@ -21,6 +21,7 @@ from exchange_lab.mail.smtp_sink import SinkFarm, Temper
 from exchange_lab.org.lab import OrganisationLab, Session
 from exchange_lab.org.transport import World
 from exchange_lab.org.versions import Family
+from real_forms import QUEUE_OF_2013
 
 ADMIN = "admin@hq.example"
 ZONES = {
@@ -197,7 +198,10 @@ def test_a_queue_for_smart_hosts_is_named_by_them(mail: Mail) -> None:
     ("temper", "text"),
     [
         (Temper.BUSY, '451 4.4.0 Primary target IP address responded with: "421 '),
-        (Temper.TARPIT, '451 4.4.0 Primary target IP address responded with: "421 4.4.2'),
+        (
+            Temper.TARPIT,
+            '451 4.4.0 Primary target IP address responded with: "421 4.4.1 Connection timed',
+        ),
         (Temper.SILENT, "Winsock error code: 10060"),
         (Temper.DEFER, "{LED=451 "),
     ],
@@ -323,10 +327,16 @@ def test_external_dns_servers_of_the_connector_are_asked_instead(mail: Mail) -> 
         assert world is not None
         services = {**world.name_services, "203.0.113.53": NameService("127.0.0.1", other.port)}
         world.name_services = services
-        mail.lab.organisation.servers[1].settings.external_dns_servers = ["203.0.113.53"]
+        mail.session.run(
+            "Set-TransportService", Identity="EX16", ExternalDNSServers=["203.0.113.53"]
+        )
         mail.session.run(
             "Set-SendConnector", Identity="Internet", UseExternalDNSServersEnabled=True
         )
+        mail.send("postmaster@nestle.com")
+        until(lambda: [q for q in mail.queues() if q["Status"] == "Retry"])
+        # The list counts only where no adapter's servers do ("Set-TransportService").
+        mail.session.run("Set-TransportService", Identity="EX16", ExternalDNSAdapterEnabled=False)
         mail.send("postmaster@nestle.com")
         mail.farm.wait(bool)
     (shown,) = mail.session.run("Get-TransportService", Identity="EX16").objects
@@ -339,6 +349,15 @@ def test_requiretls_keeps_mail_where_the_far_side_has_no_starttls(mail: Mail) ->
     (queue,) = until(lambda: [q for q in mail.queues() if q["Status"] == "Retry"])
     assert "5.7.3 STARTTLS is required" in queue["LastError"]
     assert mail.farm.received == ()
+
+
+def test_get_queue_shows_the_fields_of_a_real_queue(mail: Mail) -> None:
+    mail.farm[AOL].temper = Temper.REFUSE
+    mail.send("postmaster@aol.com")
+    (queue,) = until(lambda: [q for q in mail.queues() if q["Status"] == "Retry"])
+    assert queue.keys() == set(QUEUE_OF_2013) - {"RunspaceId"}
+    assert queue["FirstRetryTime"] <= queue["LastRetryTime"]
+    assert queue["DeferredMessageCountsPerPriority"] == ["0", "1", "0", "0"]
 
 
 def test_get_queue_selects_by_identity_filter_include_and_size(mail: Mail) -> None:

@@ -25,7 +25,7 @@ from hypothesis import strategies as st
     "text", ["SMTP:contoso.com;1", "contoso.com;1", "SMTP:contoso.com", "contoso.com"]
 )
 def test_new_sendconnector_names_four_equivalent_address_spaces(text: str) -> None:
-    assert str(AddressSpace.parse(text)) == "smtp:contoso.com;1"
+    assert str(AddressSpace.parse(text)) == "SMTP:contoso.com;1"
 
 
 @pytest.mark.parametrize("text", ["*", "*.com", "*.contoso.com", "--"])

@@ -73,17 +73,61 @@ class ServerSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectorSpec:
+    """A Send connector that somebody has made; its source are all servers unless it says so.
+
+    ``settings`` are further attributes as the directory has them. They need not be such as
+    New-SendConnector takes: organisations have connectors that other tools made.
+    """
+
+    name: str
+    spaces: tuple[str, ...] = ("SMTP:*;1",)
+    smart_hosts: tuple[str, ...] = ()
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+
+INTERNET = ConnectorSpec("Internet")
+"""One connector for the whole internet, which asks DNS."""
+
+HYBRID = ConnectorSpec(
+    "My company to Office 365",
+    ("smtp:hq.mail.onmicrosoft.example;1",),
+    ("hq-example.mail.protection.outlook.example",),
+    {
+        "CloudServicesMailEnabled": True,
+        "Fqdn": "mail.hq.example",
+        "RequireTLS": True,
+        "TlsAuthLevel": "CertificateValidation",
+    },
+)
+"""The connector that the hybrid configuration makes, as a real organisation shows it."""
+
+FILTER = ConnectorSpec("Filter", ("SMTP:*;1",), ("filter.provider.example",))
+"""All mail goes by a relay: Exchange asks no MX."""
+
+
+@dataclass(frozen=True, slots=True)
 class OrganisationSpec:
-    """An organisation of Exchange 2010 and later, with one connector for the whole internet.
+    """An organisation of Exchange 2010 and later.
 
     ``domains`` are those its hosts treat. ``replication_delay`` is what a domain controller needs
     to hear of a change, in seconds; ``time_scale`` multiplies the intervals of its queues.
+    ``edges`` are subscribed Edge Transport servers by name, ``accepted`` are domains besides the
+    own one by name and type, ``lacking`` is what the roles of the lab's user lack (``Set-Queue``,
+    ``New-SendConnector -Fqdn``). ``errors_by_version`` and ``source_address_on_edges_only`` are as
+    in Organisation.
     """
 
     servers: tuple[ServerSpec, ...]
     domains: tuple[str, ...] = ()
     replication_delay: float = 0.0
     time_scale: float = 1.0
+    connectors: tuple[ConnectorSpec, ...] = (INTERNET,)
+    edges: Mapping[str, Family] = field(default_factory=dict)
+    accepted: Mapping[str, str] = field(default_factory=dict)
+    lacking: tuple[str, ...] = ()
+    errors_by_version: bool = False
+    source_address_on_edges_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

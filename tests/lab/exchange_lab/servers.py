@@ -17,17 +17,17 @@ from .mail.imc_config import TCPIP_KEY
 from .mail.imc_routing import NameService
 from .org import connectors
 from .org import lab as org_lab
+from .org.accepted import AcceptedDomain
 from .org.organisation import Organisation
 from .org.queues import Queue
 from .org.transport import TransportService, World
 from .org.versions import VERSIONS, Family
-from .scenario import OrganisationSpec, Scenario, ServerSpec
+from .scenario import ConnectorSpec, OrganisationSpec, Scenario, ServerSpec
 from .windows.host import LabHost
 from .windows.winrm_server import Settings, WinRMServer
 
 _SETUP_KEY = r"HKLM\SOFTWARE\Microsoft\ExchangeServer\v{}\Setup"
 _SETUP_VALUES = ("MsiProductMajor", "MsiProductMinor", "MsiBuildMajor", "MsiBuildMinor")
-_INTERNET = "Internet"
 _DNS_SECONDS = 0.3
 
 
@@ -89,7 +89,7 @@ class Server:
 def start_organisation(
     scenario: Scenario, spec: OrganisationSpec, outside: Surroundings
 ) -> org_lab.OrganisationLab:
-    """Start an organisation; mail leaves it by one connector, which asks DNS."""
+    """Start an organisation with its connectors, its Edges and its accepted domains."""
     service = NameService(outside.names.host, outside.names.port, _DNS_SECONDS)
     lab = org_lab.OrganisationLab.build(
         {server.name: server.family for server in spec.servers},
@@ -97,21 +97,36 @@ def start_organisation(
         replication_delay=spec.replication_delay,
         world=World(outside.network, outside.loops, {"": service}, time_scale=spec.time_scale),
         settings=Settings(),
+        edges=spec.edges,
     )
-    _add_internet_connector(lab.organisation, spec)
+    organisation = lab.organisation
+    organisation.lacking[scenario.user] = set(spec.lacking)
+    organisation.errors_by_version = spec.errors_by_version
+    organisation.source_address_on_edges_only = spec.source_address_on_edges_only
+    organisation.edge_interval *= spec.time_scale
+    organisation.accepted_domains += [
+        AcceptedDomain(name, kind) for name, kind in spec.accepted.items()
+    ]
+    for connector in spec.connectors:
+        _add_connector(organisation, spec, connector)
     return lab.start()
 
 
-def _add_internet_connector(organisation: Organisation, spec: OrganisationSpec) -> None:
+def _add_connector(
+    organisation: Organisation, spec: OrganisationSpec, connector: ConnectorSpec
+) -> None:
     servers = [server.name for server in spec.servers]
-    settings = {
+    settings: dict[str, object] = {
         **connectors.defaults(spec.servers[0].family, servers[0]),
-        "Name": _INTERNET,
-        "AddressSpaces": ["SMTP:*;1"],
+        "Name": connector.name,
+        "AddressSpaces": list(connector.spaces),
+        "SmartHosts": list(connector.smart_hosts),
+        "DNSRoutingEnabled": not connector.smart_hosts,
         "SourceTransportServers": servers,
+        **connector.settings,
     }
     controller = organisation.directory.choose()
-    organisation.directory.create(controller, settings, organisation.connector_dn(_INTERNET))
+    organisation.directory.create(controller, settings, organisation.connector_dn(connector.name))
     organisation.directory.settle()
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import time
 import uuid
 from collections import Counter
@@ -16,12 +17,15 @@ from typing import TYPE_CHECKING
 from . import last_error, routing, smtp_out
 from .names import Names, NonexistentDomain, QueryFailed
 from .queues import Message
+from .values import smart_host_target
+from .versions import Family
 
 if TYPE_CHECKING:
     from .queues import Queue, Waiting
     from .routing import Connector
     from .transport import TransportService
 
+_INSIDE = "Intra-Organization SMTP Send Connector"
 _EXPIRED = "550 4.4.7 QUEUE.Expired; message expired"
 _NO_DOMAIN = "554 5.4.4 SMTPSEND.DNS.NonExistentDomain; nonexistent domain"
 
@@ -75,7 +79,9 @@ class Attempt:
             targets = self._targets(queue, connector)
         except NonexistentDomain:
             for waiting in self._service.queues.empty(queue):
-                self._fail(waiting.message, dict.fromkeys(waiting.recipients, _NO_DOMAIN))
+                self._fail(
+                    waiting.message, dict.fromkeys(waiting.recipients, self._own(_NO_DOMAIN))
+                )
             return ""
         error = ""
         for waiting in list(queue.waiting):
@@ -100,16 +106,22 @@ class Attempt:
             # Port is for smart hosts only ("Set-SendConnector"); DNS routing always takes 25.
             return [Target(host, address, 25) for host, address in names.hosts(hop.domain)]
         except QueryFailed as error:
-            family = self._service.server.version.family
-            raise ConnectionFailed(last_error.dns_failed(family, hop.domain)) from error
+            raise ConnectionFailed(last_error.dns_failed(self._form, hop.domain)) from error
+
+    @property
+    def _form(self) -> Family:
+        """The version whose form the last errors have."""
+        return self._service.error_form
+
+    def _own(self, text: str) -> str:
+        organisation = self._service.organisation
+        return last_error.own_words(self._form, text) if organisation.errors_by_version else text
 
     def _names(self, connector: Connector) -> Names:
-        known = self._service.world.name_services
-        wanted = self._service.server.settings.external_dns_servers
-        if connector.external_dns and wanted:
-            chosen = [known[address] for address in wanted if address in known]
-            if chosen:
-                return Names(chosen[0])
+        """DNS by "Set-TransportService": the list of servers counts where no adapter's does."""
+        known, settings = self._service.world.name_services, self._service.server.settings
+        if connector.external_dns and not settings.external_dns_adapter_enabled:
+            return Names(*(known.get(address) for address in settings.external_dns_servers))
         return Names(known[""])
 
     def _smart_hosts(
@@ -121,9 +133,9 @@ class Attempt:
         self._balance[hop.connector] += 1
         targets = []
         for host in [*hosts[start:], *hosts[:start]]:
-            literal = host.startswith("[")
-            addresses = [host.strip("[]")] if literal else names.addresses(host)
-            targets += [Target(host.strip("[]"), a, connector.port) for a in addresses]
+            name, port, literal = smart_host_target(host, connector.port)
+            addresses = [name] if literal else names.addresses(name)
+            targets += [Target(name, address, port) for address in addresses]
         return targets
 
     # --- delivery -----------------------------------------------------------------------------
@@ -131,8 +143,8 @@ class Attempt:
     def _deliver(
         self, queue: Queue, waiting: Waiting, connector: Connector | None, targets: list[Target]
     ) -> str:
-        verdicts, target = self._hand_over(waiting, connector, targets)
-        family = self._service.server.version.family
+        verdicts, target = self._hand_over(queue, waiting, connector, targets)
+        family = self._form
         done = tuple(name for name, verdict in verdicts.items() if verdict.delivered)
         failed = {
             name: last_error.replied(family, str(verdict), target.host, target.address)
@@ -152,11 +164,11 @@ class Attempt:
         return self._keep(queue, waiting, deferred)
 
     def _hand_over(
-        self, waiting: Waiting, connector: Connector | None, targets: list[Target]
+        self, queue: Queue, waiting: Waiting, connector: Connector | None, targets: list[Target]
     ) -> tuple[dict[str, smtp_out.Verdict], Target]:
-        letter = self._letter(waiting, connector)
+        letter = self._letter(queue, waiting, connector)
         last = ConnectionFailed("451 4.4.0 No target")
-        world, family = self._service.world, self._service.server.version.family
+        world = self._service.world
         for target in targets:
             try:
                 verdicts = smtp_out.hand_over(
@@ -167,30 +179,66 @@ class Attempt:
                     world.patience,
                 )
             except smtp_out.Unreachable as error:
-                text = last_error.no_contact(
-                    family,
-                    error.text,
-                    refused=error.refused,
-                    host=target.host,
-                    address=target.address,
-                    port=target.port,
-                )
-                last = ConnectionFailed(text)
+                last = ConnectionFailed(self._why(queue, connector, target, error))
             else:
                 return verdicts, target
         raise last
 
-    def _letter(self, waiting: Waiting, connector: Connector | None) -> smtp_out.Letter:
+    def _why(
+        self,
+        queue: Queue,
+        connector: Connector | None,
+        target: Target,
+        error: smtp_out.Unreachable,
+    ) -> str:
+        place = last_error.Place(target.host, target.address, target.port)
+        leaves = connector is not None and not target.direct
+        if leaves and connector is not None and self._is_secure(queue, connector):
+            return last_error.insecure(self._form, place)
+        front_end = None
+        if leaves and connector is not None and connector.front_end:
+            front_end = last_error.FrontEnd(self._service.server.fqdn, "127.0.0.1")
+        return last_error.no_contact(self._form, error.trouble, error.said, place, front_end)
+
+    def _is_secure(self, queue: Queue, connector: Connector) -> bool:
+        """Whether mutual TLS (Domain Security) is to protect this queue."""
+        secure = self._service.organisation.secure_domains
+        return connector.domain_secure and queue.hop.domain.casefold() in secure
+
+    def _letter(
+        self, queue: Queue, waiting: Waiting, connector: Connector | None
+    ) -> smtp_out.Letter:
         fqdn = connector.fqdn if connector is not None else None
+        secure = connector is not None and self._is_secure(queue, connector)
         return smtp_out.Letter(
             helo=fqdn or self._service.server.fqdn,
             sender=waiting.message.sender,
             recipients=waiting.recipients,
-            content=waiting.message.content,
-            require_tls=connector is not None and connector.require_tls,
+            content=self._content(waiting.message, connector),
+            require_tls=secure or (connector is not None and connector.require_tls),
             ignore_starttls=connector is None or connector.ignore_starttls,
             force_helo=connector is not None and connector.force_helo,
+            checks=None if connector is None else self._checks(queue, connector, secure=secure),
         )
+
+    def _checks(
+        self, queue: Queue, connector: Connector, *, secure: bool
+    ) -> smtp_out.Checks | None:
+        authorities = self._service.world.authorities
+        if secure or connector.tls_level == "DomainValidation":
+            return smtp_out.Checks(authorities, connector.tls_domain or queue.hop.domain)
+        if connector.tls_level == "CertificateValidation":
+            return smtp_out.Checks(authorities)
+        return None
+
+    def _content(self, message: Message, connector: Connector | None) -> bytes:
+        """Without Ms-Exch-Send-Headers-Routing ("Header firewall") no Received line goes out."""
+        old = self._service.server.version.family < Family.E2016
+        if connector is None or not old or connector.usage != "Custom":
+            return message.content
+        headers, separator, body = message.content.partition(b"\r\n\r\n")
+        kept = re.sub(rb"(?im)^received:.*\r?\n(?:[ \t].*\r?\n)*", b"", headers + b"\r\n")
+        return kept.removesuffix(b"\r\n") + separator + body
 
     # --- what came of it ----------------------------------------------------------------------
 
@@ -210,7 +258,7 @@ class Attempt:
             message,
             done,
             status=status,
-            connector=connector.name if connector is not None and leaves else "Intra-Organization",
+            connector=connector.name if connector is not None and leaves else _INSIDE,
             host=target.host,
             address=target.address,
         )
@@ -268,8 +316,10 @@ class Attempt:
             queue.last_error = error
             if not error:
                 queue.status, queue.attempts, queue.due, queue.next_retry = "Ready", 0, 0.0, None
+                queue.first_retry = None
                 return
             queue.status = "Retry"
+            queue.first_retry = queue.first_retry or queue.last_retry
             queue.attempts += 1
             steps = (
                 (settings.glitch_retries, settings.glitch_interval),
@@ -288,7 +338,7 @@ class Attempt:
             old = [w for w in queue.waiting if now - w.message.arrived > limit]
             queue.waiting = [w for w in queue.waiting if w not in old]
         for waiting in old:
-            self._fail(waiting.message, dict.fromkeys(waiting.recipients, _EXPIRED))
+            self._fail(waiting.message, dict.fromkeys(waiting.recipients, self._own(_EXPIRED)))
 
 
 def _report(message: Message, failed: dict[str, str]) -> bytes:

@@ -11,6 +11,7 @@ enumeration takes its names without case, a multi-valued property takes a scalar
 from __future__ import annotations
 
 import ipaddress
+import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -191,6 +192,11 @@ def to_span(low: timedelta, high: timedelta) -> Callable[[object], object]:
 def to_ip(value: object) -> object:
     """An IP address."""
     return str(ipaddress.ip_address(str(value)))
+
+
+def to_guid(value: object) -> object:
+    """A Guid."""
+    return uuid.UUID(str(value))
 
 
 def to_result_size(value: object) -> object:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import binding, connectors, errors
+from . import binding, connectors, errors, routing
 from .cmdlet import CONFIG_TASKS, Call, Cmdlet
 
 if TYPE_CHECKING:
@@ -67,8 +67,9 @@ def new(call: Call) -> list[PSObject]:
     current = connectors.defaults(call.family, call.server.name)
     settings = connectors.given_settings(call.bound.arguments, current)
     _servers(call, settings, controller)
-    merged = {**current, **settings}
+    merged = {**current, **settings, routing.USAGE: connectors.usage(call.bound.arguments)}
     connectors.check(settings, merged)
+    connectors.check_source_address(call, settings, merged)
     if call.bound.get("WhatIf"):
         return []
     name = call.organisation.connector_dn(str(merged["Name"]))
@@ -85,6 +86,7 @@ def change(call: Call) -> list[PSObject]:
     _servers(call, settings, controller)
     merged = {**record.attributes, **settings}
     connectors.check(settings, merged)
+    connectors.check_source_address(call, settings, merged)
     changed = {name: value for name, value in settings.items() if record.attributes[name] != value}
     if not changed:
         call.warnings.append(

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Get-Queue, Get-Message and Retry-Queue, after the cmdlet reference's topics of those names.
 
-Properties: "Queue properties", "Properties of messages in queues".
+Properties: "Queue properties", "Properties of messages in queues", and the list of a real queue of
+Exchange 2013.
 """
 
 from __future__ import annotations
@@ -103,6 +104,11 @@ def find_service(call: Call, identity: str | None) -> TransportService:
     if server is None:
         raise errors.object_not_found(identity or "", call.domain_controller())
     service = call.organisation.transports.get(server.name)
+    if server.is_edge:
+        raise errors.transient(
+            f"The server '{server.fqdn}' could not be reached by RPC: the queues of an Edge "
+            "Transport server are seen on that server only."
+        )
     if service is None:
         raise errors.transient(
             f"The Microsoft Exchange Transport service isn't running on server '{server.fqdn}'."
@@ -143,6 +149,7 @@ def _filtered(
 
 def _queue_row(service: TransportService, queue: Queue, label: str) -> dict[str, object]:
     hop = queue.hop
+    deferred = sum(waiting.status == "Retry" for waiting in queue.waiting)
     row: dict[str, object] = {
         "Identity": f"{service.server.name}\\{label}",
         "DeliveryType": hop.delivery_type,
@@ -160,7 +167,13 @@ def _queue_row(service: TransportService, queue: Queue, label: str) -> dict[str,
             "RetryCount": queue.attempts,
             "DeferredMessageCount": 0,
             "LockedMessageCount": 0,
-            "MessageCountsPerPriority": wire.Multi(wire.STRING, []),
+            "MessageCountsPerPriority": wire.Multi(wire.INT32, ["0", "0", "0", "0"]),
+            "DeferredMessageCountsPerPriority": wire.Multi(
+                wire.INT32, ["0", str(deferred), "0", "0"]
+            ),
+            "FirstRetryTime": queue.first_retry,
+            "PriorityDescriptions": wire.Multi(wire.STRING, ["High", "Normal", "Low", "None"]),
+            "OverrideSource": None,
             "RiskLevel": "Normal",
             "OutboundIPPool": 0,
             "NextHopCategory": "External" if hop.external else "Internal",

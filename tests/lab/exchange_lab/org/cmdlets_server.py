@@ -1,17 +1,18 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Get-ExchangeServer, Get-TransportService, Get-TransportServer and Get-AcceptedDomain."""
+"""Get-ExchangeServer, and Get- and Set-TransportService (in 2010: TransportServer)."""
 
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from . import binding, connectors, errors, values, wire
+from .adobject import Shown
 from .cmdlet import CONFIG_TASKS, Call, Cmdlet
-from .versions import SINCE_2013, Family
+from .versions import OLDEST_OBJECT, SINCE_2013, Family
 
 if TYPE_CHECKING:
     from psrpcore.types import PSObject
@@ -27,10 +28,6 @@ _SERVER_TYPES = (
 _TRANSPORT_TYPES = (
     "Microsoft.Exchange.Data.Directory.Management.TransportServer",
     *wire.PRESENTATION_OBJECT,
-)
-_DOMAIN_TYPES = (
-    "Microsoft.Exchange.Data.Directory.SystemConfiguration.AcceptedDomain",
-    *wire.CONFIG_OBJECT,
 )
 
 
@@ -51,33 +48,91 @@ def get_exchange_server(call: Call) -> list[PSObject]:
 
 
 def _exchange_server(call: Call, server: ExchangeServer, controller: str) -> PSObject:
-    family = server.version.family
-    roles = "Mailbox, ClientAccess, HubTransport" if family < Family.E2013 else "Mailbox"
-    site = f"{call.organisation.domain}/Configuration/Sites/{server.site}"
+    family, organisation = server.version.family, call.organisation
+    shown = Shown(
+        server.name,
+        organisation.server_dn(server),
+        server.guid,
+        "ms-Exch-Exchange-Server",
+        ("top", "server", "msExchExchangeServer"),
+        OLDEST_OBJECT,
+        server.created,
+        server.changed,
+        controller,
+    )
+    inside = not server.is_edge
+    # The domain controllers in use are read from the server, which takes -Status.
+    current = organisation.directory.domain_controllers if call.bound.get("Status") else []
     properties: dict[str, object] = {
         "Name": server.name,
-        "Domain": call.organisation.domain,
+        "DataPath": rf"C:\Program Files\Microsoft\Exchange Server\V{_FOLDER[family]}\Mailbox",
+        "Domain": organisation.domain,
         "Edition": server.edition,
-        "ExchangeLegacyDN": f"/o={call.organisation.name}/ou=Exchange Administrative Group "
+        "ExchangeLegacyDN": f"/o={organisation.name}/ou=Exchange Administrative Group "
         f"(FYDIBOHF23SPDLT)/cn=Configuration/cn=Servers/cn={server.name}",
+        "ExchangeLegacyServerRole": 0,
         "Fqdn": server.fqdn,
-        "IsHubTransportServer": server.is_transport,
-        "IsClientAccessServer": True,
+        "CustomerFeedbackEnabled": None,
+        "InternetWebProxy": None,
+        "IsHubTransportServer": inside and server.is_transport,
+        "IsClientAccessServer": inside,
         "IsExchange2007OrLater": True,
-        "IsEdgeServer": False,
-        "IsMailboxServer": True,
+        "IsEdgeServer": server.is_edge,
+        "IsMailboxServer": inside,
         "IsE14OrLater": True,
         "IsE15OrLater": family >= Family.E2013,
-        "ServerRole": roles,
+        "IsProvisionedServer": False,
+        "IsUnifiedMessagingServer": inside and family <= Family.E2016,
+        "NetworkAddress": wire.network_addresses(_network_addresses(server)),
+        "OrganizationalUnit": f"{organisation.domain}/{server.name}",
         "AdminDisplayVersion": str(server.version),
-        "Site": site,
-        **connectors.directory_properties(server.created, server.created, controller, call.family),
-        "Identity": server.name,
-        "DistinguishedName": call.organisation.server_dn(server),
-        "Guid": server.guid,
-        "Id": server.name,
+        "Site": f"{organisation.domain}/Configuration/Sites/{server.site}",
+        "ServerRole": _role(server),
+        "ErrorReportingEnabled": None,
+        "StaticDomainControllers": wire.Multi(wire.STRING, []),
+        "StaticGlobalCatalogs": wire.Multi(wire.STRING, []),
+        "StaticConfigDomainController": "",
+        "StaticExcludedDomainControllers": wire.Multi(wire.STRING, []),
+        "MonitoringGroup": "",
+        "CurrentDomainControllers": wire.Multi(wire.STRING, current),
+        "CurrentGlobalCatalogs": wire.Multi(wire.STRING, current),
+        "CurrentConfigDomainController": current[0] if current else "",
+        "ProductID": "",
+        "IsExchangeTrialEdition": False,
+        "IsExpiredExchangeTrialEdition": False,
+        "RemainingTrialPeriod": "00:00:00",
+        **(_OF_2013 if family >= Family.E2013 else {}),
+        **(_OF_2016 if family >= Family.E2016 else {}),
+        **shown.properties(display_name=False),
     }
     return wire.build(_SERVER_TYPES, server.name, properties)
+
+
+_FOLDER = {family: 14 if family is Family.E2010 else 15 for family in Family}
+# What came with which version is the lab's assumption; 2016 and 2019 have all of it.
+_OF_2013: dict[str, object] = {
+    "InternetWebProxyBypassList": None,
+    "IsFrontendTransportServer": True,
+    "MailboxProvisioningAttributes": None,
+}
+_OF_2016: dict[str, object] = {
+    "DataCollectionEnabled": False,
+    "MitigationsApplied": None,
+    "MitigationsBlocked": None,
+    "MitigationsEnabled": True,
+}
+
+
+def _role(server: ExchangeServer) -> str:
+    if server.is_edge:
+        return "Edge"
+    old = server.version.family < Family.E2013
+    return "Mailbox, ClientAccess, HubTransport" if old else "Mailbox"
+
+
+def _network_addresses(server: ExchangeServer) -> list[str]:
+    kinds = ("ncacn_vns_spp", "netbios", "ncacn_np", "ncacn_spx", "ncacn_ip_tcp", "ncalrpc")
+    return [f"{kind}:{server.fqdn if kind == 'ncacn_ip_tcp' else server.name}" for kind in kinds]
 
 
 def get_transport(call: Call) -> list[PSObject]:
@@ -93,16 +148,26 @@ def _span(seconds: float) -> str:
 
 def _transport(call: Call, server: ExchangeServer, controller: str) -> PSObject:
     settings = server.settings
-    no_adapter = uuid.UUID(int=0)
+    shown = Shown(
+        server.name,
+        call.organisation.server_dn(server),
+        server.guid,
+        "ms-Exch-Exchange-Server",
+        ("top", "server", "msExchExchangeServer"),
+        OLDEST_OBJECT,
+        server.created,
+        server.changed,
+        controller,
+    )
     properties: dict[str, object] = {
         "Name": server.name,
         "ExternalDNSAdapterEnabled": settings.external_dns_adapter_enabled,
-        "ExternalDNSAdapterGuid": no_adapter,
-        "ExternalDNSProtocolOption": "Any",
+        "ExternalDNSAdapterGuid": settings.external_dns_adapter,
+        "ExternalDNSProtocolOption": settings.external_dns_protocol,
         "ExternalDNSServers": wire.Multi(wire.IP_ADDRESS, settings.external_dns_servers),
         "ExternalIPAddress": None,
         "InternalDNSAdapterEnabled": settings.internal_dns_adapter_enabled,
-        "InternalDNSAdapterGuid": no_adapter,
+        "InternalDNSAdapterGuid": uuid.UUID(int=0),
         "InternalDNSProtocolOption": "Any",
         "InternalDNSServers": wire.Multi(wire.IP_ADDRESS, settings.internal_dns_servers),
         "MaxOutboundConnections": "1000",
@@ -115,42 +180,92 @@ def _transport(call: Call, server: ExchangeServer, controller: str) -> PSObject:
         "QueueMaxIdleTime": "00:03:00",
         "TransientFailureRetryCount": settings.transient_retries,
         "TransientFailureRetryInterval": _span(settings.transient_interval),
-        **connectors.directory_properties(server.created, server.created, controller, call.family),
-        "Identity": server.name,
-        "DistinguishedName": call.organisation.server_dn(server),
-        "Guid": server.guid,
-        "Id": server.name,
+        **shown.properties(),
     }
     return wire.build(_TRANSPORT_TYPES, server.name, properties)
 
 
-def get_transport_server(call: Call) -> list[PSObject]:
-    """The older name of Get-TransportService; it warns where the newer one exists."""
+def _warn_of_the_old_name(call: Call, verb: str) -> None:
     if call.family >= Family.E2013:
         call.warnings.append(
-            "The Get-TransportServer cmdlet will be removed in a future version of Exchange. Use "
-            "the Get-TransportService cmdlet instead."
+            f"The {verb}-TransportServer cmdlet will be removed in a future version of Exchange. "
+            f"Use the {verb}-TransportService cmdlet instead."
         )
+
+
+def get_transport_server(call: Call) -> list[PSObject]:
+    """The older name of Get-TransportService; it warns where the newer one exists."""
+    _warn_of_the_old_name(call, "Get")
     return get_transport(call)
 
 
-def get_accepted_domain(call: Call) -> list[PSObject]:
-    """The domains that the organisation receives mail for."""
-    controller = call.domain_controller()
-    created = call.organisation.servers[0].created
-    shown = []
-    for domain in call.organisation.accepted_domains:
-        properties: dict[str, object] = {
-            "DomainName": domain,
-            "DomainType": "Authoritative",
-            "Default": domain == call.organisation.accepted_domains[0],
-            "Name": domain,
-            "Identity": domain,
-            **connectors.directory_properties(created, created, controller, call.family),
-        }
-        shown.append(wire.build(_DOMAIN_TYPES, domain, properties))
-    return shown
+_DNS_SETTINGS = {
+    "ExternalDNSServers": "external_dns_servers",
+    "ExternalDNSAdapterEnabled": "external_dns_adapter_enabled",
+    "ExternalDNSAdapterGuid": "external_dns_adapter",
+    "ExternalDNSProtocolOption": "external_dns_protocol",
+    "InternalDNSServers": "internal_dns_servers",
+    "InternalDNSAdapterEnabled": "internal_dns_adapter_enabled",
+}
 
+
+def set_transport(call: Call) -> list[PSObject]:
+    """Change the DNS settings of a Transport service; it shows nothing."""
+    call.confirm("Modifying Transport service", default=False)
+    controller = call.domain_controller()
+    (server,) = _asked(call, controller)
+    settings, changed = server.settings, {}
+    for name, attribute in _DNS_SETTINGS.items():
+        if name not in call.bound:
+            continue
+        value, current = call.bound.get(name), getattr(settings, attribute)
+        if isinstance(value, binding.Edit):
+            value = value.apply(current)
+        if value != current:
+            changed[attribute] = value
+    if not changed:
+        call.warnings.append(
+            "The command completed successfully but no settings of "
+            f"'{server.name}' have been modified."
+        )
+    elif not call.bound.get("WhatIf"):
+        for attribute, value in changed.items():
+            setattr(settings, attribute, value)
+        server.changed = datetime.now(UTC)
+    return []
+
+
+def set_transport_server(call: Call) -> list[PSObject]:
+    """The older name of Set-TransportService; it warns where the newer one exists."""
+    _warn_of_the_old_name(call, "Set")
+    return set_transport(call)
+
+
+def _addresses(name: str) -> binding.Parameter:
+    type_name = "Microsoft.Exchange.Data.MultiValuedProperty`1[IPAddress]"
+    return binding.Parameter(name, type_name, binding.to_list(_address))
+
+
+def _address(text: str) -> str:
+    return str(binding.to_ip(text))
+
+
+_SET_PARAMETERS = (
+    binding.Parameter("Identity", "ServerIdParameter", binding.to_string, True, 1),
+    connectors.DOMAIN_CONTROLLER,
+    connectors.CONFIRM,
+    connectors.WHAT_IF,
+    _addresses("ExternalDNSServers"),
+    binding.Parameter("ExternalDNSAdapterEnabled", "System.Boolean", binding.to_boolean),
+    binding.Parameter("ExternalDNSAdapterGuid", "System.Guid", binding.to_guid),
+    binding.Parameter(
+        "ExternalDNSProtocolOption",
+        "ProtocolOption",
+        binding.to_enum("Any", "UseUdpOnly", "UseTcpOnly"),
+    ),
+    _addresses("InternalDNSServers"),
+    binding.Parameter("InternalDNSAdapterEnabled", "System.Boolean", binding.to_boolean),
+)
 
 CMDLETS = (
     Cmdlet(
@@ -167,19 +282,23 @@ CMDLETS = (
         families=SINCE_2013,
     ),
     Cmdlet(
+        "Set-TransportService",
+        f"{CONFIG_TASKS}.SetTransportService",
+        _SET_PARAMETERS,
+        set_transport,
+        families=SINCE_2013,
+    ),
+    # Documented for every version.
+    Cmdlet(
         "Get-TransportServer",
         f"{CONFIG_TASKS}.GetTransportServer",
         (_IDENTITY, connectors.DOMAIN_CONTROLLER),
         get_transport_server,
-        families=frozenset({Family.E2010, Family.E2013}),
     ),
     Cmdlet(
-        "Get-AcceptedDomain",
-        f"{CONFIG_TASKS}.GetAcceptedDomain",
-        (
-            binding.Parameter("Identity", "AcceptedDomainIdParameter", binding.to_string),
-            connectors.DOMAIN_CONTROLLER,
-        ),
-        get_accepted_domain,
+        "Set-TransportServer",
+        f"{CONFIG_TASKS}.SetTransportServer",
+        _SET_PARAMETERS,
+        set_transport_server,
     ),
 )

@@ -13,16 +13,24 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from . import binding, errors, wire
+from .adobject import Shown
 from .binding import Edit, Parameter
 from .values import AddressSpace, quantified, smart_host
-from .versions import DEFAULT_SIZE_MB, OBJECT_VERSION, ONLY_2010, SINCE_2013, Family
+from .versions import (
+    DEFAULT_SIZE_MB,
+    OLDEST_OBJECT,
+    ONLY_2010,
+    SINCE_2013,
+    SINCE_2016,
+    Family,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from psrpcore.types import PSObject
 
+    from .cmdlet import Call
     from .directory import Record
 
 TYPE = "Microsoft.Exchange.Data.Directory.SystemConfiguration.SmtpSendConnectorConfig"
@@ -30,9 +38,8 @@ _TYPES = (
     TYPE,
     "Microsoft.Exchange.Data.Directory.SystemConfiguration.MailGateway",
     "Microsoft.Exchange.Data.Directory.SystemConfiguration.SendConnector",
-    "Microsoft.Exchange.Data.Directory.ADLegacyVersionableObject",
-    "Microsoft.Exchange.Data.Directory.ADConfigurationObject",
-    *wire.CONFIG_OBJECT[1:],
+    "Microsoft.Exchange.Data.Directory.SystemConfiguration.ADLegacyVersionableObject",
+    *wire.CONFIG_OBJECT,
 )
 AUTH_MECHANISMS = (
     "None",
@@ -41,6 +48,7 @@ AUTH_MECHANISMS = (
     "ExchangeServer",
     "ExternalAuthoritative",
 )
+CONNECTOR_TYPES = ("Default", "OnPremises", "XPremises")
 TLS_LEVELS = ("EncryptionOnly", "CertificateValidation", "DomainValidation")
 _BASIC = ("BasicAuth", "BasicAuthRequireTLS")
 _MULTI = ("AddressSpaces", "SmartHosts", "SourceTransportServers")
@@ -120,7 +128,19 @@ SETTINGS = (
     _boolean("CloudServicesMailEnabled", SINCE_2013),
     _boolean("FrontendProxyEnabled", SINCE_2013),
     Parameter("TlsCertificateName", "SmtpX509Identifier", binding.to_string, families=SINCE_2013),
+    Parameter(
+        "ConnectorType",
+        "TenantConnectorType",
+        binding.to_enum(*CONNECTOR_TYPES),
+        families=SINCE_2016,
+    ),
     _boolean("IsCoexistenceConnector", ONLY_2010),
+    Parameter(
+        "LinkedReceiveConnector",
+        "ReceiveConnectorIdParameter",
+        binding.to_string,
+        families=ONLY_2010,
+    ),
     Parameter("AuthenticationCredential", "PSCredential", binding.to_credential),
     DOMAIN_CONTROLLER,
     CONFIRM,
@@ -180,7 +200,9 @@ def defaults(family: Family, server: str) -> dict[str, Any]:
         "CloudServicesMailEnabled": False,
         "FrontendProxyEnabled": False,
         "TlsCertificateName": None,
+        "ConnectorType": "Default",
         "IsCoexistenceConnector": False,
+        "LinkedReceiveConnector": None,
         "AuthenticationCredential": None,
     }
 
@@ -210,6 +232,27 @@ def check(given: Mapping[str, Any], merged: Mapping[str, Any]) -> None:
     if merged["DomainSecureEnabled"] and not merged["DNSRoutingEnabled"]:
         raise errors.invalid_operation(
             "DomainSecureEnabled requires DNSRoutingEnabled to be $true."
+        )
+
+
+def usage(arguments: Mapping[str, Any]) -> str:
+    """Which permissions a new connector gets; without a word it is Custom."""
+    switched = [name for name in _USAGES if arguments.get(name)]
+    return str(arguments.get("Usage") or (switched[0] if switched else "Custom"))
+
+
+def check_source_address(call: Call, given: Mapping[str, Any], merged: Mapping[str, Any]) -> None:
+    """``SourceIPAddress`` is "valid only for Send connectors configured on an Edge server".
+
+    What a Mailbox server does with it is not documented; that it refuses is the lab's assumption.
+    """
+    organisation = call.organisation
+    edges = {server.name for server in organisation.servers if server.is_edge}
+    inside = set(merged["SourceTransportServers"]) - edges
+    if "SourceIPAddress" in given and inside and organisation.source_address_on_edges_only:
+        raise errors.invalid_operation(
+            "The SourceIPAddress parameter is valid only for Send connectors configured on an Edge "
+            "Transport server."
         )
 
 
@@ -251,51 +294,40 @@ def _check_tls(merged: Mapping[str, Any]) -> None:
 
 
 def to_object(record: Record, distinguished_name: str, controller: str, family: Family) -> PSObject:
-    """The connector as Get-SendConnector shows it."""
+    """The connector as Get-SendConnector shows it, property for property."""
     have = record.attributes
-    spaces = list(map(str, _items(have, "AddressSpaces")))
     hosts = list(map(str, _items(have, "SmartHosts")))
     servers = list(map(str, _items(have, "SourceTransportServers")))
+    shown = Shown(
+        record.name,
+        distinguished_name,
+        record.guid,
+        "ms-Exch-Routing-SMTP-Connector",
+        ("top", "msExchConnector", "mailGateway", "msExchRoutingSMTPConnector"),
+        OLDEST_OBJECT,
+        record.created,
+        record.changed,
+        controller,
+    )
+    plain = {name: have[name] for name in _plain_properties(family)}
     properties: dict[str, object] = {
-        "AddressSpaces": wire.Multi(wire.ADDRESS_SPACE, spaces),
-        "AuthenticationCredential": have["AuthenticationCredential"],
-        **_since_2013(have, family),
-        "Comment": have["Comment"],
-        "ConnectedDomains": wire.Multi(wire.STRING, []),
-        "ConnectionInactivityTimeOut": have["ConnectionInactivityTimeOut"],
-        "DNSRoutingEnabled": have["DNSRoutingEnabled"],
-        "DomainSecureEnabled": have["DomainSecureEnabled"],
-        "Enabled": have["Enabled"],
-        "ErrorPolicies": have["ErrorPolicies"],
-        "ForceHELO": have["ForceHELO"],
-        "Fqdn": have["Fqdn"],
-        "HomeMTA": "Microsoft MTA",
-        "HomeMtaServerId": servers[0] if servers else None,
-        "Identity": record.name,
-        "IgnoreSTARTTLS": have["IgnoreSTARTTLS"],
-        "IsScopedConnector": have["IsScopedConnector"],
-        "IsSmtpConnector": True,
-        "MaxMessageSize": have["MaxMessageSize"],
-        "Name": record.name,
-        "Port": have["Port"],
-        "ProtocolLoggingLevel": have["ProtocolLoggingLevel"],
-        "RequireOorg": have["RequireOorg"],
-        "RequireTLS": have["RequireTLS"],
-        "SmartHostAuthMechanism": have["SmartHostAuthMechanism"],
+        **plain,
         "SmartHosts": wire.Multi(wire.SMART_HOST, hosts),
         "SmartHostsString": ",".join(hosts),
-        "SmtpMaxMessagesPerConnection": have["SmtpMaxMessagesPerConnection"],
-        "SourceIPAddress": have["SourceIPAddress"],
+        "AddressSpaces": wire.Multi(
+            wire.ADDRESS_SPACE, list(map(str, _items(have, "AddressSpaces")))
+        ),
+        "ConnectedDomains": wire.Multi(wire.CONNECTED_DOMAIN, []),
+        "IsSmtpConnector": True,
         "SourceRoutingGroup": "Exchange Routing Group (DWBGZMFD01QNBJR)",
-        "SourceTransportServers": wire.Multi(wire.OBJECT_ID, servers),
-        "TlsAuthLevel": have["TlsAuthLevel"],
-        "TlsDomain": have["TlsDomain"],
-        "UseExternalDNSServersEnabled": have["UseExternalDNSServersEnabled"],
-        **directory_properties(record.created, record.changed, controller, family),
-        "DistinguishedName": distinguished_name,
-        "Guid": record.guid,
-        "Id": record.name,
+        "SourceTransportServers": wire.object_ids(servers),
+        "HomeMTA": "Microsoft MTA",
+        "HomeMtaServerId": servers[0] if servers else None,
+        "Name": record.name,
+        **shown.properties(),
     }
+    if family >= Family.E2016:
+        properties |= {"CertificateSubject": None, "Region": "NotSpecified"}
     return wire.build(_TYPES, record.name, properties)
 
 
@@ -304,29 +336,11 @@ def _items(have: Mapping[str, object], name: str) -> list[object]:
     return list(items) if isinstance(items, list) else []
 
 
-def _since_2013(have: Mapping[str, object], family: Family) -> dict[str, object]:
-    if family < Family.E2013:
-        return {"IsCoexistenceConnector": have["IsCoexistenceConnector"]}
-    return {
-        "CloudServicesMailEnabled": have["CloudServicesMailEnabled"],
-        "FrontendProxyEnabled": have["FrontendProxyEnabled"],
-        "TlsCertificateName": have["TlsCertificateName"],
-    }
-
-
-def directory_properties(
-    created: datetime, changed: datetime, controller: str, family: Family
-) -> dict[str, object]:
-    """What every directory object shows, in the form of the published trace."""
-    return {
-        "AdminDisplayName": "",
-        "ExchangeVersion": OBJECT_VERSION[family],
-        "IsValid": True,
-        "ObjectState": "Unchanged",
-        "OrganizationId": "",
-        "OriginatingServer": controller,
-        "WhenChanged": changed,
-        "WhenCreated": created,
-        "WhenChangedUTC": changed,
-        "WhenCreatedUTC": created,
-    }
+def _plain_properties(family: Family) -> list[str]:
+    """The parameters of this version that are properties with one value."""
+    return [
+        parameter.name
+        for parameter in SETTINGS
+        if parameter.name in _PROPERTIES and parameter.name not in _MULTI
+        if parameter.families is None or family in parameter.families
+    ]

@@ -4,9 +4,12 @@
 """Active Directory as far as Send connectors need it: several domain controllers that replicate.
 
 A write is seen at once where it was made, and at the other domain controllers after a delay. The
-rules of a conflict are Active Directory's: for an attribute the later write wins; of two objects
-created under one name at two domain controllers the later one keeps the name, and the earlier one
-is renamed to ``NAME<line feed>CNF:GUID``; a deletion wins over any change.
+rules of a conflict are Active Directory's (MS-DRSR, 5.11 and the replication of names): each value
+has a stamp, and of two values the one with the higher version number wins, then the later one by
+the second, then the one of the domain controller with the higher Guid. So two writes at one domain
+controller win over a later one elsewhere. Of two objects of one name the one whose name has the
+higher stamp keeps it, the other is renamed to ``NAME<line feed>CNF:GUID``; a deletion wins over any
+change.
 """
 
 from __future__ import annotations
@@ -25,13 +28,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Stamp:
+    """Of two stamps the greater one wins. ``second`` is the whole second of the write."""
+
+    version: int
+    second: int
+    origin: uuid.UUID
+
+
+_NEVER = Stamp(0, 0, uuid.UUID(int=0))
+
+
 @dataclass(slots=True)
 class Record:
-    """One object as one domain controller knows it. ``stamps`` order the writes of an attribute."""
+    """One object as one domain controller knows it, with the stamp of each of its attributes."""
 
     guid: uuid.UUID
     attributes: dict[str, object]
-    stamps: dict[str, int]
+    stamps: dict[str, Stamp]
     created: datetime
     changed: datetime
     deleted: bool = False
@@ -51,7 +66,7 @@ class _Change:
     due: float
     guid: uuid.UUID
     attributes: Mapping[str, object]
-    stamp: int
+    stamps: Mapping[str, Stamp]
     when: datetime
     deleted: bool
 
@@ -59,6 +74,7 @@ class _Change:
 @dataclass(slots=True)
 class _Replica:
     name: str
+    invocation: uuid.UUID
     records: dict[uuid.UUID, Record] = field(default_factory=dict)
     inbound: list[_Change] = field(default_factory=list)
 
@@ -83,9 +99,11 @@ class Directory:
         self.preferred = preferred
         self.down: set[str] = set()
         self._clock = clock
-        self._replicas = {name.lower(): _Replica(name) for name in domain_controllers}
+        self._replicas = {
+            name.lower(): _Replica(name, uuid.uuid5(uuid.NAMESPACE_DNS, name.lower()))
+            for name in domain_controllers
+        }
         self._rotation = itertools.cycle(list(self._replicas))
-        self._stamps = itertools.count(1)
         self._lock = threading.RLock()
         self.version = 0
 
@@ -156,9 +174,16 @@ class Directory:
         with self._lock:
             origin = self._caught_up(controller)
             now = self._clock()
-            change = _Change(
-                now, guid, dict(attributes), next(self._stamps), datetime.now(UTC), deleted
-            )
+            known = origin.records.get(guid)
+            stamps = {
+                name: Stamp(
+                    (known.stamps.get(name, _NEVER) if known else _NEVER).version + 1,
+                    int(now),
+                    origin.invocation,
+                )
+                for name in attributes
+            }
+            change = _Change(now, guid, dict(attributes), stamps, datetime.now(UTC), deleted)
             _apply(origin, change)
             self.version += 1
             for replica in self._replicas.values():
@@ -185,9 +210,9 @@ def _apply(replica: _Replica, change: _Change) -> None:
         record = Record(change.guid, {"Name": ""}, {}, change.when, change.when)
         replica.records[change.guid] = record
     for name, value in change.attributes.items():
-        if record.stamps.get(name, 0) < change.stamp:
+        if record.stamps.get(name, _NEVER) < change.stamps[name]:
             record.attributes[name] = value
-            record.stamps[name] = change.stamp
+            record.stamps[name] = change.stamps[name]
     record.changed = max(record.changed, change.when)
     record.deleted = record.deleted or change.deleted
     _rename_conflicts(replica, record)
@@ -200,5 +225,5 @@ def _rename_conflicts(replica: _Replica, changed: Record) -> None:
         same = other.name.casefold() == changed.name.casefold()
         if other is changed or other.deleted or not same:
             continue
-        loser = min(other, changed, key=lambda record: record.stamps.get("Name", 0))
+        loser = min(other, changed, key=lambda record: record.stamps.get("Name", _NEVER))
         loser.attributes["Name"] = f"{loser.name}\nCNF:{loser.guid}"

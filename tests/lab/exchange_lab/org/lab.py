@@ -108,10 +108,12 @@ class OrganisationLab:
         certificate: Certificate | None = None,
         settings: Settings = OPEN,
         acceptor: Acceptor | None = None,
+        edges: Mapping[str, Family] | None = None,
     ) -> Self:
         """A lab of servers by name and generation; see Organisation.build."""
         organisation = Organisation.build(
             servers,
+            edges=edges,
             domain_controllers=domain_controllers,
             replication_delay=replication_delay,
             users=users,
@@ -120,9 +122,10 @@ class OrganisationLab:
 
     def start(self) -> Self:
         """Start everything."""
+        self.organisation.subscribe_edges()
         if self.world is not None:
             self.organisation.start_transport(self.world)
-        for server in self.organisation.servers:
+        for server in self.organisation.inside:
             endpoint = PowerShellEndpoint(self.organisation, server)
             self.endpoints[server.name] = endpoint
             self.listeners[server.name] = HttpListener(

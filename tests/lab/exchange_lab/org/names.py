@@ -29,10 +29,13 @@ class NonexistentDomain(Exception):  # noqa: N818 - an answer
 
 
 class Names:
-    """Asks one DNS server. ``ipv6`` is whether the server's adapter has IPv6, as by default."""
+    """Asks DNS servers, each in turn until one answers; None is one that is not there.
 
-    def __init__(self, service: NameService, *, ipv6: bool = True) -> None:
-        self._service = service
+    ``ipv6`` is whether the server's adapter has IPv6, as by default.
+    """
+
+    def __init__(self, *services: NameService | None, ipv6: bool = True) -> None:
+        self._services = services
         self._ipv6 = ipv6
 
     def hosts(self, domain: str) -> list[tuple[str, str]]:
@@ -80,14 +83,19 @@ class Names:
 
     def _exchange(self, name: str, kind: dns.rdatatype.RdataType) -> dns.message.QueryMessage:
         question = dns.message.make_query(name.rstrip(".") + ".", kind)
-        where = self._service
-        try:
-            reply, _tcp = dns.query.udp_with_fallback(
-                question, where.host, timeout=where.timeout, port=where.port
-            )
-        except (dns.exception.DNSException, OSError, EOFError) as error:
-            raise QueryFailed(f"{name} {kind.name}: {error}") from error
-        usable = reply.rcode() in {dns.rcode.NOERROR, dns.rcode.NXDOMAIN}
-        if not usable or not isinstance(reply, dns.message.QueryMessage):
-            raise QueryFailed(f"{name} {kind.name}: {dns.rcode.to_text(reply.rcode())}")
-        return reply
+        why = "no DNS server"
+        for where in self._services:
+            if where is None:
+                continue
+            try:
+                reply, _tcp = dns.query.udp_with_fallback(
+                    question, where.host, timeout=where.timeout, port=where.port
+                )
+            except (dns.exception.DNSException, OSError, EOFError) as error:
+                why = str(error)
+                continue
+            usable = reply.rcode() in {dns.rcode.NOERROR, dns.rcode.NXDOMAIN}
+            if usable and isinstance(reply, dns.message.QueryMessage):
+                return reply
+            why = dns.rcode.to_text(reply.rcode())
+        raise QueryFailed(f"{name} {kind.name}: {why}")

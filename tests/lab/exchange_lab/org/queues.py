@@ -69,6 +69,7 @@ class Queue:
     last_error: str = ""
     attempts: int = 0
     due: float = 0.0
+    first_retry: datetime | None = None
     last_retry: datetime | None = None
     next_retry: datetime | None = None
     busy: bool = False

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
     from .directory import Record
 
+_TO_SOURCES, _TO_EDGE = "SmtpRelayToConnectorSourceServers", "SmtpRelayWithinAdSiteToEdge"
+BY_CONNECTOR = frozenset({_TO_SOURCES, _TO_EDGE})
+"""Delivery types whose next hop is a connector, and leads to its source servers."""
+USAGE = "Usage"
+"""The attribute that stands for the permissions that New-SendConnector -Usage gives."""
 NO_CONNECTOR = uuid.UUID(int=0)
 
 
@@ -41,6 +46,12 @@ class Connector:
     fqdn: str | None
     max_bytes: int | None
     external_dns: bool
+    scoped: bool = False
+    front_end: bool = False
+    usage: str = "Internet"
+    tls_level: str | None = None
+    tls_domain: str | None = None
+    domain_secure: bool = False
 
     @classmethod
     def of(cls, record: Record) -> Connector:
@@ -49,7 +60,7 @@ class Connector:
         return cls(
             guid=record.guid,
             name=record.name,
-            spaces=tuple(AddressSpace.parse(text) for text in _texts(have["AddressSpaces"])),
+            spaces=tuple(AddressSpace.read(text) for text in _texts(have["AddressSpaces"])),
             smart_hosts=_texts(have["SmartHosts"]),
             sources=_texts(have["SourceTransportServers"]),
             enabled=bool(have["Enabled"]),
@@ -57,15 +68,25 @@ class Connector:
             require_tls=bool(have["RequireTLS"]),
             ignore_starttls=bool(have["IgnoreSTARTTLS"]),
             force_helo=bool(have["ForceHELO"]),
-            fqdn=str(have["Fqdn"]) if have["Fqdn"] else None,
+            fqdn=_text(have["Fqdn"]),
             max_bytes=size_in_bytes(str(have["MaxMessageSize"])),
             external_dns=bool(have["UseExternalDNSServersEnabled"]),
+            scoped=bool(have["IsScopedConnector"]),
+            front_end=bool(have["FrontendProxyEnabled"]),
+            usage=str(have.get(USAGE, "Internet")),
+            tls_level=_text(have["TlsAuthLevel"]),
+            tls_domain=_text(have["TlsDomain"]),
+            domain_secure=bool(have["DomainSecureEnabled"]),
         )
 
     @property
     def smart_hosts_string(self) -> str:
         """The smart hosts as one string, which is also the name of their queue."""
         return ",".join(self.smart_hosts)
+
+
+def _text(value: object) -> str | None:
+    return str(value) if value else None
 
 
 def _texts(value: object) -> tuple[str, ...]:
@@ -87,13 +108,22 @@ class Candidate:
 
 
 def choose(
-    domain: str, size: int, connectors: Iterable[Connector], server: str
+    domain: str,
+    size: int,
+    connectors: Iterable[Connector],
+    server: str,
+    near: Iterable[str] = (),
 ) -> Connector | None:
-    """The connector that carries a message of that size (bytes) to that domain, or None."""
+    """The connector that carries a message of that size (bytes) to that domain, or None.
+
+    ``near`` are the servers of this one's site: a scoped connector is for the site of its sources.
+    """
+    site = {server, *near}
     candidates = [
         candidate
         for connector in connectors
         if connector.enabled and connector.sources
+        if not connector.scoped or site & set(connector.sources)
         if connector.max_bytes is None or size <= connector.max_bytes
         if (candidate := _best_space(domain, connector)) is not None
     ]
@@ -129,13 +159,22 @@ UNREACHABLE = NextHop("Unreachable", "Unreachable Domain")
 SUBMISSION = NextHop("Undefined", "Submission")
 
 
-def next_hop(domain: str, connector: Connector | None, server: str, *, modern: bool) -> NextHop:
+def next_hop(
+    domain: str,
+    connector: Connector | None,
+    server: str,
+    *,
+    modern: bool,
+    edges: frozenset[str] = frozenset(),
+) -> NextHop:
     """The queue for mail to that domain; ``modern`` is Exchange 2013 and later."""
     if connector is None:
         return UNREACHABLE
     if server not in connector.sources:
+        if edges.issuperset(connector.sources):
+            return NextHop(_TO_EDGE, connector.name.lower(), connector.guid)
         if modern:
-            return NextHop("SmtpRelayToConnectorSourceServers", connector.name, connector.guid)
+            return NextHop(_TO_SOURCES, connector.name, connector.guid)
         return NextHop("SmtpRelayWithinAdSite", connector.sources[0])
     if connector.smart_hosts:
         return NextHop("SmartHostConnectorDelivery", connector.smart_hosts_string, connector.guid)

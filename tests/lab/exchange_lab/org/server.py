@@ -25,6 +25,8 @@ class TransportSettings:
 
     external_dns_servers: list[str] = field(default_factory=list)
     external_dns_adapter_enabled: bool = True
+    external_dns_adapter: uuid.UUID = field(default_factory=lambda: uuid.UUID(int=0))
+    external_dns_protocol: str = "Any"
     internal_dns_servers: list[str] = field(default_factory=list)
     internal_dns_adapter_enabled: bool = True
     tracking_enabled: bool = True
@@ -38,7 +40,7 @@ class TransportSettings:
 
 @dataclass(slots=True)
 class ExchangeServer:
-    """A Mailbox (or, in 2010, Hub Transport) server."""
+    """A Mailbox (or, in 2010, Hub Transport) server, or a subscribed Edge Transport server."""
 
     name: str
     domain: str
@@ -46,14 +48,16 @@ class ExchangeServer:
     edition: str = "Standard"
     site: str = "Default-First-Site-Name"
     is_transport: bool = True
+    is_edge: bool = False
     settings: TransportSettings = field(default_factory=TransportSettings)
     guid: uuid.UUID = field(default_factory=uuid.uuid4)
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
+    changed: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @classmethod
-    def of(cls, name: str, domain: str, family: Family) -> ExchangeServer:
+    def of(cls, name: str, domain: str, family: Family, *, is_edge: bool = False) -> ExchangeServer:
         """A server of that generation, in its last build."""
-        return cls(name, domain, VERSIONS[family])
+        return cls(name, domain, VERSIONS[family], is_edge=is_edge)
 
     @property
     def fqdn(self) -> str:

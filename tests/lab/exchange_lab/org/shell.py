@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from . import (
+    accepted,
     binding,
     cmdlets_connector,
     cmdlets_queue,
     cmdlets_server,
     cmdlets_tracking,
+    edge,
     errors,
     wire,
 )
@@ -35,6 +37,8 @@ CMDLETS = {
     for cmdlet in (
         *cmdlets_connector.CMDLETS,
         *cmdlets_server.CMDLETS,
+        *accepted.CMDLETS,
+        *edge.CMDLETS,
         *cmdlets_queue.CMDLETS,
         *cmdlets_tracking.CMDLETS,
     )
@@ -84,7 +88,7 @@ class Shell:
         family = self.server.version.family
         if cmdlet.families is not None and family not in cmdlet.families:
             raise errors.command_not_found(name)
-        if self.user in self.organisation.view_only and not cmdlet.name.startswith("Get-"):
+        if not self.organisation.may_run(self.user, cmdlet.name):
             raise errors.command_not_found(name)
         return cmdlet
 
@@ -106,7 +110,12 @@ class Shell:
     def _bind(
         self, cmdlet: Cmdlet, arguments: Sequence[tuple[str | None, object]]
     ) -> binding.Bound:
-        return binding.bind(cmdlet.parameters, arguments, self.server.version.family)
+        parameters = [
+            parameter
+            for parameter in cmdlet.parameters
+            if self.organisation.may_use(self.user, cmdlet.name, parameter.name)
+        ]
+        return binding.bind(parameters, arguments, self.server.version.family)
 
     def _with_faults(self, cmdlet: Cmdlet, call: Call) -> Sequence[PSObject]:
         fault = self.organisation.faults.next_for(cmdlet.name, self.server.name)

@@ -12,17 +12,40 @@ import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .last_error import Trouble
+
 if TYPE_CHECKING:
     from ..mail.network import Network
 
 
 class Unreachable(Exception):  # noqa: N818 - an outcome
-    """No talk was possible. ``text`` is what the Transport service says of it."""
+    """No talk was possible; ``said`` is the far server's reply, or why its certificate failed."""
 
-    def __init__(self, text: str, *, refused: bool) -> None:
-        super().__init__(text)
-        self.text = text
-        self.refused = refused
+    def __init__(self, trouble: Trouble, said: str = "") -> None:
+        super().__init__(said or trouble.value)
+        self.trouble = trouble
+        self.said = said
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """How the far certificate is checked: by no rule, by its chain, or by a name too.
+
+    ``authorities`` are the certificates that are trusted, as PEM text. Without a name only the
+    chain counts.
+    """
+
+    authorities: str = ""
+    name: str = ""
+
+    def context(self) -> ssl.SSLContext:
+        """The context for a connection."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = bool(self.name)
+        context.verify_mode = ssl.CERT_REQUIRED
+        if self.authorities:
+            context.load_verify_locations(cadata=self.authorities)
+        return context
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +59,15 @@ class Letter:
     require_tls: bool = False
     ignore_starttls: bool = False
     force_helo: bool = False
+    checks: Checks | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The far server's last word on one recipient."""
+    """The far server's last word on one recipient, line by line."""
 
     code: int
-    text: str
+    lines: tuple[str, ...]
 
     @property
     def delivered(self) -> bool:
@@ -56,11 +80,13 @@ class Verdict:
         return self.code >= 500
 
     def __str__(self) -> str:
-        return f"{self.code} {self.text}"
+        """As Exchange writes it: in one line, each of its lines with the code."""
+        *earlier, last = self.lines
+        return " ".join([*(f"{self.code}-{line}" for line in earlier), f"{self.code} {last}"])
 
 
 def _verdict(code: int, text: bytes) -> Verdict:
-    return Verdict(code, text.decode("utf-8", "replace").replace("\n", " "))
+    return Verdict(code, tuple(text.decode("utf-8", "replace").split("\n")))
 
 
 class _Client(smtplib.SMTP):
@@ -76,6 +102,10 @@ class _Client(smtplib.SMTP):
         self._host = host
         return self.connect(host, port)
 
+    def expect_name(self, name: str) -> None:
+        """Let the certificate be made out to that name; smtplib hands it to TLS."""
+        self._host = name or self._host
+
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         if self._network is None:
             return socket.create_connection((host, port), timeout)
@@ -90,21 +120,19 @@ def hand_over(
     try:
         return _talk(client, letter, address, port)
     except ConnectionRefusedError as error:
-        raise Unreachable(_winsock(10061), refused=True) from error
+        raise Unreachable(Trouble.REFUSED) from error
     except TimeoutError as error:
-        raise Unreachable(_winsock(10060), refused=True) from error
+        raise Unreachable(Trouble.TIMED_OUT) from error
+    except ssl.SSLCertVerificationError as error:
+        reason = "SubjectMismatch" if "ostname mismatch" in str(error) else "untrustedroot"
+        raise Unreachable(Trouble.CERTIFICATE, reason) from error
     except smtplib.SMTPServerDisconnected as error:
-        raise Unreachable("421 4.4.2 Connection dropped due to SocketError", refused=False) from (
-            error
-        )
+        silent = "timed out" in str(error)
+        raise Unreachable(Trouble.SILENT if silent else Trouble.RESET) from error
     except (OSError, smtplib.SMTPException) as error:
-        raise Unreachable(_winsock(10065), refused=True) from error
+        raise Unreachable(Trouble.NO_WAY) from error
     finally:
         client.close()
-
-
-def _winsock(code: int) -> str:
-    return f"Failed to connect. Winsock error code: {code}, Win32 error code: {code}."
 
 
 def _talk(client: _Client, letter: Letter, address: str, port: int) -> dict[str, Verdict]:
@@ -116,7 +144,9 @@ def _talk(client: _Client, letter: Letter, address: str, port: int) -> dict[str,
     verdicts = {name: _verdict(*client.rcpt(name)) for name in letter.recipients}
     taken = [name for name, verdict in verdicts.items() if verdict.delivered]
     if taken:
-        verdicts.update(dict.fromkeys(taken, _send_content(client, letter.content)))
+        content = _send_content(client, letter.content)
+        if not content.delivered:
+            verdicts.update(dict.fromkeys(taken, content))
     with contextlib.suppress(OSError, smtplib.SMTPException):
         client.quit()  # the letter has its fate by now, whatever becomes of the farewell
     return verdicts
@@ -133,12 +163,16 @@ def _send_content(client: _Client, content: bytes) -> Verdict:
 def _start_tls(client: _Client, letter: Letter) -> None:
     if letter.ignore_starttls or not client.has_extn("starttls"):
         if letter.require_tls:
-            raise Unreachable("451 5.7.3 STARTTLS is required to send mail", refused=False)
+            raise Unreachable(Trouble.REPLY, "451 5.7.3 STARTTLS is required to send mail")
         return
-    # Opportunistic TLS takes any certificate; checking it (TlsAuthLevel) is not modelled.
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
+    if letter.checks is None:
+        # Opportunistic TLS takes any certificate.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    else:
+        context = letter.checks.context()
+        client.expect_name(letter.checks.name)
     _expect(client.starttls(context=context))
     _expect(client.ehlo())
 
@@ -146,4 +180,4 @@ def _start_tls(client: _Client, letter: Letter) -> None:
 def _expect(reply: tuple[int, bytes]) -> None:
     verdict = _verdict(*reply)
     if not verdict.delivered:
-        raise Unreachable(str(verdict), refused=False)
+        raise Unreachable(Trouble.REPLY, str(verdict))

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from . import routing
+from .accepted import stays
 from .attempt import Attempt
 from .queues import Message, Queue, Queues, Waiting
 from .routing import UNREACHABLE, Connector
@@ -24,11 +25,12 @@ from .tracking import TrackingEvent, TrackingLog
 from .versions import Family
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from ..mail.imc_routing import NameService
     from ..mail.network import Network
     from ..mail.smtp_loop import LoopThread
+    from .directory import Record
     from .organisation import Organisation
     from .server import ExchangeServer
 
@@ -42,6 +44,7 @@ class World:
 
     ``name_services`` are DNS servers by the address that Exchange knows them by; the one under
     ``""`` is that of the adapters. ``patience`` is the seconds an SMTP connection may take.
+    ``authorities`` are the certificates (PEM) that servers trust.
     """
 
     network: Network
@@ -49,6 +52,7 @@ class World:
     name_services: Mapping[str, NameService] = field(default_factory=dict)
     time_scale: float = 1.0
     patience: float = 2.0
+    authorities: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +139,15 @@ class TransportService:
         connectors = self.connectors()
         for recipient in recipients:
             domain = recipient.rpartition("@")[2].lower()
-            if domain in self.organisation.accepted_domains:
+            if stays(domain, self.organisation.accepted_domains):
                 self._deliver_locally(message, recipient)
                 continue
-            connector = routing.choose(domain, len(message.content), connectors, self.server.name)
-            hop = routing.next_hop(domain, connector, self.server.name, modern=self.modern)
+            connector = routing.choose(
+                domain, len(message.content), connectors, self.server.name, self.near
+            )
+            hop = routing.next_hop(
+                domain, connector, self.server.name, modern=self.modern, edges=self.edges
+            )
             groups.setdefault(hop, []).append(recipient)
         for hop, names in groups.items():
             error = _NO_ROUTE if hop == UNREACHABLE else ""
@@ -151,7 +159,29 @@ class TransportService:
         directory = self.organisation.directory
         controllers = directory.domain_controllers
         mine = controllers[self.organisation.servers.index(self.server) % len(controllers)]
-        return [Connector.of(record) for record in directory.read(mine)]
+        return self.read_connectors(directory.read(mine))
+
+    @staticmethod
+    def read_connectors(records: Iterable[Record]) -> list[Connector]:
+        """Read them for the routing."""
+        return [Connector.of(record) for record in records]
+
+    @property
+    def error_form(self) -> Family:
+        """The version whose form the last errors have."""
+        family = self.server.version.family
+        return family if self.organisation.errors_by_version else min(family, Family.E2013)
+
+    @property
+    def near(self) -> frozenset[str]:
+        """The servers of this server's site: only they may use a scoped connector."""
+        servers = self.organisation.servers
+        return frozenset(other.name for other in servers if other.site == self.server.site)
+
+    @property
+    def edges(self) -> frozenset[str]:
+        """The Edge Transport servers."""
+        return frozenset(other.name for other in self.organisation.servers if other.is_edge)
 
     def _deliver_locally(self, message: Message, recipient: str) -> None:
         self.delivered.append(message)
@@ -193,7 +223,7 @@ class TransportService:
     def relay_to(self, hop: routing.NextHop) -> list[tuple[str, str, int]]:
         """(name, loopback host, port) of the servers that an internal queue leads to."""
         names = [hop.domain]
-        if hop.delivery_type == "SmtpRelayToConnectorSourceServers":
+        if hop.delivery_type in routing.BY_CONNECTOR:
             found = [c for c in self.connectors() if c.guid == hop.connector]
             names = list(found[0].sources) if found else []
         siblings = [self._sibling(name) for name in names]

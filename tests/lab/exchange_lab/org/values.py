@@ -26,6 +26,7 @@ _SPAN = re.compile(
 )
 _UNITS = {"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40}
 MAX_SIZE = 2_147_483_647
+_MAX_COST = 100
 UNLIMITED = "Unlimited"
 
 
@@ -36,37 +37,40 @@ def is_domain(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class AddressSpace:
-    """``type:space;cost`` of a Send connector."""
+    """``[Local:]type:space;cost`` of a Send connector. ``scoped`` is the prefix ``Local:``."""
 
     kind: str
     space: str
     cost: int
+    scoped: str = ""
 
     @classmethod
     def parse(cls, text: str) -> AddressSpace:
-        """Read ``[type:]space[;cost]``; type SMTP and cost 1 are assumed where missing."""
+        """Read what a cmdlet is given: ``[type:]space[;cost]``, SMTP and 1 where missing."""
+        read = cls.read(text)
+        if not 1 <= read.cost <= _MAX_COST:
+            raise ValueError(f"The address space cost '{read.cost}' must be from 1 through 100.")
+        if read.kind.upper() == "SMTP" and not _smtp_space(read.space):
+            raise ValueError(f"The SMTP address space '{read.space}' is not valid.")
+        return read
+
+    @classmethod
+    def read(cls, text: str) -> AddressSpace:
+        """Read what stands in the directory, which can be anything at all."""
         kind, separator, rest = text.strip().partition(":")
+        scoped = ""
+        if separator and kind.casefold() == "local":
+            scoped, (kind, separator, rest) = f"{kind}:", rest.partition(":")
         if not separator:
-            kind, rest = "SMTP", text.strip()
-        space, separator, cost_text = rest.rpartition(";")
-        if not separator:
-            space, cost_text = rest, "1"
-        space = space.strip()
-        if not cost_text.strip().isdecimal() or not 1 <= int(cost_text) <= 100:
-            raise ValueError(f"The address space cost '{cost_text}' must be from 1 through 100.")
-        if kind.upper() == "SMTP" and not _smtp_space(space):
-            raise ValueError(f"The SMTP address space '{space}' is not valid.")
-        return cls(kind, space, int(cost_text))
+            kind, rest = "SMTP", kind
+        space, separator, cost = rest.rpartition(";")
+        if not separator or not cost.strip().isdecimal():
+            space, cost = rest, "1"
+        return cls(kind, space.strip(), int(cost), scoped)
 
     def __str__(self) -> str:
-        """The canonical echo. Cost and type are always there.
-
-        That the type is echoed in small letters is the lab's choice: both spellings are seen in
-        Microsoft's documents (``SMTP:*;1``, ``smtp:contoso.mail.onmicrosoft.com;1``), so nobody
-        may depend on one.
-        """
-        kind = self.kind.lower() if self.kind.upper() == "SMTP" else self.kind
-        return f"{kind}:{self.space};{self.cost}"
+        """What Exchange echoes: with type and cost, the type in the spelling that was given."""
+        return f"{self.scoped}{self.kind}:{self.space};{self.cost}"
 
     def specificity(self, domain: str) -> int:
         """How specifically this space covers a domain: labels matched, exact above wildcard.
@@ -78,7 +82,7 @@ class AddressSpace:
         domain, space = domain.lower().rstrip("."), self.space.lower()
         if space == "*":
             return 0
-        if space == "--":  # mail within the organisation only
+        if space == "--":  # the organisation's own domains, as an Edge sees them
             return -1
         if space.startswith("*."):
             # "*.contoso.com" is the domain itself and all its subdomains ("Send connectors").
@@ -105,6 +109,23 @@ def smart_host(text: str) -> str:
         if bare != text.strip() or not is_domain(bare) or re.fullmatch(r"[0-9.]+", bare):
             raise ValueError(f"'{text}' is not a valid smart host.") from None
         return bare
+
+
+def smart_host_target(text: str, port: int) -> tuple[str, int, bool]:
+    """(host, port, whether it is an address) of what stands in the directory.
+
+    No cmdlet takes ``relay:587`` or ``[IPv6:2001:db8::1]``, but organisations have them.
+    """
+    bare = text.strip().removeprefix("[").removesuffix("]")
+    if bare.casefold().startswith("ipv6:"):
+        bare = bare[len("ipv6:") :]
+    name, separator, number = bare.rpartition(":")
+    if separator and ":" not in name and number.isdecimal():
+        bare, port = name, int(number)
+    try:
+        return str(ipaddress.ip_address(bare)), port, True
+    except ValueError:
+        return bare, port, False
 
 
 def message_size(value: object) -> str:

@@ -50,14 +50,11 @@ VERSIONS = {
     Family.SE: ExchangeVersion(Family.SE, 15, 2, 2562, 17),
 }
 
-# ExchangeVersion of directory objects; the one of 2016 is in the published trace, the others are
-# the lab's assumption.
-OBJECT_VERSION = {
-    Family.E2010: "0.1 (8.0.535.0)",
-    Family.E2013: "0.20 (15.0.0.0)",
-    Family.E2016: "0.20 (15.0.0.0)",
-    Family.E2019: "0.20 (15.0.0.0)",
-    Family.SE: "0.20 (15.0.0.0)",
+# ExchangeVersion of objects: that of connectors and servers is the oldest on every version, that of
+# an accepted domain is its own (real servers of 2016 and 2019; of 2010 it is the lab's assumption).
+OLDEST_OBJECT = "0.1 (8.0.535.0)"
+DOMAIN_OBJECT = {
+    family: OLDEST_OBJECT if family is Family.E2010 else "0.20 (15.0.0.0)" for family in Family
 }
 
 # "Set-SendConnector" names 25 MB as the default; 10 MB (2010) and 35 MB (2016 and later) are the

@@ -30,9 +30,11 @@ if TYPE_CHECKING:
 
     from .errors import CmdletError
 
+_OBJECT = "System.Object"
 _ASSEMBLY = "Version=15.0.0.0, Culture=neutral, PublicKeyToken=31bf3856ad364e35"
 _CORE = "mscorlib, Version=4.0.0.0, Culture=neutral, PublicKeyToken=b77a5c561934e089"
 STRING = f"System.String, {_CORE}"
+INT32 = f"System.Int32, {_CORE}"
 ADDRESS_SPACE = f"Microsoft.Exchange.Data.AddressSpace, Microsoft.Exchange.Data, {_ASSEMBLY}"
 SMART_HOST = f"Microsoft.Exchange.Data.SmartHost, Microsoft.Exchange.Data, {_ASSEMBLY}"
 IP_ADDRESS = (
@@ -43,12 +45,16 @@ OBJECT_ID = (
     "Microsoft.Exchange.Data.Directory.ADObjectId, Microsoft.Exchange.Data.Directory, " + _ASSEMBLY
 )
 
+CONNECTED_DOMAIN = f"Microsoft.Exchange.Data.ConnectedDomain, Microsoft.Exchange.Data, {_ASSEMBLY}"
+NETWORK_ADDRESS = f"Microsoft.Exchange.Data.NetworkAddress, Microsoft.Exchange.Data, {_ASSEMBLY}"
+
+# As real servers of 2016 and 2019 write them.
 CONFIG_OBJECT = (
-    "Microsoft.Exchange.Data.Directory.ADConfigurationObject",
+    "Microsoft.Exchange.Data.Directory.SystemConfiguration.ADConfigurationObject",
     "Microsoft.Exchange.Data.Directory.ADObject",
     "Microsoft.Exchange.Data.Directory.ADRawEntry",
     "Microsoft.Exchange.Data.ConfigurableObject",
-    "System.Object",
+    _OBJECT,
 )
 PRESENTATION_OBJECT = (
     "Microsoft.Exchange.Data.Directory.Management.ADPresentationObject",
@@ -58,10 +64,33 @@ PRESENTATION_OBJECT = (
 
 @dataclass(frozen=True, slots=True)
 class Multi:
-    """A multi-valued property: the .NET name of its members' type, and the members as text."""
+    """A multi-valued property: the .NET name of its members' type, and the members as text.
+
+    ``derived`` are the classes of a list that is more than a ``MultiValuedProperty``.
+    """
 
     member: str
     items: Sequence[str]
+    derived: tuple[str, ...] = ()
+
+    @property
+    def type_names(self) -> list[str]:
+        """The .NET type names, most derived first."""
+        plain = f"Microsoft.Exchange.Data.MultiValuedProperty`1[[{self.member}]]"
+        return [*self.derived, plain, "Microsoft.Exchange.Data.MultiValuedPropertyBase", _OBJECT]
+
+
+def object_ids(items: Sequence[str]) -> Multi:
+    """A list of objects of the directory."""
+    derived = f"Microsoft.Exchange.Data.Directory.ADMultiValuedProperty`1[[{OBJECT_ID}]]"
+    return Multi(OBJECT_ID, items, (derived,))
+
+
+def network_addresses(items: Sequence[str]) -> Multi:
+    """The addresses under which a server offers its protocols."""
+    collection = f"Microsoft.Exchange.Data.ProtocolAddressCollection`1[[{NETWORK_ADDRESS}]]"
+    derived = ("Microsoft.Exchange.Data.NetworkAddressCollection", collection)
+    return Multi(NETWORK_ADDRESS, items, derived)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +119,7 @@ def _value(value: object) -> object:
     if not isinstance(value, Multi):
         return value
     wrapped = PSList(value.items)
-    wrapped.PSObject.type_names = [
-        f"Microsoft.Exchange.Data.MultiValuedProperty`1[[{value.member}]]",
-        "Microsoft.Exchange.Data.MultiValuedPropertyBase",
-        "System.Object",
-    ]
+    wrapped.PSObject.type_names = value.type_names
     return wrapped
 
 
