@@ -73,6 +73,7 @@ def test_the_same_name_at_two_domain_controllers_renames_the_older(
     directory: Directory, clock: Clock
 ) -> None:
     older = directory.create(DC1, {"Name": "pin"}, "CN=pin")
+    clock.now += 1.0
     newer = directory.create(DC2, {"Name": "pin"}, "CN=pin")
     clock.now += 15.0
     for controller in (DC1, DC2):
@@ -80,18 +81,47 @@ def test_the_same_name_at_two_domain_controllers_renames_the_older(
         assert by_guid == {newer.guid: "pin", older.guid: f"pin\nCNF:{older.guid}"}
 
 
-def test_the_later_write_of_an_attribute_wins_everywhere(
+def test_of_as_many_writes_the_later_one_wins_everywhere(
     directory: Directory, clock: Clock
 ) -> None:
     made = directory.create(DC1, {"Name": "pin", "Port": 25, "Comment": ""}, "CN=pin")
     directory.settle()
     directory.modify(DC1, made.guid, {"Port": 26})
+    clock.now += 1.0
     directory.modify(DC2, made.guid, {"Port": 27})
     directory.modify(DC1, made.guid, {"Comment": "kept"})
     clock.now += 15.0
     for controller in (DC1, DC2):
         (record,) = directory.read(controller)
         assert (record.attributes["Port"], record.attributes["Comment"]) == (27, "kept")
+
+
+def test_two_writes_win_over_a_later_one_elsewhere(directory: Directory, clock: Clock) -> None:
+    """MS-DRSR 5.11: the version number of a value decides first; Samba does the same."""
+    made = directory.create(DC1, {"Name": "pin", "Port": 25}, "CN=pin")
+    directory.settle()
+    directory.modify(DC1, made.guid, {"Port": 26})
+    directory.modify(DC1, made.guid, {"Port": 27})
+    clock.now += 5.0
+    directory.modify(DC2, made.guid, {"Port": 28})
+    assert [r.attributes["Port"] for r in directory.read(DC2)] == [28]
+    directory.settle()
+    for controller in (DC1, DC2):
+        assert [r.attributes["Port"] for r in directory.read(controller)] == [27]
+
+
+def test_in_one_second_the_domain_controller_decides(directory: Directory) -> None:
+    made = directory.create(DC1, {"Name": "pin", "Port": 25}, "CN=pin")
+    directory.settle()
+    for controller, port in ((DC1, 26), (DC2, 27)):
+        directory.modify(controller, made.guid, {"Port": port})
+    directory.settle()
+    first, second = (directory.read(name)[0].attributes["Port"] for name in (DC1, DC2))
+    assert first == second
+    for controller, port in ((DC2, 28), (DC1, 29)):
+        directory.modify(controller, made.guid, {"Port": port})
+    directory.settle()
+    assert directory.read(DC1)[0].attributes["Port"] == (29 if first == 26 else 28)
 
 
 def test_a_deletion_wins_over_a_change_made_elsewhere(directory: Directory) -> None:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import requests
 from exchange_lab.org.faults import Fault, Kind
-from exchange_lab.org.lab import OrganisationLab, Session
+from exchange_lab.org.lab import OPEN, OrganisationLab, Session
 from exchange_lab.org.versions import Family
+from exchange_lab.windows.host import LabHost
+from exchange_lab.windows.winrm_server import WinRMServer
 from exchange_lab.windows.wsman import INVALID_RESOURCE, TOO_MANY_SHELLS
 from pypsrp.exceptions import AuthenticationError, WSManFaultError
 from pypsrp.powershell import PowerShell, RunspacePool
@@ -278,3 +281,28 @@ def test_a_fault_waits_for_its_turn(lab: OrganisationLab, session: Session) -> N
     lab.organisation.faults.order(Fault(Kind.ERROR, "Get-SendConnector", skip=1, times=2))
     errors = [len(session.run("Get-SendConnector").error_ids) for _round in range(4)]
     assert errors == [0, 1, 1, 0]
+
+
+def test_a_session_that_meets_winrm_instead_of_exchange_has_the_fault_that_others_met(
+    tmp_path: Path,
+) -> None:
+    """pypsrp issues 41 and 47, pywinrm issue 273: port 5985 instead of Exchange's directory."""
+    host = LabHost("EX16", tmp_path, users={ADMIN: "pw"})
+    with WinRMServer() as server:
+        listener = server.add(host, settings=OPEN)
+        wsman = WSMan(
+            "127.0.0.1",
+            port=listener.port,
+            ssl=False,
+            path="wsman",
+            username=ADMIN,
+            password="pw",
+            auth="basic",
+            encryption="never",
+        )
+        pool = RunspacePool(wsman, configuration_name="Microsoft.Exchange")
+        with pytest.raises(WSManFaultError, match="was not found in the WS-Management") as caught:
+            pool.open()
+        assert caught.value.code == 2150858811
+        wsman.close()
+    host.close()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -44,6 +45,10 @@ class Temper(enum.Enum):
     """Answers RCPT with 451."""
     REJECT = "reject"
     """Answers RCPT with 550."""
+    NO_EHLO = "no ehlo"
+    """A firewall that knows no EHLO (Q245787): 500, and then takes every message by HELO."""
+    DROP = "drop"
+    """Greets, and breaks the connection off at the first command."""
 
 
 _GREETINGS = {
@@ -86,10 +91,42 @@ class _Rude(asyncio.Protocol):
             transport.close()
 
 
+class _NoEhlo(SMTP):
+    """As Q245787 shows it; aiosmtpd finds commands by their names."""
+
+    async def smtp_EHLO(self, hostname: str) -> None:  # noqa: N802
+        await self.push("500 Command unrecognized")
+
+
+class _Breaking(asyncio.Protocol):
+    """Greets, and hangs up when spoken to."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if isinstance(transport, asyncio.Transport):
+            self._transport = transport
+            transport.write(f"220 {self._name} ESMTP ready\r\n".encode("ascii"))
+
+    def data_received(self, data: bytes) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+
 class SmtpSink:
     """One far mail server. ``temper`` may be changed at any time and counts for new connections."""
 
-    def __init__(self, address: str, name: str, temper: Temper, farm: SinkFarm) -> None:
+    def __init__(
+        self,
+        address: str,
+        name: str,
+        temper: Temper,
+        farm: SinkFarm,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.tls = tls
         self.address = address
         self.name = name
         self.connections = 0
@@ -126,9 +163,18 @@ class SmtpSink:
         self.connections += 1
         if self._temper is Temper.TARPIT:
             return _Rude(None)
+        if self._temper is Temper.DROP:
+            return _Breaking(self.name)
         if self._temper in _GREETINGS:
             return _Rude(_GREETINGS[self._temper].format(name=self.name))
-        return SMTP(self, hostname=self.name, ident="ESMTP ready", loop=self._farm.loops.loop)
+        kind = _NoEhlo if self._temper is Temper.NO_EHLO else SMTP
+        return kind(
+            self,
+            hostname=self.name,
+            ident="ESMTP ready",
+            loop=self._farm.loops.loop,
+            tls_context=self.tls,
+        )
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd looks the hook up by this name
         self,
@@ -175,11 +221,17 @@ class SinkFarm:
         self._received: list[Received] = []
         self._news = threading.Condition()
 
-    def add(self, address: str, name: str, temper: Temper = Temper.ACCEPT) -> SmtpSink:
-        """Put a mail server at an internet address."""
+    def add(
+        self,
+        address: str,
+        name: str,
+        temper: Temper = Temper.ACCEPT,
+        tls: ssl.SSLContext | None = None,
+    ) -> SmtpSink:
+        """Put a mail server at an internet address; with ``tls`` it offers STARTTLS."""
         if address in self._sinks:
             raise ValueError(f"there is a mail server at {address} already")
-        sink = SmtpSink(address, name, temper, self)
+        sink = SmtpSink(address, name, temper, self, tls)
         self._sinks[address] = sink
         return sink
 

@@ -91,7 +91,9 @@ class RemoteShells:
         if request.resource.rstrip("/") != wsman.CMD_RESOURCE:
             raise SoapFault(
                 wsman.INVALID_RESOURCE,
-                f"The resource URI {request.resource} is not in the WS-Management catalog.",
+                "The WS-Management service cannot process the request. The resource URI "
+                f"({request.resource}) was not found in the WS-Management catalog. The catalog "
+                "contains the metadata that describes resources, or logical endpoints.",
                 "a:DestinationUnreachable",
             )
         if request.verb == "Create":
