@@ -110,7 +110,7 @@ def test_values_of_derived_classes_go_as_what_they_are(session: psrp.PsrpSession
     }
     (made,) = session.invoke(Cmdlet("New-SendConnector", parameters))
     session.invoke(Cmdlet("Remove-SendConnector", {"Identity": made["Guid"], "Confirm": False}))
-    assert (made["Name"], made["AddressSpaces"]) == ("derived", ["smtp:nestle.com;5"])
+    assert (made["Name"], made["AddressSpaces"]) == ("derived", ["SMTP:nestle.com;5"])
     assert (made["Port"], made["DNSRoutingEnabled"]) == (2525, True)
 
 
