@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Options to reach a host by WinRM; the argument spec is remote/options.py."""
+    """Options to reach a host by WinRM; the argument spec is in _remote/options.py."""
 
     DOCUMENTATION = r"""
 options:
@@ -35,6 +35,17 @@ options:
           - Port of the WinRM listener.
           - The default is V(5986), or V(5985) with O(connection.scheme=http).
         type: int
+      scheme:
+        description:
+          - The default is V(https), or V(http) with O(connection.port=5985).
+        type: str
+        choices:
+          - http
+          - https
+      path:
+        description:
+          - Path of the WinRM listener. The default is V(/wsman).
+        type: str
       user:
         description:
           - User to log in as, such as V(HQ\\operator), V(operator) or V(operator@HQ.EXAMPLE).
@@ -55,23 +66,12 @@ options:
             O(connection.message_encryption=never) asks for it.
         type: str
         choices:
-          - basic
-          - ntlm
           - kerberos
           - negotiate
+          - ntlm
+          - basic
           - credssp
           - certificate
-      scheme:
-        description:
-          - The default is V(https), or V(http) with O(connection.port=5985).
-        type: str
-        choices:
-          - http
-          - https
-      path:
-        description:
-          - Path of the WinRM listener. The default is V(/wsman).
-        type: str
       ca_cert:
         description:
           - File with the certificates of the authorities to trust, in PEM format.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Options to reach Exchange's PowerShell; the argument spec is remote/endpoint.py."""
+    """Options to reach Exchange's PowerShell; the argument spec is in _remote/options.py."""
 
     DOCUMENTATION = r"""
 options:

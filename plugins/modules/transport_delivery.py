@@ -475,8 +475,9 @@ parts:
     nestle.com: old
 requests:
   description:
-    - HTTP requests of this task, those of the login included. A cmdlet takes two, opening a
-      runspace two to five; closing it takes one more that is not counted here.
+    - HTTP requests of this task, those of the login included. A cmdlet takes three, the first
+      of a runspace two, and opening a runspace two to five; closing it takes one more that is not
+      counted here.
   returned: success
   type: int
   sample: 6

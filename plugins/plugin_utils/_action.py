@@ -25,7 +25,7 @@ from ansible.utils.unsafe_proxy import wrap_var
 from ..module_utils._base.context import Context
 from ..module_utils._base.errors import ExchangeError, InvalidInput
 from ..module_utils._base.interrupt import orderly_end
-from ..module_utils._remote import endpoint, inventory, options
+from ..module_utils._remote import inventory, options
 from ..module_utils._remote.session import Session
 from ..module_utils._remote.winrs import Login, WinrsSession, connect
 from ..module_utils._run.module_runner import (
@@ -282,10 +282,10 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
         if self._connection.transport == "psrp":
             said = inventory.endpoint_from_psrp(self._connection.get_option)
         elif self._connection.transport == "winrm":
-            said = endpoint.inherited(self._inherited(variables))
+            said = options.inherited(self._inherited(variables))
         else:
             said = inventory.endpoint_from_variables(self._reader(variables))
-        connection = endpoint.inherited(params.get("connection") or {})
+        connection = options.inherited(params.get("connection") or {})
         known = options.merged(connection, said)
         address = str(explicit.get("host") or known.get("host") or name)
         return cmdlets_by(connects, explicit, known, name), address

@@ -147,12 +147,12 @@ FAILURES: dict[str, Failure] = {
     "expired": ({}, "the Kerberos ticket has expired", "kinit"),
     "wrong-password": (
         {"ansible_password": WRONG},
-        "the password is wrong (the Kerberos server says so)",
+        "the Kerberos server rejects the password",
         "Check user and password",
     ),
     "unknown-user": (
         {"ansible_user": f"nobody@{kdc.REALM}", "ansible_password": PASSWORD},
-        "the Kerberos server does not know this user",
+        "the Kerberos server has no such user",
         "name@REALM",
     ),
     "unknown-realm": (
@@ -162,7 +162,7 @@ FAILURES: dict[str, Failure] = {
     ),
     "wrong-name": (
         {"ansible_host": "127.0.0.1", "ansible_password": PASSWORD},
-        "Kerberos does not know this host's web service",
+        "the Kerberos server has no service principal",
         "setspn -Q HTTP/FQDN",
     ),
 }

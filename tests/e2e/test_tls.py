@@ -44,7 +44,7 @@ BY_CMDLET = {
     "family": "transport",
 }
 NO_TRUST = "the TLS certificate is not trusted"
-OTHER_NAME = "the TLS certificate is made out to another name"
+OTHER_NAME = "the TLS certificate does not match the host name"
 EXPIRED = "the TLS certificate has expired"
 NO_BUNDLE = "the file given as ca_cert is missing or holds no certificate"
 

@@ -36,7 +36,6 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._imc.spec impo
     ARGUMENT_SPEC as IMC_SPEC,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote import (
-    endpoint,
     guard,
     psrp,
     winrs,
@@ -152,7 +151,7 @@ def _run(job: Job) -> Outcome:
             )
             engine, spec = imc.run, IMC_SPEC
         else:
-            session = psrp.connect(endpoint.EndpointOptions(**job.reach), host=job.host)
+            session = psrp.connect(connection.endpoint_from_params(job.reach), host=job.host)
             context = Context(cmdlets=lambda: session, **given)
             engine, spec = transport.run, TRANSPORT_SPEC
         params = ArgumentSpecValidator(spec).validate(job.options).validated_parameters

@@ -28,7 +28,6 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._mail.addresse
 from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.names import parse_domain
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote import (
     commands,
-    endpoint,
     options,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.parse import RegistryValue
@@ -308,7 +307,7 @@ def _reach(changes: dict[str, str]) -> None:
         assert re.fullmatch(r"https://(\[[0-9a-fA-F:.%\w]+\]|[\w.-]+):5986/[!-~]*", url), url
         assert "@" not in url.partition("/wsman")[0].partition("//")[2].partition("/")[0]
         assert given["password"] not in repr(chosen)
-    reached = calmly(endpoint.from_params, {**given, "auth": "ntlm"})
+    reached = calmly(options.endpoint_from_params, {**given, "auth": "ntlm"})
     if not isinstance(reached, ExchangeError):
         assert re.fullmatch(r"[\w.:%-]+", reached.host), reached.host
         assert not set(reached.path) & set(" ?#\\\r\n\t")

@@ -36,7 +36,6 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.names i
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote import (
     failures,
     parse,
-    psrp_failures,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.session import (
     Batch,
@@ -307,12 +306,15 @@ _WORDS = (
 def _exception(data: bytes) -> None:
     secret = "S3cret-Passw0rd"
     described = failures.describe(OSError(_text(data)))
-    for cause in (failures.explain(described), psrp_failures.explain(described)):
+    for cause in (
+        failures.explain(described, failures.WINRM),
+        failures.explain(described, failures.EXCHANGE),
+    ):
         assert cause.sentence.isprintable()
     told = _text(data) + secret
     for cause in (
-        failures.explain_fault(1, "x", told, (secret,)),
-        psrp_failures.explain_fault(1, told, (secret,)),
+        failures.explain_fault(1, "x", told, (secret,), failures.WINRM),
+        failures.explain_fault(1, "", told, (secret,), failures.EXCHANGE),
     ):
         assert secret not in cause.sentence
         assert cause.sentence.isprintable()

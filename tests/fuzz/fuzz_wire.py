@@ -28,7 +28,6 @@ from typing import Any
 
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import ExchangeError
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote import (
-    endpoint,
     options,
     psrp,
     winrs,
@@ -321,7 +320,7 @@ def _endpoint_session(listener: HttpListener) -> psrp.PsrpSession:
         "message_encryption": "never",
         "connect_timeout": 6,
     }
-    return psrp.connect(endpoint.from_params(params), host="ex16")
+    return psrp.connect(options.endpoint_from_params(params), host="ex16")
 
 
 @target(
@@ -433,7 +432,7 @@ def _http(told: bytes) -> None:
                 found = calmly(_run, shell, "echo one")
                 shell.close()
             else:
-                session = psrp.connect(endpoint.from_params({**params, "auth": "basic"}))
+                session = psrp.connect(options.endpoint_from_params({**params, "auth": "basic"}))
                 found = calmly(_invoke, session, Cmdlet("Get-Queue"))
                 session.close()
             listener.shutdown(socket.SHUT_RDWR)

@@ -91,7 +91,7 @@ def test_it_tunnels(site: Site) -> None:
 @pytest.mark.parametrize(
     ("how", "sentence"),
     [
-        ({"login": "someone:falsch"}, "the proxy asks for a login, or refuses this one"),
+        ({"login": "someone:falsch"}, "the proxy requires a login, or rejects this one"),
         ({"port": 10}, "the proxy does not allow a connection to this host and port"),
         ({"port": CLOSED}, "the proxy could not reach the host"),
     ],

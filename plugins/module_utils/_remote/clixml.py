@@ -5,8 +5,6 @@
 
 Text from a host is data: it is unescaped and never interpreted. What is no such object raises
 ``NotAnObject``, for half an object must not pass for one.
-
-This file is private to the collection postmaster.exchange.
 """
 
 from __future__ import annotations
@@ -34,7 +32,7 @@ _TEXTS = frozenset(
 )
 _NUMBERS = frozenset({"By", "SB", "U16", "I16", "U32", "I32", "U64", "I64"})
 _LISTS = frozenset({"LST", "IE", "STK", "QUE"})
-_PROPERTIES = ("Props", "MS")
+_WRAPPED = (_TEXTS - {"ToString"}) | _NUMBERS | {"B", "C", "Db", "Sg", "Nil", "SS"}
 
 
 class NotAnObject(Exception):  # noqa: N818 - never leaves this package
@@ -113,14 +111,11 @@ class _Reader:
     types: dict[str, str] = field(default_factory=dict)
 
     def value(self, element: ET.Element, depth: int) -> Any:
-        tag = element.tag
-        if tag == "Ref":
+        if element.tag == "Ref":
             element = self.objects[element.attrib["RefId"]]
-            tag = "Obj"
         self._pay(element)
-        if tag == "Obj":
-            return self._object(element, depth)
-        return _primitive(element)
+        is_object = element.tag in {"Obj", "Ref"}
+        return self._object(element, depth) if is_object else _primitive(element)
 
     def _pay(self, element: ET.Element) -> None:
         self.left -= 1 + len(element) + len(element.text or "") + len(element.get("N", ""))
@@ -141,10 +136,14 @@ class _Reader:
                 return [self.value(item, depth + 1) for item in child]
             if child.tag == "DCT":
                 return dict(self._entries(child, depth))
-        wrapped = next((c for c in element if _is_primitive(c) and c.tag != "ToString"), None)
+        wrapped = next((c for c in element if c.tag in _WRAPPED), None)
         if wrapped is not None:
             return _primitive(wrapped) if text is None or wrapped.tag == "S" else text
-        properties = self._properties(element, depth)
+        properties = {
+            unescape(child.attrib["N"]): self.value(child, depth + 1)
+            for kind in ("Props", "MS")
+            for child in element.findall(f"{kind}/*")
+        }
         says_something = text is not None and text != type_name
         if properties and (depth == 0 or not says_something):
             return properties
@@ -166,18 +165,6 @@ class _Reader:
             named = {child.get("N"): child for child in entry}
             yield str(self.value(named["Key"], depth + 1)), self.value(named["Value"], depth + 1)
 
-    def _properties(self, element: ET.Element, depth: int) -> Mapping[str, Any]:
-        return {
-            unescape(child.attrib["N"]): self.value(child, depth + 1)
-            for kind in _PROPERTIES
-            for child in element.findall(f"{kind}/*")
-        }
-
-
-def _is_primitive(element: ET.Element) -> bool:
-    tag = element.tag
-    return tag in _TEXTS or tag in _NUMBERS or tag in {"B", "C", "Db", "Sg", "Nil", "SS"}
-
 
 def _primitive(element: ET.Element) -> Any:
     tag, text = element.tag, element.text or ""
@@ -192,6 +179,6 @@ def _primitive(element: ET.Element) -> Any:
             return _whole(chr(int(text)))
         case "Db" | "Sg":
             return float(text)
-        case "Nil" | "SS":  # a secure string is nobody's to read
+        case "Nil" | "SS":  # a secure string is never read
             return None
     raise NotAnObject(f"an element {tag[:20]!r}")

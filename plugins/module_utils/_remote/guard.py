@@ -7,11 +7,7 @@ What is guaranteed for every answer after ``guard``: its body has at most ``ANSW
 arrives within the read timeout and is not compressed, it redirects nowhere, and it holds no
 document type declaration (SOAP forbids one), so no entity is ever expanded. Every HTTP request is
 counted. Not bounded is a host that drips its HTTP *headers* byte by byte within the read timeout of
-each.
-
-Nothing is imported from requests, pywinrm or pypsrp: their objects are only handed through.
-
-This file is private to the collection postmaster.exchange.
+each. Nothing is imported from requests, pywinrm or pypsrp: their objects are handed through.
 """
 
 from __future__ import annotations
@@ -22,7 +18,7 @@ import socket
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -33,7 +29,7 @@ _CHUNK = 65_536
 _REDIRECTS = range(300, 400)
 _DEFAULT_TIMEOUT = 30.0
 _DECLARED_ENCODING = re.compile(rb"""<\?xml[^>]*\sencoding\s*=\s*["']([^"']*)["']""")
-_LIKELY_YEARS = (1990, 9000)  # of a host's clock; any other is none to reckon with
+_LIKELY_YEARS = range(1990, 9001)  # of a host's clock
 _ENCODINGS = frozenset({b"utf-8", b"us-ascii"})
 
 
@@ -52,24 +48,24 @@ class Meter:
         self.requests = 0
         self.received = 0
         self.deadline: float | None = None
-        self._told: tuple[datetime, float] | None = None
+        self._date: tuple[datetime, float] | None = None
 
     @property
     def host_time(self) -> datetime | None:
-        """What the host's clock shows now (UTC): as its last answer said (RFC 9110 section 6.6.1),
-        and the time since. None where no answer told a date.
+        """The host's clock now (UTC): the date of its last answer (RFC 9110 section 6.6.1) and the
+        time since. None where no answer had a date.
         """
-        if self._told is None:
+        if self._date is None:
             return None
-        told, at = self._told
-        return told + timedelta(seconds=time.monotonic() - at)
+        date, at = self._date
+        return date + timedelta(seconds=time.monotonic() - at)
 
     def note_date(self, text: str | None) -> None:
         """Remember the header ``Date`` of an answer that just came."""
         with contextlib.suppress(TypeError, ValueError, IndexError, OverflowError):
-            told = parsedate_to_datetime(text or "")
-            if told.tzinfo is not None and _LIKELY_YEARS[0] <= told.year <= _LIKELY_YEARS[1]:
-                self._told = told.astimezone(UTC), time.monotonic()
+            date = parsedate_to_datetime(text or "")
+            if date.tzinfo is not None and date.year in _LIKELY_YEARS:
+                self._date = date.astimezone(UTC), time.monotonic()
 
     def patience(self, timeout: Any) -> Any:
         """Return a timeout of ``requests`` (seconds, or a pair of them), cut to the deadline."""
@@ -80,43 +76,6 @@ class Meter:
             raise AnswerRefused("later than the deadline")
         pair = timeout if isinstance(timeout, tuple) else (timeout, timeout)
         return tuple(left if each is None else min(float(each), left) for each in pair)
-
-
-def _bound_body(raw: Any, meter: Meter, seconds: float) -> None:
-    """Make urllib3's ``raw`` stop reading in time.
-
-    Its method is replaced, and the object kept: NTLM and Kerberos look for the server's certificate
-    (channel binding) in just this type of object.
-    """
-    read = raw.stream
-
-    def stream(_amount: int = _CHUNK, decode_content: bool | None = None) -> Iterator[bytes]:
-        late = threading.Event()
-        # A read waits for a whole chunk, and its timeout starts anew with every byte.
-        watch = threading.Timer(seconds, _cut, [raw.connection, late])
-        watch.daemon = True
-        watch.start()
-        total = 0
-        try:
-            for chunk in read(_CHUNK, decode_content=decode_content):
-                total += len(chunk)
-                meter.received += len(chunk)
-                if total > ANSWER_LIMIT:
-                    raise AnswerRefused("longer than any answer of WinRM")
-                yield chunk
-        finally:
-            watch.cancel()
-            if late.is_set():
-                raise AnswerRefused("slower than the read timeout") from None
-
-    raw.stream = stream
-
-
-def _cut(connection: Any, late: threading.Event) -> None:
-    """End a connection that another thread is reading from."""
-    late.set()
-    with contextlib.suppress(OSError, AttributeError):
-        connection.sock.shutdown(socket.SHUT_RDWR)
 
 
 class _GuardedAdapter:
@@ -134,24 +93,84 @@ class _GuardedAdapter:
         # NTLM sends its next steps over this attribute.
         response.connection = self
         self._meter.note_date(response.headers.get("Date"))
-        if response.status_code in _REDIRECTS:
-            response.close()
-            raise AnswerRefused("a redirect")
+        refused = "a redirect" if response.status_code in _REDIRECTS else ""
         if response.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
-            # Nobody asked for it, and old libraries unpack a bomb before they count its bytes.
+            # It was not asked for, and old libraries unpack a bomb before they count its bytes.
+            refused = "a compressed answer"
+        if refused:
             response.close()
-            raise AnswerRefused("a compressed answer")
-        _bound_body(response.raw, self._meter, _seconds(timeout))
+            raise AnswerRefused(refused)
+        longest = timeout[-1] if isinstance(timeout, tuple) else timeout
+        seconds = float(longest) if isinstance(longest, (int, float)) else _DEFAULT_TIMEOUT
+        self._bound_body(response.raw, seconds)
         return response
+
+    def _bound_body(self, raw: Any, seconds: float) -> None:
+        """Make urllib3's ``raw`` stop reading in time.
+
+        Its method is replaced, and the object kept: NTLM and Kerberos look for the server's
+        certificate (channel binding) in just this type of object.
+        """
+        read = raw.stream
+        connection = raw.connection
+        late = threading.Event()
+
+        def cut() -> None:
+            """End a connection that another thread is reading from."""
+            late.set()
+            with contextlib.suppress(OSError, AttributeError):
+                connection.sock.shutdown(socket.SHUT_RDWR)
+
+        def stream(_amount: int = _CHUNK, decode_content: bool | None = None) -> Iterator[bytes]:
+            # A read waits for a whole chunk, and its timeout starts anew with every byte.
+            watch = threading.Timer(seconds, cut)
+            watch.daemon = True
+            watch.start()
+            total = 0
+            try:
+                for chunk in read(_CHUNK, decode_content=decode_content):
+                    total += len(chunk)
+                    self._meter.received += len(chunk)
+                    if total > ANSWER_LIMIT:
+                        raise AnswerRefused("longer than any answer of WinRM")
+                    yield chunk
+            finally:
+                watch.cancel()
+                if late.is_set():
+                    raise AnswerRefused("slower than the read timeout") from None
+
+        raw.stream = stream
 
     def close(self) -> None:
         self._inner.close()
 
 
-def _seconds(timeout: Any) -> float:
-    """Return how long an answer may take, by the timeout of its request."""
-    longest = timeout[-1] if isinstance(timeout, tuple) else timeout
-    return float(longest) if isinstance(longest, (int, float)) else _DEFAULT_TIMEOUT
+def guard_session(session: Any, meter: Meter) -> None:
+    """Put bounds around a session of ``requests``; once is enough."""
+    for prefix, adapter in list(session.adapters.items()):
+        if not isinstance(adapter, _GuardedAdapter):
+            session.mount(prefix, _GuardedAdapter(adapter, meter))
+
+
+def checked_sender(
+    send: Callable[..., bytes], fault_text: Callable[[Exception], object]
+) -> Callable[..., bytes]:
+    """Return ``send`` of a transport, refusing XML that could grow before the library parses it.
+
+    Both libraries parse the text of a fault, too; ``fault_text`` takes it out of their exceptions.
+    """
+
+    def checked(*args: Any, **options: Any) -> bytes:
+        try:
+            answer = send(*args, **options)
+        except Exception as error:
+            text = fault_text(error)
+            check_answer(text.encode("utf-8", "replace") if isinstance(text, str) else b"")
+            raise
+        check_answer(answer)
+        return answer
+
+    return checked
 
 
 def check_answer(answer: bytes) -> None:
@@ -169,62 +188,37 @@ def guard(transport: Any) -> Meter:
     Bound methods are replaced on this one object: it may belong to Ansible's connection, and the
     connection it holds open carries the state of NTLM, so it cannot be built anew.
     """
-    known = getattr(transport, "exchange_meter", None)
-    if isinstance(known, Meter):
-        return known
+    present = getattr(transport, "exchange_meter", None)
+    if isinstance(present, Meter):
+        return present
     meter = Meter()
-    build, encrypt, send = (
-        transport.build_session,
-        transport.setup_encryption,
-        transport.send_message,
-    )
+    build, encrypt = transport.build_session, transport.setup_encryption
+
+    def settle(session: Any) -> Any:
+        guard_session(session, meter)
+        # What the environment says of proxies and trust is in the session since it was built. To
+        # read it again for each request takes longer than to encrypt the request.
+        session.trust_env = False
+        return session
 
     def build_session() -> Any:
         with warnings.catch_warnings():
             # pywinrm's warning about a proxy of the environment shows its URL, password and all.
             warnings.simplefilter("ignore", DeprecationWarning)
             session = build()
-        guard_session(session, meter)
-        _settle(session)
-        return session
+        return settle(session)
 
     def setup_encryption(session: Any) -> None:
         # Within build(), ahead of the first request.
         guard_session(session, meter)
         encrypt(session)
 
-    def send_message(message: Any) -> bytes:
-        try:
-            answer: bytes = send(message)
-        except Exception as error:
-            # pywinrm parses the text of a fault as XML, too.
-            text = getattr(error, "response_text", b"")
-            check_answer(text.encode("utf-8", "replace") if isinstance(text, str) else b"")
-            raise
-        check_answer(answer)
-        return answer
-
     transport.exchange_meter = meter
     transport.build_session = build_session
     transport.setup_encryption = setup_encryption
-    transport.send_message = send_message
+    transport.send_message = checked_sender(
+        transport.send_message, lambda error: getattr(error, "response_text", "")
+    )
     if transport.session is not None:
-        guard_session(transport.session, meter)
-        _settle(transport.session)
+        settle(transport.session)
     return meter
-
-
-def _settle(session: Any) -> None:
-    """Let a session of pywinrm read the environment no more.
-
-    What that says of proxies and trust is in the session since it was built. To read it again for
-    each request takes longer than to encrypt the request.
-    """
-    session.trust_env = False
-
-
-def guard_session(session: Any, meter: Meter) -> None:
-    """Put bounds around a session of ``requests``; once is enough."""
-    for prefix, adapter in list(session.adapters.items()):
-        if not isinstance(adapter, _GuardedAdapter):
-            session.mount(prefix, _GuardedAdapter(adapter, meter))

@@ -1,10 +1,9 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an inventory says about WinRM and PowerShell, as suboptions of ``connection`` and
-``endpoint``. Pure: whoever calls knows where the values come from.
+"""What an inventory sets for sessions, as suboptions of ``connection`` and ``endpoint``.
 
-This file is private to the collection postmaster.exchange.
+Pure: the caller hands over what reads a plugin's option, or an inventory's variable.
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .._base.errors import InvalidInput
-from . import endpoint
-from .options import LoginDetails
+from .failures import CONFIGURATION
+from .options import LoginDetails, inherited
 
 #: Returns the value of an option, or of a variable; None where it has none.
 Get = Callable[[str], Any]
@@ -22,49 +21,74 @@ Get = Callable[[str], Any]
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _TRUE = frozenset({"true", "yes", "on", "1", "y", "t"})
 _FALSE = frozenset({"false", "no", "off", "0", "n", "f"})
-_TRUST = "ansible_winrm_ca_trust_path"
-_PROXY = "ansible_winrm_proxy"
-_PYWINRM = (
-    _TRUST,
-    _PROXY,
-    "ansible_winrm_server_cert_validation",
-    "ansible_winrm_cert_pem",
-    "ansible_winrm_cert_key_pem",
-    "ansible_winrm_message_encryption",
-    "ansible_winrm_kerberos_hostname_override",
-    "ansible_winrm_kerberos_delegation",
-    "ansible_winrm_service",
-    "ansible_winrm_send_cbt",
-    "ansible_winrm_credssp_auth_mechanism",
-    "ansible_winrm_credssp_disable_tlsv1_2",
-    "ansible_winrm_credssp_minimum_version",
-)
-# Variables of the options of Ansible's connection plugin psrp, where they are not alike.
+_NUMBERS = ("port", "connect_timeout", "credssp_minimum_version")
+_TRUTHS = ("ignore_proxy", "kerberos_delegation", "send_cbt", "credssp_disable_tlsv1_2")
+_DETAILS = tuple(LoginDetails.__slots__)
+# Suboptions: the option of Ansible's plugin winrm where it has one, and the variables, best first.
+_WINRM: dict[str, tuple[str, ...]] = {
+    "host": ("remote_addr", "ansible_winrm_host", "ansible_host", "inventory_hostname"),
+    "user": ("remote_user", "ansible_winrm_user", "ansible_user"),
+    "password": (
+        "remote_password", "ansible_winrm_password", "ansible_winrm_pass", "ansible_password",
+    ),
+    "port": ("port", "ansible_winrm_port", "ansible_port"),
+    "scheme": ("scheme", "ansible_winrm_scheme"),
+    "path": ("path", "ansible_winrm_path"),
+    "transport": ("transport", "ansible_winrm_transport"),
+    "connect_timeout": ("connection_timeout", "ansible_winrm_connection_timeout"),
+    "ca_cert": ("", "ansible_winrm_ca_trust_path"),
+    "cert_validation": ("", "ansible_winrm_server_cert_validation"),
+    "client_cert": ("", "ansible_winrm_cert_pem"),
+    "client_key": ("", "ansible_winrm_cert_key_pem"),
+    "message_encryption": ("", "ansible_winrm_message_encryption"),
+    "proxy": ("", "ansible_winrm_proxy"),
+    "kerberos_hostname": ("", "ansible_winrm_kerberos_hostname_override"),
+    "kerberos_delegation": ("", "ansible_winrm_kerberos_delegation"),
+    **{name: ("", f"ansible_winrm_{name}") for name in _DETAILS},
+}  # fmt: skip
+# Suboptions and the options of Ansible's plugin psrp.
 _PSRP = {
+    "host": "remote_addr",
+    "user": "remote_user",
+    "password": "remote_password",
+    "port": "port",
+    "scheme": "protocol",
+    "transport": "auth",
+    "ca_cert": "ca_cert",
+    "cert_validation": "cert_validation",
+    "client_cert": "certificate_pem",
+    "client_key": "certificate_key_pem",
+    "message_encryption": "message_encryption",
+    "connect_timeout": "connection_timeout",
+    "proxy": "proxy",
+    "ignore_proxy": "ignore_proxy",
+    "kerberos_hostname": "negotiate_hostname_override",
+    "kerberos_delegation": "negotiate_delegate",
+    "service": "negotiate_service",
+    "send_cbt": "negotiate_send_cbt",
+    **{name: name for name in _DETAILS if name.startswith("credssp")},
+}
+# Variables of the options of that plugin, where they are not alike.
+_PSRP_VARIABLES = {
     "remote_addr": ("ansible_psrp_host", "ansible_host", "inventory_hostname"),
     "remote_user": ("ansible_psrp_user", "ansible_user"),
     "remote_password": ("ansible_winrm_password", "ansible_winrm_pass", "ansible_password"),
     "port": ("ansible_psrp_port", "ansible_port"),
     "ca_cert": ("ansible_psrp_ca_cert", "ansible_psrp_cert_trust_path"),
 }
-_SSH = frozenset({"ssh", "paramiko", "paramiko_ssh"})
 
 
 def from_winrm(get: Get) -> dict[str, Any]:
     """Return suboptions from the options of Ansible's connection plugin ``winrm``."""
-    return _from_winrm_values(
-        {
-            "host": get("remote_addr"),
-            "user": get("remote_user"),
-            "password": get("remote_password"),
-            "port": get("port"),
-            "scheme": get("scheme"),
-            "path": get("path"),
-            "transport": get("transport"),
-            "connect_timeout": get("connection_timeout"),
-        },
-        get("_extras") or {},
-    )
+    extras: Mapping[str, Any] = get("_extras") or {}
+    values = {
+        name: get(option) if option else extras.get(variables[0])
+        for name, (option, *variables) in _WINRM.items()
+    }
+    # To pywinrm a proxy that is set to null means none, whatever the environment says.
+    proxy = _WINRM["proxy"][1]
+    values["ignore_proxy"] = True if proxy in extras and extras[proxy] is None else None
+    return _typed(values)
 
 
 def from_variables(variables: Get) -> dict[str, Any]:
@@ -72,99 +96,13 @@ def from_variables(variables: Get) -> dict[str, Any]:
 
     ``variables`` returns the templated value of a variable, or None.
     """
-    if plugin_of(variables) == "psrp":
+    plugin = _plugin(variables)
+    if plugin == "psrp":
         return _no_controller(from_psrp(_psrp_option(variables)))
-    host = _first(variables, "ansible_winrm_host", "ansible_host", "inventory_hostname")
-    user = _first(variables, "ansible_winrm_user", "ansible_user")
-    password = _first(variables, "ansible_winrm_password", "ansible_winrm_pass", "ansible_password")
-    extras = {name: value for name in _PYWINRM if (value := variables(name)) is not None}
-    return _no_controller(
-        _from_winrm_values(
-            {
-                "host": host,
-                "user": user,
-                "password": password,
-                "port": _port(variables),
-                "scheme": variables("ansible_winrm_scheme"),
-                "path": variables("ansible_winrm_path"),
-                "transport": variables("ansible_winrm_transport"),
-                "connect_timeout": variables("ansible_winrm_connection_timeout"),
-            },
-            extras,
-        )
-    )
-
-
-def plugin_of(variables: Get) -> str:
-    """Return the short name of the connection plugin that the variables name, or nothing."""
-    return str(variables("ansible_connection") or "").rpartition(".")[2]
-
-
-def _port(variables: Get) -> Any:
-    """Return WinRM's port; that of a host reached by SSH is another service's."""
-    names = ("ansible_winrm_port", "ansible_port")
-    return _first(variables, *(names[:1] if plugin_of(variables) in _SSH else names))
-
-
-def _no_controller(found: dict[str, Any]) -> dict[str, Any]:
-    """Return what was found; the controller is hardly meant just because a play runs there."""
-    if found["port"] is None and found["host"] in _LOCAL_NAMES:
-        found["host"] = None
-    return found
-
-
-def _first(variables: Get, *names: str) -> Any:
-    return next((value for name in names if (value := variables(name)) is not None), None)
-
-
-def _psrp_option(variables: Get) -> Get:
-    """Return what reads the options of the plugin psrp from the variables that set them."""
-
-    def get(option: str) -> Any:
-        return _first(variables, *_PSRP.get(option, (f"ansible_psrp_{option}",)))
-
-    return get
-
-
-def _from_winrm_values(values: dict[str, Any], extras: Mapping[str, Any]) -> dict[str, Any]:
-    def extra(name: str) -> Any:
-        return extras.get(f"ansible_winrm_{name}")
-
-    certificate = extra("cert_pem")
-    return _typed(
-        {
-            **values,
-            "transport": _transport(values["transport"], certificate),
-            "ca_cert": extras.get(_TRUST),
-            "cert_validation": extra("server_cert_validation"),
-            "client_cert": certificate,
-            "client_key": extra("cert_key_pem"),
-            "message_encryption": extra("message_encryption"),
-            "proxy": extras.get(_PROXY),
-            # To pywinrm a proxy that is said to be null means none, whatever the environment says.
-            "ignore_proxy": True if _PROXY in extras and extras[_PROXY] is None else None,
-            "kerberos_hostname": extra("kerberos_hostname_override"),
-            "kerberos_delegation": extra("kerberos_delegation"),
-        },
-        {
-            "service": extra("service"),
-            "send_cbt": extra("send_cbt"),
-            "credssp_auth_mechanism": extra("credssp_auth_mechanism"),
-            "credssp_disable_tlsv1_2": extra("credssp_disable_tlsv1_2"),
-            "credssp_minimum_version": extra("credssp_minimum_version"),
-        },
-    )
-
-
-def _transport(given: Any, certificate: Any) -> Any:
-    """Return the way to log in that a list of pywinrm's names for them means."""
-    ways = [given] if isinstance(given, str) else list(given or ())
-    if ways[:2] == ["kerberos", "ntlm"]:
-        return "negotiate"
-    # Two names of pywinrm for what is Basic, or for a client certificate if there is one.
-    if ways and ways[0] in {"plaintext", "ssl"}:
-        return "certificate" if certificate else "basic"
-    return ways[0] if ways else None
+    values = {name: _first(variables, *names) for name, (_option, *names) in _WINRM.items()}
+    if plugin in {"ssh", "paramiko", "paramiko_ssh"}:  # ansible_port is that of another service
+        values["port"] = variables("ansible_winrm_port")
+    return _no_controller(_typed({**values, "ignore_proxy": None}))
 
 
 def from_psrp(get: Get) -> dict[str, Any]:
@@ -172,33 +110,8 @@ def from_psrp(get: Get) -> dict[str, Any]:
 
     Its path is not taken over: it may be that of a PowerShell endpoint, which has no command shell.
     """
-    return _typed(
-        {
-            "host": get("remote_addr"),
-            "user": get("remote_user"),
-            "password": get("remote_password"),
-            "port": get("port"),
-            "scheme": get("protocol"),
-            "transport": get("auth") or "negotiate",
-            "ca_cert": get("ca_cert"),
-            "cert_validation": get("cert_validation"),
-            "client_cert": get("certificate_pem"),
-            "client_key": get("certificate_key_pem"),
-            "message_encryption": get("message_encryption"),
-            "connect_timeout": get("connection_timeout"),
-            "proxy": get("proxy"),
-            "ignore_proxy": get("ignore_proxy"),
-            "kerberos_hostname": get("negotiate_hostname_override"),
-            "kerberos_delegation": get("negotiate_delegate"),
-        },
-        {
-            "service": get("negotiate_service"),
-            "send_cbt": get("negotiate_send_cbt"),
-            "credssp_auth_mechanism": get("credssp_auth_mechanism"),
-            "credssp_disable_tlsv1_2": get("credssp_disable_tlsv1_2"),
-            "credssp_minimum_version": get("credssp_minimum_version"),
-        },
-    )
+    values = {name: get(option) for name, option in _PSRP.items()}
+    return _typed({**values, "transport": values["transport"] or "negotiate"})
 
 
 def endpoint_from_psrp(get: Get) -> dict[str, Any]:
@@ -206,55 +119,68 @@ def endpoint_from_psrp(get: Get) -> dict[str, Any]:
 
     Where that connection leads to Exchange's own configuration, it is this very endpoint.
     """
-    found = endpoint.inherited(from_psrp(get))
-    if get("configuration_name") == endpoint.CONFIGURATION:
-        for name, option in (("port", "port"), ("scheme", "protocol"), ("path", "path")):
-            found[name] = get(option)
-        found["message_encryption"] = get("message_encryption")
-        if found["port"] is not None:
-            found["port"] = _number(found["port"], "port")
-    return found
+    connection = from_psrp(get)
+    if get("configuration_name") != CONFIGURATION:
+        return inherited(connection)
+    own = ("port", "scheme", "message_encryption")
+    return {
+        **inherited(connection),
+        **{name: connection[name] for name in own},
+        "path": get("path"),
+    }
 
 
 def endpoint_from_variables(variables: Get) -> dict[str, Any]:
     """The same from inventory variables, for a connection that has no such options."""
-    if plugin_of(variables) == "psrp":
+    if _plugin(variables) == "psrp":
         return _no_controller({"port": None, **endpoint_from_psrp(_psrp_option(variables))})
-    return endpoint.inherited(from_variables(variables))
+    return inherited(from_variables(variables))
 
 
-def _typed(values: dict[str, Any], details: Mapping[str, Any]) -> dict[str, Any]:
-    """Inventory variables are often text; here numbers are numbers, and what is true is True."""
-    for name in ("port", "connect_timeout"):
-        if values[name] is not None:
-            values[name] = _number(values[name], name)
-    for name in ("ignore_proxy", "kerberos_delegation"):
-        if values[name] is not None:
-            values[name] = _truth(values[name], name)
-    return {**values, "details": _details(details)}
+def _plugin(variables: Get) -> str:
+    """Return the short name of the connection plugin that the variables name, or nothing."""
+    return str(variables("ansible_connection") or "").rpartition(".")[2]
 
 
-def _details(given: Mapping[str, Any]) -> LoginDetails:
-    """Return those that are set, with the defaults of the others."""
-    known = {name: value for name, value in given.items() if value is not None}
-    for name in known.keys() & {"send_cbt", "credssp_disable_tlsv1_2"}:
-        known[name] = _truth(known[name], name)
-    if "credssp_minimum_version" in known:
-        known["credssp_minimum_version"] = _number(
-            known["credssp_minimum_version"], "credssp_minimum_version"
-        )
-    return LoginDetails(**known)
+def _psrp_option(variables: Get) -> Get:
+    """Return what reads the options of the plugin psrp from the variables that set them."""
+    return lambda name: _first(variables, *_PSRP_VARIABLES.get(name, (f"ansible_psrp_{name}",)))
 
 
-def _number(value: object, name: str) -> int:
-    try:
-        return int(str(value))
-    except ValueError:
-        raise InvalidInput(f"The inventory's {name} is no number.") from None
+def _first(variables: Get, *names: str) -> Any:
+    return next((value for name in names if (value := variables(name)) is not None), None)
 
 
-def _truth(value: object, name: str) -> bool:
-    word = str(value).strip().lower()
-    if word in _TRUE | _FALSE:
-        return word in _TRUE
-    raise InvalidInput(f"The inventory's {name} is neither true nor false.")
+def _no_controller(suboptions: dict[str, Any]) -> dict[str, Any]:
+    """Drop the controller as a host: it is hardly meant just because a play runs there."""
+    if suboptions["port"] is None and suboptions["host"] in _LOCAL_NAMES:
+        suboptions["host"] = None
+    return suboptions
+
+
+def _typed(values: dict[str, Any]) -> dict[str, Any]:
+    """Return suboptions of the right types; inventory variables are often text."""
+    for name, value in values.items():
+        if value is not None and name in _NUMBERS:
+            try:
+                values[name] = int(str(value))
+            except ValueError:
+                raise InvalidInput(f"The inventory's {name} is not a number.") from None
+        elif value is not None and name in _TRUTHS:
+            word = str(value).strip().lower()
+            if word not in _TRUE | _FALSE:
+                raise InvalidInput(f"The inventory's {name} must be true or false.")
+            values[name] = word in _TRUE
+    details = {name: values.pop(name) for name in _DETAILS}
+    # A list of pywinrm's names for the ways to log in.
+    given = values["transport"]
+    ways = [given] if isinstance(given, str) else list(given or [None])
+    if ways[:2] == ["kerberos", "ntlm"]:
+        ways = ["negotiate"]
+    elif ways[0] in {"plaintext", "ssl"}:  # Basic, or a client certificate if there is one
+        ways = ["certificate" if values["client_cert"] else "basic"]
+    return {
+        **values,
+        "transport": ways[0],
+        "details": LoginDetails(**{k: v for k, v in details.items() if v is not None}),
+    }

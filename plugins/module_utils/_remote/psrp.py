@@ -5,8 +5,6 @@
 
 This is the only file that imports pypsrp. No script is ever sent: a pipeline is one cmdlet with
 typed parameters, which is all that Exchange's runspaces take.
-
-This file is private to the collection postmaster.exchange.
 """
 
 from __future__ import annotations
@@ -29,11 +27,18 @@ from .._base.errors import (
     SessionLost,
 )
 from . import clixml
-from .causes import Cause
-from .endpoint import CONFIGURATION, EndpointOptions
-from .failures import clean, describe
-from .guard import Meter, check_answer, guard_session
-from .psrp_failures import explain, explain_fault, hint_for
+from .failures import (
+    CONFIGURATION,
+    EXCHANGE,
+    Cause,
+    clean,
+    describe,
+    explain,
+    explain_fault,
+    hint_for,
+)
+from .guard import Meter, checked_sender, guard_session
+from .options import LoginOptions
 from .session import Cmdlet, CmdletError
 
 LIBRARY_ERROR = ""
@@ -41,6 +46,7 @@ try:
     from pypsrp.complex_objects import PSInvocationState
     from pypsrp.exceptions import WSManFaultError
     from pypsrp.powershell import PowerShell, RunspacePool
+    from pypsrp.shell import SignalCode
     from pypsrp.wsman import WSMan
 except ImportError:
     LIBRARY_ERROR = traceback.format_exc()
@@ -62,7 +68,7 @@ _WORDS = 400  # characters shown of what Exchange says
 _T = TypeVar("_T")
 
 
-def connect(options: EndpointOptions, *, host: str = "") -> PsrpSession:
+def connect(options: LoginOptions, *, host: str = "") -> PsrpSession:
     """Return a session by complete options; nothing is sent before its first cmdlet.
 
     ``host`` is the name for messages, by default the host of the options.
@@ -71,12 +77,13 @@ def connect(options: EndpointOptions, *, host: str = "") -> PsrpSession:
 
 
 class PsrpSession:
-    """Runs cmdlets in one runspace; see ``cmdlets.CmdletSession``."""
+    """Runs cmdlets in one runspace; see ``session.CmdletSession``."""
 
-    def __init__(self, options: EndpointOptions, *, host: str) -> None:
+    def __init__(self, options: LoginOptions, *, host: str) -> None:
         self.host = host
         self._options = options
         self._pool: Any = None
+        self._ended: Any = None
         self._meter = Meter()
 
     @property
@@ -85,23 +92,22 @@ class PsrpSession:
         return self._meter.requests
 
     def invoke(self, cmdlet: Cmdlet, *, timeout: float = 120.0) -> Sequence[Mapping[str, Any]]:
-        """Run one cmdlet; see ``cmdlets.CmdletSession``.
+        """Run one cmdlet; see ``session.CmdletSession``.
 
-        A cmdlet that takes longer is told to stop; whether it was carried out is not known then.
+        A cmdlet that takes longer is stopped; it may or may not have run then.
         """
-        self._open()
         deadline = time.monotonic() + timeout
-        self._meter.deadline = deadline + _READ_MARGIN
-        shell = PowerShell(self._pool)
-        shell.add_cmdlet(cmdlet.name)
-        for name, value in cmdlet.parameters.items():
-            shell.add_parameter(name, _native(value))
-        self._call(shell.begin_invoke)
+        try:
+            shell = self._begin(cmdlet, deadline)
+        except _LimitReached:
+            self._break()  # the host rejected the cmdlet, and counts anew in a new runspace
+            shell = self._begin(cmdlet, deadline)
         self._wait(shell, cmdlet, deadline, timeout)
+        self._ended = shell
         return self._result(shell, cmdlet)
 
     def reopen(self) -> None:
-        """Forget the runspace; see ``cmdlets.CmdletSession``."""
+        """Forget the runspace; see ``session.CmdletSession``."""
         self.close()
 
     def close(self) -> None:
@@ -121,7 +127,8 @@ class PsrpSession:
             self._delete(pool, fresh=True)
 
     def _delete(self, pool: Any, *, fresh: bool) -> bool:
-        """Delete a runspace and close the connection, in little time; tells whether it did."""
+        """Delete a runspace and close the connection, in little time; return whether it did."""
+        self._ended = None
         self._meter.deadline = time.monotonic() + _PARTING_TIMEOUT
         transport = pool.connection.transport
         try:
@@ -134,26 +141,28 @@ class PsrpSession:
                         pool.shell.close()
             finally:
                 transport.close()
-        except Exception as error:  # noqa: BLE001 - the work is done, or its failure is told already
+        except Exception as error:  # noqa: BLE001 - the work is done, or has failed with its own error
             del error
             return False
         return True
 
-    # -- opening
-
-    def _open(self) -> None:
-        if self._pool is not None:
-            return
-        self._meter.deadline = time.monotonic() + self._options.connect_timeout
-        self._pool = self._call(self._opened, opening=True)
-
     def _opened(self) -> Any:
+        """Return a new, open runspace."""
         if LIBRARY_ERROR:
             raise MissingLibrary(
                 missing_required_lib("pypsrp >= 0.8"), details={"exception": LIBRARY_ERROR}
             )
         wsman = _wsman(self._options)
-        _guard(wsman.transport, self._meter)
+        transport, meter = wsman.transport, self._meter
+        build = transport._build_session
+
+        def build_session() -> Any:  # at the first request
+            session = build()
+            guard_session(session, meter)
+            return session
+
+        transport._build_session = build_session
+        transport.send = checked_sender(transport.send, lambda error: (*error.args, "", "", "")[2])
         pool = RunspacePool(wsman, configuration_name=CONFIGURATION)
         _guard_messages(pool)
         try:
@@ -165,6 +174,38 @@ class PsrpSession:
 
     # -- a pipeline
 
+    def _begin(self, cmdlet: Cmdlet, deadline: float) -> Any:
+        """Start a cmdlet, in an open runspace, and return its pipeline."""
+        self._end()
+        if self._pool is None:
+            self._meter.deadline = time.monotonic() + self._options.connect_timeout
+            self._pool = self._call(self._opened, opening=True)
+        self._meter.deadline = deadline + _READ_MARGIN
+        shell = PowerShell(self._pool)
+        shell.add_cmdlet(cmdlet.name)
+        for name, value in cmdlet.parameters.items():
+            shell.add_parameter(name, _native(value))
+        self._call(shell.begin_invoke, starting=True)
+        return shell
+
+    def _end(self) -> None:
+        """Terminate the pipeline before, which counts against the user's limit until then.
+
+        The last one of a session ends with its runspace.
+        """
+        shell, self._ended = self._ended, None
+        if shell is None or self._pool is None:
+            return
+        self._meter.deadline = time.monotonic() + _PARTING_TIMEOUT
+        identity = getattr(shell, "_command_id", None) or str(shell.id).upper()
+        try:
+            with _no_warnings():
+                self._pool.shell.signal(SignalCode.TERMINATE, identity)
+            self._pool.pipelines.pop(shell.id, None)
+        except Exception as error:  # noqa: BLE001 - its result stands; the next one gets a new runspace
+            del error
+            self._break()
+
     def _wait(self, shell: Any, cmdlet: Cmdlet, deadline: float, timeout: float) -> None:
         """Receive until the pipeline has ended."""
         received = self._meter.received
@@ -174,31 +215,29 @@ class PsrpSession:
                 self._stop(shell)
                 raise CommandTimeout(
                     f"{self.host}: {cmdlet.name} did not end within {timeout:g} seconds and was"
-                    " told to stop. Whether it was carried out is not known.",
-                    hint="See what Exchange is busy with, or allow more time.",
+                    " stopped. It may or may not have run.",
+                    hint="Check what Exchange is busy with, or allow more time.",
                 )
             if self._meter.received - received > OUTPUT_LIMIT:
                 self._stop(shell)
                 raise ExchangeError(
-                    f"{self.host}: {cmdlet.name} answered with more than {OUTPUT_LIMIT} bytes and"
-                    " was told to stop."
+                    f"{self.host}: {cmdlet.name} returned more than {OUTPUT_LIMIT} bytes and was"
+                    " stopped."
                 )
-            self._poll(shell, math.ceil(min(left, _POLL)))
-
-    def _poll(self, shell: Any, seconds: int) -> None:
-        before, had = time.monotonic(), len(shell.output)
-        self._call(shell.poll_invoke, timeout=seconds)
-        idle = shell.state == PSInvocationState.RUNNING and len(shell.output) == had
-        if idle and time.monotonic() - before < _PAUSE:
-            time.sleep(_PAUSE)
+            before, had = time.monotonic(), len(shell.output)
+            self._call(shell.poll_invoke, timeout=math.ceil(min(left, _POLL)))
+            idle = shell.state == PSInvocationState.RUNNING and len(shell.output) == had
+            if idle and time.monotonic() - before < _PAUSE:
+                time.sleep(_PAUSE)
 
     def _stop(self, shell: Any) -> None:
-        """Tell the host to stop; where that fails, the runspace is not used again."""
+        """Stop the pipeline; where that fails, the runspace is not used again."""
         self._meter.deadline = time.monotonic() + _PARTING_TIMEOUT
+        self._ended = shell
         try:
             with _no_warnings():
                 shell.stop()
-        except Exception as error:  # noqa: BLE001 - the timeout is the error to tell
+        except Exception as error:  # noqa: BLE001 - the timeout is the error to raise
             del error
             self._break()
 
@@ -207,35 +246,48 @@ class PsrpSession:
             raise self._refusal(shell.streams.error, cmdlet)
         if shell.state != PSInvocationState.COMPLETED:
             raise SessionLost(
-                f"{self.host}: {cmdlet.name} was ended by the host before it was done. Whether it"
-                " was carried out is not known."
+                f"{self.host}: the host ended {cmdlet.name} before it was done. It may or may not"
+                " have run."
             )
         try:
-            return [_plain(item) for item in shell.output]
+            values = [clixml.read(item) for item in shell.output]
         except clixml.NotAnObject as error:
             raise SessionLost(
-                f"{self.host}: {cmdlet.name} answered with what is no object ({error})."
+                f"{self.host}: {cmdlet.name} returned something that is not an object ({error})."
             ) from None
+        # What has no properties is its value.
+        return [value if isinstance(value, Mapping) else {"Value": value} for value in values]
 
     def _refusal(self, records: Sequence[Any], cmdlet: Cmdlet) -> CmdletError:
         """Return the first error of a pipeline; the others mostly follow from it."""
-        record = records[0]
-        words = next(_words(record), "")
-        error_id = clean(_text(record, "fq_error"), self._options.secrets, _WORDS)
-        reason = clean(_text(record, "reason"), self._options.secrets)
+
+        record, secrets = records[0], self._options.secrets
+
+        def text(name: str) -> str:
+            value = getattr(record, name, None)
+            return value if isinstance(value, str) else ""
+
+        candidates = (text("details_message"), str(record), text("message"))
+        words = next((each for each in candidates if each not in {"", "None"}), "")
+        error_id = clean(text("fq_error"), secrets, _WORDS)
+        reason = clean(text("reason"), secrets)
         more = f" (and {len(records) - 1} more errors)" if len(records) > 1 else ""
-        said = clean(words, self._options.secrets, _WORDS)
         return CmdletError(
-            f"{self.host}: {cmdlet.name} failed: {said}{more}",
+            f"{self.host}: {cmdlet.name} failed: {clean(words, secrets, _WORDS)}{more}",
             cmdlet=cmdlet.name,
             error_id=error_id,
             reason=reason,
             hint=hint_for(error_id, reason),
         )
 
-    # -- errors
-
-    def _call(self, function: Callable[..., _T], *, opening: bool = False, **options: Any) -> _T:
+    def _call(
+        self,
+        function: Callable[..., _T],
+        *,
+        opening: bool = False,
+        starting: bool = False,
+        **options: Any,
+    ) -> _T:
         """Call pypsrp and translate whatever it raises.
 
         From a garbage answer it lets out all that its XML, base64 and serialiser raise. The
@@ -260,29 +312,35 @@ class PsrpSession:
                 f"{self.host}: no session with Exchange's PowerShell{login}: {cause.sentence}.",
                 hint=cause.hint,
             )
+        if starting and cause is EXCHANGE.quota:
+            raise _LimitReached(f"{self.host}: {cause.sentence}.", hint=cause.hint)
         self._break()
         raise SessionLost(
             f"{self.host}: the session with Exchange's PowerShell broke in the middle of a cmdlet:"
-            f" {cause.sentence}. Whether the cmdlet was carried out is not known.",
+            f" {cause.sentence}. The cmdlet may or may not have run.",
             hint=cause.hint,
         )
 
     def _cause(self, error: Exception) -> Cause:
-        if isinstance(error, WSManFaultError):
-            reason = error.provider_fault or error.reason or ""
-            return explain_fault(error.code, str(reason), self._options.secrets)
-        return explain(describe(error))
+        if LIBRARY_ERROR or not isinstance(error, WSManFaultError):
+            return explain(describe(error), EXCHANGE)
+        reason = str(error.provider_fault or error.reason or "")
+        return explain_fault(error.code, "", reason, self._options.secrets, EXCHANGE)
+
+
+class _LimitReached(SessionLost):
+    """The host rejected a cmdlet, since this user has too much open; it was not run."""
 
 
 @contextlib.contextmanager
 def _no_warnings() -> Iterator[None]:
-    """Keep Python's warnings from the screen: that a certificate is not checked, an option says."""
+    """Keep Python's warnings from the screen: an option allows an unchecked certificate."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
-def _wsman(options: EndpointOptions) -> Any:
+def _wsman(options: LoginOptions) -> Any:
     details = options.details
     validation: bool | str = options.cert_validation == "validate"
     if validation and options.ca_cert:
@@ -315,30 +373,6 @@ def _wsman(options: EndpointOptions) -> Any:
     )
 
 
-def _guard(transport: Any, meter: Meter) -> None:
-    """Put bounds around a pypsrp transport, which builds its session at its first request."""
-    build, send = transport._build_session, transport.send
-
-    def build_session() -> Any:
-        session = build()
-        guard_session(session, meter)
-        return session
-
-    def checked_send(*args: Any, **options: Any) -> bytes:
-        try:
-            answer: bytes = send(*args, **options)
-        except Exception as error:
-            # pypsrp parses the text of a fault as XML, too.
-            text = error.args[2] if len(error.args) > 2 else ""  # noqa: PLR2004 - response_text
-            check_answer(text.encode("utf-8", "replace") if isinstance(text, str) else b"")
-            raise
-        check_answer(answer)
-        return answer
-
-    transport._build_session = build_session
-    transport.send = checked_send
-
-
 def _guard_messages(pool: Any) -> None:
     """Let pypsrp read no message that grows, and leave what cmdlets put out to ``clixml``."""
     serializer = pool._serializer
@@ -369,21 +403,3 @@ def _native(value: Any) -> Any:
         if isinstance(value, kind):
             return kind(value)
     return value
-
-
-def _plain(item: str) -> Mapping[str, Any]:
-    """Return an object of a pipeline's output as its properties; what has none is its value."""
-    value = clixml.read(item)
-    return value if isinstance(value, Mapping) else {"Value": value}
-
-
-def _words(record: Any) -> Iterator[str]:
-    """Return what an error record says, best first."""
-    for text in (_text(record, "details_message"), str(record), _text(record, "message")):
-        if text and text != "None":
-            yield text
-
-
-def _text(record: Any, name: str) -> str:
-    value = getattr(record, name, None)
-    return value if isinstance(value, str) else ""

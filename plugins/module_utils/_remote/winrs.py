@@ -4,8 +4,6 @@
 """A session over WinRM's command shell, by pywinrm: deadlines, limits, and errors in plain words.
 
 This is the only file that imports pywinrm (and with it requests and the rest).
-
-This file is private to the collection postmaster.exchange.
 """
 
 from __future__ import annotations
@@ -13,7 +11,6 @@ from __future__ import annotations
 # NTLM asks for this by name; imported here, forks share it.
 import encodings.utf_16_le  # noqa: F401 # pylint: disable=unused-import
 import math
-import re
 import time
 import traceback
 from collections.abc import Callable
@@ -31,10 +28,9 @@ from .._base.errors import (
     MissingLibrary,
     SessionLost,
 )
-from .causes import Cause
-from .failures import describe, explain, explain_fault
+from .failures import WINRM, describe, explain, explain_fault
 from .guard import Meter, guard
-from .options import ConnectionOptions
+from .options import LoginOptions
 from .session import COMMAND_LINE_LIMIT, Completed
 
 LIBRARY_ERROR = ""
@@ -45,8 +41,7 @@ try:
 except ImportError:
     LIBRARY_ERROR = traceback.format_exc()
 
-#: Text is UTF-8 in our shells.
-CODE_PAGE = 65001
+_UTF_8 = 65001  # the code page of our shells
 #: Seconds, at least, between the end of an operation on the host and the end of our patience.
 _READ_MARGIN = 5
 #: Seconds to spend on the deletion of a shell that may be gone.
@@ -55,13 +50,12 @@ _PARTING_TIMEOUT = 5
 _PAUSE = 0.1
 # ERROR_WSMAN_QUOTA_MAX_OPERATIONS: old WinRM counts a shell's commands and never forgets one.
 _OPERATIONS_USED_UP = 0x803381A6
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 _T = TypeVar("_T")
 
 
 class ShellSource(Protocol):
-    """Where a session's shell comes from, and who closes it. Errors are pywinrm's or Ansible's."""
+    """Where a session's shell comes from, and what closes it. Errors are pywinrm's or Ansible's."""
 
     def open(self) -> tuple[Any, str]:
         """Return a pywinrm ``Protocol`` and the id of an open shell."""
@@ -77,30 +71,64 @@ class ShellSource(Protocol):
 class OwnShell:
     """A shell of our own, from explicit options."""
 
-    options: ConnectionOptions
+    options: LoginOptions
     _protocol: Any = field(default=None, init=False)
     _shell: str = field(default="", init=False)
 
     def open(self) -> tuple[Any, str]:
-        """Log in and create the shell."""
-        *others, last = _ways(self.options)
-        for way in others:
+        """Log in and create the shell.
+
+        pywinrm has no "negotiate", which is Kerberos, and NTLM where that is not to be had.
+        """
+        if LIBRARY_ERROR:
+            raise MissingLibrary(
+                missing_required_lib("pywinrm >= 0.5"), details={"exception": LIBRARY_ERROR}
+            )
+        options = self.options
+        if options.auth != "negotiate":
+            return self._opened(options.auth)
+        if options.user and options.password:
             try:
-                return self._opened(way)
+                return self._opened("kerberos")
             except (requests.exceptions.ConnectionError, requests.exceptions.Timeout):
                 raise  # which no other login changes
-            except Exception as error:  # noqa: BLE001 - no ticket, no library: the next way tells
+            except Exception as error:  # noqa: BLE001 - no ticket, no library: NTLM is next
                 del error
-        return self._opened(last)
+            return self._opened("ntlm")
+        return self._opened("kerberos")
 
     def _opened(self, transport: str) -> tuple[Any, str]:
-        self._protocol = _protocol(self.options, transport)
+        options, details = self.options, self.options.details
+        protocol: Any = winrm.protocol.Protocol(
+            endpoint=options.url,
+            transport=transport,  # type: ignore[arg-type]
+            username=options.user,
+            password=options.password,
+            ca_trust_path=options.ca_cert or "legacy_requests",
+            cert_pem=options.client_cert,
+            cert_key_pem=options.client_key,
+            server_cert_validation=options.cert_validation,  # type: ignore[arg-type]
+            message_encryption=options.message_encryption,  # type: ignore[arg-type]
+            proxy=options.proxy or (None if options.ignore_proxy else "legacy_requests"),
+            kerberos_hostname_override=options.kerberos_hostname,
+            kerberos_delegation=options.kerberos_delegation,
+            service=details.service,
+            send_cbt=details.send_cbt,
+            credssp_disable_tlsv1_2=details.credssp_disable_tlsv1_2,
+            operation_timeout_sec=max(1, options.connect_timeout - _READ_MARGIN),
+            read_timeout_sec=options.connect_timeout,
+        )
+        # These two its constructor does not hand on.
+        protocol.transport.credssp_auth_mechanism = details.credssp_auth_mechanism
+        protocol.transport.credssp_minimum_version = details.credssp_minimum_version
+        guard(protocol.transport)
+        self._protocol = protocol
         try:
-            self._shell = self._protocol.open_shell(codepage=CODE_PAGE)
+            self._shell = protocol.open_shell(codepage=_UTF_8)
         finally:
             if not self._shell:
-                self._protocol.transport.close_session()
-        return self._protocol, self._shell
+                protocol.transport.close_session()
+        return protocol, self._shell
 
     def close(self) -> None:
         """Delete the shell and close the connection."""
@@ -126,53 +154,11 @@ def delete_shell(protocol: Any, shell: str) -> None:
     try:
         transport.close_session()
         protocol.close_shell(shell)
-    except Exception as error:  # noqa: BLE001 - the shell is lost already; nobody can act on this
+    except Exception as error:  # noqa: BLE001 - the shell is lost already; there is nothing to do
         del error
 
 
-def _ways(options: ConnectionOptions) -> tuple[str, ...]:
-    """Return pywinrm's names of the ways to log in, in the order to try them.
-
-    pywinrm knows no "negotiate", which is Kerberos, and NTLM where that is not to be had.
-    """
-    if LIBRARY_ERROR:
-        raise MissingLibrary(
-            missing_required_lib("pywinrm >= 0.5"), details={"exception": LIBRARY_ERROR}
-        )
-    if options.transport != "negotiate":
-        return (options.transport,)
-    return ("kerberos", "ntlm") if options.user and options.password else ("kerberos",)
-
-
-def _protocol(options: ConnectionOptions, transport: str) -> Any:
-    details = options.details
-    protocol: Any = winrm.protocol.Protocol(
-        endpoint=options.endpoint,
-        transport=transport,  # type: ignore[arg-type]
-        username=options.user,
-        password=options.password,
-        ca_trust_path=options.ca_cert or "legacy_requests",
-        cert_pem=options.client_cert,
-        cert_key_pem=options.client_key,
-        server_cert_validation=options.cert_validation,  # type: ignore[arg-type]
-        message_encryption=options.message_encryption,  # type: ignore[arg-type]
-        proxy=options.proxy or (None if options.ignore_proxy else "legacy_requests"),
-        kerberos_hostname_override=options.kerberos_hostname,
-        kerberos_delegation=options.kerberos_delegation,
-        service=details.service,
-        send_cbt=details.send_cbt,
-        credssp_disable_tlsv1_2=details.credssp_disable_tlsv1_2,
-        operation_timeout_sec=max(1, options.connect_timeout - _READ_MARGIN),
-        read_timeout_sec=options.connect_timeout,
-    )
-    # These two its constructor does not hand on.
-    protocol.transport.credssp_auth_mechanism = details.credssp_auth_mechanism
-    protocol.transport.credssp_minimum_version = details.credssp_minimum_version
-    guard(protocol.transport)
-    return protocol
-
-
-def connect(options: ConnectionOptions, *, host: str = "") -> WinrsSession:
+def connect(options: LoginOptions, *, host: str = "") -> WinrsSession:
     """Return a session by explicit options; nothing is sent before its first command.
 
     ``host`` is the name for messages, by default the host of the options.
@@ -180,7 +166,7 @@ def connect(options: ConnectionOptions, *, host: str = "") -> WinrsSession:
     return WinrsSession(
         OwnShell(options),
         host=host or options.host,
-        login=Login(options.user, f"{options.host} port {options.port}", options.transport),
+        login=Login(options.user, f"{options.host} port {options.port}", options.auth),
         secrets=options.secrets,
     )
 
@@ -191,7 +177,7 @@ class Login:
 
     user: str = ""
     at: str = ""
-    transport: str = ""
+    auth: str = ""
 
 
 class WinrsSession:
@@ -222,7 +208,7 @@ class WinrsSession:
 
     @property
     def host_time(self) -> datetime | None:
-        """What the host's clock shows now; see ``session.Session``."""
+        """The host's clock now; see ``session.Session``."""
         return self._meters[-1].host_time if self._meters else None
 
     def run(
@@ -234,7 +220,13 @@ class WinrsSession:
         cut answer has the exit code -1. A host that stops answering at all is noticed as much later
         as the connection's read timeout is longer than its operation timeout.
         """
-        _check_line(command)
+        if not command or not all(c.isprintable() or c > "\x7f" for c in command):
+            raise InvalidInput("A command line must not be empty or hold control characters.")
+        if len(command) > COMMAND_LINE_LIMIT:
+            raise InvalidInput(
+                f"The command line has {len(command)} characters; cmd.exe takes"
+                f" {COMMAND_LINE_LIMIT}."
+            )
         self._open()
         deadline = time.monotonic() + timeout
         patience = self._protocol.operation_timeout_sec, self._protocol.transport.read_timeout_sec
@@ -275,6 +267,7 @@ class WinrsSession:
         self._protocol = protocol
 
     def _start(self, command: str, deadline: float) -> str:
+        """Start the command, in a new shell where the old one takes no more; return its id."""
         self._limit(deadline)
         try:
             return str(self._call(self._protocol.run_command, self._shell, command))
@@ -287,10 +280,11 @@ class WinrsSession:
     def _collect(
         self, command_id: str, deadline: float, timeout: float, max_output: int
     ) -> Completed:
+        """Receive until the command has ended, and terminate what is left of it."""
         stdout, stderr = bytearray(), bytearray()
-        while time.monotonic() < deadline:
+        while (begun := time.monotonic()) < deadline:
             self._limit(deadline)
-            out, err, exit_code, done = self._receive(command_id)
+            out, err, exit_code, done = self._call(self._receive, command_id)
             stdout += out
             stderr += err
             if len(stdout) + len(stderr) > max_output:
@@ -300,20 +294,15 @@ class WinrsSession:
             if done:
                 self._signal(command_id)
                 return Completed(exit_code, bytes(stdout), bytes(stderr))
+            if not (out or err) and time.monotonic() - begun < _PAUSE:
+                time.sleep(_PAUSE)
         self._signal(command_id)
         raise CommandTimeout(
             f"{self.host}: a command did not end within {timeout:g} seconds and was stopped.",
-            hint="See what the host is busy with, or allow more time.",
+            hint="Check what the host is busy with, or allow more time.",
         )
 
     def _receive(self, command_id: str) -> tuple[bytes, bytes, int, bool]:
-        before = time.monotonic()
-        answer: tuple[bytes, bytes, int, bool] = self._call(self._receive_once, command_id)
-        if not any(answer[:2]) and not answer[3] and time.monotonic() - before < _PAUSE:
-            time.sleep(_PAUSE)
-        return answer
-
-    def _receive_once(self, command_id: str) -> tuple[bytes, bytes, int, bool]:
         try:
             answer: tuple[bytes, bytes, int, bool] = self._protocol.get_command_output_raw(
                 self._shell, command_id
@@ -367,42 +356,30 @@ class WinrsSession:
         raise problem
 
     def _translated(self, error: Exception, *, opening: bool) -> ExchangeError:
-        cause = self._cause(error)
-        codes = (getattr(error, "wmierror_code", None), getattr(error, "wsman_fault_code", None))
-        if _OPERATIONS_USED_UP in codes and not opening:
-            return _OperationsUsedUp(f"{self.host}: {cause.sentence}.", hint=cause.hint)
-        if cause.missing_library:
-            return MissingLibrary(f"{self.host}: {cause.sentence}.", hint=cause.hint)
-        if opening:
+        code: object = None
+        if not LIBRARY_ERROR and isinstance(error, WSManFaultError):
+            code, subcode = error.wsman_fault_code, error.fault_subcode or ""
+            cause = explain_fault(code, subcode, error.reason, self._secrets, WINRM)
+        else:
+            # As Ansible's plugin puts it; pywinrm's own text lacks the way to log in.
+            cause = explain(f"{self._login.auth}: {describe(error)}", WINRM)
+        kind: type[ExchangeError] = SessionLost
+        text = f"{self.host}: {cause.sentence}."
+        if _OPERATIONS_USED_UP in (code, getattr(error, "wmierror_code", None)) and not opening:
+            kind = _OperationsUsedUp
+        elif cause.missing_library:
+            kind = MissingLibrary
+        elif opening:
             login = f" as {self._login.user}" if self._login.user else ""
             login += f" at {self._login.at}" if self._login.at else ""
-            return HostUnreachable(
-                f"{self.host}: no WinRM session{login}: {cause.sentence}.", hint=cause.hint
+            kind, text = HostUnreachable, f"{self.host}: no WinRM session{login}: {cause.sentence}."
+        else:
+            text = (
+                f"{self.host}: the WinRM session broke in the middle of a command:"
+                f" {cause.sentence}. The command may or may not have run."
             )
-        return SessionLost(
-            f"{self.host}: the WinRM session broke in the middle of a command: {cause.sentence}. "
-            "Whether the command was carried out is not known.",
-            hint=cause.hint,
-        )
-
-    def _cause(self, error: Exception) -> Cause:
-        if not LIBRARY_ERROR and isinstance(error, WSManFaultError):
-            return explain_fault(
-                error.wsman_fault_code, error.fault_subcode or "", error.reason, self._secrets
-            )
-        # As Ansible's plugin puts it; the text of pywinrm itself does not say how it logged in.
-        return explain(f"{self._login.transport}: {describe(error)}")
+        return kind(text, hint=cause.hint)
 
 
 class _OperationsUsedUp(SessionLost):
     """A shell takes no more commands; a new one does."""
-
-
-def _check_line(command: str) -> None:
-    if not command or _CONTROL.search(command):
-        raise InvalidInput("A command line must not be empty or hold control characters.")
-    if len(command) > COMMAND_LINE_LIMIT:
-        raise InvalidInput(
-            f"A command line of {len(command)} characters is refused; "
-            f"cmd.exe takes {COMMAND_LINE_LIMIT}."
-        )

@@ -19,8 +19,15 @@ from ansible.module_utils.basic import AnsibleModule
 from .._base.context import Context
 from .._base.errors import ExchangeError, HostUnreachable, InvalidInput
 from .._base.interrupt import orderly_end
-from .._remote import endpoint
-from .._remote.options import CONNECTION_SPEC, from_params, merged
+from .._remote.options import (
+    CONNECTION_SPEC,
+    ENDPOINT_SPEC,
+    LoginOptions,
+    endpoint_from_params,
+    from_params,
+    inherited,
+    merged,
+)
 from .._remote.session import CmdletSession, Session
 from .._remote.winrs import connect
 
@@ -33,7 +40,7 @@ class Connector(Protocol):
     Modules that need it hand it over, so that the others do not load pypsrp.
     """
 
-    def __call__(self, options: endpoint.EndpointOptions, *, host: str = "") -> CmdletSession:
+    def __call__(self, options: LoginOptions, *, host: str = "") -> CmdletSession:
         """Return a session; ``host`` is the name for messages."""
 
 
@@ -63,7 +70,7 @@ def full_spec(
     return {
         **argument_spec,
         **(CONNECTION_SPEC if needs_session else {}),
-        **(endpoint.ENDPOINT_SPEC if needs_endpoint else {}),
+        **(ENDPOINT_SPEC if needs_endpoint else {}),
     }
 
 
@@ -132,7 +139,7 @@ def _run(
     host = str(connection.get("host") or explicit.get("host") or "localhost")
     cmdlets: Cmdlets | None = None
     if connects:
-        cmdlets = cmdlets_by(connects, explicit, endpoint.inherited(connection), host)
+        cmdlets = cmdlets_by(connects, explicit, inherited(connection), host)
     try:
         if needs_session:
             try:
@@ -160,12 +167,12 @@ def _run(
 
 
 def cmdlets_by(
-    connects: Connector, explicit: Mapping[str, Any], inherited: Mapping[str, Any], host: str
+    connects: Connector, explicit: Mapping[str, Any], implied: Mapping[str, Any], host: str
 ) -> Cmdlets:
     """Return what makes a session from the suboptions of a task and what stands behind them."""
 
     def make() -> CmdletSession:
-        options = endpoint.from_params(merged(explicit, inherited))
+        options = endpoint_from_params(merged(explicit, implied))
         return connects(options, host="" if host == "localhost" else host)
 
     return Cmdlets(make)

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote import (
-    endpoint,
     options,
     psrp,
     winrs,
@@ -82,7 +81,7 @@ class Service:
         if self.kind == "winrm":
             shell = winrs.connect(options.from_params({"transport": "kerberos", **given}))
             return shell, lambda: _said(shell)
-        pool = psrp.connect(endpoint.from_params({"auth": "kerberos", **given}))
+        pool = psrp.connect(options.endpoint_from_params({"auth": "kerberos", **given}))
         return pool, lambda: _shown(pool)
 
     def use(self, **changes: Any) -> str:

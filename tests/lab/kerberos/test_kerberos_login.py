@@ -85,7 +85,7 @@ def _by(service: Service, way: str) -> dict[str, str]:
 def test_a_host_that_is_reached_by_another_name(serve: Serve, ticket: None) -> None:
     """As through a tunnel: its ticket is for the name that the directory knows."""
     service = serve()
-    with pytest.raises(HostUnreachable, match="Kerberos does not know this host's web service"):
+    with pytest.raises(HostUnreachable, match="the Kerberos server has no service principal"):
         service.use(host="127.0.0.1")
     assert service.use(host="127.0.0.1", kerberos_hostname="localhost") == MARK
 

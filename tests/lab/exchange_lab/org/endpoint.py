@@ -35,14 +35,24 @@ _CREATION = "rsp:Shell/{http://schemas.microsoft.com/powershell}creationXml"
 
 
 class PowerShellEndpoint:
-    """The endpoint of one server. ``max_runspaces`` a user are Exchange's throttling."""
+    """The endpoint of one server. ``max_runspaces`` a user are Exchange's throttling.
+
+    ``max_pipelines`` of a runspace may be open at once. A pipeline counts until its client
+    terminates it, even where it has ended.
+    """
 
     def __init__(
-        self, organisation: Organisation, server: ExchangeServer, *, max_runspaces: int = 18
+        self,
+        organisation: Organisation,
+        server: ExchangeServer,
+        *,
+        max_runspaces: int = 18,
+        max_pipelines: int = 25,
     ) -> None:
         self.organisation = organisation
         self.server = server
         self.max_runspaces = max_runspaces
+        self.max_pipelines = max_pipelines
         self._runspaces: dict[uuid.UUID, tuple[str, Runspace]] = {}
         self._lock = threading.Lock()
 
@@ -73,7 +83,9 @@ class PowerShellEndpoint:
             with self._lock:
                 self._runspaces.pop(_identity(request.shell_id), None)
             return wsman.done(request)
-        handlers = {"Command": _command, "Receive": _receive, "Send": _send, "Signal": _signal}
+        if request.verb == "Command":
+            return _command(runspace, request, self.max_pipelines)
+        handlers = {"Receive": _receive, "Send": _send, "Signal": _signal}
         handler = handlers.get(request.verb)
         if handler is None:
             raise SoapFault(
@@ -157,9 +169,18 @@ def _element(request: Request, path: str) -> ET.Element:
     return element
 
 
-def _command(runspace: Runspace, request: Request) -> bytes:
+def _command(runspace: Runspace, request: Request, limit: int) -> bytes:
     line = _element(request, "rsp:CommandLine")
     identity = _identity(line.get("CommandId", ""))
+    if not runspace.count(identity, limit):
+        raise SoapFault(
+            wsman.TOO_MANY_OPERATIONS,
+            "The WS-Management service cannot process the request. The maximum number of "
+            f"concurrent operations for this user ({limit}) has been exceeded. Close existing "
+            "operations for this user, or raise the quota for this user.",
+            "w:QuotaLimit",
+            sender=False,
+        )
     runspace.feed(_decoded(line.findtext("rsp:Arguments", "", NAMESPACES)), identity)
     return wsman.command_started(request, str(identity).upper())
 
@@ -198,5 +219,9 @@ def _receive(runspace: Runspace, request: Request) -> bytes:
 
 
 def _signal(runspace: Runspace, request: Request) -> bytes:
-    runspace.stop(_identity(_element(request, "rsp:Signal").get("CommandId", "")))
+    signal = _element(request, "rsp:Signal")
+    identity = _identity(signal.get("CommandId", ""))
+    runspace.stop(identity)
+    if signal.findtext("rsp:Code", "", NAMESPACES).lower().endswith("/signal/terminate"):
+        runspace.forget(identity)
     return wsman.done(request)

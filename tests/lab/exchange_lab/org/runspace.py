@@ -41,7 +41,21 @@ class Runspace:
         self._ready = threading.Condition()
         self._waiting: dict[uuid.UUID | None, list[bytes]] = {}
         self._running: set[uuid.UUID] = set()
+        self._counted: set[uuid.UUID] = set()
         self._dropped: set[uuid.UUID] = set()
+
+    def count(self, pipeline: uuid.UUID, limit: int) -> bool:
+        """Count a new pipeline; False where as many are open that nobody has terminated."""
+        with self._ready:
+            if len(self._counted) >= limit:
+                return False
+            self._counted.add(pipeline)
+            return True
+
+    def forget(self, pipeline: uuid.UUID) -> None:
+        """The client has terminated this pipeline: it counts no more."""
+        with self._ready:
+            self._counted.discard(pipeline)
 
     def feed(self, data: bytes, pipeline: uuid.UUID | None = None) -> None:
         """Take what the client sent, for the pool or for a pipeline."""

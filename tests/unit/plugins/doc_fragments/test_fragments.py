@@ -15,11 +15,9 @@ from ansible_collections.postmaster.exchange.plugins.doc_fragments import (
     endpoint,
     installation,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._remote.endpoint import (
-    ENDPOINT_SPEC,
-)
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.options import (
     CONNECTION_SPEC,
+    ENDPOINT_SPEC,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._run.installation import (
     INSTALLATION_SPEC,

@@ -197,7 +197,7 @@ def test_a_psrp_host_gets_a_session_of_its_options() -> None:
     run(action({"name": "a"}, "psrp"))
     session = context().session
     assert isinstance(session, FakeSession)
-    assert session.args[0].endpoint == "https://10.0.0.8:5986/wsman"
+    assert session.args[0].url == "https://10.0.0.8:5986/wsman"
 
 
 def test_a_local_task_takes_the_variables() -> None:
@@ -211,7 +211,7 @@ def test_a_local_task_takes_the_variables() -> None:
 def test_a_local_task_without_a_host_says_what_is_missing() -> None:
     result = run(action({"name": "a"}, "local"), inventory_hostname="localhost")
     assert result["failed"]
-    assert "Which host to work on is not known" in result["msg"]
+    assert "The host to work on is not set" in result["msg"]
     assert Probe.seen == []
 
 
@@ -339,7 +339,7 @@ def test_a_windows_host_behind_ssh_is_worked_on_from_here_at_the_port_of_winrm()
     run(action({"name": "a"}, "ssh", windows=True), **variables)
     session = context().session
     assert isinstance(session, FakeSession)
-    assert session.args[0].endpoint == "https://10.0.0.9:5986/wsman"
+    assert session.args[0].url == "https://10.0.0.9:5986/wsman"
 
 
 def test_async_on_the_controller_is_refused_clearly() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import ansible.plugins.connection.psrp
 import yaml
-from ansible_collections.postmaster.exchange.plugins.module_utils._remote import endpoint, inventory
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote import failures, inventory
 
 
 def test_each_option_of_psrp_that_is_read_is_one_of_the_plugin() -> None:
@@ -18,7 +18,7 @@ def test_each_option_of_psrp_that_is_read_is_one_of_the_plugin() -> None:
 
     def get(option: str) -> Any:
         read.append(option)
-        return {"configuration_name": endpoint.CONFIGURATION}.get(option)
+        return {"configuration_name": failures.CONFIGURATION}.get(option)
 
     inventory.endpoint_from_psrp(get)
     described = yaml.safe_load(ansible.plugins.connection.psrp.DOCUMENTATION)["options"]
@@ -27,5 +27,5 @@ def test_each_option_of_psrp_that_is_read_is_one_of_the_plugin() -> None:
     }
     assert set(read) <= documented.keys()
     for option in read:
-        variables = inventory._PSRP.get(option, (f"ansible_psrp_{option}",))
+        variables = inventory._PSRP_VARIABLES.get(option, (f"ansible_psrp_{option}",))
         assert set(variables) <= documented[option], option

@@ -126,9 +126,9 @@ def test_a_break_at_the_end_leaves_nothing_for_ansible_to_close(listener: Listen
     [
         ({"ansible_password": "wrong"}, "login was refused"),
         ({"ansible_port": 1}, "nothing listens on this port"),
-        ({"ansible_host": "no-such-host.invalid"}, "DNS does not know this name"),
-        ({"ansible_winrm_scheme": "https"}, "no TLS is spoken on this port"),
-        ({"ansible_winrm_path": "/elsewhere"}, "404: there is no WinRM at this path"),
+        ({"ansible_host": "no-such-host.invalid"}, "the host name does not resolve"),
+        ({"ansible_winrm_scheme": "https"}, "the port does not accept TLS"),
+        ({"ansible_winrm_path": "/elsewhere"}, "404: WinRM is not at this path"),
         (
             {"_extras": {"ansible_winrm_proxy": "http://u:geheim@127.0.0.1:1"}},
             "proxy could not be used",
@@ -148,7 +148,7 @@ def test_what_ansible_says_of_a_failed_login_is_said_clearly(
 @pytest.mark.parametrize(
     ("kind", "sentence"),
     [
-        ("garbage", "no WinRM answer"),
+        ("garbage", "not a valid WinRM response"),
         ("http500", "HTTP status 500"),
         ("reset", "closed the connection"),
         ("hang", "in time"),

@@ -29,8 +29,8 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.sp
     ARGUMENT_SPEC,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote import psrp
-from ansible_collections.postmaster.exchange.plugins.module_utils._remote.endpoint import (
-    from_params,
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote.options import (
+    endpoint_from_params,
 )
 from exchange_lab.org.faults import Fault, Kind
 from exchange_lab.org.lab import OrganisationLab
@@ -64,7 +64,7 @@ class Org:
             "scheme": "http",
             "message_encryption": "never",
         }
-        session = psrp.connect(from_params(options), host=server.lower())
+        session = psrp.connect(endpoint_from_params(options), host=server.lower())
         context = Context(
             server.lower(),
             cmdlets=lambda: session,

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import InvalidInput
-from ansible_collections.postmaster.exchange.plugins.module_utils._remote.endpoint import (
-    from_params,
-    inherited,
-)
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.inventory import (
     endpoint_from_psrp,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote.options import (
+    endpoint_from_params,
+    inherited,
 )
 
 USER = {"host": "ex1.hq.example", "user": "admin@HQ.EXAMPLE", "password": "pw"}
@@ -36,13 +36,13 @@ USER = {"host": "ex1.hq.example", "user": "admin@HQ.EXAMPLE", "password": "pw"}
 def test_port_scheme_and_authentication_follow_from_each_other(
     given: dict[str, Any], scheme: str, port: int, auth: str
 ) -> None:
-    options = from_params({**USER, **given})
+    options = endpoint_from_params({**USER, **given})
     assert (options.scheme, options.port, options.auth) == (scheme, port, auth)
     assert options.path == "PowerShell"
 
 
 def test_kerberos_needs_no_password_and_a_path_no_slash() -> None:
-    options = from_params({"host": "ex1.hq.example", "path": "/exchange/PowerShell/"})
+    options = endpoint_from_params({"host": "ex1.hq.example", "path": "/exchange/PowerShell/"})
     assert (options.user, options.password) == ("", "")
     assert options.path == "exchange/PowerShell"
 
@@ -60,18 +60,20 @@ def test_kerberos_needs_no_password_and_a_path_no_slash() -> None:
         ({"auth": "certificate", "scheme": "http"}, "client_cert"),
         ({"port": 0}, "between 1 and 65535"),
         ({"connect_timeout": 1}, "2 seconds or more"),
-        ({"path": "Power Shell"}, "no path"),
+        ({"path": "Power Shell"}, "not a path"),
     ],
 )
 def test_what_does_not_fit_is_refused_without_secrets(given: dict[str, Any], why: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        from_params({**USER, "password": "hidden", **given})
+        endpoint_from_params({**USER, "password": "hidden", **given})
     assert why in str(caught.value)
     assert "hidden" not in str(caught.value)
 
 
 def test_secrets_are_known_and_not_shown() -> None:
-    options = from_params({**USER, "password": "hidden", "proxy": "http://u:secret@proxy:3128"})
+    options = endpoint_from_params(
+        {**USER, "password": "hidden", "proxy": "http://u:secret@proxy:3128"}
+    )
     assert set(options.secrets) == {"hidden", "secret"}
     assert "hidden" not in repr(options)
     assert "secret" not in repr(options)
@@ -79,7 +81,7 @@ def test_secrets_are_known_and_not_shown() -> None:
 
 def test_port_scheme_and_path_of_winrm_are_not_inherited() -> None:
     winrm = {**USER, "port": 5986, "scheme": "https", "path": "/wsman", "transport": "ntlm"}
-    options = from_params(inherited(winrm))
+    options = endpoint_from_params(inherited(winrm))
     assert (options.port, options.scheme, options.path) == (80, "http", "PowerShell")
     assert (options.user, options.auth) == (USER["user"], "ntlm")
 
@@ -101,5 +103,5 @@ def test_a_psrp_connection_to_exchange_is_taken_as_it_is(
         "auth": "negotiate",
         "configuration_name": configuration,
     }
-    options = from_params(endpoint_from_psrp(plugin.get))
+    options = endpoint_from_params(endpoint_from_psrp(plugin.get))
     assert (options.port, options.path, options.auth) == (port, path, "negotiate")

@@ -10,6 +10,7 @@ import ssl
 
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.failures import (
+    WINRM,
     clean,
     describe,
     explain,
@@ -35,7 +36,7 @@ URL = "HTTPSConnectionPool(host='mail5-a', port=5986): Max retries exceeded with
             URL
             + "(Caused by SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED]"
             " certificate verify failed: Hostname mismatch, certificate is not valid for 'x'')))",
-            "another name",
+            "does not match",
         ),
         (
             URL
@@ -43,7 +44,10 @@ URL = "HTTPSConnectionPool(host='mail5-a', port=5986): Max retries exceeded with
             " certificate verify failed: certificate has expired (_ssl.c:1006)')))",
             "expired",
         ),
-        (URL + "(Caused by SSLError(SSLError(1, '[SSL: WRONG_VERSION_NUMBER]')))", "no TLS"),
+        (
+            URL + "(Caused by SSLError(SSLError(1, '[SSL: WRONG_VERSION_NUMBER]')))",
+            "not accept TLS",
+        ),
         ("SSLError: tlsv1 alert protocol version", "handshake"),
         (
             "OSError: Could not find a suitable TLS CA certificate bundle, invalid path: /x",
@@ -53,7 +57,7 @@ URL = "HTTPSConnectionPool(host='mail5-a', port=5986): Max retries exceeded with
             "OSError: Could not find the TLS certificate file, invalid path: /x",
             "client certificate",
         ),
-        (URL + "(Caused by NameResolutionError(\"Failed to resolve 'nope'\"))", "DNS does not"),
+        (URL + "(Caused by NameResolutionError(\"Failed to resolve 'nope'\"))", "not resolve"),
         (
             URL + "(Caused by NewConnectionError('[Errno 111] Connection refused'))",
             "was refused: nothing listens",
@@ -71,7 +75,7 @@ URL = "HTTPSConnectionPool(host='mail5-a', port=5986): Max retries exceeded with
         (URL + "(Caused by ProxyError('Unable to connect to proxy', OSError()))", "not be used"),
         (
             URL + "ProxyError('...', OSError('Tunnel connection failed: 401 Unauthorized')",
-            "the proxy asks for a login",
+            "the proxy requires a login",
         ),
         (
             URL + "ProxyError('...', OSError('Tunnel connection failed: 403 Forbidden')",
@@ -97,30 +101,33 @@ URL = "HTTPSConnectionPool(host='mail5-a', port=5986): Max retries exceeded with
         ("Kerberos auth failure for principal a@B: kinit: Cannot contact any KDC", "Kerberos"),
         ("requested auth method is kerberos, but pykerberos is not installed", "libraries for"),
         ("winrm or requests is not installed: No module named 'winrm'", "pywinrm is missing"),
-        ("Bad HTTP response returned from server. Code 404", "404: there is no WinRM"),
+        ("Bad HTTP response returned from server. Code 404", "404: WinRM is not"),
         ("Bad HTTP response returned from server. Code 500", "status 500"),
         ("Access is denied. (extended fault data: {'wsmanfault_code': 5})", "may not use WinRM"),
         ("Oops (extended fault data: {'wsmanfault_code': '1234'})", "fault 1234"),
-        ("Many (extended fault data: {'fault_subcode': 'w:QuotaLimit'})", "limit of WinRM"),
-        ("ParseError: not well-formed (invalid token): line 1, column 0", "no WinRM answer"),
-        ("AssertionError: ", "no WinRM answer"),
-        ("", "no WinRM answer"),
+        ("Many (extended fault data: {'fault_subcode': 'w:QuotaLimit'})", "WinRM limit"),
+        (
+            "ParseError: not well-formed (invalid token): line 1, column 0",
+            "not a valid WinRM response",
+        ),
+        ("AssertionError: ", "not a valid WinRM response"),
+        ("", "not a valid WinRM response"),
     ],
 )
 def test_each_text_has_its_sentence(text: str, sentence: str) -> None:
-    assert sentence in explain(text).sentence
+    assert sentence in explain(text, WINRM).sentence
 
 
 def test_only_missing_libraries_count_as_such() -> None:
-    assert explain("winrm or requests is not installed").missing_library
-    assert not explain("Connection refused").missing_library
+    assert explain("winrm or requests is not installed", WINRM).missing_library
+    assert not explain("Connection refused", WINRM).missing_library
 
 
 @given(st.text(max_size=200))
 def test_no_text_of_an_exception_is_repeated(text: str) -> None:
     """The sentence comes from our own list, whatever the text says."""
     secret = "hunter2-hunter2"
-    cause = explain(f"http://user:{secret}@proxy/ {text} {secret}")
+    cause = explain(f"http://user:{secret}@proxy/ {text} {secret}", WINRM)
     assert secret not in cause.sentence + cause.hint
 
 
@@ -147,20 +154,22 @@ def test_a_chain_in_a_circle_ends() -> None:
     ("code", "subcode", "sentence"),
     [
         (5, "w:AccessDenied", "may not use WinRM"),
-        (2150858843, "w:InvalidSelectors", "forgotten our shell"),
-        (2150859173, "w:QuotaLimit", "limit of WinRM"),
-        (None, "w:QuotaLimit", "limit of WinRM"),
+        (2150858843, "w:InvalidSelectors", "WinRM shell no longer exists"),
+        (2150859173, "w:QuotaLimit", "WinRM limit"),
+        (None, "w:QuotaLimit", "WinRM limit"),
         (87, "", "fault 87: The parameter is incorrect."),
         (None, "", "fault: The parameter"),
     ],
 )
 def test_faults(code: int | None, subcode: str, sentence: str) -> None:
-    assert sentence in explain_fault(code, subcode, "The parameter is incorrect.", ()).sentence
+    assert (
+        sentence in explain_fault(code, subcode, "The parameter is incorrect.", (), WINRM).sentence
+    )
 
 
 def test_a_host_cannot_make_us_show_the_password_or_move_the_cursor() -> None:
     shown = explain_fault(
-        1, "", "\x1b[2J your password is s3cret" + "x" * 9999, ("s3cret",)
+        1, "", "\x1b[2J your password is s3cret" + "x" * 9999, ("s3cret",), WINRM
     ).sentence
     assert "s3cret" not in shown
     assert "\x1b" not in shown

@@ -135,26 +135,27 @@ def dripping_chunk(handler: BaseHTTPRequestHandler) -> None:
         time.sleep(0.05)
 
 
-REFUSED = "beyond any sensible size"
+REFUSED = "(redirect, DTD, or too large)"
+LATE = "did not answer in time"
 
 
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
         (endless, REFUSED),
-        (dripping, REFUSED),
-        (dripping_chunk, REFUSED),
+        (dripping, LATE),
+        (dripping_chunk, LATE),
         (send(200, gzip.compress(b"\0" * 60_000_000), Content_Encoding="gzip"), REFUSED),
         (send(200, LAUGHS), REFUSED),
         (send(500, LAUGHS), REFUSED),
         (send(200, LAUGHS.decode().encode("utf-16")), REFUSED),
-        (send(500, LAUGHS.decode().encode("utf-16")), "no WinRM answer"),
+        (send(500, LAUGHS.decode().encode("utf-16")), "not a valid WinRM response"),
         (send(200, b'<?xml version="1.0" encoding="cp037"?>' + LAUGHS), REFUSED),
-        (send(200, b""), "no WinRM answer"),
-        (send(200, b"<a>" * 1_000_000), "no WinRM answer"),
-        (send(200, b"<a>" * 500_000 + b"</a>" * 500_000), "no WinRM answer"),
-        (send(200, b"\xff" * 1000), "no WinRM answer"),
-        (send(500, b"\xff" * 1000), "no WinRM answer"),
+        (send(200, b""), "not a valid WinRM response"),
+        (send(200, b"<a>" * 1_000_000), "not a valid WinRM response"),
+        (send(200, b"<a>" * 500_000 + b"</a>" * 500_000), "not a valid WinRM response"),
+        (send(200, b"\xff" * 1000), "not a valid WinRM response"),
+        (send(500, b"\xff" * 1000), "not a valid WinRM response"),
         (send(200, b"not gzip", Content_Encoding="gzip"), REFUSED),
         (send(418, b"teapot"), "HTTP status 418"),
         (send(503, b""), "not available now"),
@@ -181,7 +182,7 @@ def test_a_redirect_is_not_followed(hostile: HostileServer, status: int) -> None
     elsewhere = HostileServer()
     try:
         hostile.answer = send(status, b"", Location=f"http://127.0.0.1:{elsewhere.port}/wsman")
-        with pytest.raises(HostUnreachable, match="a redirect"):
+        with pytest.raises(HostUnreachable, match="redirect"):
             hostile.connect().run("ver")
         assert (hostile.requests, elsewhere.requests) == (1, 0)
     finally:
@@ -287,7 +288,7 @@ def test_no_answer_raises_anything_else(answer: bytes) -> None:
 def test_an_answer_that_breaks_the_session_costs_its_shell() -> None:
     shell = CannedShell(lambda: b"garbage")
     session = WinrsSession(shell, host="mail5-a")
-    with pytest.raises(ExchangeError, match="no WinRM answer"):
+    with pytest.raises(ExchangeError, match="not a valid WinRM response"):
         session.run("ver")
     session.close()
     assert shell.abandoned == 1

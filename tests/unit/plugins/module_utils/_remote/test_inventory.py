@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import InvalidInput
-from ansible_collections.postmaster.exchange.plugins.module_utils._remote import endpoint
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.inventory import (
     endpoint_from_psrp,
     endpoint_from_variables,
@@ -18,8 +17,9 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._remote.invent
     from_winrm,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.options import (
-    ConnectionOptions,
     LoginDetails,
+    LoginOptions,
+    endpoint_from_params,
     from_params,
 )
 
@@ -42,13 +42,14 @@ WINRM = {
 
 def test_options_of_the_winrm_connection() -> None:
     options = from_params(from_winrm(WINRM.__getitem__))
-    assert options == ConnectionOptions(
+    assert options == LoginOptions(
         host="10.0.0.7",
         port=5985,
         scheme="http",
+        path="wsman",
         user="operator",
         password="s3cret",
-        transport="ntlm",
+        auth="ntlm",
         ca_cert="/etc/ca.pem",
         cert_validation="ignore",
         message_encryption="always",
@@ -93,8 +94,8 @@ PSRP = {
 
 def test_options_of_the_psrp_connection() -> None:
     options = from_params(from_psrp(PSRP.get))
-    assert options.endpoint == "https://10.0.0.7:5986/wsman"
-    assert options.transport == "negotiate"
+    assert options.url == "https://10.0.0.7:5986/wsman"
+    assert options.auth == "negotiate"
     assert options.ca_cert == "/etc/ca.pem"
     assert options.connect_timeout == 17
 
@@ -117,12 +118,12 @@ def test_variables_of_an_inventory() -> None:
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "::1"])
 def test_the_controller_is_not_taken_for_a_host(host: str) -> None:
     given = from_variables({"inventory_hostname": host}.get)
-    with pytest.raises(InvalidInput, match="Which host"):
+    with pytest.raises(InvalidInput, match="The host to work on"):
         from_params({"user": "a", "password": "b", **given})
 
 
 def test_a_port_that_is_no_number() -> None:
-    with pytest.raises(InvalidInput, match="port is no number"):
+    with pytest.raises(InvalidInput, match="port is not a number"):
         from_winrm({**WINRM, "port": "abc"}.__getitem__)
 
 
@@ -161,7 +162,7 @@ def test_the_fine_print_of_the_psrp_connection_reaches_both() -> None:
         "credssp_minimum_version": 5,
     }
     shell = from_params(from_psrp(values.get))
-    cmdlets = endpoint.from_params(endpoint_from_psrp(values.get))
+    cmdlets = endpoint_from_params(endpoint_from_psrp(values.get))
     for options in (shell, cmdlets):
         assert options.ignore_proxy
         assert options.kerberos_hostname == "ex1.hq.example"
@@ -203,11 +204,11 @@ EXCHANGE = {
 
 def test_variables_of_psrp_lead_to_the_same_endpoint_as_its_options() -> None:
     """A task delegated to the controller has the variables of the host, and another connection."""
-    options = endpoint.from_params(endpoint_from_variables(EXCHANGE.get))
+    options = endpoint_from_params(endpoint_from_variables(EXCHANGE.get))
     assert (options.scheme, options.port, options.path) == ("https", 8443, "PowerShell")
     assert (options.auth, options.ca_cert) == ("basic", "/etc/ca.pem")
     assert options.proxy == "socks5h://127.0.0.1:1080"
-    assert from_params(from_variables({**EXCHANGE, "ansible_psrp_auth": None}.get)).transport == (
+    assert from_params(from_variables({**EXCHANGE, "ansible_psrp_auth": None}.get)).auth == (
         "negotiate"
     )
 
@@ -215,8 +216,8 @@ def test_variables_of_psrp_lead_to_the_same_endpoint_as_its_options() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("ansible_winrm_kerberos_delegation", "perhaps", "neither true nor false"),
-        ("ansible_winrm_credssp_minimum_version", "new", "is no number"),
+        ("ansible_winrm_kerberos_delegation", "perhaps", "must be true or false"),
+        ("ansible_winrm_credssp_minimum_version", "new", "is not a number"),
     ],
 )
 def test_what_is_no_truth_and_no_number(name: str, value: str, message: str) -> None:

@@ -8,10 +8,14 @@ Both protocols say the same; where there is a number, its words may be in any la
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
-from ansible_collections.postmaster.exchange.plugins.module_utils._remote import (
-    failures,
-    psrp_failures,
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote.failures import (
+    EXCHANGE,
+    WINRM,
+    Service,
+    explain,
 )
 
 
@@ -34,20 +38,20 @@ def krb5(number: int, words: str = "Irgendetwas") -> str:
 
 MEANINGS = {
     -1765328383: "disabled, locked or expired",
-    -1765328378: "does not know this user",
-    -1765328377: "does not know this host's web service",
-    -1765328370: "no kind of encryption",
+    -1765328378: "has no such user",
+    -1765328377: "no service principal",
+    -1765328370: "no encryption type",
     -1765328366: "disabled, locked or expired",
     -1765328361: "password has expired",
-    -1765328360: "the password is wrong",
-    -1765328353: "the password is wrong",
+    -1765328360: "rejects the password",
+    -1765328353: "rejects the password",
     -1765328352: "ticket has expired",
     -1765328351: "clocks",
     -1765328347: "clocks",
     -1765328249: "configuration",
     -1765328248: "configuration",
     -1765328243: "no Kerberos ticket for this login",
-    -1765328234: "no kind of encryption",
+    -1765328234: "no encryption type",
     -1765328230: "no Kerberos server of this realm",
     -1765328228: "no Kerberos server of this realm",
     -1765328189: "no Kerberos ticket for this login",
@@ -55,31 +59,33 @@ MEANINGS = {
 }
 
 
-@pytest.mark.parametrize("explain", [failures.explain, psrp_failures.explain])
+@pytest.mark.parametrize("service", [WINRM, EXCHANGE], ids=["winrm", "psrp"])
 @pytest.mark.parametrize("form", [gssapi, pykerberos, krb5])
 @pytest.mark.parametrize(("number", "words"), MEANINGS.items())
-def test_numbers_count_and_not_words(explain, form, number: int, words: str) -> None:  # type: ignore[no-untyped-def]
-    assert words in explain(form(number)).sentence
+def test_numbers_count_and_not_words(
+    service: Service, form: Callable[[int], str], number: int, words: str
+) -> None:
+    assert words in explain(form(number), service).sentence
 
 
 def test_a_number_within_another_does_not_count() -> None:
     for text in (krb5(-17653283779), "Krb5Error: 125296389191"):
-        assert failures.explain(text).sentence == "Kerberos authentication failed"
+        assert explain(text, WINRM).sentence == "Kerberos authentication failed"
 
 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ("Password incorrect while getting initial credentials", "the password is wrong"),
-        ("Preauthentication failed while getting initial credentials", "the password is wrong"),
-        ("Client 'x@HQ.EXAMPLE' not found in Kerberos database while getting", "this user"),
+        ("Password incorrect while getting initial credentials", "rejects the password"),
+        ("Preauthentication failed while getting initial credentials", "rejects the password"),
+        ("Client 'x@HQ.EXAMPLE' not found in Kerberos database while getting", "no such user"),
         ("Client's credentials have been revoked while getting", "disabled, locked"),
         ("Client's entry in database has expired while getting", "disabled, locked"),
         ("Password has expired while getting initial credentials", "password has expired"),
         ("Cannot contact any KDC for realm 'HQ.EXAMPLE' while getting", "no Kerberos server"),
         ('Cannot find KDC for realm "HQ.EXAMPLE" while getting', "no Kerberos server"),
         ("Cannot resolve network address for KDC in realm", "no Kerberos server"),
-        ("KDC has no support for encryption type while getting", "no kind of encryption"),
+        ("KDC has no support for encryption type while getting", "no encryption type"),
         ("Clock skew too great while getting initial credentials", "clocks"),
         ("Configuration file does not specify default realm when parsing", "configuration"),
         ("something else", "Kerberos authentication failed"),
@@ -87,7 +93,7 @@ def test_a_number_within_another_does_not_count() -> None:
 )
 def test_what_kinit_says_to_ansible(words: str, sentence: str) -> None:
     told = f"Kerberos auth failure for principal x@HQ.EXAMPLE: kinit: {words}"
-    assert sentence in failures.explain(f"AnsibleConnectionFailure: {told}").sentence
+    assert sentence in explain(f"AnsibleConnectionFailure: {told}", WINRM).sentence
 
 
 def test_a_missing_kinit_is_no_wrong_password() -> None:
@@ -95,7 +101,7 @@ def test_a_missing_kinit_is_no_wrong_password() -> None:
         "AnsibleConnectionFailure: Kerberos auth failure when calling kinit cmd 'kinit': [Errno 2]"
         " No such file or directory: 'kinit'"
     )
-    cause = failures.explain(text)
+    cause = explain(text, WINRM)
     assert "kinit could not be run" in cause.sentence
     assert "ansible_winrm_kinit_cmd" in cause.hint
 
@@ -112,33 +118,33 @@ def test_a_missing_kinit_is_no_wrong_password() -> None:
     ],
 )
 def test_missing_libraries_are_named(text: str, words: str) -> None:
-    explain = psrp_failures.explain if "gssapi" in text else failures.explain
-    cause = explain(text)
+    cause = explain(text, EXCHANGE if "gssapi" in text else WINRM)
     assert cause.missing_library
     assert words in cause.hint
 
 
 def test_a_refused_ticket_is_no_wrong_password() -> None:
     refused = [
-        failures.explain("kerberos: InvalidCredentialsError: the specified credentials were"),
-        failures.explain("kerberos: the specified credentials were rejected by the server"),
-        psrp_failures.explain(
-            "AuthenticationError: Failed to authenticate the user x@HQ.EXAMPLE with kerberos"
+        explain("kerberos: InvalidCredentialsError: the specified credentials were", WINRM),
+        explain("kerberos: the specified credentials were rejected by the server", WINRM),
+        explain(
+            "AuthenticationError: Failed to authenticate the user x@HQ.EXAMPLE with kerberos",
+            EXCHANGE,
         ),
     ]
     for cause in refused:
-        assert "did not accept the Kerberos ticket" in cause.sentence
+        assert "rejected the Kerberos ticket" in cause.sentence
         assert "setspn" in cause.hint
     for text in (
         "ntlm: InvalidCredentialsError: x",
         "basic: the specified credentials were rejected",
     ):
-        assert "login was refused" in failures.explain(text).sentence
+        assert "login was refused" in explain(text, WINRM).sentence
 
 
 def test_a_host_that_does_not_prove_itself() -> None:
-    cause = failures.explain("MutualAuthenticationError: Unable to authenticate <Response [200]>")
-    assert "did not prove" in cause.sentence
+    cause = explain("MutualAuthenticationError: Unable to authenticate <Response [200]>", WINRM)
+    assert "mutual authentication failed" in cause.sentence
 
 
 def test_what_expires_in_the_middle_of_the_work() -> None:
@@ -146,5 +152,28 @@ def test_what_expires_in_the_middle_of_the_work() -> None:
         "ContextExpiredError: SpnegoError (12): Security context has expired",
         "GSSError: (('The context has expired', 786432), ('Success', 100001))",
     ):
-        assert "ticket has expired" in failures.explain(text).sentence
-        assert "ticket has expired" in psrp_failures.explain(text).sentence
+        assert "ticket has expired" in explain(text, WINRM).sentence
+        assert "ticket has expired" in explain(text, EXCHANGE).sentence
+
+
+@pytest.mark.parametrize("service", [WINRM, EXCHANGE], ids=["winrm", "psrp"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        # Active Directory's KDC names nothing; the words stand behind pykerberos' own "client".
+        pykerberos(-1765328377, "Server not found in Kerberos database"),
+        "KerberosExchangeError: authGSSClientStep() failed: Server not found in Kerberos database",
+        gssapi(-1765328377, "Server not found in Kerberos database"),
+        "GSSError: Server krbtgt/LAB@HQ.EXAMPLE not found in Kerberos database",
+        "Server 'WSMAN/mail5-a.hq.example@HQ.EXAMPLE' not found in Kerberos database",
+    ],
+)
+def test_a_missing_service_principal_is_no_missing_user(text: str, service: Service) -> None:
+    cause = explain(text, service)
+    assert cause.sentence.endswith("no service principal (HTTP/ or WSMAN/) for this host")
+    assert "setspn" in cause.hint
+
+
+def test_a_user_whose_name_has_a_server_in_it() -> None:
+    text = "Kerberos auth failure: kinit: Client 'server not@HQ' not found in Kerberos database"
+    assert "no such user" in explain(text.replace(" not@", "@"), WINRM).sentence

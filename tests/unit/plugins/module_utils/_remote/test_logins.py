@@ -23,7 +23,6 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors i
     MissingLibrary,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote import (
-    endpoint,
     options,
     psrp,
     winrs,
@@ -62,7 +61,7 @@ class Service:
             with contextlib.closing(shell):
                 return shell.run("echo %COMPUTERNAME%").stdout.decode().strip()
         with contextlib.closing(
-            psrp.connect(endpoint.from_params({"auth": login, **given}))
+            psrp.connect(options.endpoint_from_params({"auth": login, **given}))
         ) as pool:
             return str(pool.invoke(Cmdlet("Get-ExchangeServer"))[0]["Name"])
 
@@ -132,8 +131,8 @@ def test_no_warning_about_what_an_option_asks_for(
 @pytest.mark.parametrize(
     ("names", "issue", "sentence"),
     [
-        (["mail.elsewhere.example"], {}, "the TLS certificate is made out to another name"),
-        (["127.0.0.1"], {}, "the TLS certificate is made out to another name"),
+        (["mail.elsewhere.example"], {}, "the TLS certificate does not match the host name"),
+        (["127.0.0.1"], {}, "the TLS certificate does not match the host name"),
         (["localhost"], {"expired": True}, "the TLS certificate has expired"),
     ],
 )
@@ -303,7 +302,7 @@ def test_a_proxy_by_option(trusted: Any, proxy: Proxy) -> None:
     for more, sentence in (
         ({"port": 9}, "the proxy could not reach the host"),
         ({"port": 10}, "the proxy does not allow a connection to this host and port"),
-        ({"proxy": url.replace("geheim", "falsch")}, "the proxy asks for a login, or refuses"),
+        ({"proxy": url.replace("geheim", "falsch")}, "the proxy requires a login, or rejects"),
         ({"proxy": ELSEWHERE}, "the proxy could not be used"),
     ):
         with pytest.raises(HostUnreachable, match=sentence) as told:

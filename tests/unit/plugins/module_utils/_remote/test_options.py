@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import InvalidInput
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.options import (
     CONNECTION_SPEC,
-    ConnectionOptions,
+    LoginOptions,
     from_params,
     merged,
 )
@@ -21,14 +21,14 @@ LOGIN = {"host": "mail5-a.hq.example", "user": "operator", "password": "s3cret"}
 
 def test_the_defaults_are_the_safe_ones() -> None:
     options = from_params(LOGIN)
-    assert options.endpoint == "https://mail5-a.hq.example:5986/wsman"
-    assert options.transport == "ntlm"
+    assert options.url == "https://mail5-a.hq.example:5986/wsman"
+    assert options.auth == "ntlm"
     assert options.cert_validation == "validate"
     assert options.message_encryption == "auto"
 
 
 @pytest.mark.parametrize(
-    ("given", "endpoint"),
+    ("given", "url"),
     [
         ({"port": 5985}, "http://mail5-a.hq.example:5985/wsman"),
         ({"scheme": "http"}, "http://mail5-a.hq.example:5985/wsman"),
@@ -37,8 +37,8 @@ def test_the_defaults_are_the_safe_ones() -> None:
         ({"scheme": "https", "port": 5985}, "https://mail5-a.hq.example:5985/wsman"),
     ],
 )
-def test_scheme_port_and_path(given: dict[str, Any], endpoint: str) -> None:
-    assert from_params({**LOGIN, **given}).endpoint == endpoint
+def test_scheme_port_and_path(given: dict[str, Any], url: str) -> None:
+    assert from_params({**LOGIN, **given}).url == url
 
 
 @pytest.mark.parametrize(
@@ -51,31 +51,31 @@ def test_scheme_port_and_path(given: dict[str, Any], endpoint: str) -> None:
     ],
 )
 def test_the_transport_follows_from_what_is_given(given: dict[str, Any], transport: str) -> None:
-    assert from_params({**LOGIN, **given}).transport == transport
+    assert from_params({**LOGIN, **given}).auth == transport
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"host": None}, "Which host to work on is not known"),
+        ({"host": None}, "The host to work on is not set"),
         ({"host": "http://a"}, "not usable as a computer name"),
         ({"host": "a@b"}, "not usable as a computer name"),
-        ({"port": 0, "scheme": "http"}, None),
+        ({"port": 0, "scheme": "http"}, "not between 1 and 65535"),
         ({"port": 70000}, "not between 1 and 65535"),
         ({"connect_timeout": 1}, "2 seconds or more"),
-        ({"path": "a b"}, "no path of a URL"),
-        ({"path": "a\r\nHost: x"}, "no path of a URL"),
-        ({"path": "a\x00b"}, "no path of a URL"),
-        ({"path": "a\x7f"}, "no path of a URL"),
+        ({"path": "a b"}, "not a path of a URL"),
+        ({"path": "a\r\nHost: x"}, "not a path of a URL"),
+        ({"path": "a\x00b"}, "not a path of a URL"),
+        ({"path": "a\x7f"}, "not a path of a URL"),
         ({"password": None}, "needs user and password"),
         ({"password": ""}, "needs user and password"),
         ({"user": None}, "needs user and password"),
         ({"transport": "certificate"}, "needs client_cert"),
         ({"client_cert": "a", "client_key": "b", "scheme": "http"}, "scheme=https"),
-        ({"transport": "basic", "scheme": "http"}, "send the password readable"),
-        ({"proxy": "proxy.example:3128"}, "proxy is no URL such as"),
-        ({"proxy": "ftp://u:s3cret@proxy.example"}, "proxy is no URL such as"),
-        ({"proxy": "http://u:s3cret@proxy.example:3128/path"}, "proxy is no URL such as"),
+        ({"transport": "basic", "scheme": "http"}, "sends the password readable"),
+        ({"proxy": "proxy.example:3128"}, "proxy is not a URL such as"),
+        ({"proxy": "ftp://u:s3cret@proxy.example"}, "proxy is not a URL such as"),
+        ({"proxy": "http://u:s3cret@proxy.example:3128/path"}, "proxy is not a URL such as"),
         ({"kerberos_hostname": "a b"}, "not usable as a computer name"),
     ],
 )
@@ -97,7 +97,7 @@ def test_basic_over_http_has_to_be_asked_for() -> None:
 
 
 def test_kerberos_needs_no_password() -> None:
-    assert from_params({"host": "a", "user": "x@Y"}).transport == "kerberos"
+    assert from_params({"host": "a", "user": "x@Y"}).auth == "kerberos"
 
 
 def test_secrets_are_known_and_not_shown() -> None:
@@ -115,7 +115,7 @@ def test_no_log_stands_on_what_can_hold_a_password() -> None:
 def test_the_spec_and_the_options_have_the_same_names() -> None:
     only_of_inventories = {"details"}
     spec = set(CONNECTION_SPEC["connection"]["options"])
-    assert spec | only_of_inventories == set(ConnectionOptions.__slots__)
+    assert spec - {"transport"} | {"auth"} | only_of_inventories == set(LoginOptions.__slots__)
 
 
 def test_what_the_task_says_wins() -> None:

@@ -21,16 +21,18 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors i
     SessionLost,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote import psrp
-from ansible_collections.postmaster.exchange.plugins.module_utils._remote.endpoint import (
-    from_params,
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote.options import (
+    endpoint_from_params,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.session import (
     Cmdlet,
     CmdletError,
 )
 from exchange_lab.org import shell
+from exchange_lab.org.endpoint import PowerShellEndpoint
 from exchange_lab.org.faults import Fault, Kind
 from exchange_lab.org.lab import OrganisationLab
+from exchange_lab.org.runspace import Runspace
 from exchange_lab.org.versions import Family
 from exchange_lab.windows.certificates import TestAuthority
 from exchange_lab.windows.faults import Kind as LineKind
@@ -63,7 +65,7 @@ def connect(lab: OrganisationLab, **more: Any) -> psrp.PsrpSession:
         "password": SECRET,
         "auth": "ntlm",
     }
-    return psrp.connect(from_params({**given, **more}), host="ex16")
+    return psrp.connect(endpoint_from_params({**given, **more}), host="ex16")
 
 
 @pytest.fixture
@@ -121,10 +123,10 @@ def test_nothing_is_sent_before_the_first_cmdlet_and_little_after(lab: Organisat
     session.invoke(GET)
     assert session.requests == 7
     session.invoke(GET)
-    assert session.requests == 9
+    assert session.requests == 10, "the pipeline before is closed, too"
     session.close()
     session.close()
-    assert lab.requests("EX16") - before == session.requests == 10
+    assert lab.requests("EX16") - before == session.requests == 11
 
 
 def test_only_cmdlets_are_sent_and_all_messages_are_sealed(
@@ -193,7 +195,7 @@ def test_a_connection_that_breaks_is_a_lost_session(
     lab: OrganisationLab, session: psrp.PsrpSession, kind: Kind
 ) -> None:
     lab.organisation.faults.order(Fault(kind, GET.name))
-    with pytest.raises(SessionLost, match="not known"):
+    with pytest.raises(SessionLost, match="may or may not have run"):
         session.invoke(GET)
     session.reopen()
     assert session.invoke(GET) == []
@@ -222,9 +224,9 @@ def test_garbage_at_any_point_is_one_sentence(
         ({"user": "nobody"}, "wrong user or password"),
         ({"auth": "basic", "scheme": "http", "message_encryption": "never"}, "refused"),
         ({"port": 1}, "nothing listens on this port"),
-        ({"host": "no.such.host.invalid"}, "DNS does not know this name"),
+        ({"host": "no.such.host.invalid"}, "the host name does not resolve"),
         ({"path": "wsman"}, "no PowerShell directory at this path"),
-        ({"scheme": "https"}, "no TLS is spoken"),
+        ({"scheme": "https"}, "the port does not accept TLS"),
     ],
 )
 def test_why_no_session_comes_about(
@@ -251,6 +253,45 @@ def test_too_many_runspaces(lab: OrganisationLab, session: psrp.PsrpSession) -> 
         lab.endpoints["EX16"].max_runspaces = 10
 
 
+def test_more_cmdlets_than_pipelines_that_may_be_open(
+    lab: OrganisationLab, session: psrp.PsrpSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pipeline counts until it is terminated, also where it has ended (pypsrp issue 148)."""
+    monkeypatch.setattr(lab.endpoints["EX16"], "max_pipelines", 2)
+    opened = _opened(monkeypatch)
+    for _round in range(7):
+        assert session.invoke(GET) == []
+    assert opened == [1], "one runspace was enough"
+
+
+def test_a_limit_that_is_met_all_the_same_gets_one_new_runspace(
+    lab: OrganisationLab, session: psrp.PsrpSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = _opened(monkeypatch)
+    monkeypatch.setattr(lab.endpoints["EX16"], "max_pipelines", 3)
+    monkeypatch.setattr(Runspace, "forget", lambda _self, _pipeline: None)
+    for _round in range(7):
+        assert session.invoke(GET) == []
+    assert opened == [1, 1, 1]
+    monkeypatch.setattr(lab.endpoints["EX16"], "max_pipelines", 0)
+    with pytest.raises(SessionLost, match=r"a limit of the host is reached.*Wait for other work"):
+        session.invoke(GET)
+    assert opened == [1, 1, 1, 1], "one, and no more"
+
+
+def _opened(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Count the runspaces that are opened from here on."""
+    opened: list[int] = []
+    create = PowerShellEndpoint._create
+
+    def counted(self: PowerShellEndpoint, *args: Any) -> bytes:
+        opened.append(1)
+        return create(self, *args)
+
+    monkeypatch.setattr(PowerShellEndpoint, "_create", counted)
+    return opened
+
+
 def test_https_with_basic_and_a_certificate_that_is_or_is_not_trusted(tmp_path: Path) -> None:
     authority = TestAuthority(tmp_path)
     with OrganisationLab.build(
@@ -265,7 +306,7 @@ def test_https_with_basic_and_a_certificate_that_is_or_is_not_trusted(tmp_path: 
         trusting.close()
         with pytest.raises(HostUnreachable, match="certificate is not trusted"):
             connect(lab, **secure).invoke(GET)
-        with pytest.raises(HostUnreachable, match="made out to another name"):
+        with pytest.raises(HostUnreachable, match="does not match the host name"):
             connect(lab, **{**secure, "host": "localhost"}, ca_cert=str(authority.ca_file)).invoke(
                 GET
             )
@@ -318,8 +359,8 @@ BOMB = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><x>&b;</x>'
     [
         (b"", "did not answer in time"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "closed the connection"),
-        (_http("302 Found", b"", "Location: http://evil.example/"), "a redirect"),
-        (_http("200 OK", b"<html>IIS</html>"), "no answer of PowerShell remoting"),
+        (_http("302 Found", b"", "Location: http://evil.example/"), "redirect"),
+        (_http("200 OK", b"<html>IIS</html>"), "not a valid PowerShell remoting response"),
         (_http("200 OK", BOMB), "DTD"),
         (_http("500 Error", BOMB), "DTD"),
         (_http("503 Unavailable", b"busy"), "HTTP status 503"),
@@ -328,7 +369,7 @@ BOMB = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><x>&b;</x>'
 )
 def test_servers_that_are_no_exchange(answer: bytes, words: str) -> None:
     impostor = Impostor(answer)
-    options = from_params(
+    options = endpoint_from_params(
         {
             "host": "127.0.0.1",
             "port": impostor.port,

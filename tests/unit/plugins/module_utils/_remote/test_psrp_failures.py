@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.postmaster.exchange.plugins.module_utils._remote.psrp_failures import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote.failures import (
+    EXCHANGE,
     explain,
     explain_fault,
     hint_for,
@@ -23,16 +24,16 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._remote.psrp_f
         ("NoCredentialError: SpnegoError (7): No credential", "no Kerberos ticket"),
         (
             "Krb5Error: Preauthentication failed -1765328360",
-            "the password is wrong",
+            "rejects the password",
         ),
-        ("Krb5Error: Password incorrect", "the password is wrong"),
+        ("Krb5Error: Password incorrect", "rejects the password"),
         (
             "Krb5Error: Client 'nobody@HQ.EXAMPLE' not found in Kerberos database",
-            "does not know this user",
+            "has no such user",
         ),
         (
             "SpnegoError: Minor: Server HTTP/10.0.0.1@HQ not found in Kerberos database",
-            "does not know this host's web service",
+            "no service principal",
         ),
         ("GSSError: Ticket expired", "ticket has expired"),
         ("Krb5Error: Clock skew too great", "clocks"),
@@ -43,31 +44,31 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._remote.psrp_f
         ("BadMechanismError: SpnegoError (2)", "could not agree"),
         ("AuthenticationError: Failed to authenticate the user x with ntlm", "login was refused"),
         ("WinRMTransportError: Bad HTTP response returned from the server. Code: 404", "404"),
-        ("ParseError: not well-formed", "no answer of PowerShell remoting"),
+        ("ParseError: not well-formed", "not a valid PowerShell remoting response"),
     ],
 )
 def test_each_gets_its_sentence(text: str, words: str) -> None:
-    assert words in explain(text).sentence
+    assert words in explain(text, EXCHANGE).sentence
 
 
 @pytest.mark.parametrize(
     ("code", "reason", "words"),
     [
         (5, "Access is denied.", "may not use Exchange's PowerShell"),
-        (0x80338000, "not found", "no Exchange behind it"),
+        (2150858811, "The resource URI was not found", "without Exchange"),
         (
             1,
             "The WS-Management service cannot find the Microsoft.Exchange session configuration",
-            "no Exchange",
+            "without Exchange",
         ),
         (0x803381A5, "", "a limit of the host"),
         (1, "exceeded ... : 18 for the policy party : MaxConcurrency.", "a limit of the host"),
-        ("w:InternalError", "it broke: hidden", "answered with fault: it broke: ********"),
+        ("w:InternalError", "it broke: hidden", "returned fault: it broke: ********"),
         (77, "\x1b[31mred", "fault 77"),
     ],
 )
 def test_faults(code: object, reason: str, words: str) -> None:
-    sentence = explain_fault(code, reason, ["hidden"]).sentence
+    sentence = explain_fault(code, "", reason, ["hidden"], EXCHANGE).sentence
     assert words in sentence
     assert sentence.isprintable()
 
