@@ -14,6 +14,8 @@ MANIFEST  := $(INSTALLED)/ansible_collections/postmaster/exchange/MANIFEST.json
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE := 1
+# Ansible insists on an encoding of UTF-8.
+export LC_ALL := C.UTF-8
 
 .DEFAULT_GOAL := help
 .PHONY: help demo lab test test-full test-oldest test-newest test-faults peers fuzz gates release clean

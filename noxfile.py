@@ -10,6 +10,7 @@ ansible-core and the libraries that are installed where nox is, so that is how t
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -50,7 +51,8 @@ def _as_collection() -> Path:
     link = BUILD / "ansible_collections/postmaster/exchange"
     if not link.exists():
         link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(Path.cwd(), target_is_directory=True)
+        with contextlib.suppress(FileExistsError):  # another process was faster
+            link.symlink_to(Path.cwd(), target_is_directory=True)
     return BUILD
 
 
@@ -139,7 +141,7 @@ def site(session: nox.Session) -> None:
 @nox.session(default=False)
 def galaxy(session: nox.Session) -> None:
     """Let Galaxy's own importer look at the collection, ahead of a release."""
-    session.install("galaxy-importer >= 0.4.30", "ansible-core >= 2.17")
+    session.install("galaxy-importer >= 0.4.30", "ansible-core >= 2.17", "distlib >= 0.3.8")
     place = Path(session.create_tmp())
     copy = place / "collection"
     shutil.rmtree(copy, ignore_errors=True)

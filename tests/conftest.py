@@ -8,6 +8,7 @@ is said to be there, a skip means that something was not looked at.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import shutil
 import sys
@@ -44,7 +45,8 @@ def _link_collection() -> Path:
     link = ROOT / ".build" / "ansible_collections" / "postmaster" / "exchange"
     if not link.exists():
         link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(ROOT, target_is_directory=True)
+        with contextlib.suppress(FileExistsError):  # another process was faster
+            link.symlink_to(ROOT, target_is_directory=True)
     return ROOT / ".build"
 
 

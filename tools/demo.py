@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "lab"))
@@ -193,9 +195,8 @@ def say(text: str = "") -> None:
     print(text, flush=True)
 
 
-def keep(collections: Path) -> int:
-    """Keep a lab up in .build/lab until Ctrl-C."""
-    folder = ROOT / ".build" / "lab"
+def keep(collections: Path, folder: Path) -> int:
+    """Keep a lab up in a folder until Ctrl-C, or until this program is told to end."""
     controller = Controller(folder, collections)
     command = [sys.executable, "-m", "exchange_lab", "up", "--dir", str(folder)]
     environment = {**controller.environment(), "PYTHONPATH": str(ROOT / "tests" / "lab")}
@@ -206,8 +207,17 @@ def keep(collections: Path) -> int:
     ) as lab:
         try:
             return lab.wait()
-        except KeyboardInterrupt:
+        except KeyboardInterrupt:  # a terminal has sent it to the lab, too
             return lab.wait()
+        except SystemExit:
+            lab.terminate()
+            lab.wait()
+            raise
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    """End as by an exception, so that nothing stays behind."""
+    sys.exit(128 + number)
 
 
 def main() -> int:
@@ -215,10 +225,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--collections", type=Path, required=True, help="where it is installed")
     parser.add_argument("--keep", action="store_true", help="only keep the lab up")
+    parser.add_argument("--folder", type=Path, help="where it is kept (.build/lab)")
     options = parser.parse_args()
     collections = options.collections.resolve()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+            signal.signal(number, _end)
     if options.keep:
-        return keep(collections)
+        return keep(collections, (options.folder or ROOT / ".build" / "lab").resolve())
     with tempfile.TemporaryDirectory(prefix="exchange-demo-") as folder:
         try:
             with Lab(folder=Path(folder, "lab")) as lab:

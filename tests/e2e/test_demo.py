@@ -77,10 +77,15 @@ def test_the_readme_shows_what_the_demo_prints(shown: str) -> None:
     assert len(excerpts) >= 1
 
 
-def test_the_lab_that_is_kept_up_ends_when_it_is_interrupted() -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_lab_that_is_kept_up_ends_when_it_is_told_to(tmp_path: Path, number: int) -> None:
+    """Ctrl-C reaches all programs of a terminal; a service manager ends the first one only."""
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
-            [*DEMO, "--keep"], stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            [*DEMO, "--keep", "--folder", str(tmp_path / "a lab")],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
         deadline = time.monotonic() + 60
         text = ""
@@ -89,8 +94,11 @@ def test_the_lab_that_is_kept_up_ends_when_it_is_interrupted() -> None:
             time.sleep(0.1)
             output.seek(0)
             text = output.read().decode()
-        os.killpg(process.pid, signal.SIGINT)  # what a terminal sends on Ctrl-C
-        assert process.wait(30) == 0
+        if number == signal.SIGINT:
+            os.killpg(process.pid, number)
+        else:
+            process.terminate()
+        assert process.wait(30) == (0 if number == signal.SIGINT else 128 + number)
     assert "postmaster.exchange.audit" in text
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)

@@ -49,6 +49,27 @@ def checked_in() -> list[str]:
     return sorted(name for name in names if name and (ROOT / name).exists())
 
 
+#: What lies in a checkout that an administrator works in: files of theirs, and files of tools.
+LITTER = (
+    *(".env", ".vault_pass", "ansible.cfg", "hosts", "hosts.yml", "vault.yml", "mx_pairs.lock.yml"),
+    *("inventory/hosts.yml", "inventory/group_vars/all/vault.yml", "group_vars/all.yml"),
+    *("playbooks/site.yml", "playbooks/hosts.yml", "playbooks/group_vars/all/vault.yml"),
+    *("playbooks/.env", "playbooks/backups/mail5-a/2026-11-23T114500Z/parameters.reg"),
+    *("roles/mx_delivery/vars/vault.yml", "roles/mx_delivery/files/id_rsa", "roles/ours/README.md"),
+    *("backups/mail5-a/2026-11-23T114500Z/backup.json", "report.json", "report.html"),
+    *(
+        "docs/.env",
+        "docs/awx/vault.yml",
+        "docs/inventory/hosts.yml",
+        "plugins/.env",
+        "plugins/modules/.idea/x.py",
+    ),
+    *("plugins/.cache/x.py", "plugins/x.pyc", "plugins/modules/__pycache__/x.cpython-311.pyc"),
+    *(".venv/bin/python", ".build/tree/x", ".cache/x", "postmaster-exchange-0.0.1.tar.gz"),
+    *("tests/output/x", "requirements-mine.txt", "meta/mine.yml", "changelogs/mine.yml"),
+)
+
+
 @dataclass(frozen=True)
 class Package:
     """Where the collection was built and installed."""
@@ -67,15 +88,10 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Package:
     """Build the collection in a clone that was worked in, and install what comes out."""
     folder = tmp_path_factory.mktemp("package")
     clone = folder / "clone"
-    litter = (
-        *(".venv/bin/python", ".build/tree/x", ".cache/x", "postmaster-exchange-0.0.1.tar.gz"),
-        *("backups/mail5-a/2026-11-23T114500Z/facts.json", "tests/output/x", "plugins/x.pyc"),
-        *("requirements-mine.txt", "plugins/modules/__pycache__/x.cpython-311.pyc"),
-    )
     for name in checked_in():
         (clone / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, clone / name)
-    for name in litter:
+    for name in LITTER:
         (clone / name).parent.mkdir(parents=True, exist_ok=True)
         (clone / name).write_text("not of the collection")
     run(("ansible-galaxy", "collection", "build", "--output-path", folder, clone), folder)

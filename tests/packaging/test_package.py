@@ -8,7 +8,7 @@ from __future__ import annotations
 import tarfile
 from pathlib import Path
 
-from .conftest import Package, checked_in, run
+from .conftest import LITTER, Package, checked_in, run
 
 # What a user gets: these files, and all that is in these folders.
 FILES = {
@@ -30,6 +30,11 @@ def test_it_holds_what_a_user_needs_and_nothing_else(package: Package) -> None:
     ours = {name for name in checked_in() if name in FILES or name.split("/")[0] in FOLDERS}
     assert ours >= FILES
     assert packed == ours | MADE_BY_GALAXY
+
+
+def test_it_holds_nothing_of_an_administrators(package: Package) -> None:
+    with tarfile.open(package.archive) as archive:
+        assert set(LITTER).isdisjoint(archive.getnames())
 
 
 def test_each_playbook_is_found_by_its_name(package: Package, tmp_path: Path) -> None:

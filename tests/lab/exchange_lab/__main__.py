@@ -39,8 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and return the exit status."""
     options = _parser().parse_args(arguments)
     stop = _Stop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop.tell)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # not nohup
+            signal.signal(number, stop.tell)
     try:
         with Lab(folder=options.dir) as lab:
             file = lab.write_inventory(options.inventory).resolve()

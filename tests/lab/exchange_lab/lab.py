@@ -149,7 +149,9 @@ class Lab:
             stack.callback(self.sinks.close)
             for sink in self.scenario.sinks:
                 self.sinks.add(sink.address, sink.name, sink.temper)
-            self.dns = stack.enter_context(DnsServer({**_ROOT_ZONE, **self.scenario.zones}))
+            self.dns = stack.enter_context(
+                DnsServer({**_ROOT_ZONE, **self.scenario.zones}, rotate=True)
+            )
             for name in self.scenario.failing:
                 self.dns.set_fault(name, "*", Fault.SERVFAIL)
             for name in self.scenario.ignoring_aaaa:

@@ -103,7 +103,7 @@ def wire(reply: dns.message.Message, query: dns.message.Message, transport: str)
     """Return the octets of a reply, with TC instead of records where it is too long for UDP."""
     limit = max(_WITHOUT_EDNS, query.payload) if transport == "udp" else _LARGEST
     try:
-        return reply.to_wire(max_size=limit)
+        return reply.to_wire(max_size=limit, want_shuffle=False)
     except dns.exception.TooBig:
         return _cut(reply)
 

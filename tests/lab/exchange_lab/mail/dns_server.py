@@ -58,8 +58,9 @@ class _Planned:
 class DnsServer:
     """A name server for some zones, in a thread of its own, over UDP and TCP on one port.
 
-    ``zones`` maps origins to master-file text (see ``dns_zones.Zones``). ``rotate`` turns the
-    records of every answer by one each time; ``authentic`` sets the AD flag, as a validating
+    ``zones`` maps origins to master-file text (see ``dns_zones.Zones``). Records
+    are answered in the order of the zone; ``rotate`` turns that by one with each answer, as most
+    name servers do. ``authentic`` sets the AD flag, as a validating
     resolver does for signed names.
     """
 

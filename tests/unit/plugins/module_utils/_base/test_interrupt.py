@@ -15,8 +15,11 @@ import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._base import interrupt
 
 BUILD = Path(__file__).resolve().parents[5] / ".build"
+# A child inherits that signals are ignored, as they are in a job of the background or under nohup.
 PROGRAM = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
 from ansible_collections.postmaster.exchange.plugins.module_utils._base import interrupt
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.interrupt import orderly_end
 # grace
@@ -78,6 +81,15 @@ def test_what_was_there_before_is_there_again() -> None:
     with interrupt.orderly_end():
         assert signal.getsignal(signal.SIGTERM) != before[0]
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+
+
+def test_an_ignored_signal_stays_ignored() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with interrupt.orderly_end():
+            assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_other_threads_get_no_signals() -> None:
