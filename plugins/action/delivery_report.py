@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Put the results of all hosts together, show them, and write them to files."""
+"""Report on all hosts: print it and write files, apply limits, explain delays, list backups."""
 
 from __future__ import annotations
 
@@ -16,12 +16,24 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ..module_utils._report.artefact import packed
+from ..module_utils._base.errors import ExchangeError
+from ..module_utils._diagnosis.evidence import HostEvidence
+from ..module_utils._diagnosis.text import diagnosis
+from ..module_utils._report.backup_list import backup_list
 from ..module_utils._report.document import Run, build
+from ..module_utils._report.host_result import HostResult
+from ..module_utils._report.limits import Extent, extent, gate
+from ..module_utils._report.slices import packed
 from ..module_utils._report.spec import ARGUMENT_SPEC
+from ..module_utils._report.states import worst
+from ..module_utils._report.text import Line, clean, failure_of
 from ..module_utils._run.backups import COLLECTION
-from ..plugin_utils._registered import outcome_of
-from ..plugin_utils._reporting import report
+from ..module_utils._run.change_limit import parse_limit
+from ..module_utils._run.module_runner import failed
+from ..plugin_utils._registered import hosts_of
+from ..plugin_utils._reporting import report, show
+
+Params = Mapping[str, Any]
 
 
 class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not typed
@@ -39,61 +51,119 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
         if checked.error_messages:
             return {"failed": True, "msg": checked.errors.msg}
         params: dict[str, Any] = checked.validated_parameters
-        document = self._document(params, task_vars or {})
-        result = report(document, params)
-        if params["artefact"]:
-            result["artefact"] = packed(document)
+        params["routes"] = params["routes"] or {}
+        check_mode = bool(self._task.check_mode)
+        try:
+            hosts = hosts_of(params, task_vars or {})
+            reach = _extent(hosts, params)
+            if params["kind"] == "limits":
+                result = _limits(hosts, reach, check_mode=check_mode)
+            elif params["kind"] in {"diagnose", "backups"}:
+                result = _listed(hosts, params)
+            else:
+                run = _run(params, task_vars or {}, reach, check_mode=check_mode)
+                document = build(run, params["routes"], hosts)
+                result = report(document, params)
+                if params["artefact"]:
+                    result["artefact"] = packed(document)
+        except ExchangeError as error:
+            return failed(error)
         safe: dict[str, Any] = wrap_var(result)
         return safe
 
-    def _document(self, params: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
-        hostvars = variables["hostvars"]
-        known = [(name, hostvars[name]) for name in params["hosts"]]
-        begun = _first(known, "_mx_delivery_run")
-        resolved = params["resolved"] or {}
-        run = Run(
-            kind=params["kind"],
-            check_mode=self._task.check_mode,
-            started_at=begun.get("started_at"),
-            finished_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            id=begun.get("id"),
-            login=_login(),
-            awx=_awx(variables),
-            brake=_first(known, "_mx_delivery_brake").get("would_refuse"),
-            collection=COLLECTION,
-            ansible=ansible_version,
-            fail_on=params["fail_on"],
-        )
-        return build(
-            run,
-            resolved,
-            [outcome_of(name, told, params["kind"], resolved) for name, told in known],
-        )
+
+def _extent(hosts: Sequence[HostResult], params: Params) -> Extent:
+    """Return how far the run reaches, and whether a limit stops it."""
+    name = "mx_delivery_max_changed_hosts"
+    limit = parse_limit(name, params["max_changed_hosts"], force=params["force"])
+    domains = params["routes"].get("domains") or ()
+    pinned = {entry["domain"] for entry in domains if entry["status"] == "ok"}
+    return extent(hosts, pinned, limit)
 
 
-def _first(known: Sequence[tuple[str, Mapping[str, Any]]], name: str) -> Mapping[str, Any]:
-    """Return a variable that says the same for all hosts, of the first that has it."""
-    found = (told.get(name) for _unused, told in known)
-    return next((value for value in found if isinstance(value, Mapping)), {})
+def _limits(hosts: Sequence[HostResult], reach: Extent, *, check_mode: bool) -> dict[str, Any]:
+    """Return how far the run reaches, and why its next hosts must not be changed."""
+    held = gate(hosts)
+    if held:
+        held = f"an earlier batch failed ({held})"
+    elif reach.would_refuse and not check_mode:
+        held = f"{reach.would_refuse}. To allow it, set mx_delivery_force=true or raise the limit"
+    return {
+        "changed": False,
+        "changing": list(reach.changing),
+        "domains": list(reach.domains),
+        "would_refuse": reach.would_refuse,
+        "held": held,
+    }
 
 
-def _login() -> str | None:
+def _listed(hosts: Sequence[HostResult], params: Params) -> dict[str, Any]:
+    """Print a diagnosis, or the list of backups, and return it with a verdict on each host.
+
+    A host without a full result is a problem of its own; what waits on the others is none.
+    """
+    if params["kind"] == "backups":
+        lines = backup_list(hosts)
+        failures = {
+            host.name: failure_of(host.backups) or ("" if host.backups else host.failure)
+            for host in hosts
+        }
+    else:
+        evidence = [HostEvidence.of(host) for host in hosts]
+        lines = diagnosis(params["routes"], evidence, suffixes=params["search_list"])
+        failures = {one.name: one.failure for one in evidence}
+    lines = [clean(line) for line in lines]
+    show(map(Line, lines))
+    verdicts = {
+        host.name: "clean"
+        if not failures[host.name]
+        else "unjudged"
+        if host.unreachable
+        else "failed"
+        for host in hosts
+    }
+    return {
+        "changed": False,
+        "lines": lines,
+        "problems": {name: clean(text) for name, text in failures.items() if text},
+        "verdicts": verdicts,
+        "verdict": worst(list(verdicts.values())),
+        "files": {},
+    }
+
+
+def _run(params: Params, variables: Params, reach: Extent, *, check_mode: bool) -> Run:
+    """Return which run this is."""
+    begun = params["routes"].get("run") or {}
+    return Run(
+        kind=params["kind"],
+        check_mode=check_mode,
+        started_at=begun.get("started_at"),
+        finished_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        id=begun.get("id"),
+        login=_login(),
+        awx=_awx(variables),
+        limit=params["routes"].get("limit") or reach.would_refuse or None,
+        collection=COLLECTION,
+        ansible=ansible_version,
+        fail_on=params["fail_on"],
+    )
+
+
+def _login() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user without a name
         return f"uid {os.getuid()}"
 
 
-def _awx(variables: Mapping[str, Any]) -> dict[str, str] | None:
-    """Return job and user of AWX, which sets these variables twice for the sake of older names."""
-    found = {
-        what: str(variables[f"{prefix}_{name}"])
+def _awx(variables: Params) -> dict[str, str] | None:
+    """Return job and user of AWX, which sets each variable under an older name, too."""
+    names = {"job": "job_id", "template": "job_template_name", "user": "user_name"}
+    known = {
+        key: str(variables[f"{prefix}_{name}"])
         for prefix in ("tower", "awx")
-        for what, name in (
-            ("job", "job_id"),
-            ("template", "job_template_name"),
-            ("user", "user_name"),
-        )
+        for key, name in names.items()
         if variables.get(f"{prefix}_{name}")
     }
-    return found or None
+    return known or None

@@ -31,7 +31,7 @@ from ..filter import (  # noqa: F401 # pylint: disable=unused-import
 )
 from ..module_utils._base.errors import InvalidInput
 from ..module_utils._report.domains import names
-from ..module_utils._report.rollout import batches
+from ..module_utils._report.limits import batches
 from ..module_utils._run.change_limit import parse_limit
 from ..plugin_utils._action import plain
 from ..plugin_utils._shared import share

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""End the run of a host with the state that the exit status of ansible-playbook comes from."""
+"""End a host's run with the state that sets the exit status of ansible-playbook."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-_STATES = {"clean": None, "drift": "failed", "failed": "failed", "unjudged": "unreachable"}
+_STATES = {"clean": None, "drift": "failed", "unjudged": "unreachable", "failed": "failed"}
 _SPEC = {
     "verdict": {"type": "str", "required": True, "choices": list(_STATES)},
     "msg": {"type": "str", "default": ""},

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..module_utils._report.history import history
+from ..module_utils._report.backup_list import backup_list as lines_of
+from ..plugin_utils._registered import outcome_of
 
 DOCUMENTATION = r"""
 name: backup_list
@@ -49,13 +50,7 @@ _value:
 
 def backup_list(hosts: Sequence[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return the list as plain lines; a host that failed on the way there tells why."""
-    found = []
-    for name in hosts:
-        told = hostvars[name]
-        info: Mapping[str, Any] = told.get("_mx_delivery_info") or {}
-        failed = info.get("failed") or info.get("unreachable")
-        found.append((name, info if failed else told.get("_mx_delivery_backups")))
-    return history(found)
+    return lines_of([outcome_of(name, hostvars[name], "rollback") for name in hosts])
 
 
 class FilterModule:

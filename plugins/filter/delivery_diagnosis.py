@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..module_utils._diagnosis.case import Patient
+from ..module_utils._diagnosis.evidence import HostEvidence
 from ..module_utils._diagnosis.text import diagnosis
 from ..module_utils._report.text import clean
 
@@ -81,16 +81,18 @@ def delivery_diagnosis(
     return [clean(line) for line in diagnosis(resolved, patients, suffixes=suffixes)]
 
 
-def _patient(name: str, variables: Mapping[str, Any]) -> Patient:
+def _patient(name: str, variables: Mapping[str, Any]) -> HostEvidence:
     """Return what the role registered for one host."""
     info = variables.get("_mx_delivery_info")
     transport = (info or {}).get("family") == "transport"
-    return Patient(
+    return HostEvidence(
         name=name,
-        info=info,
+        exchange=info,
         queue=variables.get("_mx_delivery_queue"),
-        planned=_ran(variables, "_mx_delivery_connectors" if transport else "_mx_delivery_planned"),
-        tested=_ran(variables, "_mx_delivery_tested"),
+        delivery=_ran(
+            variables, "_mx_delivery_connectors" if transport else "_mx_delivery_planned"
+        ),
+        tests=_ran(variables, "_mx_delivery_tested"),
     )
 
 

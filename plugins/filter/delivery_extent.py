@@ -12,7 +12,7 @@ from ansible.errors import AnsibleFilterError
 from ansible.utils.unsafe_proxy import wrap_var
 
 from ..module_utils._base.errors import InvalidInput
-from ..module_utils._report.rollout import Look, extent
+from ..module_utils._report.limits import extent
 from ..module_utils._run.change_limit import parse_limit
 from ..plugin_utils._registered import outcome_of
 
@@ -85,7 +85,7 @@ def delivery_extent(
         )
     except InvalidInput as err:
         raise AnsibleFilterError(str(err)) from err
-    reach = extent([_look(name, hostvars[name], pinned) for name in hosts], brake)
+    reach = extent([outcome_of(name, hostvars[name], "enforce") for name in hosts], pinned, brake)
     found: dict[str, Any] = wrap_var(
         {
             "changing": list(reach.changing),
@@ -94,12 +94,6 @@ def delivery_extent(
         }
     )
     return found
-
-
-def _look(name: str, variables: Mapping[str, Any], pinned: set[str]) -> Look:
-    """Return what was found on one host: by a look beforehand, or by an audit."""
-    host = outcome_of(name, variables, "enforce")
-    return Look(name, host.planned or host.enforced, [one for one in host.domains if one in pinned])
 
 
 class FilterModule:

@@ -10,7 +10,8 @@ from typing import Any
 
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ..module_utils._report.rollout import trouble
+from ..module_utils._report.limits import gate
+from ..plugin_utils._registered import outcome_of
 
 DOCUMENTATION = r"""
 name: delivery_trouble
@@ -46,27 +47,14 @@ _value:
   type: str
 """
 
+
 #: What the tasks of a host leave, in their order.
-_RESULTS = (
-    "_mx_delivery_asked",
-    "_mx_delivery_info",
-    "_mx_delivery_planned",
-    "_mx_delivery_enforced",
-    "_mx_delivery_connectors",
-    "_mx_delivery_tested",
-)
-
-
 def delivery_trouble(hosts: Sequence[str], hostvars: Mapping[str, Mapping[str, Any]]) -> str:
     """Return what keeps the next batch from starting.
 
     Hosts and far mail servers wrote some of it, and it becomes a fact, so it must be no template.
     """
-    results = {}
-    for name in hosts:
-        variables = hostvars[name]
-        results[name] = [variables.get(result) for result in _RESULTS]
-    found: str = wrap_var(trouble(results))
+    found: str = wrap_var(gate([outcome_of(name, hostvars[name], "enforce") for name in hosts]))
     return found
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..module_utils._report.outcome import appended
+from ..module_utils._report.host_result import appended
 from ..plugin_utils._registered import families_of, family_of, registered
 
 DOCUMENTATION = r"""

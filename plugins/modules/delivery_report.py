@@ -8,64 +8,111 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: delivery_report
-short_description: Report what the role mx_delivery did or found on all hosts
+short_description: Report the results of all hosts, on the terminal and in files
 version_added: 0.2.0
 author:
   - The postmaster.exchange contributors (@postmaster-exchange)
 description:
-  - Puts the results of all hosts together, prints them as a summary that a person reads, and writes
-    them to files on the controller.
-  - The files are an HTML page that needs nothing besides itself, the same as JSON, and JUnit XML
-    for CI.
-  - Made for the role P(postmaster.exchange.mx_delivery#role), whose registered variables of the
-    hosts it reads. Nothing is concluded that the tasks did not return.
-  - In texts of hosts and name servers, characters that would do something instead of being seen
-    are replaced by U+FFFD.
-  - The summary is not printed where the callback of standard output is one for programs (C(json),
-    C(jsonl)).
+  - Reads the results of M(postmaster.exchange.mail_delivery) of all hosts, prints a summary, and
+    writes a report to files on the controller. The files are an HTML page without anything from the
+    network, a JSON document, and JUnit XML for CI.
+  - Returns a verdict on each host for M(postmaster.exchange.delivery_verdict), which turns it into
+    the exit status of the run.
+  - With O(kind=limits), decides whether a run changes too many hosts. With O(kind=diagnose),
+    explains why mail is delayed. With O(kind=backups), lists the backups.
+  - Control characters in texts of hosts and name servers are replaced by U+FFFD.
+  - The summary is not printed if a program reads standard output (callback C(json) or C(jsonl)).
 options:
-  resolved:
-    description:
-      - The result of M(postmaster.exchange.mx_pairs_info), also a failed one. It may be left out
-        after a rollback, which asks nobody.
-    type: dict
   hosts:
     description:
-      - The names of the hosts. Each is in the report; one without a result was not looked at.
+      - The names of the hosts. The report has all of them, also those without a result.
     type: list
     elements: str
     required: true
+  results:
+    description:
+      - Name of the variable in which each host has the result of
+        M(postmaster.exchange.mail_delivery), as the task's C(register) has it.
+    type: str
+  compared:
+    description:
+      - Name of the variable with the result of a comparison before the run
+        (O(postmaster.exchange.mail_delivery#module:mode=compare)), if there was one.
+    type: str
+  routes:
+    description:
+      - The result of M(postmaster.exchange.delivery_routes), also a failed one. It has the domains
+        of each host.
+      - The result of M(postmaster.exchange.mx_pairs_info) works, too. Its domains then count for
+        every host.
+      - May be omitted after a rollback, which needs no DNS.
+    type: dict
+    aliases: [resolved]
   kind:
     description:
-      - What the run was. In a V(audit) a host that differs is a finding. Otherwise changes were
-        made, or would be, in check mode.
+      - V(audit) reports each difference as a finding. V(enforce) and V(rollback) report changes, or
+        what they would change in check mode.
+      - V(limits) prints and writes nothing. It returns how far the run reaches, from the
+        comparison, and whether its next hosts must not be changed.
+      - V(diagnose) explains each domain whose mail is delayed in a queue.
+      - V(backups) lists the backups of each host and organisation.
     type: str
-    choices: [audit, enforce, rollback]
+    choices: [audit, enforce, rollback, diagnose, backups, limits]
     default: enforce
+  held:
+    description:
+      - Why hosts without a result were not started, such as RV(held) of O(kind=limits). By default,
+        the failures of an earlier batch are the reason in a run with O(kind=enforce).
+    type: str
+    default: ""
   fail_on:
     description:
-      - Statuses of a domain that are a problem of every host that asks for it, and V(stuck) for
-        domains whose mail is stuck in the queue of a host.
+      - DNS statuses of a domain that are a problem of its hosts, and V(stuck) for domains whose
+        mail is delayed in the queue.
     type: list
     elements: str
-    choices: [disagreement, loop, no_address, no_such_domain, null_mx, stuck, temporary_failure]
+    choices:
+      - disagreement
+      - loop
+      - no_address
+      - no_such_domain
+      - null_mx
+      - stuck
+      - temporary_failure
     default: []
+  search_list:
+    description:
+      - Suffixes that hosts may append to names, besides those that they report. Used by
+        O(kind=diagnose).
+    type: list
+    elements: str
+    default: []
+  max_changed_hosts:
+    description:
+      - How many of the hosts a run may change, as a number or a percentage such as V(20%). No limit
+        by default.
+    type: str
+    default: ""
+  force:
+    description: Ignores limits.
+    type: bool
+    default: false
   artefact:
     description:
-      - Whether to return the report as RV(artefact), for a job that merges the reports of slices.
+      - Returns the report as RV(artefact), for a job that merges the reports of slices.
     type: bool
     default: false
   html:
     description:
-      - Where to write the HTML page. Relative paths count from where Ansible was started.
-      - Missing folders are made. A file is replaced when the new one is complete; until then, and
-        if that fails, it stays as it was.
+      - Path of the HTML page. Relative paths start at the folder in which Ansible was started.
+      - Missing folders are created. A complete new file replaces an older one; if that fails, the
+        older one remains.
     type: path
   json:
-    description: Where to write the JSON document, in the same way.
+    description: Path of the JSON document, in the same way.
     type: path
   junit:
-    description: Where to write the JUnit XML file, in the same way.
+    description: Path of the JUnit XML file, in the same way.
     type: path
 attributes:
   action:
@@ -80,124 +127,169 @@ attributes:
     description: Can run in check mode.
     support: full
     details:
-      - The files are written in check mode, too. They tell that nothing was changed.
+      - Writes the files in check mode, too. They show that no changes were made.
   diff_mode:
     description: Shows differences in diff mode.
     support: none
     details:
-      - The differences of the hosts are in the HTML page and the JSON document.
+      - The HTML page and the JSON document contain the differences.
   platform:
     description: Systems on which it can run. The Exchange hosts are Windows.
     support: full
     platforms: posix
 seealso:
-  - module: postmaster.exchange.mx_pairs_info
-  - module: postmaster.exchange.imc_delivery
-  - module: postmaster.exchange.transport_delivery
-  - module: postmaster.exchange.delivery_test
+  - module: postmaster.exchange.mail_delivery
+  - module: postmaster.exchange.delivery_routes
+  - module: postmaster.exchange.delivery_verdict
   - module: postmaster.exchange.merged_report
 """
 
 EXAMPLES = r"""
-- name: Report, with a page for people and a file for CI
-  postmaster.exchange.delivery_report:
-    resolved: "{{ _mx_delivery_resolved }}"
-    hosts: "{{ ansible_play_hosts_all }}"
-    kind: audit
-    html: reports/audit.html
-    junit: reports/audit.xml
-  run_once: true
+- name: Audit mail delivery
+  hosts: exchange
+  gather_facts: false
+  tasks:
+    - name: Compare each host with DNS
+      postmaster.exchange.mail_delivery:
+        mode: compare
+        domains: [nestle.com, aol.com]
+      register: delivery
+      ignore_errors: true
+      ignore_unreachable: true
+
+    - name: Report, with a page for people and a file for CI
+      postmaster.exchange.delivery_report:
+        kind: audit
+        hosts: "{{ ansible_play_hosts_all }}"
+        results: delivery
+        html: reports/audit.html
+        junit: reports/audit.xml
+      run_once: true
+      register: report
+
+    - name: Set the exit status
+      postmaster.exchange.delivery_verdict:
+        verdict: "{{ report.verdicts[inventory_hostname] }}"
+        msg: "{{ report.problems[inventory_hostname] | default('') }}"
 """
 
 RETURN = r"""
 lines:
-  description: The summary.
-  returned: always
+  description: The printed lines.
+  returned: unless O(kind=limits)
   type: list
   elements: str
   sample:
-    - Of 5 hosts 2 differ, 3 are as they should be.
+    - Of 5 hosts, 2 have drift, 3 are up to date.
 verdict:
   description:
-    - V(clean), V(drift) or V(failed), the worst of all hosts. Only an audit has V(drift).
-    - V(failed) also if O(resolved) is a failed result.
-  returned: always
+    - The worst verdict of all hosts, of V(failed), V(unjudged), V(drift) and V(clean).
+    - V(failed) also if O(routes) is a failed result.
+  returned: unless O(kind=limits)
   type: str
   sample: drift
 verdicts:
-  description: The verdict on each host, by its name.
-  returned: always
+  description:
+    - The verdict on each host, by its name. Each is a value of
+      O(postmaster.exchange.delivery_verdict#module:verdict).
+    - V(unjudged) is a host that could not be checked. Only an audit has V(drift).
+  returned: unless O(kind=limits)
   type: dict
   sample:
     mail5-a: drift
     mail5-b: clean
 problems:
-  description: What is wrong with a host, as a sentence, by its name; only hosts that have some.
-  returned: always
+  description: What is wrong with a host, as a sentence, by its name; only hosts with a problem.
+  returned: unless O(kind=limits)
   type: dict
   sample:
     mail5-a: enforce would change the routes of nestle.com
 counts:
-  description: How many pairs of host and domain stand how.
-  returned: always
+  description: Pairs of host and domain by state.
+  returned: with O(kind=audit), O(kind=enforce) and O(kind=rollback)
   type: dict
   contains:
     total:
       description: All pairs of host and domain.
       type: int
       sample: 15
-    in_place:
-      description: As it should be.
+    up_to_date:
+      description: As wanted.
       type: int
       sample: 9
-    drifted:
-      description: To be changed.
+    would_change:
+      description: Pending changes.
       type: int
       sample: 5
     changed:
       description: Changed by this run.
       type: int
       sample: 0
-    failed:
-      description: On hosts that failed, or could not be judged.
+    kept:
+      description: Left as it is because of a DNS status.
+      type: int
+      sample: 1
+    refused:
+      description: Not changed, because of a limit, a connector in the way, or a missing C(imccopy).
       type: int
       sample: 0
-    held:
-      description: On hosts that the run did not begin with.
+    failed:
+      description: On hosts that failed.
       type: int
       sample: 0
     unknown:
-      description: DNS could not tell where mail goes, so that it is left as it is.
-      type: int
-      sample: 1
-    gone:
-      description: DNS says that the domain takes no mail.
+      description: On hosts that could not be checked.
       type: int
       sample: 0
-    by_hand:
-      description: Somebody has to type it, since there is no C(imccopy).
-      type: int
-      sample: 0
+    reasons:
+      description: Those kept or refused, by reason.
+      type: dict
+      sample:
+        temporary_failure: 1
     stuck:
-      description: Whose mail is stuck in the queue of the host. They stand somehow, too.
+      description: Pairs whose mail is delayed in the queue of the host. Each is in a state, too.
       type: int
       sample: 2
     stuck_unlisted:
-      description: The same for domains that the host does not list, which RV(counts.total) lacks.
+      description: The same for domains that the host does not list, which RV(counts.total) omits.
       type: int
       sample: 0
 artefact:
   description:
-    - The report as one text, compressed, by the name of the variable that is to hold it, for
+    - The report as one compressed text, by the name of its variable, for
       M(ansible.builtin.set_stats). The name differs from slice to slice.
   returned: with O(artefact=true)
   type: dict
   sample:
     mx_delivery_report_1f2e3d4c5b6a: eNqtVk1v...
 files:
-  description: The files that were written, by the names of the options.
-  returned: always
+  description: The files that were written, by option.
+  returned: unless O(kind=limits)
   type: dict
   sample:
     html: /srv/ansible/reports/audit.html
+changing:
+  description: The hosts that the run would change.
+  returned: with O(kind=limits)
+  type: list
+  elements: str
+  sample: [mail5-a]
+domains:
+  description: The domains that would get a new route on any of them.
+  returned: with O(kind=limits)
+  type: list
+  elements: str
+  sample: [nestle.com]
+would_refuse:
+  description: Why a limit stops the run before the first change, or an empty text.
+  returned: with O(kind=limits)
+  type: str
+  sample: ""
+held:
+  description:
+    - Why the next hosts must not be changed, or an empty text. That is a host of an earlier batch
+      that failed, or RV(would_refuse), except in check mode.
+  returned: with O(kind=limits)
+  type: str
+  sample: ""
 """

@@ -9,27 +9,27 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: delivery_verdict
-short_description: End the run of a host with the state that the exit status comes from
+short_description: End a host's run with the state that sets the exit status
 version_added: 0.2.0
 author:
   - The postmaster.exchange contributors (@postmaster-exchange)
 description:
-  - The last task of the role P(postmaster.exchange.mx_delivery#role). Until then every host stays
-    in the play, also one that failed or could not be reached, so that all are in the report.
-  - C(ansible-playbook) ends with the exit status 0 if no host failed, with 2 if one failed, and
-    with 4 if one was unreachable, whatever became of the others. That is what tells an audit that
-    found a difference (2) from one that could not judge (4).
+  - The last task of the role P(postmaster.exchange.mx_delivery#role). Until then, failed and
+    unreachable hosts stay in the play, so that the report has all of them.
+  - C(ansible-playbook) returns exit status 0 if no host failed, 2 if one failed, and 4 if one was
+    unreachable. So an audit that found a difference (2) differs from one that could not check a
+    host (4).
 options:
   verdict:
     description:
-      - V(clean) is an ordinary success.
-      - V(drift) and V(failed) let the task fail.
-      - V(unjudged) lets the host count as unreachable. Nothing is known of it.
+      - V(clean) succeeds.
+      - V(drift) and V(failed) fail the task.
+      - V(unjudged) makes the host unreachable, which is Ansible's word for an unknown state.
     type: str
-    choices: [clean, drift, failed, unjudged]
+    choices: [clean, drift, unjudged, failed]
     required: true
   msg:
-    description: What is said of the host.
+    description: The message of the task.
     type: str
     default: ''
 extends_documentation_fragment:
@@ -37,7 +37,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Tell the verdict
+- name: Set the exit status
   postmaster.exchange.delivery_verdict:
     verdict: drift
     msg: enforce would change the routes of nestle.com
@@ -45,7 +45,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 verdict:
-  description: The verdict, as it was given.
+  description: The verdict, as given.
   returned: always
   type: str
   sample: drift

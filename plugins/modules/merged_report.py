@@ -8,49 +8,50 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: merged_report
-short_description: Put the reports of all slices of a run together
+short_description: Merge the reports of all slices of a run
 version_added: 0.2.0
 author:
   - The postmaster.exchange contributors (@postmaster-exchange)
 description:
-  - A run over many hosts can be cut into slices, each with a part of the inventory, as job slicing
-    of AWX does. Each slice reports on its hosts. This puts these reports together, prints what one
-    run over all hosts would have reported, and writes it to files on the controller.
-  - Sees that the reports are of one run, that no host is in two of them, and that every host of the
-    run is in one. A host that no slice reported on is in the result, as one of which nothing is
-    known.
-  - Hosts that left the connectors of their organisation to a host of another slice are told by what
-    that one did. If none did it, they have failed.
+  - A run over many hosts can be split into slices, each with a part of the inventory, as job
+    slicing of AWX does. This merges the reports of the slices, prints what one run over all hosts
+    would have reported, and writes it to files on the controller.
+  - Checks that the reports are of one run, that no two have a host in common, and that every host
+    of the run is in one. A host without a report counts as unreachable.
+  - The state of a host that left the connectors of its organisation to a host of another slice
+    follows from that host. If none changed them, the host has failed.
+  - Reads regular files only, of at most 256 MiB each.
 options:
   hosts:
     description:
-      - The names of all hosts of the run, in their order. This task runs in a job that is not cut,
-        so its own inventory has them.
+      - The names of all hosts of the run, in order. The job of this task is not split, so that its
+        inventory has them.
     type: list
     elements: str
     required: true
   folder:
     description:
       - Folder with the reports of the slices as JSON, all C(*.json) in it.
-      - Without it the reports are taken from variables, into which AWX puts what earlier jobs of
-        the workflow handed on by M(ansible.builtin.set_stats). Their names begin with
-        C(mx_delivery_report_), as in RV(postmaster.exchange.delivery_report#module:artefact). Where
-        some are of a run in check mode, a look beforehand, and others are not, these others count.
+      - Without it, reads variables whose names begin with C(mx_delivery_report_), as in
+        RV(postmaster.exchange.delivery_report#module:artefact). AWX sets them from
+        M(ansible.builtin.set_stats) of earlier jobs. Reports of check mode count only if there are
+        no others.
     type: path
   max_changed_hosts:
     description:
-      - How many of all hosts may be to change, as a number, or as per cent such as V(20%). Nothing
-        is limited by default. RV(would_refuse) tells whether there are more.
+      - How many of all hosts may have pending changes, as a number or a percentage such as V(20%).
+        No limit by default. RV(would_refuse) says whether there are more.
     type: str
     default: ""
   html:
-    description: Where to write the HTML page. Relative paths count from where Ansible was started.
+    description:
+      - Path of the HTML page. Relative paths start at the folder in which Ansible was started.
     type: path
   json:
-    description: Where to write the JSON document, in the same way. Not into O(folder).
+    description: Path of the JSON document, in the same way. Not in O(folder).
     type: path
   junit:
-    description: Where to write the JUnit XML file, in the same way.
+    description: Path of the JUnit XML file, in the same way.
     type: path
 attributes:
   action:
@@ -65,7 +66,7 @@ attributes:
     description: Can run in check mode.
     support: full
     details:
-      - The files are written in check mode, too.
+      - Writes the files in check mode, too.
   diff_mode:
     description: Shows differences in diff mode.
     support: none
@@ -78,7 +79,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Put the reports of the slices together
+- name: Merge the reports of the slices
   postmaster.exchange.merged_report:
     hosts: "{{ ansible_play_hosts_all }}"
     folder: /srv/mail/reports/awx-4711
@@ -88,14 +89,14 @@ EXAMPLES = r"""
 
 RETURN = r"""
 lines:
-  description: The summary.
+  description: The printed lines.
   returned: always
   type: list
   elements: str
   sample:
-    - Of 5 hosts 2 differ, 3 are as they should be.
+    - Of 5 hosts, 2 have drift, 3 are up to date.
 verdict:
-  description: V(clean), V(drift) or V(failed), the worst of all hosts. Only an audit has V(drift).
+  description: The worst verdict of all hosts, V(failed), V(unjudged), V(drift) or V(clean).
   returned: always
   type: str
   sample: clean
@@ -106,40 +107,40 @@ verdicts:
   sample:
     mail5-a: clean
 problems:
-  description: What is wrong with a host, as a sentence, by its name; only hosts that have some.
+  description: What is wrong with a host, as a sentence, by its name; only hosts with a problem.
   returned: always
   type: dict
   sample:
     mail5-b: no slice reported on this host
 unreachable_hosts:
-  description: The hosts that could not be reached, or that no slice reported on.
+  description: The hosts that were unreachable, or without a report.
   returned: always
   type: list
   elements: str
   sample: [mail5-b]
 kind:
-  description: What the run was, V(audit), V(enforce) or V(rollback).
+  description: The kind of the run, V(audit), V(enforce) or V(rollback).
   returned: always
   type: str
   sample: enforce
 would_refuse:
-  description: Why O(max_changed_hosts) does not allow what was found to change, or an empty text.
+  description: Why O(max_changed_hosts) does not allow the pending changes, or an empty text.
   returned: always
   type: str
   sample: ""
 slices:
-  description: How many reports were put together.
+  description: The number of merged reports.
   returned: always
   type: int
   sample: 4
 counts:
   description:
-    - How many pairs of host and domain stand how, as
+    - Pairs of host and domain by state, as in
       RV(postmaster.exchange.delivery_report#module:counts).
   returned: always
   type: dict
 files:
-  description: The files that were written, by the names of the options.
+  description: The files that were written, by option.
   returned: always
   type: dict
   sample:

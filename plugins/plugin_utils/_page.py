@@ -22,19 +22,26 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from ..module_utils._report.delivery import worth_knowing
-from ..module_utils._report.hosts import standing_text
-from ..module_utils._report.judgement import ARRIVED, proposes
-from ..module_utils._report.labels import FAMILIES, OUTCOMES, STANDINGS, STATUSES, VERDICTS
-from ..module_utils._report.outcome import Standing
+from ..module_utils._report.states import (
+    ARRIVED,
+    DOMAIN_WORDS,
+    FAMILY_WORDS,
+    HOST_WORDS,
+    REASON_WORDS,
+    STATUS_WORDS,
+    VERDICTS,
+    Judge,
+    State,
+)
+from ..module_utils._report.terminal import host_states_text, notices
 from ..module_utils._report.text import words
 
 _FOLDER = Path(__file__).parent / "page"
 _SCRIPTS = ("dom.js", "model.js", "details.js", "table.js", "main.js")
 _TITLES = {"audit": "Audit", "enforce": "Enforcement", "rollback": "Rollback"}
-_SIGNS = {"clean": "\u2713", "drift": "\u2260", "failed": "\u2717"}
-_BAR = 1000  # width of the bar in units of its own
-_THINNEST = 0.005  # of the bar, so that one of a thousand is seen
+_SIGNS = {"clean": "\u2713", "drift": "\u2260", "unjudged": "?", "failed": "\u2717"}
+_BAR = 1000  # width of the bar in its own units
+_THINNEST = 0.005  # share of the bar, so that one in a thousand is visible
 
 
 def render(document: Mapping[str, Any]) -> Iterable[str]:
@@ -49,7 +56,7 @@ def render(document: Mapping[str, Any]) -> Iterable[str]:
         bar=_bar(answer["counts"]),
         tiles=_tiles(document),
         test_tiles=_test_tiles(answer["tests"]),
-        notices=list(worth_knowing(document)),
+        notices=notices(document),
         facts=_facts(document),
         labels=_LABELS,
         labels_json=_embedded(_LABELS),
@@ -63,11 +70,12 @@ def render(document: Mapping[str, Any]) -> Iterable[str]:
 
 
 _LABELS = {
-    "standings": {one.value: text for one, text in STANDINGS.items()},
-    "outcomes": {one.value: text for one, text in OUTCOMES.items()},
-    "statuses": STATUSES,
+    "domainStates": {state.value: text for state, text in DOMAIN_WORDS.items()},
+    "hostStates": {state.value: text for state, text in HOST_WORDS.items()},
+    "reasons": REASON_WORDS,
+    "statuses": STATUS_WORDS,
     "verdicts": VERDICTS,
-    "families": FAMILIES,
+    "families": FAMILY_WORDS,
 }
 
 
@@ -81,7 +89,7 @@ def _template() -> Any:
         lstrip_blocks=True,
     )
     environment.filters["moment"] = _moment
-    environment.filters["standing"] = standing_text
+    environment.filters["states"] = host_states_text
     return environment.get_template("page.html.j2")
 
 
@@ -97,7 +105,7 @@ def _script() -> str:
 
 
 def _trusted(text: str) -> Markup:
-    """Return what is put into the page as it is: files of this collection, and safe JSON."""
+    """Return a text that needs no escaping: a file of this collection, or safe JSON."""
     return Markup(text)  # noqa: S704
 
 
@@ -107,7 +115,7 @@ def _hash(text: str) -> str:
 
 
 def _embedded(data: Any) -> Markup:
-    """Return data as JSON that can stand in a script element: no text in it can end that."""
+    """Return data as JSON for a script element, which no text in it can end."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -115,16 +123,16 @@ def _embedded(data: Any) -> Markup:
 
 
 def _moment(stamp: str) -> str:
-    """Return a time such as ``2026-11-23T11:45:07Z`` as a person reads it."""
+    """Return ``2026-11-23T11:45:07Z`` as ``2026-11-23 11:45:07 UTC``."""
     return stamp.replace("T", " ").replace("Z", " UTC")
 
 
 def _bar(counts: Mapping[str, int]) -> list[dict[str, Any]]:
     """Return the pieces of the bar of all pairs of host and domain; none is too thin to see."""
     widths = {
-        one.value: max(counts[one.value] / counts["total"], _THINNEST)
-        for one in STANDINGS
-        if counts[one.value]
+        state.value: max(counts[state.value] / counts["total"], _THINNEST)
+        for state in DOMAIN_WORDS
+        if counts[state.value]
     }
     scale = _BAR / sum(widths.values(), 0.0) if widths else 0.0
     pieces, x = [], 0.0
@@ -135,28 +143,29 @@ def _bar(counts: Mapping[str, int]) -> list[dict[str, Any]]:
 
 
 def _tiles(document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return what is counted: how the pairs stand, and whose mail is stuck.
+    """Return the counts: domains by state, and those whose mail is delayed in a queue.
 
-    What a reader looks for is there though it is 0: that nothing failed, say, and is unknown. How
-    much is stuck is known only where queues were looked into.
+    The counts that a reader looks for are there even if they are 0. The queue's is known only if a
+    queue was read.
     """
     counts = document["answer"]["counts"]
-    difference = Standing.DRIFTED if proposes(document["run"]) else Standing.CHANGED
-    always = {Standing.IN_PLACE, difference, Standing.FAILED, Standing.UNKNOWN}
+    proposed = Judge.of_run(document["run"]).proposed
+    difference = State.WOULD_CHANGE if proposed else State.CHANGED
+    always = {State.UP_TO_DATE, difference, State.FAILED, State.KEPT}
     tiles = [
-        {"name": one.value, "number": counts[one.value], "label": label}
-        for one, label in STANDINGS.items()
-        if counts[one.value] or (counts["total"] and one in always)
+        {"name": state.value, "number": counts[state.value], "label": label}
+        for state, label in DOMAIN_WORDS.items()
+        if counts[state.value] or (counts["total"] and state in always)
     ]
     stuck = counts["stuck"] + counts["stuck_unlisted"]
     queues = [host["queue"] for host in document["hosts"] if host["queue"] is not None]
     if stuck or any(queue["failure"] is None for queue in queues):
-        tiles.append({"name": "stuck", "number": stuck, "label": "stuck in a queue"})
+        tiles.append({"name": "stuck", "number": stuck, "label": "delayed in the queue"})
     return tiles
 
 
 def _test_tiles(tests: Mapping[str, int]) -> list[dict[str, Any]]:
-    """Return what became of the test messages, by verdict."""
+    """Return the numbers of test messages by verdict."""
     names = dict.fromkeys(ARRIVED, "delivered") | {"not_tested": "not_tested"}
     return [
         {"name": names.get(verdict, "undelivered"), "number": number, "label": words(verdict)}
@@ -165,10 +174,10 @@ def _test_tiles(tests: Mapping[str, int]) -> list[dict[str, Any]]:
 
 
 def _facts(document: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return what is to be said of the run, as names and texts."""
+    """Return the facts of the run, as names and texts."""
     run = document["run"]
     awx, dns, lock = run["by"]["awx"] or {}, run["dns"], run["lock"]
-    told = (
+    facts = (
         ("Run", run["id"]),
         ("Kind", run["kind"] + (", check mode" if run["check_mode"] else "")),
         ("Started", run["started_at"] and _moment(run["started_at"])),
@@ -177,9 +186,9 @@ def _facts(document: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Slices", run["slices"] and str(len(run["slices"]))),
         ("AWX job", " ".join(filter(None, (awx.get("job"), awx.get("template"))))),
         ("AWX user", awx.get("user")),
-        ("DNS", dns["questions"] and f"{dns['questions']} questions in {dns['seconds']:.2f} s"),
+        ("DNS", dns["questions"] and f"{dns['questions']} queries in {dns['seconds']:.2f} s"),
         ("Lock file", lock and lock["path"]),
         ("Resolved at", lock and lock["resolved_at"] and _moment(lock["resolved_at"])),
         ("Fails on", ", ".join(words(status) for status in run["fail_on"])),
     )
-    return [(name, text) for name, text in told if text]
+    return [(name, text) for name, text in facts if text]

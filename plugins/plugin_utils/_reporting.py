@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Show the document of a run and write it to files, as the tasks do that report.
+"""Print the document of a run and write it to files, for the tasks that report.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -9,7 +9,7 @@ This file is private to the collection postmaster.exchange.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,9 @@ from ansible.utils.display import Display
 
 from ..module_utils._base.atomic_write import write
 from ..module_utils._base.errors import ExchangeError
-from ..module_utils._report.delivery import summary
 from ..module_utils._report.junit import junit
-from ..module_utils._report.text import Line, columns
+from ..module_utils._report.terminal import result_lines, summary
+from ..module_utils._report.text import Line, clean, columns
 from ._page import render
 
 display = Display()
@@ -42,18 +42,27 @@ def report(document: Document, params: Mapping[str, Any]) -> dict[str, Any]:
     """Print a document, write the files that ``params`` name, and return the result of the task.
 
     ``params["hosts"]`` are the names of the inventory, in the order of the document's hosts. The
-    result is a failed one if a file could not be written.
+    result is a failed one if a file could not be written; the first host carries that failure, too,
+    so that the run ends as a failed one even if all its hosts are fine.
     """
     lines = summary(document)
     files, failures = _write(params, document)
     if files:
         lines += [Line(""), Line("Written"), *map(Line, columns(list(files.items())))]
-    if constants.DEFAULT_STDOUT_CALLBACK.rpartition(".")[2] not in _FOR_PROGRAMS:
-        _show(lines)
+    lines += result_lines(document)
+    show(lines)
+    names = params["hosts"]
+    hosts = dict(zip(names, document["hosts"], strict=True))
+    problems = {name: [*host["problems"]] for name, host in hosts.items()}
+    verdicts = {name: host["verdict"] for name, host in hosts.items()}
+    if names and failures:
+        problems[names[0]] += failures
+        verdicts[names[0]] = "failed"
     result: dict[str, Any] = {
         "changed": False,
         "lines": [line.text for line in lines],
-        **_by_host(params["hosts"], document, failures),
+        "problems": {name: "; ".join(texts) for name, texts in problems.items() if texts},
+        "verdicts": verdicts,
         "verdict": document["answer"]["verdict"],
         "counts": document["answer"]["counts"],
         "files": files,
@@ -61,24 +70,13 @@ def report(document: Document, params: Mapping[str, Any]) -> dict[str, Any]:
     return result | ({"failed": True, "msg": " ".join(failures)} if failures else {})
 
 
-def _by_host(
-    names: Sequence[str], document: Document, failures: Sequence[str]
-) -> dict[str, dict[str, str]]:
-    """Return problems and verdicts by the names of the inventory.
-
-    ``failures``, why files could not be written, are told of the first host, so that a run ends as
-    a failed one even where all is well with its hosts.
-    """
-    hosts = dict(zip(names, document["hosts"], strict=True))
-    problems = {name: [*host["problems"]] for name, host in hosts.items()}
-    verdicts = {name: host["verdict"] for name, host in hosts.items()}
-    if names and failures:
-        problems[names[0]] += failures
-        verdicts[names[0]] = "failed"
-    return {
-        "problems": {name: "; ".join(texts) for name, texts in problems.items() if texts},
-        "verdicts": verdicts,
-    }
+def show(lines: Iterable[Line]) -> None:
+    """Print lines, in Ansible's colours if it uses any, unless a program reads the output."""
+    if constants.DEFAULT_STDOUT_CALLBACK.rpartition(".")[2] in _FOR_PROGRAMS:
+        return
+    for line in (Line(""), *lines, Line("")):
+        colour = _COLOURS.get(line.tone)
+        display.display(clean(line.text), color=colour and getattr(constants, colour))
 
 
 def _json(document: Document) -> Iterable[str]:
@@ -94,7 +92,7 @@ _FORMATS: dict[str, Callable[[Document], Iterable[str]]] = {
 
 
 def _write(params: Mapping[str, Any], document: Document) -> tuple[dict[str, str], list[str]]:
-    """Write the files that are wanted; return where they are, and what went wrong."""
+    """Write the files; return their paths by option, and the failures."""
     files: dict[str, str] = {}
     failures = []
     for name, text_of in _FORMATS.items():
@@ -104,11 +102,3 @@ def _write(params: Mapping[str, Any], document: Document) -> tuple[dict[str, str
             except ExchangeError as error:
                 failures.append(str(error))
     return files, failures
-
-
-def _show(lines: Iterable[Line]) -> None:
-    """Print the report, in Ansible's colours where it uses any."""
-    for line in ("", *lines, ""):
-        text, tone = (line.text, line.tone) if isinstance(line, Line) else (line, "")
-        colour = _COLOURS.get(tone)
-        display.display(text, color=colour and getattr(constants, colour))

@@ -12,8 +12,8 @@ from pages import Block
 
 # What differs from run to run: times, names made of them, folders, ports, names of logs, counts.
 _VARYING = re.compile(
-    r"\d{4}-\d\d-\d\dT[\d:]+Z(?:-[0-9a-f]{4})?|\S+(?=/(?:backups|report|mx_pairs_info))"
-    r"|(?<=127\.0\.0\.1:)\d+|L\d{7}\.LOG|(?<=queue )\S+\\\d+|\d+ questions, \d+\.\d+ s"
+    r"\d{4}-\d\d-\d\dT[\d:]+Z(?:-[0-9a-f]{4})?|\S+(?=/(?:backups|report|mx_pairs))"
+    r"|(?<=127\.0\.0\.1:)\d+|L\d{7}\.LOG|(?<=queue )\S+\\\d+|\d+ DNS quer(?:y|ies), \d+\.\d+ s"
     r"|(?<=after )\d+ s"
 )
 

@@ -52,13 +52,13 @@ def test_every_step_is_shown_with_its_result(shown: str) -> None:
     for said in (
         "1. What waits, and why",
         "Cause: the host appends hq.example to names, and nestle.com.hq.example has an answer",
-        "Of 5 hosts 4 differ, 1 is as it should be.",
+        "Of 5 hosts, 4 have drift, 1 is up to date.",
         "Exit status 2: there is something to change",
         "mail55     3 changed   changed      restarted    3 delivered",
         "ex19-a     Exchange 2019, 1 letter waits",
-        "Cause: name servers of the far side ignore or mishandle AAAA",
+        "Cause: the domain's name servers ignore or mishandle AAAA",
         "And the 3 letters that had waited have arrived.",
-        "mail55     3 in place  in place     not touched  none",
+        "mail55     3 up to date  up to date   unchanged  none",
         "All 5 steps ended as they have to",
     ):
         assert said in shown

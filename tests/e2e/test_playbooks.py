@@ -162,17 +162,17 @@ def test_diagnose_explains_the_fault_and_changes_nothing(lab: Lab, controller: C
     for said in (
         "421 NSO hq.example Unable to contact destination SMTP demon nestle.com",
         "nestle.com.hq.example has an answer (MX 10 mail.hq.example)",
-        "stored as disableresolversearchlist, a spelling that does not count",
+        "stored as disableresolversearchlist, a spelling that Exchange ignores",
         "Switch the search list off and pin the domain to 192.0.2.25, 192.0.2.26, 192.0.2.27.",
         "Switch the search list off on mail50, mail55.",
-        "List in mx_delivery_domains: aol.com, nestle.com.",
+        "Add to mx_delivery_domains: aol.com, nestle.com.",
     ):
         assert said in " ".join(run.output.split())
     assert state_of(lab) == before
 
     assert controller.playbook("enforce").status == 0
     after = controller.playbook("diagnose")
-    assert "Nothing is left that this collection could do." in after.output
+    assert "No further action available in this collection." in after.output
 
 
 def test_an_audit_tells_which_names_lead_astray_where_they_get_a_suffix(
@@ -183,7 +183,7 @@ def test_an_audit_tells_which_names_lead_astray_where_they_get_a_suffix(
         audit = controller.playbook("audit", "-e", option, "-e", "mx_delivery_look_at_queues=false")
         assert audit.status == 2, audit.output
         assert (
-            "To know mail50, mail55 append hq.example to names, and DNS has answers for"
+            "Notices mail50, mail55 append hq.example to names, and DNS has answers for"
             " nestle.com.hq.example, " in " ".join(audit.output.split())
         )
 
@@ -212,7 +212,7 @@ def test_a_host_that_fails_is_reported_and_does_not_stop_the_others(
     assert run.status == 2, run.output
     report = run.output[run.output.index("3 hosts") :]
     assert "mail50     failed" in report
-    assert "To look at\n  mail50: " in report
+    assert "Action required\n  mail50: " in report
     assert rows(lab, "mail50") == untouched
     assert "nestle.com;192.0.2.25;0" in rows(lab, "mail55")
 

@@ -51,7 +51,7 @@ def files(controller: Controller, folder: str) -> tuple[dict[str, Any], ElementT
 
 
 def outcomes(document: dict[str, Any]) -> dict[str, str]:
-    return {host["name"]: host["outcome"] for host in document["hosts"]}
+    return {host["name"]: host["state"] for host in document["hosts"]}
 
 
 def between(run: Run, start: str, end: str) -> list[str]:
@@ -63,10 +63,10 @@ def test_audit_and_enforce_report_on_both_kinds(controller: Controller) -> None:
     audit = controller.playbook("audit", *having(report_dir="audit"))
     assert audit.status == 2, audit.output
     document, suites, page = files(controller, "audit")
-    assert document["answer"]["text"] == "Of 5 hosts 4 differ, 1 is as it should be."
+    assert document["answer"]["text"] == "Of 5 hosts, 4 have drift, 1 is up to date."
     assert outcomes(document) == {
-        **dict.fromkeys((*OLD, *NEW), "drifted"),
-        "mail55-ok": "in_place",
+        **dict.fromkeys((*OLD, *NEW), "would_change"),
+        "mail55-ok": "up_to_date",
     }
     # What DNS knows with the suffix of the old hosts, and what waits there, is in it.
     assert {"nestle.com", "aol.com"} <= {
@@ -93,13 +93,13 @@ def test_audit_and_enforce_report_on_both_kinds(controller: Controller) -> None:
     assert {one["action"] for one in told["connectors"]} == {"create"}
     assert {one["by"] for one in told["connectors"]} <= set(NEW)
     assert all(Path(host["backup"]).is_dir() for host in document["hosts"] if host["backup"])
-    assert "\x1b[0;32mOf 5 hosts 3 were changed, 2 are as they should be.\x1b[0m" in enforce.output
+    assert "\x1b[0;32mOf 5 hosts, 3 were changed, 2 are up to date.\x1b[0m" in enforce.output
 
     controller.color = False
     again = controller.playbook("audit", *having(report_dir="audit"))
     assert again.status == 0, again.output
     document, suites, _page = files(controller, "audit")
-    assert document["answer"]["text"] == "All 5 hosts are as they should be."
+    assert document["answer"]["text"] == "All 5 hosts are up to date."
     assert document["answer"]["verdict"] == "clean"
-    lines = between(again, "All 5 hosts are as they should be.", "PLAY RECAP")
-    assert re.match(r"  hosts x domains: \d+ in place$", lines[1])
+    lines = between(again, "All 5 hosts are up to date.", "PLAY RECAP")
+    assert re.match(r"  hosts x domains: \d+ up to date$", lines[1])

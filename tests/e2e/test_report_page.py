@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._report.document import Run, build
-from ansible_collections.postmaster.exchange.plugins.module_utils._report.outcome import HostOutcome
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.host_result import (
+    HostResult,
+)
 from ansible_collections.postmaster.exchange.plugins.plugin_utils._page import render
 from chromium import PROGRAM, Browser, chromium
 from exchange_lab.samples import (
@@ -67,7 +69,7 @@ class Reader:
         self.browser = browser
         self.folder = folder
 
-    def open(self, run: Run, *hosts: HostOutcome, of: Any = None) -> Browser:
+    def open(self, run: Run, *hosts: HostResult, of: Any = None) -> Browser:
         """Open the page of a run."""
         document = build(run, of or resolved(*ALL), hosts)
         page = self.folder / "report.html"
@@ -95,26 +97,26 @@ def reader(browser: Browser, tmp_path: Path) -> Iterator[Reader]:
     assert {Path(url).name for url in browser.asked} <= {"report.html"}
 
 
-def fleet() -> list[HostOutcome]:
-    """Four hosts: one as it should be, one that differs, one that is lost, one of another kind."""
+def fleet() -> list[HostResult]:
+    """Four hosts: one up to date, one with drift, one that is lost, one of another kind."""
     switched = {"before": None, "after": SWITCH}
     changed = [{**ROWS[0], "address": "198.51.100.77"}, *ROWS[1:2]]
     return [
-        HostOutcome("mail1", NAMES, table(ROWS, ROWS), info=appending("hq.example")),
-        HostOutcome(
+        HostResult("mail1", NAMES, table(ROWS, ROWS), exchange=appending("hq.example")),
+        HostResult(
             "mail2",
             NAMES,
             table(changed, ROWS, registry=switched),
-            info=appending("hq.example", version="5.0"),
+            exchange=appending("hq.example", version="5.0"),
             queue=waiting("nestle.com", error="421 busy"),
         ),
-        HostOutcome("mail10", NAMES, {"unreachable": True, "msg": "mail10: no answer."}),
-        HostOutcome(
+        HostResult("mail10", NAMES, {"unreachable": True, "msg": "mail10: no answer."}),
+        HostResult(
             "ex19",
             ["nestle.com"],
             organisation([BEFORE], [PIN], "nestle.com"),
             family="transport",
-            info=appending("corp.example", version="2019"),
+            exchange=appending("corp.example", version="2019"),
         ),
     ]
 
@@ -132,24 +134,24 @@ def focused(browser: Browser) -> str:
 def test_the_answer_comes_first_and_leads_to_what_it_counts(reader: Reader) -> None:
     page = reader.open(AUDIT, *fleet())
     assert text(page, "h1").endswith(
-        "Of 4 hosts 1 could not be judged, 2 differ, 1 is as it should be."
+        "Of 4 hosts, 1 could not be checked, 2 have drift, 1 is up to date."
     )
     assert page.run(SHOWN) == ["mail10", "ex19", "mail2", "mail1"]
-    page.click('[data-standing="stuck"] button')
+    page.click('[data-state="stuck"] button')
     assert page.run(SHOWN) == ["mail2"]
-    assert text(page, "#hosts [role=status]") == "1 of 4 hosts, sorted by outcome"
+    assert text(page, "#hosts [role=status]") == "1 of 4 hosts, sorted by state"
     page.click("#hosts .tools > button")
     assert len(page.run(SHOWN)) == 4
 
 
-def test_hosts_are_filtered_by_what_is_typed_and_by_outcome(reader: Reader) -> None:
+def test_hosts_are_filtered_by_what_is_typed_and_by_state(reader: Reader) -> None:
     page = reader.open(AUDIT, *fleet())
     page.press("/")
     page.type("MAIL1")
     assert page.run(SHOWN) == ["mail10", "mail1"]
-    page.click("#hosts .chip[value=in_place]")
+    page.click("#hosts .chip[value=up_to_date]")
     assert page.run(SHOWN) == ["mail1"]
-    pressed = "document.querySelector('.chip[value=in_place]').getAttribute('aria-pressed')"
+    pressed = "document.querySelector('.chip[value=up_to_date]').getAttribute('aria-pressed')"
     assert page.run(pressed) == "true"
     page.type("x")
     page.run("document.querySelector('#hosts-filter').focus()")
@@ -171,7 +173,7 @@ def test_hosts_are_sorted_by_any_column_both_ways_as_a_person_counts(reader: Rea
     assert page.run(SHOWN)[0] == "mail10"
     assert page.run(sort) == "none"
     assert text(page, "#hosts [role=status]") == (
-        "4 hosts, sorted by what is not in place, descending"
+        "4 hosts, sorted by domains not up to date, descending"
     )
 
 
@@ -186,17 +188,20 @@ def test_a_host_opens_to_all_that_is_known_of_it(reader: Reader) -> None:
         "- DisableResolverSearchList (absent)",
         "+ DisableResolverSearchList REG_DWORD 1",
         "- 198.51.100.77 + 192.0.2.25",
-        "What waits: 1 message",
+        "Queue: 1 message",
         "421 busy",
         "The service appends hq.example to names (Q150969).",
         "nestle.com.hq.example MX 10 mail.hq.example",
-        "2 to change",
-        "1 unknown",
+        "2 pending",
+        "2 kept",
     ):
         assert part in told, told
     page.run("document.querySelector('#hosts tr.detail details').open = true")
     page.run("new Promise(done => setTimeout(done, 50))")
     assert "aol.com" in text(page, "#hosts tr.detail details")
+    page.run("document.querySelector('#hosts tr.detail details:last-of-type').open = true")
+    page.run("new Promise(done => setTimeout(done, 50))")
+    assert "lost.example (DNS lookup failed)" in text(page, "#hosts tr.detail")
 
 
 def test_a_domain_opens_to_its_pairs_and_hosts(reader: Reader) -> None:
@@ -207,10 +212,10 @@ def test_a_domain_opens_to_its_pairs_and_hosts(reader: Reader) -> None:
     told = text(page, "#domains tr.detail")
     for part in (
         "192.0.2.25 mx1.nestle.com 10 300 s (5 min)",
-        "search_list_hijack",
+        "nestle.com.hq.example has an answer",
         "May be appended by 1 host: mail2",  # on mail1 the service is told not to
-        "in place on 1 host",
-        "to change on 2 hosts",
+        "up to date on 1 host",
+        "pending on 2 hosts",
     ):
         assert part in told, told
     page.run("location.hash = '#domain/lost.example'")
@@ -236,12 +241,12 @@ def test_a_run_tells_who_changed_what_and_what_became_of_the_messages(reader: Re
             message("aol.com"),
         ]
     }
-    host = HostOutcome("mail1", NAMES, table([], ROWS, backup="/srv/backups/mail1/x"), tested)
+    host = HostResult("mail1", NAMES, table([], ROWS, backup="/srv/backups/mail1/x"), tested)
     page = reader.open(ENFORCE, host)
-    page.click('[data-standing="undelivered"] button')
+    page.click('[data-state="undelivered"] button')
     page.click("#hosts .toggle")
     told = text(page, "#hosts tr.detail")
-    assert "Domain Verdict Decided at After What was said Message-ID" in told
+    assert "Domain Result Time After Response Message-ID" in told
     assert "nestle.com queued 2026-11-23 11:47:31 UTC 5.1 s 421 busy" in told
     assert "aol.com delivered 2026-11-23 11:47:31 UTC 5.1 s" in told
     page.click('nav a[href="#run"]')
@@ -338,6 +343,56 @@ def test_axe_finds_nothing_that_keeps_people_from_using_it(
         assert page.run(FOUND) == [], part
 
 
+BROKEN_WORDS = """(() => {
+  const broken = [];
+  const range = document.createRange();
+  for (const cell of document.querySelectorAll('.part:not([hidden]) > table > * > tr > *')) {
+    const walker = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+      const node = walker.currentNode;
+      for (const { 0: word, index } of node.data.matchAll(/[^\\s\u00a0-]+/g)) {
+        range.setStart(node, index);
+        range.setEnd(node, index + word.length);
+        const lines = new Set([...range.getClientRects()].map((box) => Math.round(box.top)));
+        if (lines.size > 1) { broken.push(word); }
+      }
+    }
+  }
+  return broken;
+})()"""
+
+
+@pytest.mark.parametrize("width", [1200, 1000])
+def test_no_word_is_broken_on_a_usual_screen(reader: Reader, width: int) -> None:
+    reader.screen(width, 900)
+    pin = connector("contoso-international.example", "192.0.2.25")
+    long = [
+        HostResult(
+            f"mail5-{n}.headquarters.hq.example",
+            NAMES,
+            table(ROWS[1:], ROWS, restarted=True),
+            {"results": [message("aol.com", "queued"), message("nestle.com")]},
+            exchange=appending("hq.example"),
+            queue=waiting("aol.com"),
+        )
+        for n in range(3)
+    ]
+    ex = HostResult(
+        "ex19-a.headquarters.hq.example",
+        NAMES,
+        organisation([], [pin], "nestle.com"),
+        family="transport",
+        exchange={"version": "2019"},
+    )
+    for run in (AUDIT, replace(AUDIT, kind="enforce")):
+        page = reader.open(run, *long, ex)
+        for part in ("hosts", "domains", "connectors"):
+            page.run(f"location.hash = '#{part}'; new Promise(done => setTimeout(done))")
+            assert width < 1200 or page.run(BROKEN_WORDS) == [], part
+        wide = "document.documentElement.scrollWidth <= innerWidth"
+        assert page.run(wide)
+
+
 CONTRAST = """(() => {
   const parse = (colour) => colour.match(/[\\d.]+/g).map(Number);
   const light = ([r, g, b]) => [r, g, b].map((each) => each / 255)
@@ -393,7 +448,7 @@ def test_the_colours_can_be_chosen_and_the_choice_is_kept(reader: Reader) -> Non
 
 
 def test_on_paper_all_parts_and_rows_are_there(reader: Reader) -> None:
-    many = [HostOutcome(f"h{number}", NAMES, table(ROWS, ROWS)) for number in range(300)]
+    many = [HostResult(f"h{number}", NAMES, table(ROWS, ROWS)) for number in range(300)]
     page = reader.open(AUDIT, *many)
     page.call("Emulation.setEmulatedMedia", media="print")
     page.run("dispatchEvent(new Event('beforeprint'))")
@@ -407,10 +462,10 @@ def test_on_paper_all_parts_and_rows_are_there(reader: Reader) -> None:
 def test_paper_gets_columns_and_rows_that_go_on_over_a_page(reader: Reader) -> None:
     """A sheet is narrower than most screens; what is to be read on it is the same."""
     domains = [domain(f"d{number}.example", status="disagreement") for number in range(5)]
-    notes = [{"code": "max_pairs", "message": f"note {number}"} for number in range(5)]
+    notes = [{"code": "dead_exchange", "message": f"note {number}"} for number in range(5)]
     noted = [{**one, "warnings": [note]} for one, note in zip(domains, notes, strict=True)]
     names = [each["domain"] for each in noted]
-    host = HostOutcome("ex19", names, organisation([], [], *names), family="transport")
+    host = HostResult("ex19", names, organisation([], [], *names), family="transport")
     page = reader.open(AUDIT, *fleet(), host, of=resolved(*ALL, *noted))
     opened = "document.querySelector('.notices').open"
     page.click("#hosts .toggle")
@@ -431,11 +486,11 @@ def test_what_others_wrote_is_shown_and_does_nothing(reader: Reader) -> None:
     noted = {"code": HOSTILE, "message": HOSTILE}
     named = domain("aol.com", "198.51.100.9", warnings=[noted])
     hosts = [
-        HostOutcome(HOSTILE, ["aol.com"], {"failed": True, "msg": HOSTILE}),
-        HostOutcome(
+        HostResult(HOSTILE, ["aol.com"], {"failed": True, "msg": HOSTILE}),
+        HostResult(
             "b/%", ["aol.com"], table([], pinned([named])), queue=waiting(HOSTILE, error=HOSTILE)
         ),
-        HostOutcome(
+        HostResult(
             "c",
             ["aol.com"],
             {
@@ -444,7 +499,7 @@ def test_what_others_wrote_is_shown_and_does_nothing(reader: Reader) -> None:
             },
         ),
     ]
-    run = replace(AUDIT, id=HOSTILE, login=HOSTILE, brake=HOSTILE)
+    run = replace(AUDIT, id=HOSTILE, login=HOSTILE, limit=HOSTILE)
     page = reader.open(run, *hosts, of=resolved(named))
     page.run(OPEN_ROWS)
     page.run(OPEN_DETAILS)
@@ -466,7 +521,7 @@ def test_many_hosts_and_domains_are_drawn_as_far_as_they_are_asked_for(reader: R
     names, rows = [each["domain"] for each in many], pinned(many)
     fine, differing = table(rows, rows), table(rows[60:], rows)
     hosts = [
-        HostOutcome(f"mail{number}", names, differing if number % 7 == 0 else fine)
+        HostResult(f"mail{number}", names, differing if number % 7 == 0 else fine)
         for number in range(500)
     ]
     page = reader.open(AUDIT, *hosts, of=resolved(*many))
@@ -492,7 +547,12 @@ def test_without_its_script_the_page_tells_the_answer_and_the_hosts(reader: Read
         told = " ".join(
             name for node, name in zip(tree, names, strict=True) if not node.get("ignored")
         )
-        for part in ("Of 4 hosts 1 could not be judged", "mail10", "no answer.", "need JavaScript"):
+        for part in (
+            "Of 4 hosts, 1 could not be checked",
+            "mail10",
+            "no answer.",
+            "need JavaScript",
+        ):
             assert part in told, told
     finally:
         page.call("Emulation.setScriptExecutionDisabled", value=False)

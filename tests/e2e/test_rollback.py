@@ -160,7 +160,7 @@ def test_test_messages_follow_where_the_way_changed(lab: Lab, controller: Contro
     assert back.status == 2, back.output
     assert rows(lab) == ["partner.corp;10.1.2.3;0"]
     assert "2 queued" in flat(back.output)
-    assert "mail55: test to nestle.com queued (421 NSO hq.example" in flat(back.output)
+    assert "mail55: test message to nestle.com queued (421 NSO hq.example" in flat(back.output)
     *_older, last = backups(controller, "mail55")
     forward = controller.playbook("rollback", *OLD, *having(backup=last["run"]))
     assert forward.status == 0, forward.output
@@ -178,7 +178,7 @@ def test_a_failure_and_an_unreachable_host_are_in_the_report(
     (saved / "backup.json").write_text("{")
     run = controller.playbook("rollback", *having(test="none"))
     assert run.status == 4, run.output
-    told = flat(run.output[run.output.index("To look at") :])
+    told = flat(run.output[run.output.index("Action required") :])
     assert "mail55: " in told
     assert "ex19-a, exse-b: the backup in" in told
     assert "cannot be used" in told

@@ -107,7 +107,7 @@ def test_an_audit_tells_a_difference_from_what_it_could_not_judge(
     unknown = controller.playbook("audit", *having(dns_timeout=0.2, dns_lifetime=0.5))
     assert unknown.status == 4, unknown.output
     assert recaps(unknown, lab, "unreachable") == [1, 1, 1, 1]
-    assert "left as it is (temporary failure)" in flat(unknown.output)
+    assert "DNS lookup failed, nothing changed" in flat(unknown.output)
     accepted = having(dns_timeout=0.2, dns_lifetime=0.5, fail_on=[])
     assert controller.playbook("audit", *accepted).status == 0
 
@@ -205,7 +205,7 @@ def test_an_audit_tells_what_is_stuck_and_fails_for_it_only_if_asked(
         assert report_of(controller)["answer"]["counts"]["stuck"] == 1
         failed = controller.playbook("audit", *having(fail_on=["stuck"]))
         assert failed.status == 4, failed.output
-        assert "mail to far.example is stuck" in flat(failed.output)
+        assert "mail to far.example is delayed in the queue" in flat(failed.output)
         without = having(fail_on=["stuck"], look_at_queues=False, report_dir="out")
         assert controller.playbook("audit", *without).status == 0
         assert report_of(controller)["answer"]["counts"]["stuck"] == 0
@@ -219,7 +219,7 @@ def test_more_hosts_than_allowed_means_that_none_changes(lab: Lab, controller: C
     assert first.status == 0, first.output
     say(controller, test="none", max_changed_hosts="50%")
     text = (
-        "3 of 4 hosts would change (75 %), more than mx_delivery_max_changed_hosts (50%) allows:"
+        "3 of 4 hosts would change (75 %); mx_delivery_max_changed_hosts allows 50%:"
         " mail51, mail52, mail53"
     )
     refused = controller.playbook("enforce", *having(report_dir="out"))
@@ -229,7 +229,7 @@ def test_more_hosts_than_allowed_means_that_none_changes(lab: Lab, controller: C
         refused.output
     )
     assert tables(lab) == [ROWS, [], [], []]
-    assert [host["outcome"] for host in report_of(controller)["hosts"]] == ["held"] * 4
+    assert [host["state"] for host in report_of(controller)["hosts"]] == ["refused"] * 4
 
     preview = controller.playbook("enforce", "--check")
     assert (preview.status, preview.changed) == (0, 3), preview.output
@@ -268,9 +268,12 @@ def test_the_next_batch_waits_for_the_test_messages_of_the_one_before(
         stopped = controller.playbook("enforce", *having(report_dir="out"))
         assert stopped.status == 2, stopped.output
         assert tables(lab) == [ROWS, [], [], []]
-        held = [host["name"] for host in report_of(controller)["hosts"] if host["held"]]
+        held = [
+            host["name"] for host in report_of(controller)["hosts"] if host["state"] == "refused"
+        ]
         assert held == ["mail51", "mail52", "mail53"]
-        assert "an earlier batch did not pass (canary: test to far.example" in flat(stopped.output)
+        reason = "an earlier batch failed (canary: test message to far.example"
+        assert reason in flat(stopped.output)
 
         # The canary has its routes by now; it is tested all the same for what the others would get.
         again = controller.playbook("enforce")
@@ -295,7 +298,7 @@ def test_a_host_that_fails_stops_the_batches_after_its_own(
     run = controller.playbook("enforce", "-e", "mx_delivery_serial=1,1,100%", *having(test="none"))
     assert run.status == 2, run.output
     assert tables(lab) == [ROWS, [], [], []]
-    assert "an earlier batch did not pass (mail51: " in flat(run.output)
+    assert "an earlier batch failed (mail51: " in flat(run.output)
     assert recaps(run, lab, "failed") == [0, 1, 1, 1]
 
 
@@ -322,8 +325,8 @@ def test_two_runs_in_one_playbook_do_not_mix(lab: Lab, controller: Controller) -
     first, second = report_of(controller, "enforce"), report_of(controller, "audit")
     assert [first["run"]["kind"], second["run"]["kind"]] == ["enforce", "audit"]
     assert first["run"]["id"] != second["run"]["id"]
-    assert [host["outcome"] for host in first["hosts"]] == ["changed"] * 4
-    assert [host["outcome"] for host in second["hosts"]] == ["in_place"] * 4
+    assert [host["state"] for host in first["hosts"]] == ["changed"] * 4
+    assert [host["state"] for host in second["hosts"]] == ["up_to_date"] * 4
 
 
 def test_backups_name_the_run_that_made_them(lab: Lab, controller: Controller) -> None:

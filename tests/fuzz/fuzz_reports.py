@@ -13,9 +13,9 @@ from ansible_collections.postmaster.exchange.plugins.filter.delivery_diagnosis i
     delivery_diagnosis,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import ExchangeError
-from ansible_collections.postmaster.exchange.plugins.module_utils._report.delivery import summary
 from ansible_collections.postmaster.exchange.plugins.module_utils._report.document import Run, build
 from ansible_collections.postmaster.exchange.plugins.module_utils._report.junit import junit
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.terminal import summary
 from ansible_collections.postmaster.exchange.plugins.module_utils._run.module_runner import failed
 from ansible_collections.postmaster.exchange.plugins.plugin_utils._page import render
 from ansible_collections.postmaster.exchange.plugins.plugin_utils._registered import outcome_of

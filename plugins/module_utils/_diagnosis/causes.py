@@ -1,10 +1,14 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Why mail for a domain waits: the causes that the evidence shows or allows, the best first. Pure.
+"""Why mail for a domain is delayed: the causes that the evidence shows or allows, best first. Pure.
 
-What nothing explains is *not known*, never the likeliest. Hosts of both kinds share the rules; the
-few that only one kind can have say so.
+Without evidence the cause is *unknown*, never the likeliest one. Both families share the rules.
+
+``451 4.4.0 DNS query failed`` of Exchange 2010 and later has several causes: the domain's name
+servers mishandle AAAA (KB972744), the host's own DNS fails, or one that does not show. DNS as the
+controller sees it is no proof of what the host sees, so a single domain never proves anything about
+the host's DNS.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -12,19 +16,80 @@ This file is private to the collection postmaster.exchange.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 
-from .._connectors.errors import Trouble
-from .._report.text import count, listed
-from .case import Case
-from .dns_causes import dns_causes, failures
-from .kinds import Cause, Kind
+from .._mail.smtp_errors import ErrorClass, Origin
+from .._report.states import STATUS_WORDS
+from .._report.text import count, failure_text, listed, words
+from .evidence import StuckDomain
 from .smtp_replies import meaning
 
-#: So many domains are not out of reach at once by chance.
+
+class Code(StrEnum):
+    """The stable codes of causes; among sure ones, the first here comes first."""
+
+    ARRIVES = "arrives"  # a test message did: nothing keeps the mail any more
+    MALFORMED_ROW = "malformed_row"  # event 4056
+    SERVICE_DOWN = "service_down"
+    NULL_MX = "null_mx"
+    NO_SUCH_DOMAIN = "no_such_domain"
+    OWN_HOSTS = "own_hosts"
+    SEARCH_LIST = "search_list"
+    REMOTE_AAAA = "remote_aaaa"
+    OWN_DNS = "own_dns"
+    OLD_PIN = "old_pin"
+    WRONG_REGION = "wrong_region"
+    DANGLING = "dangling"
+    CERTIFICATE = "certificate"
+    FRONT_END = "front_end"
+    OWN_POLICY = "own_policy"
+    RELAY_REFUSED = "relay_refused"
+    REVERSE_DNS = "reverse_dns"
+    HELO = "helo"
+    SENDER = "sender"
+    GREYLISTED = "greylisted"
+    BLOCKED = "blocked"
+    AUTHENTICATION = "authentication"
+    TLS_REQUIRED = "tls_required"
+    TLS = "tls"
+    LOOPS = "loops"
+    BUSY = "busy"
+    PUT_OFF = "put_off"
+    REFUSED = "refused"
+    DROPPED = "dropped"
+    UNREACHABLE = "unreachable"
+    NO_ROUTE = "no_route"
+    SEVERAL_MX = "several_mx"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A cause: a sentence without its end, its evidence, and what to do about it.
+
+    ``sure`` is what the evidence shows, as opposed to what it only allows. ``pin`` and ``switch``
+    are what this collection can do: pin the domain, switch the search list off.
+    """
+
+    code: Code
+    sentence: str
+    remedy: str = ""
+    evidence: tuple[str, ...] = ()
+    sure: bool = True
+    pin: bool = False
+    switch: bool = False
+
+
+Every = Sequence[StuckDomain]
+Rule = Callable[[StuckDomain, Every], Iterator[Cause]]
+
+# So many domains do not fail at once by chance.
 _SEVERAL = 2
-_TIMED_OUT, _REFUSED = 10060, 10061  # Windows Sockets
-_ORDER = {kind: place for place, kind in enumerate(Kind)}
-#: Warnings of mx_pairs_info about exchanges that lead nowhere.
+_MOST_EVIDENCE = 3
+_HOW = {10061: "refused the connection", 10060: "did not answer"}  # Windows Sockets
+_RANK = {code: place for place, code in enumerate(Code)}
+# Warnings of mx_pairs_info about mail servers that cannot be reached.
 _DANGLING = (
     "exchange_without_address",
     "mx_is_address",
@@ -32,241 +97,423 @@ _DANGLING = (
     "address_not_global",
     "alias_to_nowhere",
 )
-
-_NO_ERROR_YET = (
-    "Exchange has told no error yet",
-    "Look again after the next retry.",
-)
-_NO_ERROR_LOGGED = (
-    "the host tells no error",
-    "Have the service write the SMTP protocol log (level 3 or more, Q154505), and look again.",
+_EXTERNAL_DNS = (
+    " Other name servers for outbound mail (ExternalDNSServers of the Transport service) are an"
+    " alternative that does not go out of date."
 )
 
-Rule = Callable[[Case, Sequence[Case]], Iterator[Cause]]
+
+def causes(domain: StuckDomain, every: Every) -> list[Cause]:
+    """Return the causes of one domain, at least one; ``every`` are all of its host."""
+    if domain.arrived:
+        how = "arrived" if domain.arrived == "delivered" else "left by its relay"
+        return [
+            Cause(
+                Code.ARRIVES,
+                f"a test message from this host to {domain.domain} just {how}, so nothing delays"
+                " the mail any more",
+                "Wait for the next retry.",
+            )
+        ]
+    known = [cause for rule in _RULES for cause in rule(domain, every)]
+    if not any(cause.sure for cause in known):
+        known.append(_unknown(domain))
+    known.sort(key=lambda cause: (not cause.sure, _RANK[cause.code]))
+    return known
 
 
-def causes(case: Case, every: Sequence[Case]) -> list[Cause]:
-    """Return the causes of a case, never none; ``every`` are all cases of its host."""
-    if case.arrived:
-        return [_arrives(case)]
-    found = [cause for rule in _RULES for cause in rule(case, every)]
-    if not any(cause.sure for cause in found):
-        found.append(_unknown(case))
-    found.sort(key=lambda cause: (not cause.sure, _ORDER[cause.kind]))
-    return found
-
-
-def _arrives(case: Case) -> Cause:
-    return Cause(
-        Kind.ARRIVES,
-        f"a test message from this host to {case.domain} arrived just now, so nothing keeps the"
-        " mail any more",
-        "Nothing: what waits goes with the next retry.",
+def _unknown(domain: StuckDomain) -> Cause:
+    """Return what would show the cause."""
+    sentence, remedy = (
+        "the logs do not show it",
+        "Run diagnose again with -e mx_delivery_test_stuck=true, which sends a test message.",
     )
-
-
-def _unknown(case: Case) -> Cause:
-    """Return why nothing is known for sure, and what would tell more."""
-    if case.error is None:
-        return Cause(Kind.UNKNOWN, *(_NO_ERROR_YET if case.transport else _NO_ERROR_LOGGED))
-    if case.trouble is Trouble.DNS:
-        return Cause(
-            Kind.UNKNOWN,
-            "a smart host of its connector cannot be found in DNS",
-            "Look at the smart hosts of the connector that takes this domain.",
+    evidence: tuple[str, ...] = ()
+    if domain.error is None and domain.transport:
+        sentence, remedy = "Exchange has no error yet", "Run diagnose again after the next retry."
+    elif domain.error is None:
+        sentence = "the host has no error"
+        remedy = (
+            "Enable the SMTP protocol log of the service (level 3 or more, Q154505), and run"
+            " diagnose again."
         )
-    return Cause(
-        Kind.UNKNOWN,
-        "what the host tells does not show it",
-        "Look again with -e mx_delivery_test_stuck=true, which sends a test message.",
-        failures(case),
-    )
+    elif domain.error_class is ErrorClass.DNS:
+        sentence = "DNS has no address of a smart host of its connector"
+        remedy = "Check the smart hosts of the connector that carries this domain."
+    else:
+        evidence = _failures(domain)
+    return Cause(Code.UNKNOWN, sentence, remedy, evidence)
 
 
-def _takes_none(case: Case, _every: Sequence[Case]) -> Iterator[Cause]:
-    if case.status == "null_mx":
+# -- the host, and the domain in DNS
+
+
+def _service(domain: StuckDomain, _every: Every) -> Iterator[Cause]:
+    """Nothing leaves a host whose service does not run."""
+    if domain.blocked == "malformed":
         yield Cause(
-            Kind.NULL_MX,
-            "the domain says in DNS that it takes no mail (null MX, RFC 7505)",
-            "Nothing can deliver it. Tell the senders, for it comes back to them only when it"
-            " expires.",
+            Code.MALFORMED_ROW,
+            "the service does not run, and the route table has a row that it cannot parse (event"
+            " 4056, Q182522)",
+            "Correct the row in the E-Mail Domain table of the Internet Mail Connector, then start"
+            " the service.",
         )
-    elif case.status == "no_such_domain":
+    elif domain.blocked:
         yield Cause(
-            Kind.NO_SUCH_DOMAIN,
-            "there is no such domain in DNS",
-            "Tell the senders; the address may be mistyped. It comes back to them when it expires.",
+            Code.SERVICE_DOWN,
+            "the service MSExchangeIMC does not run",
+            "Start it; the event log has the reason if it stops again.",
         )
-    elif case.status == "loop":
-        notes = tuple(str(note["message"]) for note in case.notes("own_exchange"))
+
+
+def _accepts_none(domain: StuckDomain, _every: Every) -> Iterator[Cause]:
+    if domain.status == "null_mx":
         yield Cause(
-            Kind.OWN_HOSTS,
-            "all exchanges of the domain are hosts of your own, so the mail is led in a circle",
-            "Make it a domain that your hosts take mail for, or correct its MX records.",
+            Code.NULL_MX,
+            "the domain accepts no mail (null MX, RFC 7505)",
+            "Inform the senders. The mail cannot be delivered, and returns only when it expires.",
+        )
+    elif domain.status == "no_such_domain":
+        yield Cause(
+            Code.NO_SUCH_DOMAIN,
+            "the domain does not exist in DNS",
+            "Inform the senders; the address may be mistyped. The mail returns when it expires.",
+        )
+    elif domain.status == "loop":
+        notes = tuple(str(note["message"]) for note in domain.warnings("own_exchange"))
+        yield Cause(
+            Code.OWN_HOSTS,
+            "all mail servers of the domain are your own hosts, so its mail would go in a circle",
+            "Make it a domain that your hosts accept mail for, or correct its MX records.",
             notes[:1],
         )
 
 
-def _search_list(case: Case, _every: Sequence[Case]) -> Iterator[Cause]:
+def _search_list(domain: StuckDomain, _every: Every) -> Iterator[Cause]:
     """Names with a suffix appended that have an answer (Q150969)."""
-    led = [one for one in case.notes("search_list_hijack") if one["suffix"] in case.suffixes]
-    # Who delivers to an address looks no name up; and who reached the right address found it.
-    if not led or case.pins or case.by_smart_hosts or _reached(case):
+    hijacks = domain.warnings("search_list_hijack")
+    hijacks = [note for note in hijacks if note["suffix"] in domain.suffixes]
+    # Mail to an address needs no name, and a host that reached the right address found it.
+    if not hijacks or domain.pins or domain.by_smart_hosts or _reached(domain):
         return
-    suffix, name, answer = (str(led[0][key]) for key in ("suffix", "name", "answer"))
-    there = f"{name} has an answer ({answer})"
-    if case.transport:
+    suffix, name, answer = (str(hijacks[0][key]) for key in ("suffix", "name", "answer"))
+    exists = f"{name} has an answer ({answer})"
+    if domain.transport:
         yield Cause(
-            Kind.SEARCH_LIST,
-            f"Windows may append {suffix} to names, and {there}, so mail may be led there"
+            Code.SEARCH_LIST,
+            f"Windows may append {suffix} to names, and {exists}, so mail may be misrouted there"
             " (Q150969)",
-            _pin(case),
+            _pin(domain),
             sure=False,
-            pin=case.status == "ok",
+            pin=domain.can_be_pinned,
         )
-    elif case.appends:
-        pin = f" and {_pin(case, first=False)}" if case.status == "ok" else "."
+    elif domain.appends:
+        pin = f" and {_pin(domain, first=False)}" if domain.can_be_pinned else "."
         yield Cause(
-            Kind.SEARCH_LIST,
-            f"the host appends {suffix} to names, and {there}, so mail for {case.domain} is led"
-            " there (Q150969)",
+            Code.SEARCH_LIST,
+            f"the host appends {suffix} to names, and {exists}, so mail for {domain.domain} is"
+            " misrouted there (Q150969)",
             f"Switch the search list off{pin}",
-            pin=case.status == "ok",
+            pin=domain.can_be_pinned,
             switch=True,
         )
 
 
-def _reached(case: Case) -> bool:
-    """Whether the host came as far as an address that DNS has for the domain."""
-    return case.error is not None and case.error.address in case.addresses
+def _reached(domain: StuckDomain) -> bool:
+    """Whether the host reached an address that DNS has for the domain."""
+    return domain.error is not None and domain.error.address in domain.addresses
 
 
-def _old_pin(case: Case, _every: Sequence[Case]) -> Iterator[Cause]:
-    """Addresses of a route or connector that DNS does not name any more."""
-    gone = [address for address in case.pins if address not in case.addresses]
-    if case.status != "ok" or not gone or case.trouble is Trouble.REFUSED:
+def _old_pin(domain: StuckDomain, _every: Every) -> Iterator[Cause]:
+    """Addresses of a route or connector that are no longer in DNS."""
+    old = [address for address in domain.pins if address not in domain.addresses]
+    if domain.status != "ok" or not old or domain.reply is not None:
         return
-    tried = case.error.address if case.error else None
-    if tried is not None and tried not in gone:
+    tried = domain.error.address if domain.error else None
+    if tried is not None and tried not in old:
         return
     yield Cause(
-        Kind.OLD_PIN,
-        f"it is pinned to {listed(gone)}, which DNS does not name any more",
-        _pin(case),
-        sure=tried in gone or len(gone) == len(case.pins),
-        pin=case.repins or case.by_hand,
+        Code.OLD_PIN,
+        f"its pin leads to {listed(old)}, which is no longer in DNS"
+        if len(old) == 1
+        else f"its pin leads to {listed(old)}, which are no longer in DNS",
+        _pin(domain),
+        sure=tried in old or len(old) == len(domain.pins),
+        pin=domain.repins or domain.by_hand,
     )
 
 
-def _dangling(case: Case, _every: Sequence[Case]) -> Iterator[Cause]:
-    notes = tuple(str(note["message"]) for note in case.notes(*_DANGLING))
-    if case.status == "no_address":
+def _dangling(domain: StuckDomain, _every: Every) -> Iterator[Cause]:
+    notes = tuple(str(note["message"]) for note in domain.warnings(*_DANGLING))
+    if domain.status == "no_address":
         yield Cause(
-            Kind.DANGLING,
-            "no exchange of the domain has an address that mail can go to",
-            "Tell the postmaster there in another way than by mail. An address that is known to be"
-            " theirs can be pinned until DNS is mended.",
+            Code.DANGLING,
+            "no mail server of the domain has a usable address",
+            "Inform the postmaster there by other means than mail. If you know their address, it"
+            " can be pinned until DNS is corrected.",
             notes,
         )
-    elif case.status == "ok" and notes and not case.pins and not _reached(case):
+    elif domain.can_be_pinned and notes and not domain.pins and not _reached(domain):
         yield Cause(
-            Kind.DANGLING,
-            "some exchanges of the domain lead nowhere, and a host that tries them waits in vain",
-            _pin(case),
+            Code.DANGLING,
+            "some mail servers of the domain have no usable address, and Exchange may wait for"
+            " them",
+            _pin(domain),
             notes,
             sure=False,
             pin=True,
         )
 
 
-def _far_side(case: Case, _every: Sequence[Case]) -> Iterator[Cause]:
-    reply, error = case.said, case.error
-    if reply is None or _led_astray(case):
-        return  # who answered then is not the far side
-    known = meaning(reply)
-    who = (error.address or error.target if error else None) or "a server of the other side"
-    yield Cause(known.kind, f"{who} {known.clause}", known.remedy)
+# -- DNS on Exchange 2010 and later
 
 
-def _unreachable(case: Case, every: Sequence[Case]) -> Iterator[Cause]:
-    """Nobody answered this host, which is what it says itself."""
-    error = case.error
-    if error is None or not _cannot_connect(case):
+def _dns(domain: StuckDomain, every: Every) -> Iterator[Cause]:
+    """The one cause of a failed query, or why none shows."""
+    if not (domain.transport and domain.asks_dns) or domain.status in {"null_mx", "no_such_domain"}:
         return
-    how = {_REFUSED: "refused the connection", _TIMED_OUT: "did not answer"}.get(
-        error.winsock or 0, "took no connection"
-    )
-    where = error.address or error.target or ", ".join(case.pins[:2])
-    says = f"{where} {how} when this host tried" if where else "this host could connect to none"
-    alike = sum(map(_cannot_connect, every))
-    others = f"; so it is with {count(alike - 1, 'other domain')}" if alike >= _SEVERAL else ""
-    yield Cause(
-        Kind.UNREACHABLE,
-        f"the exchanges of the domain are out of this host's reach: {says}{others}",
-        "See whether anything leaves this host for port 25: a firewall, or the provider, may keep"
-        " it."
-        if others
-        else "See on this host whether port 25 there answers; if not, ask the postmaster there.",
-    )
-
-
-def _cannot_connect(case: Case) -> bool:
-    """Whether it is the right servers that do not answer this host."""
-    if case.trouble is not Trouble.NO_CONNECTION:
-        return False
-    elsewhere = (_takes_none, _search_list, _old_pin, _dangling)
-    return not any(cause.sure for rule in elsewhere for cause in rule(case, ()))
-
-
-def _led_astray(case: Case) -> bool:
-    return any(cause.sure for cause in _search_list(case, ()))
-
-
-def _no_route(case: Case, _every: Sequence[Case]) -> Iterator[Cause]:
-    if case.trouble is Trouble.NO_ROUTE:
+    if aaaa := _aaaa_failures(domain):
+        pin = f"Pin the domain to {listed(domain.addresses)}." if domain.addresses else ""
         yield Cause(
-            Kind.NO_ROUTE,
-            "no Send connector of the organisation takes mail for this domain",
-            "Make one for the address space *"
-            + (f", or {_pin(case, first=False)}" if case.status == "ok" else "."),
-            pin=case.status == "ok",
+            Code.REMOTE_AAAA,
+            "the domain's name servers ignore or mishandle AAAA, so Exchange finds no address"
+            " (KB972744)",
+            pin + _EXTERNAL_DNS,
+            tuple(aaaa[:_MOST_EVIDENCE]),
+            pin=bool(domain.addresses),
+        )
+        return
+    alike = [one for one in every if one.asks_dns and not _aaaa_failures(one)]
+    yield (
+        _silent(domain, alike) if domain.status == "temporary_failure" else _answered(domain, alike)
+    )
+
+
+def _aaaa_failures(domain: StuckDomain) -> list[str]:
+    """Return the servers that fail on AAAA, each once for all names it fails on alike."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for note in domain.warnings("aaaa_trouble"):
+        key = str(note["nameserver"]), str(note["kind"])
+        alike.setdefault(key, []).append(str(note["name"]))
+    return [
+        f"AAAA of {listed(names)} at {server}: {words(kind)}"
+        for (server, kind), names in alike.items()
+    ]
+
+
+def _failures(domain: StuckDomain) -> tuple[str, ...]:
+    """Return the failed queries that the domain depends on."""
+    failed = (domain.resolved or {}).get("failures") or ()
+    return tuple(failure_text(one) for one in failed if one.get("needed", True))
+
+
+def _silent(domain: StuckDomain, alike: Every) -> Cause:
+    """DNS fails on the host and on the controller."""
+    evidence = _failures(domain)[:_MOST_EVIDENCE]
+    if all(one.status == "temporary_failure" for one in alike) and len(alike) >= _SEVERAL:
+        return Cause(
+            Code.OWN_DNS,
+            f"your own DNS. None of the {count(len(alike), 'domain')} that wait for DNS has an"
+            " answer on the controller either",
+            "Check the name servers of this host and of the controller.",
+            evidence,
+        )
+    return Cause(
+        Code.UNKNOWN,
+        "DNS does not answer on the controller either",
+        "Run diagnose again later; the domain's name servers may be down.",
+        evidence,
+    )
+
+
+def _answered(domain: StuckDomain, alike: Every) -> Cause:
+    """DNS fails on the host and not on the controller."""
+    fine = [one for one in alike if one.status == "ok"]
+    checked = [one for one in fine if (one.resolved or {}).get("evidence") is not None]
+    if domain not in fine:
+        status = STATUS_WORDS.get(domain.status, "no result")
+        return Cause(Code.UNKNOWN, f"DNS on the controller has for the domain: {status}")
+    if domain not in checked:
+        return Cause(
+            Code.UNKNOWN,
+            "DNS answers on the controller, and AAAA was not asked",
+            "Set mx_delivery_evidence: true and run diagnose again.",
+        )
+    if len(checked) == len(alike) >= _SEVERAL:
+        return Cause(
+            Code.OWN_DNS,
+            f"the DNS of this host. It fails for {count(len(alike), 'domain')}, and name servers"
+            " answer the controller for all of them, also AAAA",
+            "Check the name servers of this host (ExternalDNSServers and the adapters). Until then"
+            f" the domain can be pinned to {listed(domain.addresses)}.{_EXTERNAL_DNS}",
+            (f"the controller asked for {listed(one.domain for one in checked)}",),
+            pin=domain.can_be_pinned,
+        )
+    return Cause(
+        Code.UNKNOWN,
+        "DNS answers on the controller, also AAAA",
+        "Ask the name servers of this host for the domain (ExternalDNSServers and the adapters).",
+    )
+
+
+# -- the way out, and the other mail server
+
+
+def _reply(domain: StuckDomain, _every: Every) -> Iterator[Cause]:
+    """A reply of the next hop; if the mail was misrouted, that is not the domain's server."""
+    reply = domain.reply
+    if reply is None or any(cause.sure for cause in _search_list(domain, ())):
+        return
+    known = meaning(reply)
+    hop = domain.next_hop("another mail server")
+    if reply.origin is Origin.RELAY:
+        hop = f"the relay {domain.next_hop(domain.relay)}".rstrip()
+    elif reply.origin is Origin.EDGE:
+        hop = f"the Edge server {domain.next_hop('')}".rstrip()
+    code, remedy, pin = Code(known.code), known.remedy, False
+    if code is Code.WRONG_REGION:
+        pin = domain.can_be_pinned and (domain.repins or domain.by_hand or not domain.pins)
+        remedy = (
+            f"Its pin is out of date: {_pin(domain, first=False)}"
+            if domain.pins and pin
+            else "Remove its pin or static route, or wait until DNS has the new MX records."
+        )
+    elif code is Code.RELAY_REFUSED:
+        remedy = (
+            "Allow this host on the relay, or correct its credentials there."
+            if reply.origin is Origin.RELAY
+            else "The server does not host the domain: compare the pin or route with the MX"
+            " records, and ask the postmaster there."
+        )
+    yield Cause(code, f"{hop} {known.clause}", remedy, pin=pin)
+
+
+def _own_error(domain: StuckDomain, _every: Every) -> Iterator[Cause]:
+    """What this side reports of itself."""
+    error = domain.error
+    if error is None or domain.reply is not None:
+        return
+    hop = domain.next_hop()
+    if error.error_class is ErrorClass.CERTIFICATE:
+        yield Cause(
+            Code.CERTIFICATE,
+            f"this host rejected the certificate of {hop}",
+            "Check its name, chain and validity there, and on this side TlsAuthLevel and TlsDomain"
+            " of the Send connector and the root certificates of Windows.",
+        )
+    elif error.error_class is ErrorClass.TLS_FAILED:
+        yield Cause(
+            Code.TLS,
+            f"this host and {hop} could not negotiate TLS",
+            "Check the TLS versions and cipher suites of Windows, and this host's certificate.",
+        )
+    elif error.error_class is ErrorClass.AUTHENTICATION:
+        yield Cause(
+            Code.AUTHENTICATION,
+            f"this host and {hop} could not authenticate each other",
+            "Check the authentication settings of the Send connector, and clocks and certificates"
+            " of both servers.",
+        )
+    elif error.error_class is ErrorClass.FRONT_END_PROXY:
+        yield Cause(
+            Code.FRONT_END,
+            "the front end of your organisation could not set up the session",
+            "Check the Front End Transport service, its SMTP send log and its certificate; the Send"
+            " connector uses it as proxy (FrontendProxyEnabled).",
+        )
+    elif error.error_class in {ErrorClass.REFUSED, getattr(ErrorClass, "OWN_POLICY", None)}:
+        yield Cause(
+            Code.OWN_POLICY,
+            "a rule or setting of your own organisation rejects the mail",
+            "Check the transport rules and the settings that the error names.",
         )
 
 
-def _several_mx(case: Case, _every: Sequence[Case]) -> Iterator[Cause]:
-    """The article's own pattern; which fault is behind it, it does not say."""
-    if case.transport or case.pins or case.exchanges < _SEVERAL or not _cannot_connect(case):
+def _connection(domain: StuckDomain, every: Every) -> Iterator[Cause]:
+    """No connection, or one that broke off; the host itself reports that."""
+    error = domain.error
+    if error is None or not _cannot_connect(domain):
         return
+    alike = sum(map(_cannot_connect, every))
+    others = f"; so it is for {count(alike - 1, 'other domain')}" if alike >= _SEVERAL else ""
+    if error.error_class is ErrorClass.CONNECTION_DROPPED:
+        yield Cause(
+            Code.DROPPED,
+            f"the connection to {domain.next_hop()} broke off{others}",
+            "Check firewalls that inspect SMTP or limit packets (MTU) on the way, and TLS on both"
+            " sides.",
+        )
+        return
+    how = _HOW.get(error.winsock or 0, "accepted no connection")
+    where = domain.next_hop("") or ", ".join(domain.pins[:2])
+    what = f"{where} {how}" if where else "this host could connect to none"
+    whose = f"the relay {domain.relay}" if domain.relay else "the mail servers of the domain"
     yield Cause(
-        Kind.SEVERAL_MX,
-        f"it has {case.exchanges} exchanges, and domains with several are what the article Q169781"
-        " is about",
-        _pin(case),
-        sure=False,
-        pin=True,
+        Code.UNREACHABLE,
+        f"this host cannot reach {whose}: {what}{others}",
+        "Check whether this host reaches port 25 of any server: a firewall, or the provider, may"
+        " block it."
+        if others
+        else "Check on this host whether port 25 there answers; if not, ask the postmaster there.",
     )
 
 
-def _pin(case: Case, *, first: bool = True) -> str:
-    """Return the sentence that tells to pin; its first word as it begins a sentence or not."""
-    if case.status != "ok":
+def _cannot_connect(domain: StuckDomain) -> bool:
+    """Whether it is the right servers that do not answer this host."""
+    broken = {ErrorClass.NO_CONNECTION, ErrorClass.CONNECTION_DROPPED}
+    if domain.error_class not in broken or domain.blocked:
+        return False
+    elsewhere = (_accepts_none, _search_list, _old_pin, _dangling)
+    return not any(cause.sure for rule in elsewhere for cause in rule(domain, ()))
+
+
+def _no_route(domain: StuckDomain, _every: Every) -> Iterator[Cause]:
+    if domain.error_class is ErrorClass.NO_ROUTE:
+        yield Cause(
+            Code.NO_ROUTE,
+            "no Send connector of the organisation carries this domain",
+            "Create one for the address space *"
+            + (f", or {_pin(domain, first=False)}" if domain.can_be_pinned else "."),
+            pin=domain.can_be_pinned,
+        )
+
+
+def _several_mx(domain: StuckDomain, _every: Every) -> Iterator[Cause]:
+    """The pattern of Microsoft article Q169781, which names no fault behind it."""
+    if domain.transport or domain.pins or not _cannot_connect(domain):
+        return
+    if domain.mail_servers >= _SEVERAL:
+        yield Cause(
+            Code.SEVERAL_MX,
+            f"it has {domain.mail_servers} mail servers, the case of Microsoft article Q169781",
+            _pin(domain),
+            sure=False,
+            pin=True,
+        )
+
+
+def _pin(domain: StuckDomain, *, first: bool = True) -> str:
+    """Return the advice to pin, as the first words of a sentence or not."""
+    if not domain.can_be_pinned:
         return ""
-    where = listed(case.addresses)
-    if case.by_hand:
-        text = f"enter its rows by hand, since there is no imccopy: {where}."
+    where = listed(domain.addresses)
+    if domain.by_hand:
+        text = f"enter its rows by hand, because imccopy is missing: {where}."
     else:
         text = f"pin the domain to {where}."
     return text[0].upper() + text[1:] if first else text
 
 
 _RULES: tuple[Rule, ...] = (
-    _takes_none,
+    _service,
+    _accepts_none,
     _search_list,
-    dns_causes,
+    _dns,
     _old_pin,
     _dangling,
-    _far_side,
-    _unreachable,
+    _reply,
+    _own_error,
+    _connection,
     _no_route,
     _several_mx,
 )

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a server of the other side means by its reply, and what to do about it. Pure.
+"""What a reply of another mail server means, and what to do about it. Pure.
 
-A reply is known by its enhanced status code where one is defined for the matter (RFC 3463,
-RFC 7372), else by words that servers in use say. What is not known by either is only quoted.
+A reply is known by its class, by its enhanced status code (RFC 3463, RFC 7372), or by words that
+servers in use write. Any other reply is only quoted.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -14,92 +14,110 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from .._imc.protocol_log import SmtpFailure
-from .kinds import Kind
+from .._mail.smtp_errors import ErrorClass, SmtpError
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a reply means: a clause that follows the name of the server, and what to do."""
+    """The meaning of a reply: a code, a clause that follows the server's name, and a remedy."""
 
-    kind: Kind
+    code: str
     clause: str
     remedy: str
 
 
 _REVERSE_DNS = Meaning(
-    Kind.REVERSE_DNS,
-    "does not take mail from an address whose reverse DNS it cannot find or does not trust",
-    "Give the address that this host sends from a PTR record, whose name has an A record with that"
-    " address, and let the host say this name in HELO; the provider of the address keeps its zone.",
+    "reverse_dns",
+    "rejects mail from an address without valid reverse DNS",
+    "Give the address that this host sends from a PTR record whose name has an A record with that"
+    " address, and use this name in HELO. The provider of the address keeps its zone.",
 )
 _HELO = Meaning(
-    Kind.HELO,
-    "does not accept the name that this host says in HELO",
-    "Let it say a full name that DNS knows; on Exchange 2010 and later it is the Fqdn of the Send"
+    "helo",
+    "rejects the name that this host uses in HELO",
+    "Set a full name that DNS has; on Exchange 2010 and later it is the Fqdn of the Send"
     " connector.",
 )
 _SENDER = Meaning(
-    Kind.SENDER,
+    "sender",
     "cannot find the domain of the sender in DNS",
-    "See that MX or A of the own mail domain is answered to the outside.",
+    "Check that the Internet can resolve MX or A of your own mail domain.",
 )
 _GREYLISTED = Meaning(
-    Kind.GREYLISTED,
-    "puts first attempts off for some minutes (greylisting)",
-    "Nothing: the next retry is taken. If it never is, let all retries come from one address.",
+    "greylisted",
+    "delays first attempts for some minutes (greylisting)",
+    "Wait for the next retry. If all retries are refused, send them from one address.",
 )
 _BLOCKED = Meaning(
-    Kind.BLOCKED,
-    "finds the address of this host on a list of senders of unwanted mail",
-    "Find what sends such mail by this address and stop it; then have it taken off the list that"
-    " the reply names.",
+    "blocked",
+    "has the address of this host on a blocklist",
+    "Find the unwanted mail that leaves by this address and stop it. Then have the address removed"
+    " from the list that the reply names.",
 )
 _AUTHENTICATION = Meaning(
-    Kind.AUTHENTICATION,
+    "authentication",
     "does not accept this host as a sender for the domain (SPF, DKIM or DMARC)",
-    "Name the address that this host sends from in the SPF record of the sender's domain, and see"
-    " to its DKIM and DMARC records.",
+    "Add the address that this host sends from to the SPF record of the sender's domain, and check"
+    " its DKIM and DMARC records.",
+)
+_TLS_REQUIRED = Meaning(
+    "tls_required",
+    "requires TLS",
+    "Check that the Send connector uses STARTTLS (IgnoreSTARTTLS is False) and that Windows offers"
+    " TLS 1.2. A host without TLS needs a relay that has it.",
 )
 _TLS = Meaning(
-    Kind.TLS,
-    "wants TLS, or another certificate or version of it",
-    "Look at the TLS settings of the Send connector and of Windows. Where the host can do no TLS,"
-    " let a relay that can send mail for this domain.",
+    "tls",
+    "rejects this host's TLS: its version, cipher or certificate",
+    "Check the TLS settings of the Send connector and of Windows. A host without TLS needs a relay"
+    " that has it.",
+)
+_WRONG_REGION = Meaning(
+    "wrong_region",
+    "no longer serves the domain (4.4.62): Exchange Online has moved it to another region",
+    "",
+)
+_RELAY_REFUSED = Meaning(
+    "relay_refused",
+    "does not relay mail of this host for the domain",
+    "",
 )
 _LOOPS = Meaning(
-    Kind.LOOPS,
-    "finds that the message goes in a circle",
-    "See which server answered: if it is one of your own, the mail was led to the wrong host.",
+    "loops",
+    "reports a mail loop",
+    "Check which server replied. If it is one of your own, the mail was misrouted.",
 )
 _BUSY = Meaning(
-    Kind.BUSY,
-    "takes no more mail for the moment",
-    "Nothing for now: Exchange tries again by itself. If it lasts, send fewer messages at a time,"
-    " or ask the postmaster there.",
+    "busy",
+    "accepts no more mail at the moment",
+    "Wait: Exchange retries. If it lasts, send fewer messages at a time, or ask the postmaster"
+    " there.",
 )
 _PUT_OFF = Meaning(
-    Kind.PUT_OFF,
-    "puts the mail off",
-    "Nothing for now: Exchange tries again by itself. If it lasts for a day, ask the postmaster"
-    " there, with the reply.",
+    "put_off",
+    "rejects the mail temporarily",
+    "Wait: Exchange retries. If it lasts for a day, send the reply to the postmaster there.",
 )
 _REFUSED = Meaning(
-    Kind.REFUSED,
-    "refuses the mail",
-    "Do what the reply says, or ask the postmaster there; it comes back to its sender.",
+    "refused",
+    "rejects the mail",
+    "Follow the reply, or ask the postmaster there. The mail returns to its sender.",
 )
 
-# By subject and detail of the enhanced status code; the class says only for how long.
-_CODES = {
+_BY_CLASS = {
+    ErrorClass.TLS_REQUIRED: _TLS_REQUIRED,
+    ErrorClass.TLS_FAILED: _TLS,
+    ErrorClass.WRONG_REGION: _WRONG_REGION,
+    ErrorClass.RELAY_REFUSED: _RELAY_REFUSED,
+}
+_BY_CODE = {
     "4.6": _LOOPS,  # routing loop detected
     "7.25": _REVERSE_DNS,  # reverse DNS validation failed
     **dict.fromkeys(("7.20", "7.21", "7.22", "7.23", "7.24", "7.26"), _AUTHENTICATION),
-    "7.10": _TLS,  # encryption needed
     "1.8": _SENDER,  # bad sender's system address
     "3.2": _BUSY,  # system not accepting network messages
 }
-# In this order: a reply can hold words of several.
+# Words of servers in use; the first match counts.
 _WORDS = (
     (
         _REVERSE_DNS,
@@ -123,12 +141,11 @@ _WORDS = (
 _PATTERNS = tuple((meaning, re.compile(words, re.IGNORECASE)) for meaning, words in _WORDS)
 
 
-def meaning(reply: SmtpFailure) -> Meaning:
-    """Return what a reply of class 4 or 5 means."""
+def meaning(reply: SmtpError) -> Meaning:
+    """Return the meaning of a reply of class 4 or 5."""
     _class, _dot, detail = (reply.enhanced or "").partition(".")
-    if detail in _CODES:
-        return _CODES[detail]
-    for known, pattern in _PATTERNS:
-        if pattern.search(reply.text):
-            return known
-    return _PUT_OFF if reply.temporary else _REFUSED
+    known = _BY_CLASS.get(reply.error_class) or _BY_CODE.get(detail)
+    if known is None:
+        matches = (one for one, pattern in _PATTERNS if pattern.search(reply.text))
+        known = next(matches, _PUT_OFF if reply.temporary else _REFUSED)
+    return known

@@ -1,10 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Why mail waits, and what would help: text for a person. Pure.
-
-Input are the results of exchange_info, queue_info and, in check mode, imc_delivery or
-transport_delivery for each host, and of mx_pairs_info once.
+"""Why mail is delayed, and what would help, as text. Pure.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -15,139 +12,169 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .._imc.setting import VALUE_NAME
-from .._report.paragraph import paragraph
-from .._report.text import clean, count, listed, reason, wrapped
-from .case import Case, Patient, cases
-from .causes import causes
-from .kinds import Cause, Kind
+from .._report.text import clean, count, failure_of, listed, wrapped
+from .causes import Cause, Code, causes
+from .evidence import HostEvidence, StuckDomain
 
-#: Domains of one host that are explained; of more, how many there are.
 MOST_EXPLAINED = 20
-#: What does not tell whether pinning would help, though it is sure itself.
-_OPEN = frozenset({Kind.UNKNOWN, Kind.UNREACHABLE})
+_MOST_EVIDENCE = 3
+_OPEN = frozenset({Code.UNKNOWN, Code.UNREACHABLE, Code.DROPPED})
+# Exchange adds this to every error.
+_PADDING = (
+    "Attempted failover to alternate host, but that did not succeed. Either there are no alternate"
+    " hosts, or delivery failed to all alternate hosts."
+)
+# What pinning may change; each with the sentence of mx_pairs_info.
+_MIND = ("mx_is_cname",)
 
-Domains = Mapping[str, Mapping[str, Any]]
-Finding = tuple[Case, list[Cause]]
+Finding = tuple[StuckDomain, list[Cause]]
 
 
 def diagnosis(
-    resolved: Mapping[str, Any], patients: Sequence[Patient], *, suffixes: Sequence[str] = ()
+    resolved: Mapping[str, Any], hosts: Sequence[HostEvidence], *, suffixes: Sequence[str] = ()
 ) -> list[str]:
-    """Return the explanation; ``suffixes`` are those the administrator named besides the hosts'."""
+    """Return the explanation of all hosts.
+
+    ``resolved`` is the result of mx_pairs_info for the domains, ``suffixes`` are those that the
+    administrator named besides the hosts' own.
+    """
     domains = {domain["domain"]: domain for domain in resolved.get("domains") or ()}
-    trouble = reason("", resolved)
-    lines = [f"DNS was not asked: {trouble}", ""] if trouble else []
+    failure = failure_of(resolved)
+    lines = [f"DNS could not be asked: {failure}", ""] if failure else []
     pinned: set[str] = set()
-    for patient in patients:
-        found = findings(patient, domains, suffixes)
-        pinned.update(case.domain for case, known in found if _cured_by_pinning(case, known))
-        lines += [*_host(patient, found), ""]
-    lines += _advice(patients, sorted(pinned))
+    for host in hosts:
+        known = findings(host, domains, suffixes)
+        pinned.update(domain.domain for domain, every in known if _cured_by_pin(domain, every))
+        lines += [*_host(host, known), ""]
+    lines += _advice(hosts, sorted(pinned))
     return [part for line in lines for part in wrapped(clean(line))]
 
 
-def findings(patient: Patient, domains: Domains, suffixes: Sequence[str]) -> list[Finding]:
-    """Return the causes of each domain that is stuck on a host that could be looked at."""
-    if failure_of(patient):
+def findings(
+    host: HostEvidence, domains: Mapping[str, Mapping[str, Any]], suffixes: Sequence[str]
+) -> list[Finding]:
+    """Return the causes of each delayed domain of a host that could be checked."""
+    if host.failure:
         return []
-    every = cases(patient, domains, suffixes)
-    return [(case, causes(case, every)) for case in every]
+    every = host.stuck_domains(domains, suffixes)
+    return [(domain, causes(domain, every)) for domain in every]
 
 
-def failure_of(patient: Patient) -> str:
-    """Return why nothing is known of a host, or nothing.
-
-    What pinning would change is not needed to explain what waits.
-    """
-    needed = [patient.info, patient.queue]
-    if not patient.transport:
-        needed.append(patient.planned)
-    return reason(patient.name, *needed)
-
-
-def _cured_by_pinning(case: Case, known: Sequence[Cause]) -> bool:
+def _cured_by_pin(domain: StuckDomain, known: Sequence[Cause]) -> bool:
     """Whether pinning the domain would help, and would change anything."""
-    shown = [cause for cause in known if cause.sure and cause.kind not in _OPEN]
+    shown = [cause for cause in known if cause.sure and cause.code not in _OPEN]
     wanted = any(cause.pin for cause in shown or known)
-    return wanted and case.status == "ok" and (case.transport or case.repins or case.by_hand)
+    changes = domain.transport or domain.repins or domain.by_hand
+    return wanted and domain.can_be_pinned and changes
 
 
-def _host(patient: Patient, found: Sequence[Finding]) -> Iterator[str]:
-    failure = failure_of(patient)
-    if failure:
-        yield f"{patient.name}: {failure}"
+def _host(host: HostEvidence, known: Sequence[Finding]) -> Iterator[str]:
+    """Yield the lines of one host."""
+    if host.failure:
+        yield f"{host.name}: {host.failure}"
         return
-    info, queue = patient.info or {}, patient.queue or {}
+    exchange, queue = host.exchange or {}, host.queue or {}
     waiting = queue.get("files", 0)
     yield (
-        f"{patient.name}: Exchange {info.get('version') or 'of an unknown version'}, "
-        + ("" if patient.transport else f"service {queue.get('service')}, ")
-        + (f"{count(waiting, 'message')} waiting" if waiting else "nothing waits")
+        f"{host.name}: Exchange {exchange.get('version') or 'of an unknown version'}, "
+        + ("" if host.transport else f"service {host.service}, ")
+        + (f"{count(waiting, 'message')} in the queue" if waiting else "the queue is empty")
     )
-    yield f"  {_names_asked(info) if patient.transport else _search_list(patient)}"
+    yield f"  {_name_servers(exchange) if host.transport else _search_list(host)}"
+    if rows := host.malformed_rows:
+        yield (
+            f"  {count(len(rows), 'malformed row')} in the route table (first: {rows[0]!a:.80})."
+            " The service does not start on it (event 4056)."
+        )
     entries = {one["domain"]: one for one in queue.get("queues") or ()}
     returned = [one.get("domain") for one in queue.get("returned") or ()]
-    for case, known in found[:MOST_EXPLAINED]:
-        waits = entries[case.domain]
-        since = f" since {waits['oldest']}" if waits.get("oldest") else ""
-        came = returned.count(case.domain)
-        back = f"; {came} came back of late" if came else ""
-        yield f"  {case.domain}: {count(waits['messages'], 'message')}{since}{back}"
-        yield f"    {paragraph(case, known)}"
-    if len(found) > MOST_EXPLAINED:
-        yield f"  and {len(found) - MOST_EXPLAINED} more domains"
-    # What the logs do not tell matters only where something waits.
-    notes = [*(info.get("notes") or ()), *((queue.get("notes") or ()) if found else ())]
-    for note in (*notes, *_failed_looks(patient)):
-        yield f"  Note: {note}"
+    for domain, every in known[:MOST_EXPLAINED]:
+        entry = entries[domain.domain]
+        since = f" since {entry['oldest']}" if entry.get("oldest") else ""
+        number = returned.count(domain.domain)
+        back = f"; {number} returned recently" if number else ""
+        yield f"  {domain.domain}: {count(entry['messages'], 'message')}{since}{back}"
+        yield f"    {' '.join(_paragraph(domain, every))}"
+    if len(known) > MOST_EXPLAINED:
+        yield f"  and {len(known) - MOST_EXPLAINED} more domains"
+    # Gaps in the logs matter only if something waits.
+    parts = [exchange, queue] if known else [exchange]
+    notes = [note for part in parts for note in part.get("warnings") or part.get("notes") or ()]
+    delivery = host.delivery or {}
+    if host.transport and not delivery.get("refused") and (failure := failure_of(delivery)):
+        notes.append(f"The organisation's Send connectors are unknown. {_short(host, failure)}")
+    if failure := failure_of(host.tests):
+        notes.append(f"Test messages could not be sent. {_short(host, failure)}")
+    yield from (f"  Note: {note}" for note in notes)
 
 
-def _failed_looks(patient: Patient) -> Iterator[str]:
-    """Say what is missing of that which an explanation can do without."""
-    planned = patient.planned if patient.transport else None
-    if planned and not planned.get("refused") and (failure := reason(patient.name, planned)):
-        yield f"The organisation's Send connectors were not seen. {failure}"
-    if patient.tested and (failure := reason(patient.name, patient.tested)):
-        yield f"Test messages could not be sent. {failure}"
+def _short(host: HostEvidence, failure: str) -> str:
+    return failure.removeprefix(f"{host.name}: ")
 
 
-def _search_list(patient: Patient) -> str:
-    """Say whether the connector appends something to names."""
-    resolver = (patient.info or {}).get("resolver") or {}
-    if patient.misspelled:
+def _search_list(host: HostEvidence) -> str:
+    """Return whether the connector appends something to names."""
+    if host.misspelled:
         return (
-            f"The registry value is stored as {resolver['stored_name']}, a spelling that does not"
-            " count: names get the search list appended (Q150969)."
+            f"The registry value is stored as {host.resolver['stored_name']}, a spelling that"
+            " Exchange ignores: it appends the search list to names (Q150969)."
         )
-    if patient.appends:
-        return f"{VALUE_NAME} is not set: names get the search list appended (Q150969)."
-    return f"{VALUE_NAME} is set: names are looked up as they are."
+    if host.appends:
+        return f"{VALUE_NAME} is not set: Exchange appends the search list to names (Q150969)."
+    return f"{VALUE_NAME} is set: Exchange looks names up as they are."
 
 
-def _names_asked(info: Mapping[str, Any]) -> str:
-    """Say whom a Transport server asks for names, and what Windows appends to them."""
-    servers = info.get("servers") or ()
-    mine: Mapping[str, Any] = next(
-        (one for one in servers if one["name"] == info.get("server")), {}
-    )
-    dns = mine.get("external_dns") or {}
+def _name_servers(exchange: Mapping[str, Any]) -> str:
+    """Return the name servers of a Transport server, and what Windows appends to names."""
+    servers = exchange.get("servers") or ()
+    mine = [one for one in servers if one["name"] == exchange.get("server")]
+    dns = (mine[0].get("external_dns") if mine else None) or {}
     asked = listed(dns.get("servers") or ())
     if not asked:
-        asked = "those of its adapters" if dns.get("adapter_enabled") else "not known"
-    resolver = info.get("resolver") or {}
-    appended = listed(resolver.get("search_list") or ())
-    told = f"names may get {appended} appended" if appended else "what is appended is not known"
-    return f"Name servers for outbound mail: {asked}; {told}."
+        asked = "those of its adapters" if dns.get("adapter_enabled") else "unknown"
+    appended = listed((exchange.get("resolver") or {}).get("search_list") or ())
+    suffixes = f"Windows may append {appended} to names" if appended else "search list unknown"
+    return f"Name servers for outbound mail: {asked}; {suffixes}."
 
 
-def _advice(patients: Sequence[Patient], pinned: Sequence[str]) -> Iterator[str]:
-    appending = [one.name for one in patients if not failure_of(one) and one.appends]
+def _paragraph(domain: StuckDomain, known: Sequence[Cause]) -> Iterator[str]:
+    """Yield the sentences on one domain; ``known`` are its causes, the best first."""
+    first, *others = known
+    yield f"{'Cause unknown' if first.code is Code.UNKNOWN else 'Cause'}: {first.sentence}."
+    for text in first.evidence[:_MOST_EVIDENCE]:
+        yield f"{text[0].upper()}{text[1:]}."
+    if error := domain.error:
+        source = f" ({error.source})" if error.source else ""
+        line = (error.line or error.reply).replace(_PADDING, "[...]")
+        yield f"Last error: {line}{source}."
+    if domain.relay:
+        yield (
+            f"A connector to {domain.relay} carries the domain, so Exchange asks no MX records for"
+            " it; a pin would bypass that relay."
+        )
+    if domain.conflict:
+        yield (
+            f"The connector {domain.conflict!r}, which this collection does not manage, is in the"
+            " way."
+        )
+    for cause in others:
+        yield f"{'Also' if cause.sure else 'Possible'}: {cause.sentence}."
+    if remedies := dict.fromkeys(cause.remedy for cause in known if cause.remedy):
+        yield f"To do: {' '.join(remedies)}"
+    if any(cause.pin for cause in known):
+        for note in domain.warnings(*_MIND)[:_MOST_EVIDENCE]:
+            yield f"Note that {note['message']}."
+
+
+def _advice(hosts: Sequence[HostEvidence], pinned: Sequence[str]) -> Iterator[str]:
+    """Yield what this collection can do on all hosts."""
+    appending = [host.name for host in hosts if not host.failure and host.appends]
     if not (pinned or appending):
-        yield "Nothing is left that this collection could do."
+        yield "No further action available in this collection."
         return
     yield "What would help"
     if appending:
         yield f"  Switch the search list off on {listed(appending)}."
     if pinned:
-        yield f"  List in mx_delivery_domains: {', '.join(pinned)}."
+        yield f"  Add to mx_delivery_domains: {', '.join(pinned)}."
     yield "  postmaster.exchange.audit shows the change, postmaster.exchange.enforce makes it."

@@ -1,45 +1,41 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run did, or an audit found, on all hosts: one document that all reports are made of. Pure.
+"""What a run did, or an audit found, on all hosts: the one document behind every report. Pure.
 
-Input are the results of the tasks: of mx_pairs_info once, of imc_delivery or transport_delivery,
-delivery_test, queue_info and exchange_info for each host. Nothing is concluded that they do not
-say. docs/report-schema.json describes the document; its version counts up there and here.
-
-Domains stand in one list, and hosts name them by their number in it, so that a thousand hosts with
-a thousand domains are a few million small numbers at most and never as many texts.
+docs/report-schema.json describes it; its version counts up there and here. Domains and changes are
+listed once, and hosts refer to them by number, so that a thousand hosts with a thousand domains are
+a few million small numbers at most, and never as many texts.
 
 This file is private to the collection postmaster.exchange.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from .answer import answer
-from .changes import Changes, Domains
-from .deferred import settle
-from .host_entry import Host, host_entry
-from .judgement import Judge
-from .organisations import Organisations
-from .outcome import HostOutcome, status_for
-from .text import cleaned
+from .._run.changed_domains import Rows, rows_by_domain, table_rows
+from .host_result import HostResult, limit_of, status_for
+from .organisations import Organisations, settle
+from .states import Judge, State, answer
+from .text import cleaned, failure_of
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "2.0"
 
 _PAIR = ("preference", "exchange", "address", "ttl")
 _EVERY_DOMAIN = ("domain", "pairs", "warnings", "failures", "views", "evidence")
+# The flag of a row of the route table if an administrator set no other.
+_USUAL_FLAG = "0"
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """Which run this is. Times are UTC, as ``2026-11-23T11:45:07Z``; ``started_at`` may be unknown.
 
-    ``login`` is the user on the controller, ``awx`` the job and user of AWX where it is one.
-    ``brake`` is why a limit on the changes of the whole run stops it, or would.
+    ``login`` is the user on the controller, ``awx`` the job and user of AWX if it is one.
+    ``limit`` is why a limit on the changes of the whole run stops it, or would.
     """
 
     kind: str
@@ -49,113 +45,203 @@ class Run:
     id: str | None = None
     login: str | None = None
     awx: Mapping[str, str] | None = None
-    brake: str | None = None
+    limit: str | None = None
     collection: str = ""
     ansible: str = ""
     fail_on: Sequence[str] = ()
 
-    @property
-    def judge(self) -> Judge:
-        """By what the hosts of this run are judged."""
-        audit = self.kind == "audit"
-        return Judge(audit, audit or self.check_mode, frozenset(self.fail_on))
+    def to_dict(self, resolved: Mapping[str, Any]) -> dict[str, Any]:
+        """Return it as plain data, with what ``resolved`` says of DNS and the lock file."""
+        run = {**asdict(self), "fail_on": list(self.fail_on), "limit": self.limit or None}
+        lock, stats = resolved.get("lock"), resolved.get("stats") or {}
+        login, awx = run.pop("login"), run.pop("awx")
+        return {
+            **run,
+            "by": {"login": login, "awx": awx or None},
+            "dns": {"questions": stats.get("questions"), "seconds": stats.get("seconds")},
+            "lock": lock
+            and {
+                "path": lock.get("path"),
+                "resolved_at": lock.get("resolved_at"),
+                "stale": bool(lock.get("stale")),
+                "stale_domains": list(lock.get("stale_domains") or ()),
+                "compared": bool(lock.get("compared")),
+            },
+            "slices": None,
+        }
 
 
-def build(run: Run, resolved: Mapping[str, Any], hosts: Sequence[HostOutcome]) -> dict[str, Any]:
-    """Return the document.
+@dataclass(slots=True)
+class Domains:
+    """The domains of a report by number. One that DNS was not asked about is added when named."""
 
-    ``resolved`` is the result of mx_pairs_info or mx_lock, whatever became of it. All texts in the
-    document are cleaned: hosts and name servers wrote some of them.
+    entries: list[dict[str, Any]]
+    _numbers: dict[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._numbers = {entry["name"]: number for number, entry in enumerate(self.entries)}
+
+    def number(self, name: str) -> int:
+        """Return the number of a domain."""
+        number = self._numbers.get(name)
+        if number is None:
+            number = self._numbers[name] = len(self.entries)
+            self.entries.append({"name": name, "status": None, "pairs": []})
+        return number
+
+
+@dataclass(slots=True)
+class Changes:
+    """All different changes of route tables by number; hosts with the same change share it."""
+
+    domains: Domains
+    entries: list[dict[str, Any]] = field(default_factory=list)
+    _numbers: dict[tuple[object, ...], int] = field(default_factory=dict)
+
+    def of_table(self, delivery: Mapping[str, Any]) -> list[int]:
+        """Return the numbers of what a result of imc_delivery changes in its table."""
+        before, after = table_rows(delivery)
+        if before == after:
+            return []
+        return [self.number(*change) for change in _table_changes(before, after)]
+
+    def number(self, domain: str, before: Sequence[str], after: Sequence[str]) -> int:
+        """Return the number of a change; one without a domain is of malformed rows."""
+        key = (domain, tuple(before), tuple(after))
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = len(self.entries)
+            place = self.domains.number(domain) if domain else None
+            self.entries.append({"domain": place, "before": list(before), "after": list(after)})
+        return number
+
+
+def _table_changes(before: Rows, after: Rows) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Yield each domain whose route changes, with its old and new places; malformed rows last."""
+
+    def places(routes: Sequence[tuple[str, str]]) -> list[str]:
+        return [
+            address if flag == _USUAL_FLAG else f"{address} flag {flag}" for address, flag in routes
+        ]
+
+    old, new = rows_by_domain(before), rows_by_domain(after)
+    for name in {**old, **new}:
+        if old.get(name) != new.get(name):
+            yield name, places(old.get(name, ())), places(new.get(name, ()))
+    old_raw, new_raw = ([row["raw"] for row in rows if "raw" in row] for rows in (before, after))
+    if old_raw != new_raw:
+        yield "", old_raw, new_raw
+
+
+def build(run: Run, resolved: Mapping[str, Any], hosts: Sequence[HostResult]) -> dict[str, Any]:
+    """Return the document; all texts in it are cleaned, for hosts and name servers wrote some.
+
+    ``resolved`` is the result of delivery_routes, mx_pairs_info or mx_lock_info, also a failed one.
     """
-    told = {entry["domain"]: entry for entry in resolved.get("domains") or ()}
+    known = {entry["domain"]: entry for entry in resolved.get("domains") or ()}
     moved = {entry["domain"]: entry for entry in (resolved.get("lock") or {}).get("moved") or ()}
-    domains = Domains([_domain(entry, moved.get(name)) for name, entry in told.items()])
+    domains = Domains([_domain(entry, moved.get(name)) for name, entry in known.items()])
     changes, organisations = Changes(domains), Organisations()
-    narrowed: dict[tuple[str, ...], dict[str, str]] = {}
-    entries: list[Host] = []
+    plain_run = run.to_dict(resolved)
+    judge = Judge.of_run(plain_run)
+    by_families: dict[tuple[str, ...], dict[str, str]] = {}
+    entries: list[dict[str, Any]] = []
+    problems: dict[str, str] = {}
     for host in hosts:
         families = tuple(host.families)
-        statuses = narrowed.get(families)
+        statuses = by_families.get(families)
         if statuses is None:
-            statuses = {name: status_for(entry, families) for name, entry in told.items()}
-            narrowed[families] = statuses
-        entries.append(host_entry(host, statuses, run.judge, changes, organisations))
-    found = [host.entry for host in entries]
-    settle(found)
-    unknown = dict(pair for host in entries for pair in host.unknown.items())
-    document = {
-        "schema_version": SCHEMA_VERSION,
-        "run": _run(run, resolved),
-        "answer": answer(found, unknown, _failure(resolved)),
-        "domains": domains.entries,
-        "changes": changes.entries,
-        "hosts": found,
-        "organisations": organisations.entries(),
+            statuses = {name: status_for(entry, families) for name, entry in known.items()}
+            by_families[families] = statuses
+        problems |= host.problem_domains(statuses, judge)
+        entries.append(host_entry(host, statuses, judge, changes, organisations))
+    settle(entries)
+    document: dict[str, Any] = cleaned(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "run": plain_run,
+            "answer": answer(
+                entries, plain_run, problems, failure_of(resolved, "no result of DNS") or None
+            ),
+            "domains": domains.entries,
+            "changes": changes.entries,
+            "hosts": entries,
+            "organisations": organisations.entries(),
+        }
+    )
+    return document
+
+
+def host_entry(
+    host: HostResult,
+    statuses: Mapping[str, str],
+    judge: Judge,
+    changes: Changes,
+    organisations: Organisations,
+) -> dict[str, Any]:
+    """Return one host as plain data; ``statuses`` are those of DNS for its domains."""
+    state = host.state(judge)
+    by_status = host.problem_domains(statuses, judge)
+    states, reasons = host.domain_states(statuses, judge)
+    by_state: dict[str, list[int]] = {}
+    by_reason: dict[str, list[int]] = {}
+    for domain, one in states.items():
+        by_state.setdefault(one.value, []).append(changes.domains.number(domain))
+    for domain, why in reasons.items():
+        by_reason.setdefault(why, []).append(changes.domains.number(domain))
+    tests = host.tests_entry(statuses)
+    for result in (tests or {}).get("results", ()):
+        result["domain"] = changes.domains.number(result["domain"])
+    delivery = host.delivery or {}
+    warnings = () if host.family == "transport" else host.shown.get("warnings") or ()
+    return {
+        "name": host.name,
+        "family": host.family or None,
+        "version": host.version,
+        "organisation": organisations.number(host),
+        "deferred": host.deferred,
+        "state": state.value,
+        "verdict": judge.verdict(state, by_status),
+        "reason": host.failure or host.held or host.skipped or None,
+        "unreachable": host.unreachable,
+        "problems": host.problems(judge, by_status),
+        "domains": {one.value: by_state[one.value] for one in State if one.value in by_state},
+        "reasons": by_reason,
+        "changes": changes.of_table(host.shown),
+        "switch": host.switch,
+        "search_list": host.search_list(proposed=judge.proposed),
+        "service": host.service_entry(judge),
+        "worksheet": list(host.shown.get("worksheet") or ()),
+        "limit": limit_of(host.delivery or host.compared or {}),
+        "warnings": [str(text) for text in warnings],
+        "backup": delivery.get("backup"),
+        "left": host.left_entry(),
+        "tests": tests,
+        "queue": host.queue_entry(),
     }
-    clean: dict[str, Any] = cleaned(document)
-    return clean
 
 
 def _domain(entry: Mapping[str, Any], moved: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return a domain with what is known of it; evidence that says nothing is left out."""
+    """Return a domain as DNS has it; ``moved`` is where the lock file differs from DNS."""
+
+    def pairs(of: Mapping[str, Any]) -> list[dict[str, Any]]:
+        return [{key: pair.get(key) for key in _PAIR} for pair in of.get("pairs") or ()]
+
     more = {key: value for key, value in entry.items() if key not in _EVERY_DOMAIN}
     evidence = {key: value for key, value in (entry.get("evidence") or {}).items() if value}
     result = {
         "name": entry["domain"],
         **more,
-        "pairs": [_pair(pair) for pair in entry.get("pairs") or ()],
+        "pairs": pairs(entry),
         "warnings": list(entry.get("warnings") or ()),
         "failures": list(entry.get("failures") or ()),
-        "views": [
-            {**view, "pairs": [_pair(pair) for pair in view.get("pairs") or ()]}
-            for view in entry.get("views") or ()
-        ],
+        "views": [{**view, "pairs": pairs(view)} for view in entry.get("views") or ()],
     }
     if evidence:
         result["evidence"] = evidence
     if moved is not None:
-        result["moved"] = {side: _side(moved.get(side) or {}) for side in ("lock", "live")}
+        sides = {side: moved.get(side) or {} for side in ("lock", "live")}
+        result["moved"] = {
+            side: {"status": one.get("status"), "pairs": pairs(one)} for side, one in sides.items()
+        }
     return result
-
-
-def _pair(pair: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: pair.get(key) for key in _PAIR}
-
-
-def _side(side: Mapping[str, Any]) -> dict[str, Any]:
-    pairs = side.get("pairs") or ()
-    return {"status": side.get("status"), "pairs": [_pair(pair) for pair in pairs]}
-
-
-def _run(run: Run, resolved: Mapping[str, Any]) -> dict[str, Any]:
-    lock = resolved.get("lock")
-    stats = resolved.get("stats") or {}
-    return {
-        "id": run.id,
-        "kind": run.kind,
-        "check_mode": run.check_mode,
-        "started_at": run.started_at,
-        "finished_at": run.finished_at,
-        "by": {"login": run.login, "awx": dict(run.awx) if run.awx else None},
-        "collection": run.collection,
-        "ansible": run.ansible,
-        "fail_on": list(run.fail_on),
-        "brake": run.brake or None,
-        "dns": {"questions": stats.get("questions"), "seconds": stats.get("seconds")},
-        "lock": lock
-        and {
-            "path": lock.get("path"),
-            "resolved_at": lock.get("resolved_at"),
-            "stale": bool(lock.get("stale")),
-            "stale_domains": list(lock.get("stale_domains") or ()),
-            "compared": bool(lock.get("compared")),
-        },
-        "slices": None,
-    }
-
-
-def _failure(resolved: Mapping[str, Any]) -> str | None:
-    """Return why the pairs are not known, if they are not."""
-    if resolved.get("failed") or resolved.get("unreachable"):
-        return str(resolved.get("msg") or "the pairs could not be computed")
-    return None

@@ -15,21 +15,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .._base.errors import InvalidInput
-from .._run.change_limit import ChangeLimit, Size
-from .answer import answer
-from .changes import Changes, Domains
-from .deferred import forgotten, settle
-from .document import SCHEMA_VERSION
-from .host_entry import host_entry
-from .judgement import Judge, Outcome
-from .organisations import Organisations, joined
-from .outcome import HostOutcome
-from .rollout import too_many
-from .text import listed
+from .document import SCHEMA_VERSION, Changes, Domains, host_entry
+from .host_result import HostResult
+from .organisations import Organisations, forgotten, joined, settle
+from .states import Judge, State, answer
+from .text import cleaned, listed
 
 Document = Mapping[str, Any]
 
-#: What all slices of a run have in common.
 _SAME = ("id", "kind", "check_mode", "fail_on", "collection")
 _MISSING = "no slice reported on this host"
 
@@ -37,23 +30,29 @@ _MISSING = "no slice reported on this host"
 def merge(documents: Mapping[str, Document], expected: Sequence[str] = ()) -> dict[str, Any]:
     """Return the document of the whole run.
 
-    ``documents`` are those of the slices, by what each is called where something is wrong with it.
-    ``expected`` are the names of all hosts, in their order; a host that no slice reported on is in
-    the result as one that failed. Raises InvalidInput where the documents are not slices of one
-    run, or a host is in several.
+    ``documents`` are the reports of the slices, by what error messages call each. ``expected`` are
+    the names of all hosts, in order; a host without a report is in the result as unreachable.
+    Raises InvalidInput unless the documents are slices of one run with different hosts.
     """
     try:
         return _merged(documents, expected)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, InvalidInput):
             raise
-        raise InvalidInput("One of the documents is no report of this collection.") from error
+        raise InvalidInput("One of the documents is not a report of this collection.") from error
 
 
 def _merged(documents: Mapping[str, Document], expected: Sequence[str]) -> dict[str, Any]:
     _check_version(documents)
     order = _order(documents, expected)
-    slices = sorted(documents.values(), key=lambda one: _place(one, order))
+    places = {name: place for place, name in enumerate(order)}
+
+    def place(document: Document) -> tuple[int, str]:
+        """Sort slices by their first host; one without any, by its time."""
+        first = min((places[host["name"]] for host in document["hosts"]), default=len(order))
+        return first, str(document["run"]["finished_at"])
+
+    slices = sorted(documents.values(), key=place)
     run = _run(slices)
     domains = Domains(_domains(slices))
     changes = Changes(domains)
@@ -62,36 +61,34 @@ def _merged(documents: Mapping[str, Document], expected: Sequence[str]) -> dict[
     numbers = {one["name"]: number for number, one in enumerate(organisations)}
     for document in slices:
         hosts.update(_hosts(document, changes, numbers))
-    judge = Judge(run["kind"] == "audit", run["check_mode"], frozenset(run["fail_on"]))
+    judge = Judge.of_run(run)
     entries = [hosts.get(name) or _missing(name, judge, changes) for name in order]
     settle(entries)
     if not judge.audit:
-        _tell_forgotten(entries, domains)
+        for host, some in forgotten(entries):
+            names = listed(domains.entries[number]["name"] for number in some)
+            host["problems"].append(
+                f"no host of its organisation changed the connectors of {names}"
+            )
+            host["state"], host["verdict"] = State.FAILED.value, "failed"
     if not judge.proposed:
         _warn_of_two(organisations, slices)
-    places = {name: place for place, name in enumerate(order)}
     for one in organisations:
         one["hosts"].sort(key=places.__getitem__)
     failures = dict.fromkeys(each["answer"]["failure"] for each in slices)
-    unknown = {name: how for each in slices for name, how in each["answer"]["unknown"].items()}
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "run": run,
-        "answer": answer(entries, unknown, "; ".join(filter(None, failures)) or None),
-        "domains": domains.entries,
-        "changes": changes.entries,
-        "hosts": entries,
-        "organisations": organisations,
-    }
-
-
-def too_far(document: Document, brake: ChangeLimit) -> str:
-    """Return why a run must not change what this one found to change, or nothing."""
-    found = (Outcome.TO_CHANGE, Outcome.DRIFTED)
-    hosts = document["hosts"]
-    changing = tuple(host["name"] for host in hosts if host["outcome"] in found)
-    size = Size("hosts", len(changing), len(hosts), changing)
-    return too_many(brake, size) if brake.refuses(size) else ""
+    problems = {name: how for each in slices for name, how in each["answer"]["problems"].items()}
+    whole: dict[str, Any] = cleaned(  # the files may be anybody's
+        {
+            "schema_version": SCHEMA_VERSION,
+            "run": run,
+            "answer": answer(entries, run, problems, "; ".join(filter(None, failures)) or None),
+            "domains": domains.entries,
+            "changes": changes.entries,
+            "hosts": entries,
+            "organisations": organisations,
+        }
+    )
+    return whole
 
 
 def _check_version(documents: Mapping[str, Document]) -> None:
@@ -100,23 +97,19 @@ def _check_version(documents: Mapping[str, Document]) -> None:
     for name, document in documents.items():
         if document["schema_version"] != SCHEMA_VERSION:
             raise InvalidInput(
-                f"{name} is a report of version {document['schema_version']!a:.20}, not"
-                f" {SCHEMA_VERSION}.",
+                f"{name} is a report of version {document['schema_version']!a:.20}; this collection"
+                f" merges version {SCHEMA_VERSION}.",
                 hint="Run all slices with the same version of the collection as this job.",
             )
         if document["run"]["slices"] is not None:
-            raise InvalidInput(f"{name} is merged already.")
-    _check_same(documents)
-
-
-def _check_same(documents: Mapping[str, Document]) -> None:
+            raise InvalidInput(f"{name} is a merged report already.")
     (first, one), *others = documents.items()
     for name, other in others:
         for key in _SAME:
             if one["run"][key] != other["run"][key]:
                 raise InvalidInput(
-                    f"{first} and {name} are not of one run: {key} is {one['run'][key]!a:.80} and"
-                    f" {other['run'][key]!a:.80}.",
+                    f"{first} and {name} are of different runs: {key} is {one['run'][key]!a:.80}"
+                    f" and {other['run'][key]!a:.80}.",
                     hint="Give all slices of a run the same mx_delivery_run, and no others.",
                 )
 
@@ -136,17 +129,10 @@ def _order(documents: Mapping[str, Document], expected: Sequence[str]) -> list[s
         return sorted(seen)
     if strange := sorted(seen.keys() - set(expected)):
         raise InvalidInput(
-            f"{listed(strange)} of {seen[strange[0]]} is no host of this run.",
+            f"{listed(strange)} of {seen[strange[0]]} is not a host of this run.",
             hint="Merge with the same inventory and without a limit that the slices did not have.",
         )
     return list(dict.fromkeys(expected))
-
-
-def _place(document: Document, order: Sequence[str]) -> tuple[int, str]:
-    """Return what slices are sorted by: their first host; one without any, by its time."""
-    names = {host["name"] for host in document["hosts"]}
-    first = next((place for place, name in enumerate(order) if name in names), len(order))
-    return first, str(document["run"]["finished_at"])
 
 
 # -- the run
@@ -154,97 +140,82 @@ def _place(document: Document, order: Sequence[str]) -> tuple[int, str]:
 
 def _run(slices: Sequence[Document]) -> dict[str, Any]:
     runs = [one["run"] for one in slices]
-    lock = _lock([one["lock"] for one in runs if one["lock"]])
+    logins = {one["by"]["login"] for one in runs}
+    first, *others = [one["by"]["awx"] or {} for one in runs]
+    awx = {
+        key: value
+        for key, value in first.items()
+        if all(other.get(key) == value for other in others)
+    }
+
+    def total(key: str) -> float | None:
+        known = [one["dns"][key] for one in runs if one["dns"][key] is not None]
+        return sum(known) if known else None
+
     return {
         **{key: runs[0][key] for key in _SAME},
         "started_at": min((one["started_at"] for one in runs if one["started_at"]), default=None),
         "finished_at": max(one["finished_at"] for one in runs),
-        "by": {
-            "login": _common([one["by"]["login"] for one in runs]),
-            "awx": _common_items([one["by"]["awx"] or {} for one in runs]) or None,
-        },
+        "by": {"login": logins.pop() if len(logins) == 1 else None, "awx": awx or None},
         "ansible": ", ".join(dict.fromkeys(one["ansible"] for one in runs)),
-        "brake": "; ".join(dict.fromkeys(one["brake"] for one in runs if one["brake"])) or None,
-        "dns": {key: _sum(one["dns"][key] for one in runs) for key in ("questions", "seconds")},
-        "lock": lock,
-        "slices": [_slice(one) for one in slices],
-    }
-
-
-def _slice(document: Document) -> dict[str, Any]:
-    run = document["run"]
-    return {
-        "hosts": [host["name"] for host in document["hosts"]],
-        "started_at": run["started_at"],
-        "finished_at": run["finished_at"],
-        "job": (run["by"]["awx"] or {}).get("job"),
+        "limit": "; ".join(dict.fromkeys(one["limit"] for one in runs if one["limit"])) or None,
+        "dns": {key: total(key) for key in ("questions", "seconds")},
+        "lock": _lock([one["lock"] for one in runs if one["lock"]]),
+        "slices": [
+            {
+                "hosts": [host["name"] for host in document["hosts"]],
+                "started_at": document["run"]["started_at"],
+                "finished_at": document["run"]["finished_at"],
+                "job": (document["run"]["by"]["awx"] or {}).get("job"),
+            }
+            for document in slices
+        ],
     }
 
 
 def _lock(locks: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     if not locks:
         return None
+    times = [one["resolved_at"] for one in locks if one["resolved_at"]]
     return {
         "path": locks[0]["path"],
-        "resolved_at": min(
-            (one["resolved_at"] for one in locks if one["resolved_at"]), default=None
-        ),
+        "resolved_at": min(times, default=None),
         "stale": any(one["stale"] for one in locks),
         "stale_domains": sorted({name for one in locks for name in one["stale_domains"]}),
         "compared": any(one["compared"] for one in locks),
     }
 
 
-def _common(values: Sequence[Any]) -> Any:
-    """Return what all of them are, or nothing."""
-    return values[0] if all(value == values[0] for value in values) else None
-
-
-def _common_items(all_of: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    return {
-        key: value
-        for key, value in all_of[0].items()
-        if all(one.get(key) == value for one in all_of)
-    }
-
-
-def _sum(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None
-
-
 # -- domains
 
 
 def _domains(slices: Sequence[Document]) -> list[dict[str, Any]]:
-    """Return the domains that DNS was asked about; all slices have to lead them to one place."""
-    found: dict[str, dict[str, Any]] = {}
-    for document in slices:
-        for entry in document["domains"]:
-            if entry["status"] is not None:
-                known = found.get(entry["name"])
-                found[entry["name"]] = dict(entry) if known is None else _both(known, entry)
-    return list(found.values())
+    """Return the domains that DNS was asked about; all slices must have the same addresses."""
+    known: dict[str, dict[str, Any]] = {}
+    for entry in (entry for document in slices for entry in document["domains"]):
+        if entry["status"] is not None:
+            other = known.get(entry["name"])
+            known[entry["name"]] = dict(entry) if other is None else _both(other, entry)
+    return list(known.values())
 
 
 def _both(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what two slices know of a domain; of what is only remarked, all remarks."""
-    if _way(one) != _way(other):
+    """Return what two slices have on a domain, with all warnings, failures and views."""
+
+    def destination(entry: Mapping[str, Any]) -> tuple[object, ...]:
+        pairs = ((pair["preference"], pair["exchange"], pair["address"]) for pair in entry["pairs"])
+        return entry["status"], *pairs
+
+    if destination(one) != destination(other):
         raise InvalidInput(
-            f"Two slices lead the mail of {one['name']} to different places.",
-            hint="Resolve once, and let all slices take the pairs from that lock.",
+            f"Two slices have different addresses for {one['name']}.",
+            hint="Resolve once, and let all slices use that lock file.",
         )
-    lists = {key: _united(one[key], other[key]) for key in ("warnings", "failures", "views")}
+    lists = {
+        key: [*one[key], *(value for value in other[key] if value not in one[key])]
+        for key in ("warnings", "failures", "views")
+    }
     return {**other, **one, **lists}
-
-
-def _way(entry: Mapping[str, Any]) -> tuple[object, ...]:
-    pairs = ((one["preference"], one["exchange"], one["address"]) for one in entry["pairs"])
-    return entry["status"], *pairs
-
-
-def _united(one: Sequence[Any], other: Sequence[Any]) -> list[Any]:
-    return [*one, *(value for value in other if value not in one)]
 
 
 # -- hosts
@@ -254,56 +225,44 @@ def _hosts(
     document: Document, changes: Changes, organisations: Mapping[str, int]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the hosts of a slice by name, with the numbers of the whole."""
-    number = [changes.domains.number(entry["name"]) for entry in document["domains"]]
+    names = [entry["name"] for entry in document["domains"]]
+    number = [changes.domains.number(name) for name in names]
     change = [
         changes.number(
-            "" if one["domain"] is None else document["domains"][one["domain"]]["name"],
-            tuple(one["before"]),
-            tuple(one["after"]),
+            "" if one["domain"] is None else names[one["domain"]], one["before"], one["after"]
         )
         for one in document["changes"]
     ]
+
+    def renumbered(groups: Mapping[str, Iterable[int]]) -> dict[str, list[int]]:
+        return {key: [number[n] for n in some] for key, some in groups.items()}
+
     for host in document["hosts"]:
-        place = host["organisation"]
-        yield (
-            host["name"],
-            {
-                **host,
-                "problems": list(host["problems"]),
-                "standing": {
-                    how: [number[n] for n in some] for how, some in host["standing"].items()
-                },
-                "changes": [change[n] for n in host["changes"]],
-                "organisation": None
-                if place is None
-                else organisations[document["organisations"][place]["name"]],
-                "tests": _tests(host["tests"], number),
-            },
-        )
-
-
-def _tests(tests: Mapping[str, Any] | None, number: Sequence[int]) -> dict[str, Any] | None:
-    if tests is None:
-        return None
-    results = [{**one, "domain": number[one["domain"]]} for one in tests["results"]]
-    return {**tests, "results": results}
+        place, tests = host["organisation"], host["tests"]
+        if tests is not None:
+            results = [{**one, "domain": number[one["domain"]]} for one in tests["results"]]
+            tests = {**tests, "results": results}
+        if place is not None:
+            place = organisations[document["organisations"][place]["name"]]
+        entry = {
+            **host,
+            "problems": list(host["problems"]),
+            "domains": renumbered(host["domains"]),
+            "reasons": renumbered(host["reasons"]),
+            "changes": [change[n] for n in host["changes"]],
+            "organisation": place,
+            "tests": tests,
+        }
+        yield host["name"], entry
 
 
 def _missing(name: str, judge: Judge, changes: Changes) -> dict[str, Any]:
-    lost = HostOutcome(name, (), {"unreachable": True, "msg": _MISSING}, family="")
-    return host_entry(lost, {}, judge, changes, Organisations()).entry
-
-
-def _tell_forgotten(entries: Sequence[dict[str, Any]], domains: Domains) -> None:
-    """Let hosts fail whose connectors were left to a host that was not there to change them."""
-    for host, numbers in forgotten(entries):
-        names = listed(domains.entries[number]["name"] for number in numbers)
-        host["problems"].append(f"no host of its organisation changed the connectors of {names}")
-        host["outcome"], host["verdict"] = Outcome.TO_LOOK_AT.value, "failed"
+    lost = HostResult(name, (), {"unreachable": True, "msg": _MISSING}, family="")
+    return host_entry(lost, {}, judge, changes, Organisations())
 
 
 def _warn_of_two(organisations: Sequence[dict[str, Any]], slices: Sequence[Document]) -> None:
-    """Tell of organisations that were changed in more than one slice."""
+    """Add a warning to each organisation that more than one slice changed."""
     for one in organisations:
         found = [
             sorted({connector["by"] for connector in entry["connectors"] if connector["action"]})

@@ -1,31 +1,66 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Send connectors of each organisation, once, whatever the number of its hosts. Pure.
+"""The Send connectors of each organisation once, and who changed them. Pure.
+
+One host of an organisation changes its connectors. Others may defer to it, also to one of another
+slice of the same run; a report with both shows the state after the run.
 
 This file is private to the collection postmaster.exchange.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .._run.changed_domains import deferred
-from .outcome import HostOutcome
+from .host_result import HostResult
+from .states import State
 
+Entry = dict[str, Any]
 _Connector = Mapping[str, Any]
+
+_DONE = (State.CHANGED.value, State.UP_TO_DATE.value)
+_OPEN = State.WOULD_CHANGE.value
 
 
 @dataclass(slots=True)
 class _Organisation:
-    """What the hosts of one organisation told about it; what a host changes it knows best."""
+    """What the hosts of one organisation reported; the host that changes it counts most."""
 
     number: int
-    entry: dict[str, Any]
-    connectors: dict[str, dict[str, Any]] = field(default_factory=dict)
+    entry: Entry
+    connectors: dict[str, Entry] = field(default_factory=dict)
     warnings: dict[str, None] = field(default_factory=dict)
+
+    def take(self, host: str, result: Mapping[str, Any]) -> None:
+        """Add what one host reported."""
+        before = {connector["name"]: connector for connector in result["connectors"]["before"]}
+        after = {connector["name"]: connector for connector in result["connectors"]["after"]}
+        if result.get("deferred"):  # the host that changes them reports the change
+            after = before
+        names = {**before, **after}
+        if before == after:  # the usual case; only new names count
+            names = {name: names[name] for name in names if name not in self.connectors}
+        for name in names:
+            entry = _connector(name, before.get(name), after.get(name))
+            self.keep({**entry, "by": host if entry["action"] else None})
+
+    def keep(self, entry: Mapping[str, Any]) -> None:
+        """Add a connector; the report of a change replaces one without."""
+        known = self.connectors.get(entry["name"])
+        if known is None or (entry["action"] and not known["action"]):
+            self.connectors[entry["name"]] = dict(entry)
+
+    def to_dict(self) -> Entry:
+        """Return it as plain data, the connectors by name."""
+        names = sorted(self.connectors, key=str.casefold)
+        return {
+            **self.entry,
+            "connectors": [self.connectors[name] for name in names],
+            "warnings": list(self.warnings),
+        }
 
 
 @dataclass(slots=True)
@@ -34,92 +69,102 @@ class Organisations:
 
     _known: dict[str, _Organisation] = field(default_factory=dict)
 
-    def number(self, host: HostOutcome) -> int | None:
-        """Take in what a host tells of its organisation, and return the number of that."""
-        result = host.enforced or {}
+    def number(self, host: HostResult) -> int | None:
+        """Add what a host reported of its organisation, and return the number of that."""
+        result = host.delivery or {}
         if host.failure or "organisation" not in result or "connectors" not in result:
             return None
-        told = result["organisation"]
-        title = f"{told['name']} ({told['forest']})"
+        name = result["organisation"]
+        title = f"{name['name']} ({name['forest']})"
         one = self._known.get(title)
         if one is None:
-            one = self._known[title] = _Organisation(len(self._known), _head(title, result))
+            head = {"name": title, "domain_controller": result.get("domain_controller")}
+            one = self._known[title] = _Organisation(len(self._known), {**head, "hosts": []})
         one.entry["hosts"].append(host.name)
-        _take_connectors(one, host.name, result)
+        one.take(host.name, result)
         one.warnings.update(dict.fromkeys(str(text) for text in result.get("warnings") or ()))
         return one.number
 
-    def entries(self) -> list[dict[str, Any]]:
+    def entries(self) -> list[Entry]:
         """Return them as plain data."""
-        return [_plain(one) for one in self._known.values()]
+        return [one.to_dict() for one in self._known.values()]
 
 
-def joined(entries: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return each organisation once, from what several reports say of it.
-
-    A connector is as the report says in which something becomes of it.
-    """
-    found: dict[str, _Organisation] = {}
+def joined(entries: Iterable[Mapping[str, Any]]) -> list[Entry]:
+    """Return each organisation once, from several reports; a reported change wins."""
+    known: dict[str, _Organisation] = {}
     for entry in entries:
-        one = found.get(entry["name"])
+        one = known.get(entry["name"])
         if one is None:
             head = {key: entry[key] for key in ("name", "domain_controller")}
-            one = found[entry["name"]] = _Organisation(len(found), {**head, "hosts": []})
+            one = known[entry["name"]] = _Organisation(len(known), {**head, "hosts": []})
         one.entry["hosts"].extend(entry["hosts"])
         one.warnings.update(dict.fromkeys(entry["warnings"]))
         for connector in entry["connectors"]:
-            known = one.connectors.get(connector["name"])
-            if known is None or (connector["action"] and not known["action"]):
-                one.connectors[connector["name"]] = dict(connector)
-    return [_plain(one) for one in found.values()]
+            one.keep(connector)
+    return [one.to_dict() for one in known.values()]
 
 
-def _plain(one: _Organisation) -> dict[str, Any]:
-    """Return it as plain data, the connectors by name."""
-    names = sorted(one.connectors, key=str.casefold)
-    return {
-        **one.entry,
-        "connectors": [one.connectors[name] for name in names],
-        "warnings": list(one.warnings),
-    }
-
-
-def _head(title: str, result: Mapping[str, Any]) -> dict[str, Any]:
-    return {"name": title, "domain_controller": result.get("domain_controller"), "hosts": []}
-
-
-def _take_connectors(one: _Organisation, host: str, result: Mapping[str, Any]) -> None:
-    before = {connector["name"]: connector for connector in result["connectors"]["before"]}
-    after = {connector["name"]: connector for connector in result["connectors"]["after"]}
-    if deferred(result):  # whoever changes them says what becomes of them
-        after = before
-    names = {**before, **after}
-    if before == after:  # as of all hosts but the one that changes them: only what is new counts
-        names = {name: names[name] for name in names if name not in one.connectors}
-    for name in names:
-        entry = _connector(name, before.get(name), after.get(name))
-        known = one.connectors.get(name)
-        if known is None or (entry["action"] and not known["action"]):
-            one.connectors[name] = {**entry, "by": host if entry["action"] else None}
-
-
-def _connector(name: str, before: _Connector | None, after: _Connector | None) -> dict[str, Any]:
-    """Return one connector; how it was before only where that is not how it is now."""
+def _connector(name: str, before: _Connector | None, after: _Connector | None) -> Entry:
+    """Return one connector; ``before`` only if it changes."""
     action = None
     if before != after:
         action = "create" if before is None else "remove" if after is None else "change"
-    domains = connector_domains(after or before or {})
-    entry: dict[str, Any] = {"name": name, "domains": domains, "action": action}
+
+    def facts(connector: _Connector | None) -> Entry | None:
+        if connector is None:
+            return None
+        return {
+            key: value for key, value in connector.items() if key != "name" and value is not None
+        }
+
+    spaces: Sequence[str] = (after or before or {}).get("address_spaces") or ()
+    domains = [space.partition(":")[2].rpartition(";")[0] or space for space in spaces]
+    entry: Entry = {"name": name, "domains": domains, "action": action}
     if action:
-        entry["before"] = before and _facts(before)
-    return {**entry, "after": after and _facts(after)}
+        entry["before"] = facts(before)
+    return {**entry, "after": facts(after)}
 
 
-def _facts(connector: _Connector) -> dict[str, Any]:
-    return {key: value for key, value in connector.items() if key != "name" and value is not None}
+# -- hosts that deferred
 
 
-def connector_domains(connector: _Connector) -> list[str]:
-    """Return the domains in address spaces such as ``SMTP:nestle.com;1``."""
-    spaces: Sequence[str] = connector.get("address_spaces") or ()
-    return [space.partition(":")[2].rpartition(";")[0] or space for space in spaces]
+def settle(hosts: Sequence[Entry]) -> None:
+    """Mark in place, on deferring hosts, the domains whose connectors another host has changed."""
+    for host, writers in _deferring(hosts):
+        done = {
+            number for one in writers for state in _DONE for number in one["domains"].get(state, ())
+        }
+        domains = host["domains"]
+        settled = [number for number in domains.get(_OPEN, ()) if number in done]
+        if not settled:
+            continue
+        still = [number for number in domains[_OPEN] if number not in done]
+        in_place = sorted({*domains.get(State.UP_TO_DATE.value, ()), *settled})
+        grouped = {**domains, _OPEN: still, State.UP_TO_DATE.value: in_place}
+        host["domains"] = {one.value: grouped[one.value] for one in State if grouped.get(one)}
+        if not still and host["state"] == State.WOULD_CHANGE:
+            host["state"] = State.UP_TO_DATE.value
+
+
+def forgotten(hosts: Sequence[Entry]) -> Iterator[tuple[Entry, list[int]]]:
+    """Yield hosts with the domains (by number) that they deferred and no host was to change.
+
+    Takes all hosts of a run, after ``settle``.
+    """
+    for host, writers in _deferring(hosts):
+        planned = {number for one in writers for number in one["domains"].get(_OPEN, ())}
+        lacking = [number for number in host["domains"].get(_OPEN, ()) if number not in planned]
+        if lacking:
+            yield host, lacking
+
+
+def _deferring(hosts: Sequence[Entry]) -> Iterator[tuple[Entry, list[Entry]]]:
+    """Yield each host that deferred, with those that may change its organisation."""
+    writers: dict[int, list[Entry]] = {}
+    for host in hosts:
+        if host["organisation"] is not None and not host["deferred"]:
+            writers.setdefault(host["organisation"], []).append(host)
+    for host in hosts:
+        if host["deferred"]:
+            yield host, writers.get(host["organisation"], [])

@@ -12,20 +12,30 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._run.routes import GONE_STATUSES, UNKNOWN_STATUSES
-from .judgement import STUCK
+from .states import STUCK
 
 _FILES: Mapping[str, Any] = {name: {"type": "path"} for name in ("html", "json", "junit")}
 
 ARGUMENT_SPEC: Mapping[str, Any] = {
-    "resolved": {"type": "dict"},
     "hosts": {"type": "list", "elements": "str", "required": True},
-    "kind": {"type": "str", "choices": ["audit", "enforce", "rollback"], "default": "enforce"},
+    "results": {"type": "str"},
+    "compared": {"type": "str"},
+    "routes": {"type": "dict", "aliases": ["resolved"]},
+    "kind": {
+        "type": "str",
+        "choices": ["audit", "enforce", "rollback", "diagnose", "backups", "limits"],
+        "default": "enforce",
+    },
+    "held": {"type": "str", "default": ""},
     "fail_on": {
         "type": "list",
         "elements": "str",
         "choices": sorted((*GONE_STATUSES, *UNKNOWN_STATUSES, STUCK)),
         "default": [],
     },
+    "search_list": {"type": "list", "elements": "str", "default": []},
+    "max_changed_hosts": {"type": "str", "default": ""},
+    "force": {"type": "bool", "default": False},
     "artefact": {"type": "bool", "default": False},
     **_FILES,
 }

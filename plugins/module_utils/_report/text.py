@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Small pieces of readable text: columns, counted things, lists that end somewhere. Pure.
+"""Small pieces of readable text: columns, counts, lists of limited length, cleaning. Pure.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-MOST_LISTED = 4
+MOST_LISTED = 5
 
 #: What stands for a character that would do something instead of being seen.
 REPLACEMENT = "\ufffd"
@@ -37,22 +37,22 @@ _UNSEEN = dict.fromkeys(
 
 
 def clean(text: str) -> str:
-    """Return a text that can be shown on a terminal, in HTML and in XML, whoever wrote it.
+    """Return a hostile text that a terminal, HTML and XML can show, as a plain ``str``.
 
-    What is replaced could move a cursor, turn the direction of what stands beside it, or make a
-    file invalid. The result is a plain ``str``.
+    The replaced characters could move a cursor, turn the direction of the text beside them, or make
+    a file invalid.
     """
     return str.translate(text, _UNSEEN)
 
 
 def cleaned(tree: Any) -> Any:
-    """Return plain data, as JSON knows it, with every text in it cleaned."""
+    """Return plain data (lists, dictionaries, scalars) with every text in it cleaned."""
     if isinstance(tree, str):
         return clean(tree)
     if isinstance(tree, dict):
         return {clean(str(key)): cleaned(value) for key, value in tree.items()}
     if isinstance(tree, list | tuple):
-        if tree and isinstance(tree[0], int):  # numbers of domains, a million for a large fleet
+        if all(type(value) is int for value in tree):  # a million for a large fleet
             return list(tree)
         return [cleaned(value) for value in tree]
     return tree
@@ -60,14 +60,14 @@ def cleaned(tree: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of a report. Its tone is the verdict it tells, ``warning``, or nothing."""
+    """A line of a report. Its tone is a verdict, ``warning``, or nothing."""
 
     text: str
     tone: str = ""
 
 
 def columns(rows: Sequence[Sequence[str]], *, indent: str = "  ", gap: str = "  ") -> list[str]:
-    """Return rows as lines whose cells begin below each other; all rows have equally many."""
+    """Return rows, of equally many cells each, as lines with aligned cells."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     return [
         indent
@@ -77,34 +77,32 @@ def columns(rows: Sequence[Sequence[str]], *, indent: str = "  ", gap: str = "  
 
 
 def count(number: int, thing: str) -> str:
-    """Return ``1 host``, ``3 hosts`` or ``3 addresses``."""
-    ending = "es" if thing.endswith("s") else "s"
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}{ending}"
+    """Return ``1 host``, ``3 hosts``, ``3 addresses`` or ``3 queries``."""
+    if number == 1:
+        return f"1 {thing}"
+    if thing.endswith("ry"):
+        return f"{number} {thing[:-1]}ies"
+    return f"{number} {thing}{'es' if thing.endswith('s') else 's'}"
 
 
-def reason(name: str, *results: Mapping[str, Any] | None) -> str:
-    """Return why the tasks of a host say nothing about it, or nothing if all do.
-
-    A result is None for a task that did not run. Where the host's name begins the text, it goes.
-    """
-    for result in results:
-        if result is None:
-            return "was not looked at"
-        if result.get("failed") or result.get("unreachable"):
-            said = str(result.get("msg") or "failed without a word")
-            return said.removeprefix(f"{name}: ")
+def failure_of(
+    result: Mapping[str, Any] | None, otherwise: str = "failed without a message"
+) -> str:
+    """Return the message of a result that failed, ``otherwise`` if it has none, or nothing."""
+    if result and (result.get("failed") or result.get("unreachable")):
+        return str(result.get("msg") or otherwise)
     return ""
 
 
 def failure_text(failure: Mapping[str, Any]) -> str:
-    """Return one question that mx_pairs_info got no answer to, with what came instead."""
+    """Return one DNS query that failed, with its name server and the reason."""
     return (
         f"{failure['type']} of {failure['name']} at {failure['nameserver']}: {failure['message']}"
     )
 
 
 def wrapped(line: str, *, width: int = 100) -> list[str]:
-    """Return a line as several that are not too wide, further in than its own beginning."""
+    """Return a line as several of limited width, the further ones indented."""
     indent = " " * (len(line) - len(line.lstrip()))
     return textwrap.wrap(
         line,
@@ -118,12 +116,12 @@ def wrapped(line: str, *, width: int = 100) -> list[str]:
 
 
 def listed(items: Iterable[str], *, most: int = MOST_LISTED) -> str:
-    """Return some items for a sentence, and how many more there are."""
+    """Return the first items for a sentence, and how many more there are."""
     every = list(items)
     more = f" and {len(every) - most} more" if len(every) > most else ""
     return ", ".join(every[:most]) + more
 
 
 def words(status: str) -> str:
-    """Return a status as a person says it: ``no_such_domain`` is ``no such domain``."""
+    """Return a code in words: ``would_send`` is ``would send``."""
     return status.replace("_", " ")

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What opens below a row: all that the document knows of one host, domain or connector.
+// The details that open below a row: of one host, domain or connector.
 
 const MOST = 50;
 const CONNECTOR_FACTS = {
@@ -46,24 +46,24 @@ function hostTrouble(entry) {
     return null;
   }
   const left = entry.left && element('p', null, entry.left.rolled_back
-    ? 'What had been changed was put back.'
+    ? 'All changes were rolled back.'
     : `The state of the host: ${words(entry.left.state ?? 'unknown')}.`);
-  return part('To look at', element('ul', { class: 'problems' }, entry.problems.map((text) => element('li', null, said(text)))), left);
+  return part('Action required', element('ul', { class: 'problems' }, entry.problems.map((text) => element('li', null, said(text)))), left);
 }
 
 function hostFacts(host) {
   const { entry, organisation } = host;
   const service = entry.service ?? {};
-  const state = service.to_restart ? 'would be restarted' : service.restarted ? 'restarted'
-    : service.restart_required ? 'needs a restart' : '';
+  const state = service.to_restart ? 'restart pending' : service.restarted ? 'restarted'
+    : service.restart_required ? 'restart required' : '';
   return list([
-    ['Exchange', said(entry.version ?? labels.families[entry.family] ?? 'of unknown kind')],
+    ['Exchange', said(entry.version ?? labels.families[entry.family] ?? 'unknown version')],
     ['Organisation', organisation && said(organisation.name)],
     ['Service', [service.state, state].filter(Boolean).join(', ')],
     ['Registry value', entry.switch && said(valueText(entry.switch.after))],
-    ['Brake', entry.brake && said(entry.brake.text)],
+    ['Limit', entry.limit && said(entry.limit.text)],
     ['Backup', entry.backup && said(entry.backup)],
-    ['Domains', standingText(host.counts)],
+    ['Domains', statesText(host.counts)],
   ]);
 }
 
@@ -75,7 +75,7 @@ function hostChanges(host) {
   }
   const draw = (number) => {
     const change = report.changes[number];
-    const title = change.domain === null ? 'Rows that are none' : domainLink(report.domains[change.domain].name);
+    const title = change.domain === null ? 'Malformed rows' : domainLink(report.domains[change.domain].name);
     return diff(title, difference(change.before, change.after));
   };
   if (entry.changes.length) {
@@ -88,11 +88,11 @@ function hostChanges(host) {
       element('li', null, `${actionText(one)}: the Send connector `, connectorLink(one))));
   }
   if (entry.worksheet.length) {
-    made.push(facts('Rows to enter or remove by hand, since there is no imccopy', ['Domain', 'Address', 'What'],
+    made.push(facts('Rows to enter or remove by hand, because imccopy is missing', ['Domain', 'Address', 'What'],
       entry.worksheet.map((row) => [domainLink(row.domain), said(row.address ?? ''), said(row.action)])));
   }
-  const title = entry.held !== null ? 'What would change if it were begun'
-    : proposed ? 'What enforce would change' : 'What this run changed here';
+  const title = entry.state === 'refused' ? 'Pending changes'
+    : proposed ? 'Pending changes' : 'Changes of this run';
   return part(title, made);
 }
 
@@ -102,14 +102,14 @@ function hostQueue(host) {
     return null;
   }
   if (queue.failure) {
-    return part('What waits', element('p', null, said(queue.failure)));
+    return part('Queue', element('p', null, said(queue.failure)));
   }
-  const title = `What waits: ${count(queue.messages ?? 0, 'message')}`;
+  const title = `Queue: ${count(queue.messages ?? 0, 'message')}`;
   const rows = host.stuck.map((one) => [
     domainByName.has(one.domain) ? domainLink(one.domain) : said(one.domain),
-    String(one.messages ?? ''), one.oldest ? moment(one.oldest) : '', said(one.last_error ?? ''),
+    String(one.messages ?? ''), one.oldest ? moment(one.oldest) : '', said(errorText(one.error)),
     one.listed ? 'listed' : 'not listed']);
-  return part(title, rows.length ? facts('Stuck', ['Domain', 'Messages', 'Since', 'Last error', 'In the list of domains'], rows) : element('p', null, 'Nothing is stuck.'));
+  return part(title, rows.length ? facts('Delayed', ['Domain', 'Messages', 'Since', 'Last error', 'In the list of domains'], rows) : element('p', null, 'No mail is delayed.'));
 }
 
 function hostTests(host) {
@@ -119,13 +119,13 @@ function hostTests(host) {
   }
   const rows = host.tests.map((test) => [
     domainLink(report.domains[test.domain].name), verdictBadge(test),
-    test.time ? moment(test.time) : '', test.seconds === null ? '' : `${test.seconds} s`, said(saidOfTest(test)),
+    test.time ? moment(test.time) : '', test.seconds === null ? '' : `${test.seconds} s`, said(testReason(test)),
     said(test.message_id ?? '')]);
   return part('Test messages',
     tests.failure ? element('p', null, said(tests.failure)) : null,
-    rows.length ? facts('What became of them', ['Domain', 'Verdict', 'Decided at', 'After', 'What was said', 'Message-ID'], rows) : null,
-    tests.not_tested ? element('p', null, `${count(tests.not_tested, 'more domain')} had a new way, and no message because of a limit.`) : null,
-    tests.retried ? element('p', null, `Waiting mail of ${count(tests.retried, 'domain')} was sent again by its new way.`) : null);
+    rows.length ? facts('Results', ['Domain', 'Result', 'Time', 'After', 'Response', 'Message-ID'], rows) : null,
+    tests.not_tested ? element('p', null, `${count(tests.not_tested, 'more domain')} not tested because of a limit.`) : null,
+    tests.retried ? element('p', null, `Queued mail of ${count(tests.retried, 'domain')} was retried.`) : null);
 }
 
 const verdictBadge = (test) =>
@@ -136,27 +136,33 @@ function hostSearchList(host) {
   if (!found) {
     return null;
   }
-  const numbers = Object.values(host.entry.standing).flat();
+  const numbers = Object.values(host.entry.domains).flat();
   const rows = numbers.flatMap((number) => (report.domains[number].warnings ?? [])
     .filter((note) => note.code === 'search_list_hijack' && found.suffixes.includes(note.suffix))
     .map((note) => [said(note.name), said(note.answer), said(note.suffix)]));
   return part('Search list',
     element('p', null, !found.suffixes.length ? 'Nothing is appended to names.'
-      : found.disabled ? ['The service is told not to append ', said(found.suffixes.join(', ')), ' to names (Q150969).']
+      : found.disabled ? ['The service is set not to append ', said(found.suffixes.join(', ')), ' to names (Q150969).']
         : host.entry.family === 'imc' && found.disabled === false ? ['The service appends ', said(found.suffixes.join(', ')), ' to names (Q150969).']
           : ['Windows may append ', said(found.suffixes.join(', ')), '.']),
-    rows.length ? facts(found.disabled ? 'Names that would lead astray with a suffix' : 'Names that lead astray with a suffix', ['Name', 'Answer', 'Suffix'], rows) : null);
+    rows.length ? facts(found.disabled ? 'Names that would be misrouted with a suffix' : 'Names that are misrouted with a suffix', ['Name', 'Answer', 'Suffix'], rows) : null);
+}
+
+/** Why a domain is kept or refused on a host. */
+function reasonText({ reasons }, number) {
+  const code = Object.keys(reasons).find((one) => reasons[one].includes(number));
+  return code ? ` (${labels.reasons[code] ?? words(code)})` : '';
 }
 
 function hostDomains(host) {
-  return part('Domains', STANDINGS.filter((standing) => host.counts[standing]).map((standing) => {
+  return part('Domains', STATES.filter((state) => host.counts[state]).map((state) => {
     const items = element('ul', { class: 'names' });
-    const numbers = host.entry.standing[standing];
+    const numbers = host.entry.domains[state];
     const details = element('details', { toggle: () => {
       if (details.open && !items.childNodes.length) {
-        limited(items, numbers, 4 * MOST, (number) => element('li', null, domainLink(report.domains[number].name)));
+        limited(items, numbers, 4 * MOST, (number) => element('li', null, domainLink(report.domains[number].name), reasonText(host.entry, number)));
       }
-    } }, element('summary', null, element('span', { class: `dot s-${standing}`, 'aria-hidden': 'true' }), `${numbers.length.toLocaleString('en')} ${labels.standings[standing]}`), items);
+    } }, element('summary', null, element('span', { class: `dot s-${state}`, 'aria-hidden': 'true' }), `${numbers.length.toLocaleString('en')} ${labels.domainStates[state]}`), items);
     return details;
   }));
 }
@@ -167,22 +173,22 @@ function domainDetail(domain) {
     list([
       ['Status', said(labels.statuses[entry.status] ?? 'not asked')],
       ['Time to live', entry.ttl === null || entry.ttl === undefined ? '' : duration(entry.ttl)],
-      ['Good until', entry.valid_until && moment(entry.valid_until)],
-      ['Implicit MX', entry.implicit_mx ? 'yes: the domain has no MX record and is its own exchange (RFC 5321)' : ''],
+      ['Valid until', entry.valid_until && moment(entry.valid_until)],
+      ['Implicit MX', entry.implicit_mx ? 'yes: without an MX record, the domain is its own mail server (RFC 5321)' : ''],
     ]),
-    entry.pairs.length ? part('Where its mail goes', pairTable('Pairs, best first', entry.pairs)) : null,
+    entry.pairs.length ? part('Addresses', pairTable('In order of preference', entry.pairs)) : null,
     moved(entry),
     entry.warnings?.length ? part('Warnings', element('ul', null, entry.warnings.map(warning))) : null,
-    entry.failures?.length ? part('Questions that failed', facts('Questions', ['Name', 'Type', 'Name server', 'Answer'],
+    entry.failures?.length ? part('Failed DNS queries', facts('Queries', ['Name', 'Type', 'Name server', 'Answer'],
       entry.failures.map((one) => [said(one.name), one.type, said(one.nameserver), said(`${words(one.kind ?? '')}: ${one.message}`)]))) : null,
-    entry.views?.length ? part('What each name server says', entry.views.map((view) =>
+    entry.views?.length ? part('Answers of each name server', entry.views.map((view) =>
       pairTable([said(view.nameserver), `: ${labels.statuses[view.status] ?? view.status}`], view.pairs))) : null,
     evidence(entry.evidence),
     domainHosts(domain),
   ];
 }
 
-const pairTable = (caption, pairs) => facts(caption, ['Address', 'Exchange', 'Preference', 'TTL'],
+const pairTable = (caption, pairs) => facts(caption, ['Address', 'Mail server', 'Preference', 'TTL'],
   pairs.map((pair) => [said(pair.address), said(pair.exchange ?? ''), String(pair.preference ?? ''), pair.ttl === null ? '' : duration(pair.ttl)]));
 
 function moved({ moved: both }) {
@@ -191,13 +197,13 @@ function moved({ moved: both }) {
   }
   const lines = (side) => (side.pairs.length ? side.pairs.map((pair) => `${pair.preference} ${pair.exchange} ${pair.address}`)
     : [words(side.status ?? 'unknown')]);
-  return part('DNS has moved away from the lock file', diff('', difference(lines(both.lock), lines(both.live))));
+  return part('DNS has changed since the lock file', diff('', difference(lines(both.lock), lines(both.live))));
 }
 
 function warning(note) {
   const hijacked = note.code === 'search_list_hijack'
     ? hosts.filter(({ entry: { search_list: found } }) => found?.suffixes.includes(note.suffix) && !found.disabled) : [];
-  return element('li', null, element('code', null, said(note.code)), ' ', said(note.message),
+  return element('li', null, said(note.message),
     hijacked.length ? element('p', null, `May be appended by ${count(hijacked.length, 'host')}: `,
       hijacked.slice(0, 10).map((host) => [hostLink(host.name), ' ']), hijacked.length > 10 ? '…' : '') : null);
 }
@@ -207,29 +213,29 @@ function evidence(found) {
     return null;
   }
   return part('Evidence', list([
-    ['DNSSEC', found.authentic ? 'the name server vouches for the answers (AD)' : ''],
+    ['DNSSEC', found.authentic ? 'authenticated by the name server (AD)' : ''],
   ]));
 }
 
 function domainHosts(domain) {
-  const pieces = STANDINGS.filter((standing) => domain.counts[standing]).map((standing) => {
+  const pieces = STATES.filter((state) => domain.counts[state]).map((state) => {
     const items = element('ul', { class: 'names' });
     const details = element('details', { toggle: () => {
       if (details.open && !items.childNodes.length) {
-        const found = hosts.filter((host) => host.entry.standing[standing]?.includes(domain.number));
+        const found = hosts.filter((host) => host.entry.domains[state]?.includes(domain.number));
         limited(items, found, 4 * MOST, (host) => element('li', null, hostLink(host.name)));
       }
-    } }, element('summary', null, element('span', { class: `dot s-${standing}`, 'aria-hidden': 'true' }), `${labels.standings[standing]} on ${count(domain.counts[standing], 'host')}`), items);
+    } }, element('summary', null, element('span', { class: `dot s-${state}`, 'aria-hidden': 'true' }), `${labels.domainStates[state]} on ${count(domain.counts[state], 'host')}`), items);
     return details;
   });
   const tests = hosts.flatMap((host) => host.tests.filter((test) => test.domain === domain.number).map((test) => [host, test]));
   const stuck = domain.stuck ? hosts.flatMap((host) => host.stuck.filter((one) => one.domain === domain.name).map((one) => [host, one])) : [];
   return [
     part('Hosts', pieces),
-    stuck.length ? part('Stuck', facts('In the queues of', ['Host', 'Messages', 'Since', 'Last error'],
-      stuck.map(([host, one]) => [hostLink(host.name), String(one.messages ?? ''), one.oldest ? moment(one.oldest) : '', said(one.last_error ?? '')]))) : null,
-    tests.length ? part('Test messages', facts('By host', ['Host', 'Verdict', 'Decided at', 'After', 'What was said'],
-      tests.map(([host, test]) => [hostLink(host.name), verdictBadge(test), test.time ? moment(test.time) : '', test.seconds === null ? '' : `${test.seconds} s`, said(saidOfTest(test))]))) : null,
+    stuck.length ? part('Delayed mail', facts('In the queues of', ['Host', 'Messages', 'Since', 'Last error'],
+      stuck.map(([host, one]) => [hostLink(host.name), String(one.messages ?? ''), one.oldest ? moment(one.oldest) : '', said(errorText(one.error))]))) : null,
+    tests.length ? part('Test messages', facts('By host', ['Host', 'Result', 'Time', 'After', 'Response'],
+      tests.map(([host, test]) => [hostLink(host.name), verdictBadge(test), test.time ? moment(test.time) : '', test.seconds === null ? '' : `${test.seconds} s`, said(testReason(test))]))) : null,
   ];
 }
 
@@ -243,9 +249,9 @@ function connectorDetail({ entry, organisation }) {
   return [
     list([
       ['Organisation', said(organisation.name)],
-      ['Hosts of this run in it', String(organisation.hosts.length)],
+      ['Hosts of this run', String(organisation.hosts.length)],
       [proposed ? 'Found by' : 'Changed by', entry.by && hostLink(entry.by)],
     ]),
-    part(entry.action ? 'What changes' : 'As it is', diff('', difference(before, lines(entry.after)))),
+    part(entry.action ? 'Change' : 'Settings', diff('', difference(before, lines(entry.after)))),
   ];
 }

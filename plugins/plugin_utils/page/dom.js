@@ -19,10 +19,10 @@ function element(tag, properties, ...children) {
   return made;
 }
 
-/** Text that somebody else wrote: its direction stays its own. */
+/** Foreign text, whose direction must not turn what stands beside it. */
 const said = (text) => element('bdi', null, String(text));
 
-/** A bar of how many stand how; what it shows is also said in words beside it. */
+/** A bar of the states; the text beside it has the same numbers. */
 function strip(counts) {
   const total = Object.values(counts).reduce((sum, number) => sum + number, 0);
   const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
@@ -30,11 +30,11 @@ function strip(counts) {
     svg.setAttribute(name, value);
   }
   let x = 0;
-  for (const [standing, number] of Object.entries(counts)) {
+  for (const [state, number] of Object.entries(counts)) {
     if (number) {
       const piece = document.createElementNS('http://www.w3.org/2000/svg', 'rect');
       const width = (100 * number) / total;
-      for (const [name, value] of [['class', `s-${standing}`], ['x', x], ['y', 0], ['width', width], ['height', 6]]) {
+      for (const [name, value] of [['class', `s-${state}`], ['x', x], ['y', 0], ['width', width], ['height', 6]]) {
         piece.setAttribute(name, value);
       }
       svg.append(piece);
@@ -47,7 +47,7 @@ function strip(counts) {
 /** `3 hosts`, `1 host`. */
 const count = (number, thing) => `${number.toLocaleString('en')} ${thing}${number === 1 ? '' : 's'}`;
 
-/** `2026-11-23T11:45:07Z` as a person reads it. */
+/** `2026-11-23T11:45:07Z` as `2026-11-23 11:45:07 UTC`. */
 const moment = (stamp) => String(stamp).replace('T', ' ').replace(/Z$/, ' UTC');
 
 /** Seconds as they are, and in the largest unit that they fill. */

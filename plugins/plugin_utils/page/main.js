@@ -3,10 +3,10 @@
 
 const byNumber = (value) => (one, other) => value(one) - value(other);
 const byText = (value) => (one, other) => collator.compare(value(one), value(other));
-const notRight = (item) => STANDINGS.reduce((sum, standing) =>
-  sum + (standing === 'in_place' || standing === 'gone' ? 0 : item.counts[standing]), 0);
+const notRight = (item) => STATES.reduce((sum, state) =>
+  sum + (state === 'up_to_date' || state === 'kept' ? 0 : item.counts[state]), 0);
 const badge = (verdict, text) => element('span', { class: `badge v-${verdict}` }, text);
-const standingCell = (item) => [strip(item.counts), element('span', { class: 'told' }, standingText(item.counts))];
+const statesCell = (item) => [strip(item.counts), element('span', { class: 'told' }, statesText(item.counts))];
 
 function chipsOf(items, order, names) {
   return order.map((value) => [value, names[value] ?? value, items.filter((item) => item.chip === value).length])
@@ -17,59 +17,59 @@ const serviceText = ({ service }) => {
   if (!service) {
     return '';
   }
-  const state = service.to_restart ? 'to restart' : service.restarted ? 'restarted' : service.restart_required ? 'restart needed' : '';
+  const state = service.to_restart ? 'restart pending' : service.restarted ? 'restarted' : service.restart_required ? 'restart required' : '';
   return state || service.state || '';
 };
 const switchText = ({ switch: value }) =>
-  (!value ? '' : value.changed ? (proposed ? 'to change' : 'changed') : 'in place');
+  (!value ? '' : value.changed ? (proposed ? 'pending' : 'changed') : 'up to date');
 
 const OLD = hosts.some((host) => host.entry.family !== 'transport');
 const hostColumns = [
   { key: 'name', label: 'Host', cell: (host) => said(host.name), compare: byName, rowClass: (host) => `o-${host.entry.verdict}` },
-  { key: 'outcome', plain: true, label: 'Outcome', cell: (host) => badge(host.entry.outcome, labels.outcomes[host.entry.outcome]), compare: byNumber((host) => OUTCOMES.indexOf(host.entry.outcome)) },
+  { key: 'state', plain: true, label: 'State', cell: (host) => badge(host.entry.state, labels.hostStates[host.entry.state]), compare: byNumber((host) => HOST_STATES.indexOf(host.entry.state)) },
   { key: 'version', label: 'Exchange', by: 'version of Exchange', class: 'less', cell: (host) => said(host.entry.version ?? labels.families[host.entry.family] ?? 'unknown'), compare: byText((host) => String(host.entry.version ?? '')) },
-  { key: 'domains', plain: true, label: 'Domains', by: 'what is not in place', cell: standingCell, compare: byNumber(notRight), largestFirst: true },
+  { key: 'domains', plain: true, label: 'Domains', by: 'domains not up to date', cell: statesCell, compare: byNumber(notRight), largestFirst: true },
   { key: 'switch', when: OLD, label: 'Search list', class: 'less', cell: (host) => switchText(host.entry), compare: byText((host) => switchText(host.entry)) },
   { key: 'service', when: OLD, label: 'Service', class: 'less', cell: (host) => said(serviceText(host.entry)), compare: byText((host) => serviceText(host.entry)) },
   { key: 'tests', when: !isAudit, label: 'Test messages', class: 'less', cell: (host) => testText(host), compare: byNumber((host) => host.undelivered * 1e6 + host.tests.length), largestFirst: true },
-  { key: 'stuck', when: hosts.some((host) => host.entry.queue), label: 'Stuck', class: 'number', cell: (host) => (host.entry.queue ? String(host.stuck.length) : ''), compare: byNumber((host) => host.stuck.length), largestFirst: true },
+  { key: 'stuck', when: hosts.some((host) => host.entry.queue), label: 'Delayed', class: 'number', cell: (host) => (host.entry.queue ? String(host.stuck.length) : ''), compare: byNumber((host) => host.stuck.length), largestFirst: true },
 ].filter((column) => column.when ?? true);
 const domainColumns = [
   { key: 'name', label: 'Domain', cell: (domain) => said(domain.name), compare: byName },
   { key: 'status', plain: true, label: 'Status', cell: (domain) => badge(domain.entry.status === 'ok' ? 'clean' : 'unknown', labels.statuses[domain.entry.status] ?? 'not asked'), compare: byNumber((domain) => -Object.keys(labels.statuses).indexOf(domain.entry.status)) },
-  { key: 'pairs', label: 'Leads to', by: 'number of addresses', class: 'less', cell: (domain) => [said(domain.addresses.slice(0, 3).join(', ')), domain.addresses.length > 3 ? ` and ${domain.addresses.length - 3} more` : ''], compare: byNumber((domain) => domain.addresses.length), largestFirst: true },
+  { key: 'pairs', label: 'Addresses', by: 'number of addresses', class: 'less', cell: (domain) => [said(domain.addresses.slice(0, 3).join(', ')), domain.addresses.length > 3 ? ` and ${domain.addresses.length - 3} more` : ''], compare: byNumber((domain) => domain.addresses.length), largestFirst: true },
   { key: 'ttl', label: 'TTL', by: 'TTL', class: 'less number', cell: (domain) => (domain.entry.ttl === null || domain.entry.ttl === undefined ? '' : `${domain.entry.ttl} s`), compare: byNumber((domain) => domain.entry.ttl ?? Infinity) },
   { key: 'warnings', label: 'Warnings', class: 'number', cell: (domain) => String(domain.warnings), compare: byNumber((domain) => domain.warnings), largestFirst: true },
-  { key: 'hosts', plain: true, label: 'On hosts', by: 'what is not in place', cell: standingCell, compare: byNumber(notRight), largestFirst: true },
-  { key: 'stuck', when: hosts.some((host) => host.entry.queue), label: 'Stuck', class: 'number', cell: (domain) => String(domain.stuck), compare: byNumber((domain) => domain.stuck), largestFirst: true },
+  { key: 'hosts', plain: true, label: 'On hosts', by: 'domains not up to date', cell: statesCell, compare: byNumber(notRight), largestFirst: true },
+  { key: 'stuck', when: hosts.some((host) => host.entry.queue), label: 'Delayed', class: 'number', cell: (domain) => String(domain.stuck), compare: byNumber((domain) => domain.stuck), largestFirst: true },
 ].filter((column) => column.when ?? true);
 const smartHosts = (side) => (side?.smart_hosts ?? []).map((host) => host.replace(/^\[|\]$/g, '')).join(', ');
-const ACTIONS = { create: ['created', 'to create'], change: ['changed', 'to change'], remove: ['removed', 'to remove'], none: ['as it should be', 'as it should be'] };
+const ACTIONS = { create: ['created', 'to create'], change: ['changed', 'to change'], remove: ['removed', 'to remove'], none: ['up to date', 'up to date'] };
 const actionText = (connector) => ACTIONS[connector.chip][Number(proposed)];
 const connectorColumns = [
   { key: 'name', label: 'Connector', cell: (connector) => said(connector.title), compare: byText((connector) => connector.title) },
-  { key: 'domain', label: 'Domain', cell: (connector) => said(connector.entry.domains.join(', ')), compare: byText((connector) => connector.entry.domains.join()) },
-  { key: 'hosts', label: 'Smart hosts', class: 'less', cell: ({ entry }) => said(smartHosts(entry.after ?? entry.before)), compare: byText(({ entry }) => smartHosts(entry.after ?? entry.before)) },
-  { key: 'organisation', label: 'Organisation', class: 'less', cell: (connector) => said(connector.organisation.name), compare: byText((connector) => connector.organisation.name) },
-  { key: 'action', plain: true, label: 'Outcome', cell: (connector) => badge(!connector.entry.action ? 'clean' : proposed ? 'drifted' : 'changed', actionText(connector)), compare: byText(actionText), largestFirst: true },
+  { key: 'domain', label: 'Domain', class: 'long', cell: (connector) => said(connector.entry.domains.join(', ')), compare: byText((connector) => connector.entry.domains.join()) },
+  { key: 'hosts', label: 'Smart hosts', class: 'less long', cell: ({ entry }) => said(smartHosts(entry.after ?? entry.before)), compare: byText(({ entry }) => smartHosts(entry.after ?? entry.before)) },
+  { key: 'organisation', label: 'Organisation', class: 'less long', cell: (connector) => said(connector.organisation.name), compare: byText((connector) => connector.organisation.name) },
+  { key: 'action', plain: true, label: 'State', cell: (connector) => badge(!connector.entry.action ? 'clean' : proposed ? 'would_change' : 'changed', actionText(connector)), compare: byText(actionText), largestFirst: true },
 ];
 
 const tables = {
-  host: makeTable(find('#hosts'), { thing: 'host', items: hosts, columns: hostColumns, sort: 'outcome', detail: hostDetail, chips: chipsOf(hosts, OUTCOMES, labels.outcomes) }),
+  host: makeTable(find('#hosts'), { thing: 'host', items: hosts, columns: hostColumns, sort: 'state', detail: hostDetail, chips: chipsOf(hosts, HOST_STATES, labels.hostStates) }),
   domain: makeTable(find('#domains'), { thing: 'domain', items: domains, columns: domainColumns, sort: 'hosts', descending: true, detail: domainDetail, chips: chipsOf(domains, Object.keys(labels.statuses), labels.statuses) }),
   connector: makeTable(find('#connectors'), { thing: 'connector', items: connectors, columns: connectorColumns, sort: 'action', descending: true, detail: connectorDetail, chips: chipsOf(connectors, Object.keys(ACTIONS), Object.fromEntries(Object.entries(ACTIONS).map(([key, both]) => [key, both[Number(proposed)]]))) }),
 };
 
-/** Who changed what: the hosts that this run changed, with their backups. */
+/** The hosts that this run changed, with the user and their backups. */
 function changed() {
-  const done = hosts.filter((host) => host.entry.outcome === 'changed' || host.entry.backup);
+  const done = hosts.filter((host) => host.entry.state === 'changed' || host.entry.backup);
   if (proposed) {
-    return element('p', null, 'This run only looked. It changed nothing.');
+    return element('p', null, 'This run was read-only.');
   }
   if (!done.length) {
-    return element('p', null, 'Nothing was changed.');
+    return element('p', null, 'No changes were made.');
   }
-  const by = report.run.by.awx?.user ?? report.run.by.login ?? 'somebody unknown';
+  const by = report.run.by.awx?.user ?? report.run.by.login ?? 'unknown user';
   return facts(['Changed by ', said(by)], ['Host', 'What', 'Backup'], done.map((host) => {
     const own = connectors.filter((one) => one.entry.by === host.name && one.organisation === host.organisation);
     const what = [
@@ -119,11 +119,11 @@ function route() {
 }
 addEventListener('hashchange', route);
 
-/** Each number of the answer leads to what it counts. */
-for (const tile of document.querySelectorAll('.tile[data-standing]')) {
-  const { standing } = tile.dataset;
+/** Each number of the answer leads to the hosts that it counts. */
+for (const tile of document.querySelectorAll('.tile[data-state]')) {
+  const { state } = tile.dataset;
   const button = element('button', { type: 'button', click: () => {
-    tables.host.only(standing);
+    tables.host.only(state);
     if (location.hash !== '#hosts') {
       location.hash = '#hosts';
     }

@@ -5,25 +5,27 @@ const report = JSON.parse(find('#document').textContent);
 const labels = JSON.parse(find('#labels').textContent);
 const isAudit = report.run.kind === 'audit';
 const proposed = isAudit || report.run.check_mode;
-const STANDINGS = Object.keys(labels.standings);
-const OUTCOMES = Object.keys(labels.outcomes);
-const ARRIVED = new Set(['delivered', 'would_send']);
+const STATES = Object.keys(labels.domainStates);
+const HOST_STATES = Object.keys(labels.hostStates);
+const ARRIVED = new Set(['delivered', 'relayed', 'would_send']);
 const collator = new Intl.Collator('en', { numeric: true, sensitivity: 'base' });
 const byName = (one, other) => collator.compare(one.name, other.name);
 
-const saidOfTest = (test) => test.error || test.reason || '';
+/** An error as its server wrote it: `421 4.3.2 Service not available`. */
+const errorText = (error) => [error?.code, error?.enhanced, error?.text].filter(Boolean).join(' ');
+const testReason = (test) => errorText(test.error) || test.reason || '';
 const words = (status) => status.replaceAll('_', ' ');
 
 /** A host with what the tables sort and filter by. */
 function hostItem(entry, number) {
   const counts = {};
-  for (const standing of STANDINGS) {
-    counts[standing] = entry.standing[standing]?.length ?? 0;
+  for (const state of STATES) {
+    counts[state] = entry.domains[state]?.length ?? 0;
   }
   const tests = entry.tests?.results ?? [];
   const stuck = entry.queue?.stuck ?? [];
   const organisation = entry.organisation === null ? null : report.organisations[entry.organisation];
-  const kinds = new Set(STANDINGS.filter((standing) => counts[standing]));
+  const kinds = new Set(STATES.filter((state) => counts[state]));
   if (stuck.length) {
     kinds.add('stuck');
   }
@@ -36,13 +38,13 @@ function hostItem(entry, number) {
   return {
     entry, number, counts, tests, stuck, organisation, kinds,
     name: entry.name,
-    chip: entry.outcome,
+    chip: entry.state,
     undelivered: tests.filter((test) => !ARRIVED.has(test.verdict)).length,
     text: [entry.name, entry.version, organisation?.name, ...entry.problems].join('\n').toLowerCase(),
   };
 }
 
-/** A domain with how many hosts it stands how on. */
+/** A domain with the number of hosts for each of its states. */
 function domainItem(entry, number) {
   const addresses = entry.pairs.map((pair) => pair.address);
   return {
@@ -50,7 +52,7 @@ function domainItem(entry, number) {
     name: entry.name,
     chip: entry.status ?? '',
     kinds: new Set(),
-    counts: Object.fromEntries(STANDINGS.map((standing) => [standing, 0])),
+    counts: Object.fromEntries(STATES.map((state) => [state, 0])),
     stuck: 0,
     warnings: (entry.warnings ?? []).length,
     text: [entry.name, ...addresses, ...entry.pairs.map((pair) => pair.exchange),
@@ -63,10 +65,10 @@ const domains = report.domains.map(domainItem);
 const domainByName = new Map(domains.map((domain) => [domain.name, domain]));
 
 for (const host of hosts) {
-  for (const standing of STANDINGS) {
-    for (const number of host.entry.standing[standing] ?? []) {
-      domains[number].counts[standing] += 1;
-      domains[number].kinds.add(standing);
+  for (const state of STATES) {
+    for (const number of host.entry.domains[state] ?? []) {
+      domains[number].counts[state] += 1;
+      domains[number].kinds.add(state);
     }
   }
   for (const { domain } of host.stuck) {
@@ -93,14 +95,14 @@ const connectors = report.organisations.flatMap((organisation, number) =>
       .join('\n').toLowerCase(),
   })));
 
-/** How a host or a domain stands, in words. */
-function standingText(counts) {
-  const told = STANDINGS.filter((standing) => counts[standing])
-    .map((standing) => `${counts[standing].toLocaleString('en')} ${labels.standings[standing]}`.replaceAll(' ', '\u00a0'));
-  return told.join(', ') || 'none';
+/** The states of a host's domains, or of a domain on its hosts, in words. */
+function statesText(counts) {
+  const parts = STATES.filter((state) => counts[state])
+    .map((state) => `${counts[state].toLocaleString('en')} ${labels.domainStates[state]}`.replaceAll(' ', '\u00a0'));
+  return parts.join(', ') || 'none';
 }
 
-/** What the test messages of a host came to, in words. */
+/** The results of a host's test messages, in words. */
 function testText(host) {
   const tests = host.entry.tests;
   if (!tests) {
@@ -119,7 +121,7 @@ function testText(host) {
   return [...verdicts].map(([verdict, number]) => `${number} ${words(verdict)}`).join(', ') || 'none';
 }
 
-/** What the registry value is, or was: `DisableResolverSearchList REG_DWORD 1`. */
+/** The registry value: `DisableResolverSearchList REG_DWORD 1`. */
 const valueText = (value) => (value ? `${value.name} ${value.type} ${value.data}` : 'DisableResolverSearchList (absent)');
 
 /** The lines of two lists as a diff: pairs of a mark and a line, in order (longest common part). */

@@ -121,7 +121,7 @@ function makeTable(section, { thing, items, columns, chips, sort, descending, de
       ? `${count(items.length, thing)}, ${order}`
       : `${shown.length.toLocaleString('en')} of ${count(items.length, thing)}, ${order}`;
     clear.hidden = !(state.text || state.chip || state.kind);
-    kind.textContent = state.kind ? `Only with ${labels.standings[state.kind] ?? words(state.kind)}` : '';
+    kind.textContent = state.kind ? `Only with ${labels.domainStates[state.kind] ?? words(state.kind)}` : '';
     kind.hidden = !state.kind;
     for (const button of chipButtons) {
       button.setAttribute('aria-pressed', String(button.value === state.chip));
@@ -212,7 +212,7 @@ function makeTable(section, { thing, items, columns, chips, sort, descending, de
   return {
     finish,
     search,
-    /** Show only items of a kind: a standing, or `stuck`, `delivered`, `undelivered`. */
+    /** Show only items of a kind: a state, or `stuck`, `delivered`, `undelivered`. */
     only: reset,
     /** Open an item, and lead to it. Returns whether there is one of this name. */
     show(name) {

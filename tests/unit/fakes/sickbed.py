@@ -5,7 +5,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
+
+from ansible_collections.postmaster.exchange.plugins.module_utils._mail.smtp_errors import (
+    ErrorClass,
+    Origin,
+    parse_last_error,
+)
 
 CONTACT = "421 NSO hq.com Unable to contact destination SMTP demon nestle.com"
 DNS = "451 4.4.0 DNS query failed"
@@ -81,6 +88,20 @@ NEW = {
 }
 
 
+def imc_error(line: str | None) -> dict[str, Any] | None:
+    """The typed error of a line in the SMTP protocol log."""
+    error = parse_last_error(line, source="SMTP protocol log L0000009.LOG")
+    if error and error.text.startswith("NSO ") and "nable to contact" not in error.text:
+        error = replace(error, error_class=ErrorClass.OTHER, origin=Origin.THIS_HOST)
+    return error.to_dict() if error else None
+
+
+def error_of(line: object, source: str = "") -> dict[str, Any] | None:
+    """The typed error of a last error."""
+    error = parse_last_error(line, source=source)
+    return error.to_dict() if error else None
+
+
 def old_queue(**errors: str | None) -> dict[str, Any]:
     """A result of queue_info of a 5.5 host: a domain for each error (``_`` is a dot)."""
     named = {name.replace("_", "."): error for name, error in errors.items()}
@@ -93,8 +114,7 @@ def old_queue(**errors: str | None) -> dict[str, Any]:
                 "domain": name,
                 "messages": 1,
                 "oldest": "2026-11-23T08:00:00Z",
-                "last_error": error,
-                "source": "SMTP protocol log L0000009.LOG" if error else None,
+                "error": imc_error(error),
             }
             for name, error in named.items()
         ],
@@ -110,11 +130,11 @@ def new_queue(delivery_type: str = "DnsConnectorDelivery", **errors: str | None)
         "family": "transport",
         "files": len(named),
         "queues": [
-            {"domain": name, "messages": 1, "oldest": None, "last_error": error}
+            {"domain": name, "messages": 1, "oldest": None, "error": error_of(error)}
             for name, error in named.items()
         ],
         "transport_queues": [
-            {"domains": [name], "delivery_type": delivery_type, "last_error": error}
+            {"domains": [name], "delivery_type": delivery_type, "error": error_of(error)}
             for name, error in named.items()
         ],
         "stuck_domains": sorted(named),

@@ -96,12 +96,9 @@ def test_limits_and_batches_are_brakes(variables: dict[str, Any], *, braked: boo
         ({"mx_delivery_domains": None}, "mx_delivery_domains"),
         ({"mx_delivery_domains": [{"domain": "a"}]}, "give a name, or a dictionary with the key"),
         ({"mx_delivery_state": "gone"}, "one of: present, exact, absent, got: gone"),
-        (
-            {"mx_delivery_max_changes": "much"},
-            "mx_delivery_max_changes must be a number",
-        ),
+        ({"mx_delivery_max_changes": "much"}, "mx_delivery_max_changes must be a number"),
         ({"mx_delivery_max_changed_hosts": "-1"}, "mx_delivery_max_changed_hosts must be a number"),
-        ({"mx_delivery_serial": "0"}, "'0' is no size of a batch"),
+        ({"mx_delivery_serial": "0"}, "'0' is not a size of a batch"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_sentence(wrong: dict[str, Any], said: str) -> None:

@@ -15,6 +15,9 @@ from typing import Any
 import pytest
 from ansible import constants
 from ansible_collections.postmaster.exchange.plugins.action.delivery_report import ActionModule
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.host_result import (
+    NOT_CHECKED,
+)
 from ansible_collections.postmaster.exchange.plugins.module_utils._report.spec import ARGUMENT_SPEC
 from ansible_collections.postmaster.exchange.plugins.plugin_utils import _reporting
 from exchange_lab.samples import (
@@ -33,6 +36,7 @@ from exchange_lab.samples import (
 AOL = domain("aol.com", "198.51.100.9")
 BOTH = pinned([AOL])
 ASKED = {"family": "imc", "domains": "AOL.com\naol.com.", "families": ["ipv4"]}
+HELD = "not changed: the gate is closed"
 RUN = {"id": "2026-11-23T114400Z-1a2b", "started_at": NOW}
 
 
@@ -49,9 +53,11 @@ def printed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None]]:
 
 
 def run(hostvars: dict[str, Any], *, check_mode: bool = False, **args: Any) -> dict[str, Any]:
+    if "routes" not in args:
+        args = {"resolved": resolved(AOL), **args}
     task = SimpleNamespace(
         action="postmaster.exchange.delivery_report",
-        args={"hosts": list(hostvars), "resolved": resolved(AOL), "kind": "audit", **args},
+        args={"hosts": list(hostvars), "kind": "audit", **args},
         async_val=0,
         check_mode=check_mode,
         delegate_to=None,
@@ -84,9 +90,10 @@ def test_what_the_role_registered_is_in_the_report(tmp_path: Path) -> None:
     assert result["verdict"] == "drift"
     assert result["verdicts"] == {"a": "drift", "b": "clean"}
     assert result["problems"] == {"a": "enforce would change the routes of aol.com"}
-    assert result["counts"]["drifted"] == result["counts"]["in_place"] == 1
+    assert result["counts"]["would_change"] == result["counts"]["up_to_date"] == 1
     assert result["files"] == {"json": str(file)}
-    assert result["lines"][-3:] == ["", "Written", f"  json  {file}"]
+    assert result["lines"][-5:-2] == ["", "Written", f"  json  {file}"]
+    assert result["lines"][-2:] == ["", f"Result: {result['lines'][0]}"]
     document = json.loads(file.read_text())
     assert document["run"]["id"] == RUN["id"]
     assert document["run"]["started_at"] == NOW
@@ -103,9 +110,9 @@ def test_what_the_role_registered_is_in_the_report(tmp_path: Path) -> None:
         ({"info": {"unreachable": True, "msg": "a: no answer."}}, "no answer."),
         ({"planned": {"failed": True, "msg": "a: refused."}}, "refused."),
         ({"enforced": {"failed": True, "msg": "a: no disk."}}, "no disk."),
-        ({"held": "the gate is closed"}, "not begun: the gate is closed"),
-        ({"asked": None}, "was not looked at"),
-        ({"enforced": {"skipped": True, "false_condition": "x"}}, "was not looked at"),
+        ({"held": "the gate is closed"}, HELD),
+        ({"asked": None}, NOT_CHECKED),
+        ({"enforced": {"skipped": True, "false_condition": "x"}}, NOT_CHECKED),
     ],
 )
 def test_a_host_is_in_the_report_whatever_stopped_it(
@@ -118,7 +125,7 @@ def test_a_host_is_in_the_report_whatever_stopped_it(
     )
     result = run({"a": given})
     assert result["problems"] == {"a": problem}
-    assert result["verdicts"] == {"a": "failed"}
+    assert result["verdicts"] == {"a": "unjudged" if problem != HELD else "drift"}
 
 
 @pytest.mark.usefixtures("printed")
@@ -133,7 +140,7 @@ def test_pairs_that_are_not_known_are_the_problem_of_every_host() -> None:
 def test_a_run_of_the_role_that_registered_nothing_yet_is_no_surprise() -> None:
     names = ("asked", "info", "planned", "enforced", "connectors", "tested", "queue", "run")
     result = run({"a": variables(held="", brake=None, **dict.fromkeys(names))}, resolved={})
-    assert result["problems"] == {"a": "was not looked at"}
+    assert result["problems"] == {"a": NOT_CHECKED}
 
 
 @pytest.mark.usefixtures("printed")
@@ -176,7 +183,7 @@ def test_lines_have_the_colours_that_ansible_gives_to_their_meaning(
     assert colours["  aol.com  198.51.100.9"] is None
     printed.clear()
     assert run({"fine": hosts["fine"]})["verdict"] == "clean"
-    assert printed[1] == ("The one host is as it should be.", constants.COLOR_OK)
+    assert printed[1] == ("The only host is up to date.", constants.COLOR_OK)
 
 
 @pytest.mark.parametrize(
@@ -232,7 +239,7 @@ def test_check_mode_writes_what_would_be_changed(tmp_path: Path) -> None:
     files = {name: str(tmp_path / name) for name in ("html", "json", "junit")}
     hosts = {"a": variables(enforced=table([], BOTH))}
     result = run(hosts, kind="enforce", check_mode=True, **files)
-    assert (result["verdict"], result["counts"]["drifted"]) == ("clean", 1)
+    assert (result["verdict"], result["counts"]["would_change"]) == ("clean", 1)
     assert sorted(result["files"]) == ["html", "json", "junit"]
     assert json.loads(Path(files["json"]).read_text())["run"]["check_mode"] is True
     assert Path(files["html"]).read_text().startswith("<!doctype html>")
@@ -271,6 +278,148 @@ def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch, tmp_
     run({"a": {}}, json=str(tmp_path / "r.json"))
     document = json.loads((tmp_path / "r.json").read_text())
     assert document["run"]["by"]["login"] == "uid 4711"
+
+
+# -- results of mail_delivery
+
+
+def routes(**more: Any) -> dict[str, Any]:
+    """What delivery_routes returns for two hosts that are alike."""
+    wishes = {"family": "imc", "domains": ["aol.com"], "families": ["ipv4"], "search_list": []}
+    hosts = {"hosts": {"a": 0, "b": 0}, "settings": [wishes], "failures": {}}
+    return resolved(AOL, run=RUN, **{**hosts, **more})
+
+
+def done(delivery: Any = None, **more: Any) -> dict[str, Any]:
+    """The variables of a host with a result of mail_delivery."""
+    result = {"family": "imc", "exchange": {"version": "5.5"}, "delivery": delivery}
+    return {"delivered": {**result, "tests": None, "queue": None, **more}}
+
+
+def report_on(hosts: dict[str, Any], **args: Any) -> dict[str, Any]:
+    given = {"routes": routes(), "results": "delivered", "hosts": ["a", "b"]}
+    return run({"a": {}, "b": {}, **hosts}, **{**given, **args})
+
+
+@pytest.mark.usefixtures("printed")
+def test_a_result_of_mail_delivery_is_read_by_its_parts(tmp_path: Path) -> None:
+    file = tmp_path / "r.json"
+    tests = {"results": [message("aol.com")]}
+    hosts = {"a": done(table([], BOTH), tests=tests, queue=waiting("aol.com"))}
+    result = report_on({**hosts, "b": done(table(BOTH, BOTH))}, kind="enforce", json=str(file))
+    assert result["verdicts"] == {"a": "clean", "b": "clean"}
+    assert (result["counts"]["changed"], result["counts"]["up_to_date"]) == (1, 1)
+    document = json.loads(file.read_text())
+    assert document["run"]["id"] == RUN["id"]
+    first = document["hosts"][0]
+    assert (first["version"], first["tests"]["results"][0]["verdict"]) == ("5.5", "delivered")
+    assert first["queue"]["stuck"][0]["domain"] == "aol.com"
+
+
+@pytest.mark.usefixtures("printed")
+@pytest.mark.parametrize(
+    ("host", "verdict", "problem"),
+    [
+        (done(failed=True, msg="a: no disk.", failed_part="delivery"), "failed", "no disk."),
+        (done(failed=True, msg="a: no disk."), "failed", "no disk."),
+        ({"delivered": {"unreachable": True, "msg": "a: no answer."}}, "unjudged", "no answer."),
+        (
+            done(
+                table(BOTH, BOTH),
+                failed=True,
+                msg="a: no port.",
+                failed_part="tests",
+                tests={"failed": True, "msg": "no port."},
+            ),
+            "failed",
+            "no port.",
+        ),
+        ({"delivered": {"skipped": True, "false_condition": "x"}}, "failed", NOT_CHECKED),
+    ],
+)
+def test_a_part_that_failed_is_the_problem(
+    host: dict[str, Any], verdict: str, problem: str
+) -> None:
+    result = report_on({"a": host, "b": done(table(BOTH, BOTH))}, kind="rollback")
+    assert result["problems"] == {"a": problem}
+    assert result["verdicts"] == {"a": verdict, "b": "clean"}
+
+
+@pytest.mark.usefixtures("printed")
+def test_bad_variables_are_the_failure_of_their_host_only() -> None:
+    bad = routes(hosts={"b": 0}, failures={"a": "a: 'x@y.example' is an e-mail address."})
+    result = report_on({"b": done(table(BOTH, BOTH))}, routes=bad, kind="enforce")
+    assert result["problems"] == {"a": "'x@y.example' is an e-mail address."}
+    assert result["verdicts"] == {"a": "failed", "b": "clean"}
+
+
+@pytest.mark.usefixtures("printed")
+def test_without_settings_of_hosts_the_domains_count_for_all() -> None:
+    result = report_on(
+        {"a": done(table(BOTH, BOTH)), "b": done(table([], BOTH))},
+        routes=resolved(AOL),
+        kind="audit",
+    )
+    assert result["verdicts"] == {"a": "clean", "b": "drift"}
+
+
+@pytest.mark.usefixtures("printed")
+def test_a_host_that_was_not_started_says_why() -> None:
+    failed = done(failed=True, msg="a: the service did not start. All was rolled back.")
+    result = report_on({"a": failed}, kind="enforce")
+    assert result["problems"]["b"] == (
+        "not changed: an earlier batch failed (a: the service did not start)"
+    )
+    result = report_on({}, kind="enforce", held="3 of 4 hosts would change")
+    assert result["problems"] == dict.fromkeys("ab", "not changed: 3 of 4 hosts would change")
+    assert result["lines"][0] == "Both hosts were not changed."
+
+
+# -- other kinds
+
+
+def test_limits_return_how_far_a_run_reaches(printed: list[Any]) -> None:
+    compared = {"seen": done(table([], BOTH))["delivered"]}
+    args: dict[str, Any] = {"compared": "seen", "kind": "limits"}
+    hosts = {"a": compared, "b": compared}
+    result = report_on(hosts, **args)
+    assert (result["changing"], result["domains"]) == (["a", "b"], ["aol.com"])
+    assert (result["would_refuse"], result["held"]) == ("", "")
+    stopped = report_on(hosts, max_changed_hosts="50%", **args)
+    assert stopped["would_refuse"].startswith("2 of 2 hosts would change (100 %); ")
+    assert "mx_delivery_force=true" in stopped["held"]
+    checked = report_on(hosts, max_changed_hosts="50%", check_mode=True, **args)
+    assert (bool(checked["would_refuse"]), checked["held"]) == (True, "")
+    assert report_on(hosts, max_changed_hosts="50%", force=True, **args)["held"] == ""
+    assert "max_changed_hosts must be" in report_on(hosts, max_changed_hosts="few", **args)["msg"]
+    failed = {"b": {**compared, **done(failed=True, msg="b: no disk.")}}
+    assert report_on({"a": compared, **failed}, **args)["held"] == (
+        "an earlier batch failed (b: no disk)"
+    )
+    assert not printed
+
+
+def test_a_diagnosis_is_printed_with_a_verdict_on_each_host(printed: list[Any]) -> None:
+    queue = {**waiting("aol.com"), "service": "running"}
+    hosts = {
+        "a": done(table(BOTH, BOTH), queue=queue),
+        "b": {"delivered": {"unreachable": True, "msg": "b: \x1bno answer."}},
+    }
+    result = report_on(hosts, kind="diagnose")
+    assert result["lines"][0].startswith("a: Exchange 5.5, service running, 1 message")
+    assert "b: \ufffdno answer." in result["lines"]
+    assert result["verdicts"] == {"a": "clean", "b": "unjudged"}
+    assert result["problems"] == {"b": "\ufffdno answer."}
+    assert [text for text, _colour in printed] == ["", *result["lines"], ""]
+
+
+@pytest.mark.usefixtures("printed")
+def test_backups_are_listed() -> None:
+    backups = {"family": "imc", "of": "a", "folder": "/b/a", "count": 0, "backups": []}
+    hosts = {"a": done(backups=backups), "b": done(backups={"failed": True, "msg": "b: no."})}
+    result = report_on(hosts, kind="backups")
+    assert result["lines"] == ["a: no backup in /b/a", "", "b: no."]
+    assert result["verdicts"] == {"a": "clean", "b": "failed"}
 
 
 @pytest.mark.parametrize("wrong", [{"kind": "wish"}, {"fail_on": ["ok"]}, {"html5": "x"}])

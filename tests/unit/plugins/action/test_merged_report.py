@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import zlib
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,12 +15,14 @@ from typing import Any
 
 import pytest
 from ansible_collections.postmaster.exchange.plugins.action.merged_report import ActionModule
-from ansible_collections.postmaster.exchange.plugins.module_utils._report.artefact import (
-    is_packed,
+from ansible_collections.postmaster.exchange.plugins.module_utils._report import slices
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.document import Run, build
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.host_result import (
+    HostResult,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.slices import (
     packed,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._report.document import Run, build
-from ansible_collections.postmaster.exchange.plugins.module_utils._report.outcome import HostOutcome
 from exchange_lab.samples import NOW, connector, domain, organisation, pinned, resolved, table
 
 AOL = domain("aol.com", "198.51.100.9")
@@ -28,7 +31,7 @@ RUN = Run("audit", check_mode=False, finished_at=NOW, id="awx-1")
 
 
 def document(*names: str) -> dict[str, Any]:
-    hosts = [HostOutcome(name, ["aol.com"], table(ROWS, ROWS)) for name in names]
+    hosts = [HostResult(name, ["aol.com"], table(ROWS, ROWS)) for name in names]
     return build(RUN, resolved(AOL), hosts)
 
 
@@ -53,10 +56,10 @@ def test_reports_come_from_variables_that_jobs_hand_on(tmp_path: Path) -> None:
         "mx_delivery_report_dir": "",
     }
     result = run("a", "b", "c", "d", variables=variables, html=str(tmp_path / "r.html"))
-    assert (result["kind"], result["slices"], result["verdict"]) == ("audit", 2, "failed")
+    assert (result["kind"], result["slices"], result["verdict"]) == ("audit", 2, "unjudged")
     assert result["problems"] == {"d": "no slice reported on this host"}
     assert result["unreachable_hosts"] == ["d"]
-    assert result["verdicts"] == {"a": "clean", "b": "clean", "c": "clean", "d": "failed"}
+    assert result["verdicts"] == {"a": "clean", "b": "clean", "c": "clean", "d": "unjudged"}
     assert (tmp_path / "r.html").read_text().startswith("<!doctype html>")
 
 
@@ -71,7 +74,7 @@ def test_an_organisation_that_two_slices_changed_is_a_warning(tmp_path: Path) ->
     run_ = Run("enforce", check_mode=False, finished_at=NOW, id="awx-1")
     for host, name in (("a", "aol.com"), ("b", "nestle.com")):
         change = organisation([], [connector(name, "192.0.2.1")], name)
-        found = [HostOutcome(host, [name], change, family="transport")]
+        found = [HostResult(host, [name], change, family="transport")]
         text = json.dumps(build(run_, resolved(), found))
         (tmp_path / f"{host}.json").write_text(text)
     (warning,) = run("a", "b", folder=str(tmp_path))["warnings"]
@@ -81,13 +84,13 @@ def test_an_organisation_that_two_slices_changed_is_a_warning(tmp_path: Path) ->
 def test_a_slice_that_is_run_again_takes_the_place_of_its_first_report() -> None:
     assert packed(document("a", "b")).keys() == packed(document("a", "b")).keys()
     assert packed(document("a", "b")).keys() != packed(document("a")).keys()
-    assert all(is_packed(name) for name in packed(document("a")))
-    assert not is_packed("mx_delivery_report_json")
+    other = {"mx_delivery_report_json": "x.json", "mx_delivery_report_0123456789abc": "x"}
+    assert run("a", variables={**packed(document("a")), **other})["slices"] == 1
 
 
 def changing(name: str, check: bool) -> dict[str, Any]:
     run = Run("enforce", check_mode=check, finished_at=NOW, id="awx-1")
-    return build(run, resolved(AOL), [HostOutcome(name, ["aol.com"], table([], ROWS))])
+    return build(run, resolved(AOL), [HostResult(name, ["aol.com"], table([], ROWS))])
 
 
 @pytest.mark.parametrize(
@@ -96,7 +99,7 @@ def changing(name: str, check: bool) -> dict[str, Any]:
         ("", ""),
         ("50%", ""),
         ("49%", "2 of 4 hosts would change (50 %)"),
-        ("1", "2 of 4 hosts would change, more than"),
+        ("1", "2 of 4 hosts would change; "),
     ],
 )
 def test_a_limit_is_of_the_hosts_of_all_slices(limit: str, said: str) -> None:
@@ -125,7 +128,7 @@ def test_a_variable_that_holds_no_report_is_named(text: Any) -> None:
     name = "mx_delivery_report_0123456789ab"
     result = run("a", variables={name: text})
     assert result["failed"]
-    assert result["msg"] == f"The variable {name} holds no report of a slice."
+    assert result["msg"] == f"The variable {name} is not a report of a slice."
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "\xff"])
@@ -133,10 +136,47 @@ def test_a_file_that_is_no_report_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.json").write_text(text, encoding="latin-1")
     result = run("a", folder=str(tmp_path))
     assert result["failed"]
-    assert "is no report" in result["msg"]
+    assert "not a report" in result["msg"]
+
+
+def test_only_regular_files_of_a_sensible_size_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pipe would block, a device never end, and a giant fill the memory."""
+    pipe = tmp_path / "a.json"
+    os.mkfifo(pipe)
+    assert run("a", folder=str(tmp_path))["msg"].startswith(f"{pipe} is not a regular file.")
+    pipe.unlink()
+    (tmp_path / "a.json").symlink_to("/dev/zero")
+    assert "is not a regular file" in run("a", folder=str(tmp_path))["msg"]
+    (tmp_path / "a.json").unlink()
+    (tmp_path / "a.json").mkdir()
+    assert run("a", folder=str(tmp_path))["failed"]
+    (tmp_path / "a.json").rmdir()
+    (tmp_path / "a.json").write_text(json.dumps(document("a")))
+    monkeypatch.setattr(slices, "LARGEST", 100)
+    assert "is larger than a report can be" in run("a", folder=str(tmp_path))["msg"]
+
+
+@pytest.mark.parametrize("key", ["hosts", "domains", "organisations", "run", "answer"])
+@pytest.mark.parametrize("value", [None, 7, "x", [7], {"a": 7}, [[]], [{}], [1, "\x1b"]])
+def test_a_report_with_foreign_parts_is_refused_or_cleaned(
+    tmp_path: Path, key: str, value: Any
+) -> None:
+    (tmp_path / "a.json").write_text(json.dumps({**document("a"), key: value}))
+    result = run("a", folder=str(tmp_path))
+    assert result.get("failed") or "\x1b" not in json.dumps(result)
+
+
+def test_hostile_words_of_a_slice_are_cleaned(tmp_path: Path) -> None:
+    hostile = document("a")
+    hostile["hosts"][0]["problems"] = ["\x1b[2J"]
+    (tmp_path / "a.json").write_text(json.dumps(hostile))
+    assert run("a", folder=str(tmp_path))["problems"] == {"a": "\ufffd[2J"}
 
 
 def test_where_there_is_no_report_the_task_fails(tmp_path: Path) -> None:
     assert "no report of a slice" in run("a")["msg"]
-    assert "no report of a slice" in run("a", folder=str(tmp_path / "none"))["msg"]
+    assert "no report of a slice" in run("a", folder=str(tmp_path))["msg"]
+    assert "cannot be read" in run("a", folder=str(tmp_path / "none"))["msg"]
     assert run("a", more=1)["failed"]

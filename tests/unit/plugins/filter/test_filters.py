@@ -144,4 +144,10 @@ def test_backup_list_tells_why_a_host_has_no_list() -> None:
         "c": {},
     }
     lines = backup_list.FilterModule().filters()["backup_list"](["a", "b", "c"], hostvars)
-    assert lines == ["a: no.", "", "b: no!", "", "c: was not looked at"]
+    assert lines == [
+        "a: no.",
+        "",
+        "b: no!",
+        "",
+        "c: not checked: the run has no result of this host",
+    ]

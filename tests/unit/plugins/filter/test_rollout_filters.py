@@ -64,7 +64,9 @@ def test_the_extent_is_that_of_a_look_beforehand_or_of_an_audit() -> None:
     found = look(list(hostvars), hostvars, ROUTES, max_changed_hosts=2)
     assert found["changing"] == ["planned", "audited", "server"]
     assert found["domains"] == ["nestle.com"]
-    assert found["would_refuse"].startswith("3 of 6 hosts would change, more than")
+    assert found["would_refuse"].startswith(
+        "3 of 6 hosts would change; mx_delivery_max_changed_hosts allows 2"
+    )
     assert not look(list(hostvars), hostvars, ROUTES, max_changed_hosts=2, force=True)[
         "would_refuse"
     ]
@@ -79,7 +81,8 @@ def test_a_limit_that_is_none_is_told_by_its_variable() -> None:
 def test_trouble_is_what_any_task_of_a_host_left() -> None:
     tell = delivery_trouble.FilterModule().filters()["delivery_trouble"]
     for name in ("asked", "info", "planned", "enforced", "connectors", "tested"):
-        failed = host("imc", **{name: {"failed": True, "msg": f"a: {name}. More."}})
+        family = "transport" if name == "connectors" else "imc"
+        failed = host(family, **{name: {"failed": True, "msg": f"a: {name}. More."}})
         assert tell(["a", "b"], {"a": failed, "b": host("imc")}) == f"a: {name}"
     assert tell(["b"], {"a": failed, "b": host("imc")}) == ""
 
@@ -90,7 +93,11 @@ TEMPLATE = "{{ lookup('pipe', 'id') }}"
 def test_what_others_wrote_is_no_template() -> None:
     """On ansible-core before 2.19 the type says so; from 2.19 on all untagged text is data."""
     failed = host("imc", tested={"failed": True, "msg": TEMPLATE})
-    refused = {"would_refuse": True, "change_limit": {"text": TEMPLATE}, "routes": CHANGES}
+    refused = {
+        "would_refuse": True,
+        "change_limit": {"exceeded": True, "text": TEMPLATE},
+        "routes": CHANGES,
+    }
     texts = [
         delivery_trouble.delivery_trouble(["a"], {"a": failed}),
         delivery_extent.delivery_extent(["a"], {"a": host("imc", planned=refused)}, ROUTES)[

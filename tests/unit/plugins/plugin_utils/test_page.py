@@ -14,9 +14,21 @@ from typing import Any
 
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._report.document import Run, build
-from ansible_collections.postmaster.exchange.plugins.module_utils._report.outcome import HostOutcome
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.host_result import (
+    HostResult,
+)
 from ansible_collections.postmaster.exchange.plugins.plugin_utils._page import render
-from exchange_lab.samples import NOW, domain, message, pinned, resolved, table, waiting
+from exchange_lab.samples import (
+    NOW,
+    appending,
+    domain,
+    hijack,
+    message,
+    pinned,
+    resolved,
+    table,
+    waiting,
+)
 
 AOL = domain("aol.com", "198.51.100.9")
 BOTH = pinned([AOL])
@@ -53,13 +65,13 @@ class Page(HTMLParser):
         return " ".join(" ".join(self.words).split())
 
 
-def page(run: Run, *hosts: HostOutcome, of: dict[str, Any] | None = None) -> tuple[Page, Any]:
+def page(run: Run, *hosts: HostResult, of: dict[str, Any] | None = None) -> tuple[Page, Any]:
     document = build(run, resolved(AOL) if of is None else of, hosts)
     return Page("".join(render(document))), document
 
 
 def test_the_page_allows_its_own_style_and_script_and_nothing_else() -> None:
-    shown, _document = page(AUDIT, HostOutcome("a", ["aol.com"], table([], BOTH)))
+    shown, _document = page(AUDIT, HostResult("a", ["aol.com"], table([], BOTH)))
     meta = next(given for tag, given in shown.elements if given.get("http-equiv"))
     policy = dict(part.strip().split(" ", 1) for part in str(meta["content"]).split(";"))
     assert policy.pop("img-src") == "data:"  # an icon that is none, so that no browser asks for one
@@ -70,7 +82,7 @@ def test_the_page_allows_its_own_style_and_script_and_nothing_else() -> None:
 
 
 def test_the_page_names_nothing_outside_itself() -> None:
-    shown, _document = page(AUDIT, HostOutcome("a", ["aol.com"], table([], BOTH)))
+    shown, _document = page(AUDIT, HostResult("a", ["aol.com"], table([], BOTH)))
     for tag, given in shown.elements:
         assert "style" not in given, tag
         assert not any(name.startswith("on") for name in given), tag
@@ -82,7 +94,7 @@ def test_the_page_names_nothing_outside_itself() -> None:
 
 
 def test_the_script_gets_the_document_as_it_is() -> None:
-    host = HostOutcome("a", ["aol.com"], {"failed": True, "msg": HOSTILE})
+    host = HostResult("a", ["aol.com"], {"failed": True, "msg": HOSTILE})
     shown, document = page(AUDIT, host)
     assert json.loads(shown.inside["document"]) == document
 
@@ -90,12 +102,12 @@ def test_the_script_gets_the_document_as_it_is() -> None:
 def test_what_hosts_and_name_servers_say_stays_text() -> None:
     named = domain("aol.com", "198.51.100.9", warnings=[{"code": HOSTILE, "message": HOSTILE}])
     hosts = [
-        HostOutcome(HOSTILE, ["aol.com"], {"failed": True, "msg": HOSTILE}),
-        HostOutcome("b", ["aol.com"], table([], BOTH), info={"version": HOSTILE}),
+        HostResult(HOSTILE, ["aol.com"], {"failed": True, "msg": HOSTILE}),
+        HostResult("b", ["aol.com"], table([], BOTH), exchange={"version": HOSTILE}),
     ]
     run = replace(AUDIT, login=HOSTILE, id=HOSTILE, awx={"user": HOSTILE})
     shown, _document = page(run, *hosts, of=resolved(named))
-    plain, _document = page(AUDIT, *[HostOutcome(name, [], table([], [])) for name in "ab"])
+    plain, _document = page(AUDIT, *[HostResult(name, [], table([], [])) for name in "ab"])
     scripts = [tag for tag, _given in shown.elements if tag == "script"]
     assert scripts == [tag for tag, _given in plain.elements if tag == "script"]
     assert "img" not in dict(shown.elements)
@@ -105,55 +117,55 @@ def test_what_hosts_and_name_servers_say_stays_text() -> None:
 @pytest.mark.parametrize(
     ("run", "queue", "told"),
     [
-        (AUDIT, waiting(), "0 failed 0 to change 1 in place 0 unknown 0 stuck in a queue"),
-        (AUDIT, None, "0 failed 0 to change 1 in place 0 unknown"),
-        (AUDIT, {"failed": True, "msg": "no"}, "0 failed 0 to change 1 in place 0 unknown"),
-        (ENFORCE, None, "0 failed 0 changed 1 in place 0 unknown"),
+        (AUDIT, waiting(), "0 failed 0 pending 1 up to date 0 kept 0 delayed in the queue"),
+        (AUDIT, None, "0 failed 0 pending 1 up to date 0 kept"),
+        (AUDIT, {"failed": True, "msg": "no"}, "0 failed 0 pending 1 up to date 0 kept"),
+        (ENFORCE, None, "0 failed 0 changed 1 up to date 0 kept"),
     ],
 )
 def test_what_a_reader_looks_for_is_counted_though_there_is_none(
     run: Run, queue: dict[str, Any] | None, told: str
 ) -> None:
-    host = HostOutcome("a", ["aol.com"], table(BOTH, BOTH), queue=queue)
+    host = HostResult("a", ["aol.com"], table(BOTH, BOTH), queue=queue)
     shown, _document = page(run, host)
     assert f"domains: 1 {told} Hosts" in shown.text
-    linked = [given["data-standing"] for _tag, given in shown.elements if "data-standing" in given]
-    assert linked == ["in_place"]
+    linked = [given["data-state"] for _tag, given in shown.elements if "data-state" in given]
+    assert linked == ["up_to_date"]
 
 
 def test_the_answer_and_the_hosts_are_there_without_the_script() -> None:
     hosts = [
-        HostOutcome("a", ["aol.com"], table([], BOTH), queue=waiting("aol.com")),
-        HostOutcome("b", ["aol.com"], {"unreachable": True, "msg": "b: no answer."}),
+        HostResult("a", ["aol.com"], table([], BOTH), queue=waiting("aol.com")),
+        HostResult("b", ["aol.com"], {"unreachable": True, "msg": "b: no answer."}),
     ]
     shown, _document = page(AUDIT, *hosts)
-    assert "Of 2 hosts 1 could not be judged, 1 differs." in shown.text
-    assert "1 failed 1 to change 0 in place 0 unknown 1 stuck in a queue" in shown.text
-    assert "a differs 4.0 to 5.5 1 to change enforce would change the routes of aol.com" in (
+    assert "Of 2 hosts, 1 could not be checked, 1 has drift." in shown.text
+    assert (
+        "0 failed 1 not checked 1 pending 0 up to date 0 kept 1 delayed in the queue" in shown.text
+    )
+    assert "a pending 4.0 to 5.5 1 pending enforce would change the routes of aol.com" in (
         shown.text
     )
-    assert "b could not be judged 4.0 to 5.5 1 failed no answer." in shown.text
+    assert "b not checked 4.0 to 5.5 1 not checked no answer." in shown.text
     assert "run by operator" in shown.text
 
 
 def test_test_messages_are_counted_by_verdict() -> None:
     tested = {"results": [message("aol.com", "would_send")]}
     run = replace(AUDIT, kind="enforce", check_mode=True)
-    shown, _document = page(run, HostOutcome("a", ["aol.com"], table([], BOTH), tested))
+    shown, _document = page(run, HostResult("a", ["aol.com"], table([], BOTH), tested))
     assert "Test messages 1 would send" in shown.text
-    assert "Check mode, nothing was changed." in shown.text
+    assert "Check mode: no changes were made." in shown.text
 
 
 @pytest.mark.parametrize(("number", "opened"), [(3, True), (4, False)])
-def test_many_things_to_know_are_folded(number: int, opened: bool) -> None:
-    notes = [
-        domain(f"d{n}.example", "192.0.2.1", warnings=[{"code": "moving", "message": f"note {n}"}])
-        for n in range(number)
-    ]
+def test_many_notices_are_folded(number: int, opened: bool) -> None:
+    suffixes = [f"s{n}.example" for n in range(number)]
+    of = resolved(domain("aol.com", "192.0.2.1", warnings=[hijack("aol.com", s) for s in suffixes]))
     result = {"organisation": {"name": "HQ", "forest": "hq"}, "steps": []}
     result["connectors"] = {"before": [], "after": []}
-    host = HostOutcome("ex", [one["domain"] for one in notes], result, family="transport")
-    shown, _document = page(AUDIT, host, of=resolved(*notes))
+    host = HostResult("ex", ["aol.com"], result, family="transport", exchange=appending(*suffixes))
+    shown, _document = page(AUDIT, host, of=of)
     folded = next(given for tag, given in shown.elements if given.get("class") == "notices")
     assert ("open" in folded) is opened
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.postmaster.exchange.plugins.module_utils._diagnosis.case import Patient
-from ansible_collections.postmaster.exchange.plugins.module_utils._diagnosis.kinds import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._diagnosis.causes import (
     Cause,
-    Kind,
+    Code,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._diagnosis.evidence import (
+    HostEvidence,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._diagnosis.text import findings
 from sickbed import (
@@ -36,10 +38,10 @@ from sickbed import (
 
 
 def found(
-    patient: Patient, *domains: Any, suffixes: tuple[str, ...] = ()
+    host: HostEvidence, *domains: Any, suffixes: tuple[str, ...] = ()
 ) -> dict[str, list[Cause]]:
     known = {one["domain"]: one for one in domains}
-    return {case.domain: causes for case, causes in findings(patient, known, suffixes)}
+    return {case.domain: causes for case, causes in findings(host, known, suffixes)}
 
 
 def of_old(  # pylint: disable=dangerous-default-value
@@ -50,7 +52,7 @@ def of_old(  # pylint: disable=dangerous-default-value
     tested: dict[str, Any] | None = None,
 ) -> list[Cause]:
     queue = old_queue(nestle_com=error)
-    return found(Patient("mail55", info, queue, planned, tested), *domains)["nestle.com"]
+    return found(HostEvidence("mail55", info, queue, planned, tested), *domains)["nestle.com"]
 
 
 def of_new(
@@ -61,11 +63,11 @@ def of_new(
     tested: dict[str, Any] | None = None,
 ) -> list[Cause]:
     queue = new_queue(by, nestle_com=error)
-    return found(Patient("ex19", NEW, queue, planned, tested), *domains)["nestle.com"]
+    return found(HostEvidence("ex19", NEW, queue, planned, tested), *domains)["nestle.com"]
 
 
-def kinds(causes: list[Cause]) -> list[tuple[Kind, bool]]:
-    return [(cause.kind, cause.sure) for cause in causes]
+def kinds(causes: list[Cause]) -> list[tuple[Code, bool]]:
+    return [(cause.code, cause.sure) for cause in causes]
 
 
 SURE, MAYBE = True, False
@@ -77,26 +79,26 @@ SURE, MAYBE = True, False
 @pytest.mark.parametrize(
     ("info", "expected"),
     [
-        (old(), Kind.SEARCH_LIST),
-        (old(name="DisableResolverSearchList", number=0), Kind.SEARCH_LIST),
-        (old(name="disableresolversearchlist"), Kind.SEARCH_LIST),  # a spelling that does not count
-        (OFF, Kind.UNREACHABLE),
-        (old(suffix="other.example"), Kind.UNREACHABLE),
+        (old(), Code.SEARCH_LIST),
+        (old(name="DisableResolverSearchList", number=0), Code.SEARCH_LIST),
+        (old(name="disableresolversearchlist"), Code.SEARCH_LIST),  # a spelling that does not count
+        (OFF, Code.UNREACHABLE),
+        (old(suffix="other.example"), Code.UNREACHABLE),
     ],
 )
 def test_a_suffix_with_an_answer_is_the_cause_where_it_is_appended(
-    info: dict[str, Any], expected: Kind
+    info: dict[str, Any], expected: Code
 ) -> None:
     (cause, *_others) = of_old(CONTACT, domain("nestle.com", "ok", HIJACK), info=info)
-    assert (cause.kind, cause.sure) == (expected, SURE)
-    assert cause.switch is (expected is Kind.SEARCH_LIST)
+    assert (cause.code, cause.sure) == (expected, SURE)
+    assert cause.switch is (expected is Code.SEARCH_LIST)
 
 
 def test_it_tells_suffix_answer_and_both_cures() -> None:
     (cause,) = of_old(CONTACT, domain("nestle.com", "ok", HIJACK), info=old())
     assert cause.sentence == (
         "the host appends hq.example to names, and nestle.com.hq.example has an answer (MX 10"
-        " mail.hq.example), so mail for nestle.com is led there (Q150969)"
+        " mail.hq.example), so mail for nestle.com is misrouted there (Q150969)"
     )
     assert cause.remedy == "Switch the search list off and pin the domain to 192.0.2.25."
     (cause,) = of_old(CONTACT, domain("nestle.com", "temporary_failure", HIJACK), info=old())
@@ -104,33 +106,33 @@ def test_it_tells_suffix_answer_and_both_cures() -> None:
 
 
 def test_a_suffix_that_only_the_administrator_knows_counts_too() -> None:
-    patient = Patient("mail55", old(suffix="x.example"), old_queue(nestle_com=CONTACT), TO_PIN)
+    host = HostEvidence("mail55", old(suffix="x.example"), old_queue(nestle_com=CONTACT), TO_PIN)
     led = domain("nestle.com", "ok", HIJACK)
-    assert found(patient, led)["nestle.com"][0].kind is Kind.UNREACHABLE
-    named = found(patient, led, suffixes=("HQ.example.",))
-    assert named["nestle.com"][0].kind is Kind.SEARCH_LIST
+    assert found(host, led)["nestle.com"][0].code is Code.UNREACHABLE
+    named = found(host, led, suffixes=("HQ.example.",))
+    assert named["nestle.com"][0].code is Code.SEARCH_LIST
 
 
 def test_who_looks_no_name_up_is_not_led_astray() -> None:
     led = domain("nestle.com", "ok", HIJACK)
-    assert kinds(of_old(CONTACT, led, info=old(), planned=PINNED)) == [(Kind.UNREACHABLE, SURE)]
+    assert kinds(of_old(CONTACT, led, info=old(), planned=PINNED)) == [(Code.UNREACHABLE, SURE)]
 
 
 def test_who_reached_the_right_address_was_not_led_astray() -> None:
     led = domain("nestle.com", "ok", HIJACK)
     busy = of_new(responded("421 4.3.2 Service not available"), led)
-    assert kinds(busy) == [(Kind.BUSY, SURE)]
-    patient = Patient("mail55", old(), old_queue(nestle_com="451 try later"), TO_PIN)
-    assert patient.queue is not None
-    patient.queue["queues"][0]["address"] = "192.0.2.25"
-    assert found(patient, led)["nestle.com"][0].kind is Kind.PUT_OFF
+    assert kinds(busy) == [(Code.BUSY, SURE)]
+    host = HostEvidence("mail55", old(), old_queue(nestle_com="451 try later"), TO_PIN)
+    assert host.queue is not None
+    host.queue["queues"][0]["error"]["address"] = "192.0.2.25"
+    assert found(host, led)["nestle.com"][0].code is Code.PUT_OFF
 
 
 def test_what_windows_may_append_is_possible_and_never_sure() -> None:
     led = domain("nestle.com", "ok", HIJACK)
-    assert kinds(of_new(DNS, led)) == [(Kind.UNKNOWN, SURE), (Kind.SEARCH_LIST, MAYBE)]
+    assert kinds(of_new(DNS, led)) == [(Code.UNKNOWN, SURE), (Code.SEARCH_LIST, MAYBE)]
     by_connector = of_new(down(10060), led, by="SmartHostConnectorDelivery")
-    assert Kind.SEARCH_LIST not in dict(kinds(by_connector))
+    assert Code.SEARCH_LIST not in dict(kinds(by_connector))
 
 
 # -- domains that take no mail, or cannot be found
@@ -139,28 +141,28 @@ def test_what_windows_may_append_is_possible_and_never_sure() -> None:
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        ("null_mx", Kind.NULL_MX),
-        ("no_such_domain", Kind.NO_SUCH_DOMAIN),
-        ("loop", Kind.OWN_HOSTS),
-        ("no_address", Kind.DANGLING),
+        ("null_mx", Code.NULL_MX),
+        ("no_such_domain", Code.NO_SUCH_DOMAIN),
+        ("loop", Code.OWN_HOSTS),
+        ("no_address", Code.DANGLING),
     ],
 )
-def test_what_dns_says_of_the_domain_comes_first(status: str, kind: Kind) -> None:
+def test_what_dns_says_of_the_domain_comes_first(status: str, kind: Code) -> None:
     for causes in (
         of_old(CONTACT, domain("nestle.com", status)),
         of_new(DNS, domain("nestle.com", status)),
         of_new(None, domain("nestle.com", status)),
     ):
-        assert (causes[0].kind, causes[0].sure) == (kind, SURE)
+        assert (causes[0].code, causes[0].sure) == (kind, SURE)
         assert causes[0].remedy
         assert not causes[0].pin
 
 
 def test_a_dangling_exchange_beside_sound_ones_is_possible() -> None:
     causes = of_old(None, domain("nestle.com", "ok", DANGLING))
-    assert kinds(causes) == [(Kind.UNKNOWN, SURE), (Kind.DANGLING, MAYBE)]
+    assert kinds(causes) == [(Code.UNKNOWN, SURE), (Code.DANGLING, MAYBE)]
     assert causes[1].evidence == (DANGLING["message"],)
-    assert Kind.DANGLING not in dict(
+    assert Code.DANGLING not in dict(
         kinds(of_old(None, domain("nestle.com", "ok", DANGLING), planned=PINNED))
     )
 
@@ -173,44 +175,44 @@ def test_a_dangling_exchange_beside_sound_ones_is_possible() -> None:
     [
         (10061, "192.0.2.25 refused the connection"),
         (10060, "192.0.2.25 did not answer"),
-        (10065, "192.0.2.25 took no connection"),
+        (10065, "192.0.2.25 accepted no connection"),
     ],
 )
 def test_a_connection_that_was_not_made_is_told_by_the_host(winsock: int, said: str) -> None:
     (cause,) = of_new(down(winsock), domain())
-    assert (cause.kind, cause.sure) == (Kind.UNREACHABLE, SURE)
+    assert (cause.code, cause.sure) == (Code.UNREACHABLE, SURE)
     assert said in cause.sentence
     assert "on this host whether port 25" in cause.remedy
 
 
 def test_several_out_of_reach_make_the_own_way_out_suspect() -> None:
     both = old_queue(nestle_com=CONTACT, aol_com=CONTACT)
-    causes = found(Patient("mail55", OFF, both, {}), domain(), domain("aol.com"))
-    assert "so it is with 1 other domain" in causes["aol.com"][0].sentence
-    assert "port 25: a firewall" in causes["aol.com"][0].remedy
+    causes = found(HostEvidence("mail55", OFF, both, {}), domain(), domain("aol.com"))
+    assert "so it is for 1 other domain" in causes["aol.com"][0].sentence
+    assert "a firewall, or the provider" in causes["aol.com"][0].remedy
     one = new_queue(nestle_com=down(10060), aol_com=DNS)
-    causes = found(Patient("ex19", NEW, one), domain(), domain("aol.com"))
+    causes = found(HostEvidence("ex19", NEW, one), domain(), domain("aol.com"))
     assert "firewall" not in causes["nestle.com"][0].remedy
 
 
 def test_domains_with_a_cause_of_their_own_do_not_make_it_suspect() -> None:
     both = old_queue(nestle_com=CONTACT, aol_com=CONTACT)
     gone = domain("nestle.com", "no_address", DANGLING)
-    causes = found(Patient("mail55", OFF, both, {}), gone, domain("aol.com"))
-    assert kinds(causes["nestle.com"]) == [(Kind.DANGLING, SURE)]
+    causes = found(HostEvidence("mail55", OFF, both, {}), gone, domain("aol.com"))
+    assert kinds(causes["nestle.com"]) == [(Code.DANGLING, SURE)]
     assert "other domain" not in causes["aol.com"][0].sentence
 
 
 def test_domains_that_are_led_astray_do_not_make_it_suspect() -> None:
     both = old_queue(nestle_com=CONTACT, aol_com=CONTACT)
     led = domain("nestle.com", "ok", HIJACK)
-    causes = found(Patient("mail55", old(), both, {}), led, domain("aol.com"))
+    causes = found(HostEvidence("mail55", old(), both, {}), led, domain("aol.com"))
     assert "other domain" not in causes["aol.com"][0].sentence
 
 
 def test_the_pattern_of_the_article_is_possible_and_pinning_its_cure() -> None:
     causes = of_old(CONTACT, domain(exchanges=3))
-    assert kinds(causes) == [(Kind.UNREACHABLE, SURE), (Kind.SEVERAL_MX, MAYBE)]
+    assert kinds(causes) == [(Code.UNREACHABLE, SURE), (Code.SEVERAL_MX, MAYBE)]
     assert causes[1].remedy == "Pin the domain to 192.0.2.25, 192.0.2.26, 192.0.2.27."
     for others in (
         of_old(CONTACT, domain()),
@@ -218,13 +220,13 @@ def test_the_pattern_of_the_article_is_possible_and_pinning_its_cure() -> None:
         of_old(None, domain(exchanges=3)),
         of_new(down(10060), domain(exchanges=3)),
     ):
-        assert Kind.SEVERAL_MX not in dict(kinds(others))
+        assert Code.SEVERAL_MX not in dict(kinds(others))
 
 
 def test_nothing_is_concluded_from_what_only_the_controller_sees() -> None:
     """That DNS has addresses says nothing about whether the host can reach them."""
     for causes in (of_old(None, domain()), of_new(None, domain())):
-        assert kinds(causes) == [(Kind.UNKNOWN, SURE)]
+        assert kinds(causes) == [(Code.UNKNOWN, SURE)]
 
 
 # -- pins that DNS has left behind
@@ -240,8 +242,8 @@ def test_a_pin_that_dns_does_not_name_any_more() -> None:
             planned=connectors("192.0.2.99", steps=True),
         ),
     ):
-        assert kinds(causes) == [(Kind.OLD_PIN, SURE)]
-        assert causes[0].sentence == "it is pinned to 192.0.2.99, which DNS does not name any more"
+        assert kinds(causes) == [(Code.OLD_PIN, SURE)]
+        assert causes[0].sentence == "its pin leads to 192.0.2.99, which is no longer in DNS"
         assert causes[0].pin
 
 
@@ -251,16 +253,16 @@ def test_a_pin_of_which_one_address_is_left_behind_is_judged_by_the_address_that
     smart = "SmartHostConnectorDelivery"
     planned = connectors("192.0.2.25", "192.0.2.99", steps=True)
     sound = of_new(down(10060), domain(), by=smart, planned=planned)
-    assert kinds(sound) == [(Kind.UNREACHABLE, SURE)]
+    assert kinds(sound) == [(Code.UNREACHABLE, SURE)]
     gone = down(10060).replace("192.0.2.25", "192.0.2.99")
-    assert kinds(of_new(gone, domain(), by=smart, planned=planned))[0] == (Kind.OLD_PIN, SURE)
+    assert kinds(of_new(gone, domain(), by=smart, planned=planned))[0] == (Code.OLD_PIN, SURE)
     untold = of_new(None, domain(), by=smart, planned=planned)
-    assert kinds(untold) == [(Kind.UNKNOWN, SURE), (Kind.OLD_PIN, MAYBE)]
+    assert kinds(untold) == [(Code.UNKNOWN, SURE), (Code.OLD_PIN, MAYBE)]
 
 
 @pytest.mark.parametrize("status", ["temporary_failure", "disagreement", "no_such_domain"])
 def test_a_pin_is_not_called_old_by_a_dns_that_does_not_know(status: str) -> None:
-    assert Kind.OLD_PIN not in dict(kinds(of_old(CONTACT, domain(status=status), planned=OUTDATED)))
+    assert Code.OLD_PIN not in dict(kinds(of_old(CONTACT, domain(status=status), planned=OUTDATED)))
 
 
 # -- what the far side says
@@ -285,7 +287,7 @@ def test_a_pin_is_not_called_old_by_a_dns_that_does_not_know(status: str) -> Non
         ("421 4.7.0 your host is on our blocklist", "blocked"),
         ("550 5.7.23 SPF validation failed", "authentication"),
         ("550 5.7.26 Unauthenticated email is not accepted", "authentication"),
-        ("530 5.7.0 Must issue a STARTTLS command first", "tls"),
+        ("530 5.7.0 Must issue a STARTTLS command first", "tls_required"),
         ("421 mail.hq.example Mail loops back to this host", "loops"),
         ("554 5.4.6 Too many hops", "loops"),
         ("451 <a@hq.example>... Sender domain must resolve", "sender"),
@@ -305,21 +307,21 @@ def test_replies_of_the_far_side(reply: str, kind: str) -> None:
         of_new(reply, domain()),
         of_new(responded(reply), domain()),
     ):
-        assert kinds(causes) == [(Kind(kind), SURE)], reply
+        assert kinds(causes) == [(Code(kind), SURE)], reply
         assert causes[0].remedy
         assert not causes[0].pin
     assert of_new(responded(reply), domain())[0].sentence.startswith("192.0.2.25 ")
-    assert of_old(reply, domain())[0].sentence.startswith("a server of the other side ")
+    assert of_old(reply, domain())[0].sentence.startswith("another mail server ")
 
 
 def test_the_address_in_a_reply_is_not_taken_for_the_one_who_said_it() -> None:
     """Postfix and others name the address that came: the host's own."""
     reply = "450 4.7.1 Client host rejected: cannot find your hostname, [203.0.113.55]"
-    patient = Patient("mail55", OFF, old_queue(nestle_com=reply), TO_PIN)
-    assert patient.queue is not None
-    patient.queue["queues"][0]["address"] = "203.0.113.55"
-    for (cause,) in (found(patient, domain())["nestle.com"], of_new(reply, domain())):
-        assert cause.sentence.startswith("a server of the other side does not take mail from an")
+    host = HostEvidence("mail55", OFF, old_queue(nestle_com=reply), TO_PIN)
+    assert host.queue is not None
+    host.queue["queues"][0]["error"]["address"] = "203.0.113.55"
+    for (cause,) in (found(host, domain())["nestle.com"], of_new(reply, domain())):
+        assert cause.sentence.startswith("another mail server rejects mail from an")
 
 
 @pytest.mark.parametrize(
@@ -328,7 +330,7 @@ def test_the_address_in_a_reply_is_not_taken_for_the_one_who_said_it() -> None:
 )
 def test_what_the_connector_says_itself_is_not_the_far_side(reply: str) -> None:
     (cause,) = of_old(reply, domain())
-    assert cause.kind is Kind.UNKNOWN
+    assert cause.code is Code.UNKNOWN
     assert "mx_delivery_test_stuck" in cause.remedy
 
 
@@ -338,24 +340,24 @@ def test_what_the_connector_says_itself_is_not_the_far_side(reply: str) -> None:
 def test_aaaa_trouble_is_the_cause_of_a_failed_query_and_of_nothing_else() -> None:
     troubled = domain("nestle.com", "ok", AAAA, {**AAAA, "name": "nestle.com"})
     (cause,) = of_new(DNS, troubled)
-    assert (cause.kind, cause.pin) == (Kind.REMOTE_AAAA, True)
+    assert (cause.code, cause.pin) == (Code.REMOTE_AAAA, True)
     assert cause.evidence == ("AAAA of demon.nestle.com, nestle.com at 203.0.113.53: timeout",)
-    assert kinds(of_new(responded("421 busy"), troubled)) == [(Kind.PUT_OFF, SURE)]
+    assert kinds(of_new(responded("421 busy"), troubled)) == [(Code.PUT_OFF, SURE)]
     pinned = of_new(DNS, troubled, by="SmartHostConnectorDelivery")
-    assert (pinned[0].kind, "smart host" in pinned[0].sentence) == (Kind.UNKNOWN, True)
-    assert of_old(CONTACT, troubled)[0].kind is Kind.UNREACHABLE  # the connector asks for no AAAA
+    assert (pinned[0].code, "smart host" in pinned[0].sentence) == (Code.UNKNOWN, True)
+    assert of_old(CONTACT, troubled)[0].code is Code.UNREACHABLE  # the connector asks for no AAAA
 
 
-def both(*domains: Any) -> set[Kind]:
+def both(*domains: Any) -> set[Code]:
     queue = new_queue(nestle_com=DNS, aol_com=DNS)
-    return {one[0].kind for one in found(Patient("ex19", NEW, queue), *domains).values()}
+    return {one[0].code for one in found(HostEvidence("ex19", NEW, queue), *domains).values()}
 
 
 def test_the_own_dns_is_the_cause_where_several_domains_have_no_other() -> None:
     assert both(*(domain(name, "temporary_failure") for name in ("nestle.com", "aol.com"))) == {
-        Kind.OWN_DNS
+        Code.OWN_DNS
     }
-    assert both(domain(), domain("aol.com")) == {Kind.OWN_DNS}
+    assert both(domain(), domain("aol.com")) == {Code.OWN_DNS}
 
 
 @pytest.mark.parametrize(
@@ -368,13 +370,13 @@ def test_the_own_dns_is_the_cause_where_several_domains_have_no_other() -> None:
     ],
 )
 def test_mixed_answers_prove_nothing(pair: tuple[Any, ...]) -> None:
-    assert both(*pair) == {Kind.UNKNOWN}
+    assert both(*pair) == {Code.UNKNOWN}
 
 
 def test_one_domain_with_another_cause_does_not_explain_the_others() -> None:
     assert both(domain("nestle.com", "ok", AAAA), domain("aol.com")) == {
-        Kind.REMOTE_AAAA,
-        Kind.UNKNOWN,
+        Code.REMOTE_AAAA,
+        Code.UNKNOWN,
     }
 
 
@@ -388,13 +390,13 @@ def test_one_domain_with_another_cause_does_not_explain_the_others() -> None:
     ],
 )
 def test_a_single_domain_proves_nothing_about_the_own_dns(one: Any) -> None:
-    assert kinds(of_new(DNS, one)) == [(Kind.UNKNOWN, SURE)]
+    assert kinds(of_new(DNS, one)) == [(Code.UNKNOWN, SURE)]
 
 
 def test_no_route() -> None:
     error = "A matching connector cannot be found to route the external recipient"
     (cause,) = of_new(error, domain())
-    assert (cause.kind, cause.pin) == (Kind.NO_ROUTE, True)
+    assert (cause.code, cause.pin) == (Code.NO_ROUTE, True)
     assert of_new(error, domain(status="disagreement"))[0].remedy.endswith("address space *.")
 
 
@@ -408,23 +410,23 @@ def test_a_test_message_is_the_newest_evidence() -> None:
         of_old(CONTACT, led, info=old(), tested=arrived),
         of_new(DNS, led, tested=arrived),
     ):
-        assert kinds(causes) == [(Kind.ARRIVES, SURE)]
+        assert kinds(causes) == [(Code.ARRIVES, SURE)]
     greylisted = {"code": 451, "enhanced": "4.7.1", "text": "Greylisted", "source": "queue EX19\\3"}
     put_off = {"results": [{"domain": "nestle.com", "verdict": "queued", "error": greylisted}]}
-    assert kinds(of_new(DNS, domain(), tested=put_off)) == [(Kind.GREYLISTED, SURE)]
+    assert kinds(of_new(DNS, domain(), tested=put_off)) == [(Code.GREYLISTED, SURE)]
     silent = {"results": [{"domain": "nestle.com", "verdict": "unknown", "error": None}]}
     other = {"results": [{"domain": "aol.com", "verdict": "delivered"}]}
     for tested in (silent, other, {"failed": True}, {"results": []}):
-        assert kinds(of_old(CONTACT, domain(), tested=tested)) == [(Kind.UNREACHABLE, SURE)]
+        assert kinds(of_old(CONTACT, domain(), tested=tested)) == [(Code.UNREACHABLE, SURE)]
 
 
 def test_without_an_error_it_is_not_known_and_what_would_tell_is_said() -> None:
     (cause,) = of_old(None, domain())
-    assert (cause.kind, "level 3 or more" in cause.remedy) == (Kind.UNKNOWN, True)
+    assert (cause.code, "level 3 or more" in cause.remedy) == (Code.UNKNOWN, True)
     (cause,) = of_new(None, domain())
-    assert (cause.kind, "next retry" in cause.remedy) == (Kind.UNKNOWN, True)
+    assert (cause.code, "next retry" in cause.remedy) == (Code.UNKNOWN, True)
     (cause,) = of_new("Something new", domain())
-    assert cause.kind is Kind.UNKNOWN
+    assert cause.code is Code.UNKNOWN
 
 
 def test_there_is_always_a_cause() -> None:
@@ -433,3 +435,140 @@ def test_there_is_always_a_cause() -> None:
             assert of_old(error, domain(status=status))
             assert of_new(error, domain(status=status))
             assert of_new(error)
+
+
+# -- causes with a last error of their own
+
+
+PROXY = (
+    "[{{LRT=15-01-21 23:50:05}};{{LED=450 4.7.0 Proxy session setup failed on Frontend with '{}'}};"
+    "{{FQDN=EX19.hq.example}};{{IP=192.168.12.4}}]"
+)
+
+
+DROPPED = (
+    "451 4.4.397 Error communicating with target host -> 421 4.4.2 Connection dropped due to"
+    " timeout"
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said", "advice"),
+    [
+        (
+            "454 4.7.5 Certificate validation failure, reason:untrustedroot",
+            "certificate",
+            "this host rejected the certificate of the other mail server",
+            "TlsAuthLevel",
+        ),
+        (
+            responded("451 5.7.3 STARTTLS is required to send mail"),
+            "tls_required",
+            "192.0.2.25 requires TLS",
+            "IgnoreSTARTTLS",
+        ),
+        (
+            DROPPED,
+            "dropped",
+            "the connection to the other mail server broke off",
+            "MTU",
+        ),
+        (
+            PROXY.format("the proxy layer has no session"),
+            "front_end",
+            "the front end of your organisation could not set up the session",
+            "FrontendProxyEnabled",
+        ),
+        (
+            responded("550 5.4.62 ATTR1 Wrong Office 365 region"),
+            "wrong_region",
+            "192.0.2.25 no longer serves the domain (4.4.62)",
+            "Remove its pin or static route",
+        ),
+        (
+            responded("550 5.7.54 SMTP; Unable to relay recipient in non-accepted domain"),
+            "relay_refused",
+            "192.0.2.25 does not relay mail of this host for the domain",
+            "does not host the domain",
+        ),
+        (
+            "550 5.7.1 TRANSPORT.RULES.RejectMessage; the message was rejected by policy",
+            "own_policy",
+            "a rule or setting of your own organisation rejects the mail",
+            "transport rules",
+        ),
+    ],
+)
+def test_an_error_of_its_own_has_advice_of_its_own(
+    error: str, code: str, said: str, advice: str
+) -> None:
+    (cause,) = of_new(error, domain())
+    assert (cause.code, cause.sure) == (Code(code), SURE)
+    assert said in cause.sentence
+    assert advice in cause.remedy
+    assert "EX19" not in cause.sentence
+    assert "192.168.12.4" not in cause.sentence
+
+
+def test_a_pin_in_the_wrong_region_is_to_be_renewed() -> None:
+    (cause,) = of_new(
+        responded("451 4.4.62 Mail sent to the wrong Office 365 region. ATTR35"),
+        domain(),
+        by="SmartHostConnectorDelivery",
+        planned=connectors("192.0.2.99", steps=True),
+    )
+    assert (cause.code, cause.pin) == (Code.WRONG_REGION, True)
+    assert cause.remedy == "Its pin is out of date: pin the domain to 192.0.2.25."
+
+
+def test_the_host_itself_is_never_the_other_side() -> None:
+    queue = new_queue(nestle_com=down(10060))
+    for entry in (queue["queues"][0], queue["transport_queues"][0]):
+        entry["error"] |= {"address": "10.1.1.1", "host_name": "EX19.hq.example"}
+    info = {
+        **NEW,
+        "servers": [{**NEW["servers"][0], "fqdn": "ex19.hq.example"}],
+        "addresses": ["10.1.1.1"],
+    }
+    (cause,) = found(HostEvidence("ex19", info, queue), domain())["nestle.com"]
+    assert "this host could connect to none" in cause.sentence
+
+
+def test_a_domain_that_a_relay_carries_is_not_to_be_pinned() -> None:
+    queue = new_queue("SmartHostConnectorDelivery", nestle_com=responded("550 5.7.1 no"))
+    queue["transport_queues"][0]["next_hop"] = "relay.hq.example"
+    for entry in (queue["queues"][0], queue["transport_queues"][0]):
+        entry["error"]["origin"] = "relay"
+    host = HostEvidence("ex19", NEW, queue)
+    (cause,) = found(host, domain())["nestle.com"]
+    assert (cause.code, cause.pin) == (Code.REFUSED, False)
+    assert cause.sentence.startswith("the relay 192.0.2.25 rejects")
+    dangling = found(host, domain("nestle.com", "ok", DANGLING))["nestle.com"]
+    assert not any(one.pin for one in dangling)
+    unreachable = new_queue("SmartHostConnectorDelivery", nestle_com=down(10061))
+    unreachable["transport_queues"][0]["next_hop"] = "relay.hq.example"
+    (cause,) = found(HostEvidence("ex19", NEW, unreachable), domain())["nestle.com"]
+    assert "cannot reach the relay relay.hq.example" in cause.sentence
+
+
+@pytest.mark.parametrize(
+    ("rows", "code"),
+    [([{"raw": "+broken"}], Code.MALFORMED_ROW), ([], Code.SERVICE_DOWN)],
+)
+def test_nothing_leaves_a_host_whose_service_is_down(rows: list[Any], code: Code) -> None:
+    queue = {**old_queue(nestle_com=CONTACT), "service": "stopped"}
+    planned = {"routes": {"before": rows, "after": rows}}
+    first, *others = found(HostEvidence("mail55", OFF, queue, planned), domain())["nestle.com"]
+    assert (first.code, first.sure) == (code, SURE)
+    assert Code.UNREACHABLE not in {one.code for one in others}
+    assert ("4056" in first.sentence) is (code is Code.MALFORMED_ROW)
+
+
+def test_name_servers_of_the_transport_service_are_the_alternative_to_a_pin() -> None:
+    (cause,) = of_new(DNS, domain("nestle.com", "ok", AAAA))
+    assert "ExternalDNSServers of the Transport service" in cause.remedy
+
+
+def test_codes_are_stable() -> None:
+    """Programs and the page on causes name them."""
+    assert {str(code) for code in Code} >= {"search_list", "remote_aaaa", "certificate", "dropped"}

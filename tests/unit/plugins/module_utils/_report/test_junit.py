@@ -13,11 +13,13 @@ from xml.etree import ElementTree
 
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._report.document import Run, build
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.host_result import (
+    HostResult,
+)
 from ansible_collections.postmaster.exchange.plugins.module_utils._report.junit import (
     HOST_CASE,
     junit,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._report.outcome import HostOutcome
 from exchange_lab.samples import (
     NOW,
     SWITCH,
@@ -39,7 +41,7 @@ ENFORCE = replace(AUDIT, kind="enforce")
 
 
 def written(
-    run: Run, *hosts: HostOutcome, of: Mapping[str, Any] | None = None
+    run: Run, *hosts: HostResult, of: Mapping[str, Any] | None = None
 ) -> ElementTree.Element:
     """The file as a parser reads it; its numbers are those of its elements."""
     document = build(run, of or resolved(AOL, LOST, GONE), hosts)
@@ -66,7 +68,7 @@ def case(root: ElementTree.Element, name: str, host: str = "a") -> tuple[str, st
 
 
 def test_a_host_is_a_suite_with_a_case_for_itself_and_for_each_domain() -> None:
-    root = written(AUDIT, HostOutcome("mail5.hq.example", ["aol.com"], table(BOTH, BOTH)))
+    root = written(AUDIT, HostResult("mail5.hq.example", ["aol.com"], table(BOTH, BOTH)))
     (suite,) = root
     assert (root.tag, root.get("name")) == ("testsuites", "postmaster.exchange.audit")
     assert suite.get("name") == "mail5.hq.example"
@@ -76,9 +78,9 @@ def test_a_host_is_a_suite_with_a_case_for_itself_and_for_each_domain() -> None:
 
 
 def test_a_difference_is_a_failure_of_an_audit_only_and_shows_itself() -> None:
-    host = HostOutcome("a", ["aol.com"], table([], BOTH))
+    host = HostResult("a", ["aol.com"], table([], BOTH))
     found = case(written(AUDIT, host), "aol.com")
-    assert found == ("failure", "drift", "differs from what is wanted", "+198.51.100.9")
+    assert found == ("failure", "drift", "enforce would change it", "+198.51.100.9")
     assert case(written(AUDIT, host), HOST_CASE) == ("", "", "", "")
     for run in (ENFORCE, replace(ENFORCE, check_mode=True)):
         assert case(written(run, host), "aol.com")[0] == ""
@@ -87,7 +89,7 @@ def test_a_difference_is_a_failure_of_an_audit_only_and_shows_itself() -> None:
 def test_a_difference_of_a_connector_shows_its_smart_hosts() -> None:
     old, new = connector("aol.com", "192.0.2.1"), connector("aol.com", "198.51.100.9")
     changing = organisation([old], [new], "aol.com")
-    root = written(AUDIT, HostOutcome("a", ["aol.com"], changing, family="transport"))
+    root = written(AUDIT, HostResult("a", ["aol.com"], changing, family="transport"))
     assert case(root, "aol.com")[3].splitlines() == [
         "change Send connector postmaster.exchange aol.com",
         "-[192.0.2.1]",
@@ -103,17 +105,17 @@ def test_a_difference_of_a_connector_shows_its_smart_hosts() -> None:
     ],
 )
 def test_what_differs_besides_the_domains_is_a_failure_of_the_host(more: dict[str, Any]) -> None:
-    host = HostOutcome("a", ["aol.com"], table(BOTH, BOTH, **more))
+    host = HostResult("a", ["aol.com"], table(BOTH, BOTH, **more))
     assert case(written(AUDIT, host), HOST_CASE)[:2] == ("failure", "drift")
     assert case(written(ENFORCE, host), HOST_CASE)[0] == ""
 
 
 def test_what_could_not_be_judged_is_an_error() -> None:
-    failed = HostOutcome("a", ["aol.com"], {"unreachable": True, "msg": "a: no answer."})
+    failed = HostResult("a", ["aol.com"], {"unreachable": True, "msg": "a: no answer."})
     root = written(AUDIT, failed)
-    assert case(root, HOST_CASE) == ("error", "not_judged", "no answer.", "")
+    assert case(root, HOST_CASE) == ("error", "unknown", "no answer.", "")
     assert case(root, "aol.com")[0] == "skipped"
-    judged = HostOutcome("a", ["lost.example", "gone.example"], table([], []))
+    judged = HostResult("a", ["lost.example", "gone.example"], table([], []))
     root = written(replace(AUDIT, fail_on=["temporary_failure", "null_mx"]), judged)
     assert case(root, "lost.example")[:2] == ("error", "temporary_failure")
     assert case(root, "gone.example")[:2] == ("error", "null_mx")
@@ -123,40 +125,44 @@ def test_what_could_not_be_judged_is_an_error() -> None:
 
 
 def test_addresses_that_a_host_does_not_take_are_no_addresses() -> None:
-    host = HostOutcome("a", ["six.example"], table([], []))
+    host = HostResult("a", ["six.example"], table([], []))
     run = replace(AUDIT, fail_on=["no_address"])
     root = written(run, host, of=resolved(domain("six.example", "2001:db8::1")))
-    assert case(root, "six.example")[:3] == ("error", "no_address", "left as it is: no address")
+    assert case(root, "six.example")[:3] == (
+        "error",
+        "no_address",
+        "nothing changed: no usable address",
+    )
 
 
 def test_what_was_not_begun_or_has_no_service_is_skipped() -> None:
     root = written(
         ENFORCE,
-        HostOutcome("a", ["aol.com"], held="the gate is closed"),
-        HostOutcome("b", ["aol.com"], {"skipped": True, "skip_reason": "no MSExchangeIMC"}),
+        HostResult("a", ["aol.com"], held="the gate is closed"),
+        HostResult("b", ["aol.com"], {"skipped": True, "skip_reason": "no MSExchangeIMC"}),
     )
-    assert case(root, HOST_CASE) == ("skipped", "", "not begun: the gate is closed", "")
+    assert case(root, HOST_CASE) == ("skipped", "", "not changed: the gate is closed", "")
     assert case(root, "aol.com")[0] == "skipped"
     assert case(root, HOST_CASE, "b") == ("skipped", "", "no MSExchangeIMC", "")
 
 
 def test_mail_that_did_not_arrive_is_a_failure_with_what_was_said() -> None:
     tested = {"results": [message("aol.com", "queued", error={"code": 421, "text": "busy"})]}
-    root = written(ENFORCE, HostOutcome("a", ["aol.com"], table([], BOTH), tested))
+    root = written(ENFORCE, HostResult("a", ["aol.com"], table([], BOTH), tested))
     said = "test message queued: 421 busy"
     assert case(root, "aol.com") == ("failure", "undelivered", said, "")
-    failed = HostOutcome("a", ["aol.com"], table([], BOTH), {"failed": True, "msg": "no port"})
+    failed = HostResult("a", ["aol.com"], table([], BOTH), {"failed": True, "msg": "no port"})
     assert case(written(ENFORCE, failed), HOST_CASE)[:2] == ("error", "delivery_test")
 
 
 def test_stuck_mail_is_a_failure_where_the_option_says_so() -> None:
-    host = HostOutcome("a", ["aol.com"], table(BOTH, BOTH), queue=waiting("aol.com"))
+    host = HostResult("a", ["aol.com"], table(BOTH, BOTH), queue=waiting("aol.com"))
     assert case(written(AUDIT, host), "aol.com")[0] == ""
     run = replace(AUDIT, fail_on=["stuck"])
     assert case(written(run, host), "aol.com") == (
         "failure",
         "stuck",
-        "mail is stuck: 421 busy",
+        "mail is delayed in the queue: 421 busy",
         "",
     )
     unlisted = replace(host, queue=waiting("new.example"))
@@ -167,21 +173,21 @@ def test_stuck_mail_is_a_failure_where_the_option_says_so() -> None:
 
 def test_rows_to_enter_by_hand_are_a_failure() -> None:
     sheet = [{"action": "enter", "domain": "aol.com", "address": "198.51.100.9"}]
-    host = HostOutcome("a", ["aol.com"], {**table([], []), "routes": None, "worksheet": sheet})
+    host = HostResult("a", ["aol.com"], {**table([], []), "routes": None, "worksheet": sheet})
     assert case(written(AUDIT, host), "aol.com")[:2] == ("failure", "by_hand")
 
 
 def test_a_run_without_pairs_is_an_error_of_its_own() -> None:
     failed = {"failed": True, "msg": "no lock"}
-    root = written(AUDIT, HostOutcome("a", ["aol.com"], earlier=[failed]), of=failed)
-    assert case(root, "MX/address pairs", "(run)") == ("error", "resolve", "no lock", "")
+    root = written(AUDIT, HostResult("a", ["aol.com"], needed=[failed]), of=failed)
+    assert case(root, "DNS", "(run)") == ("error", "resolve", "no lock", "")
     assert case(root, HOST_CASE)[0] == "error"
 
 
 def test_no_text_breaks_the_file() -> None:
     hostile = "]]>&\"'<b>\x00\x1b\ufffe\ud800\nend"
     failed = {"failed": True, "msg": hostile}
-    root = written(AUDIT, HostOutcome(hostile, ["aol.com"], failed))
+    root = written(AUDIT, HostResult(hostile, ["aol.com"], failed))
     (suite,) = root
     assert suite.get("name") == "]]>&\"'<b>\ufffd\ufffd\ufffd\ufffd\nend"
     (inner,) = suite[0]

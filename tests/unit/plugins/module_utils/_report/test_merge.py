@@ -14,11 +14,13 @@ from typing import Any
 import jsonschema
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import InvalidInput
-from ansible_collections.postmaster.exchange.plugins.module_utils._report.delivery import summary
 from ansible_collections.postmaster.exchange.plugins.module_utils._report.document import Run, build
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.host_result import (
+    HostResult,
+)
 from ansible_collections.postmaster.exchange.plugins.module_utils._report.junit import junit
 from ansible_collections.postmaster.exchange.plugins.module_utils._report.merge import merge
-from ansible_collections.postmaster.exchange.plugins.module_utils._report.outcome import HostOutcome
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.terminal import summary
 from ansible_collections.postmaster.exchange.plugins.plugin_utils._page import render
 from exchange_lab.samples import (
     NOW,
@@ -51,7 +53,7 @@ AUDIT = replace(ENFORCE, kind="audit", fail_on=["temporary_failure", "stuck"])
 OLD, NEW = connector("nestle.com", "198.51.100.1"), connector("nestle.com", "192.0.2.25")
 OTHER = connector("aol.com", "198.51.100.9")
 
-Hosts = Sequence[HostOutcome]
+Hosts = Sequence[HostResult]
 
 
 def of_run(run: Run, hosts: Hosts, finished_at: str = NOW) -> dict[str, Any]:
@@ -83,7 +85,8 @@ def spelled_out(document: Mapping[str, Any]) -> dict[str, Any]:
     hosts = [
         {
             **host,
-            "standing": {how: {names[n] for n in some} for how, some in host["standing"].items()},
+            "domains": {how: {names[n] for n in some} for how, some in host["domains"].items()},
+            "reasons": {why: {names[n] for n in some} for why, some in host["reasons"].items()},
             "changes": [changes[n] for n in host["changes"]],
             "organisation": None if (n := host["organisation"]) is None else titles[n],
             "tests": host["tests"]
@@ -120,9 +123,9 @@ def _old_hosts() -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries(
         {
             "domains": st.lists(st.sampled_from(NAMES), unique=True),
-            "enforced": enforced,
-            "tested": tested,
-            "info": st.sampled_from([None, appending("hq.example")]),
+            "delivery": enforced,
+            "tests": tested,
+            "exchange": st.sampled_from([None, appending("hq.example")]),
             "queue": st.sampled_from([None, waiting("aol.com"), waiting("else.example")]),
             "held": st.sampled_from(["", "", "a brake"]),
         }
@@ -130,10 +133,10 @@ def _old_hosts() -> st.SearchStrategy[dict[str, Any]]:
 
 
 @st.composite
-def fleets(draw: st.DrawFn) -> list[HostOutcome]:
+def fleets(draw: st.DrawFn) -> list[HostResult]:
     """Hosts in all states, and up to two organisations of which the first host changed each."""
     made = [
-        HostOutcome(f"mail{n}", **one)
+        HostResult(f"mail{n}", **one)
         for n, one in enumerate(draw(st.lists(_old_hosts(), max_size=6)))
     ]
     for name in draw(st.lists(st.sampled_from(["HQ", "LAB"]), unique=True)):
@@ -141,14 +144,14 @@ def fleets(draw: st.DrawFn) -> list[HostOutcome]:
         settled = organisation([NEW, OTHER], [NEW, OTHER], name=name)
         for number in range(draw(st.integers(1, 3))):
             result = settled if number else changing
-            made.append(HostOutcome(f"{name}-{number}", NAMES[:1], result, family="transport"))
+            made.append(HostResult(f"{name}-{number}", NAMES[:1], result, family="transport"))
     return draw(st.permutations(made))
 
 
 @given(hosts=fleets(), run=st.sampled_from([ENFORCE, AUDIT]), data=st.data())
 @settings(max_examples=120, deadline=None)
 def test_what_is_cut_into_slices_and_merged_is_what_it_was(
-    hosts: list[HostOutcome], run: Run, data: st.DataObject
+    hosts: list[HostResult], run: Run, data: st.DataObject
 ) -> None:
     whole = of_run(run, hosts)
     count = data.draw(st.integers(1, 4))
@@ -171,8 +174,8 @@ def slices_of(first: Hosts, second: Hosts, run: Run = ENFORCE) -> list[dict[str,
     return [build(run, FOUND, first), build(run, FOUND, second)]
 
 
-def server(name: str, result: Mapping[str, Any], **more: Any) -> HostOutcome:
-    return HostOutcome(name, ["nestle.com"], result, family="transport", **more)
+def server(name: str, result: Mapping[str, Any], **more: Any) -> HostResult:
+    return HostResult(name, ["nestle.com"], result, family="transport", **more)
 
 
 def deferring(*connectors: Mapping[str, Any]) -> dict[str, Any]:
@@ -182,35 +185,35 @@ def deferring(*connectors: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def outcomes(document: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    return {one["name"]: (one["outcome"], one["verdict"]) for one in document["hosts"]}
+    return {one["name"]: (one["state"], one["verdict"]) for one in document["hosts"]}
 
 
 def test_what_a_host_left_to_one_of_another_slice_is_in_place_when_that_has_changed_it() -> None:
     changing = organisation([], [NEW], "nestle.com")
     alone, other = slices_of([server("b", deferring())], [server("a", changing)])
-    assert outcomes(alone) == {"b": ("to_change", "clean")}
+    assert outcomes(alone) == {"b": ("would_change", "clean")}
     document = merged(alone, other)
-    assert outcomes(document) == {"a": ("changed", "clean"), "b": ("in_place", "clean")}
+    assert outcomes(document) == {"a": ("changed", "clean"), "b": ("up_to_date", "clean")}
     (told,) = document["organisations"]
     assert told["hosts"] == ["a", "b"]
     assert [(one["action"], one["by"]) for one in told["connectors"]] == [("create", "a")]
     assert told["warnings"] == []
-    assert document["answer"]["text"] == "Of 2 hosts 1 was changed, 1 is as it should be."
-    assert document["answer"]["counts"]["drifted"] == 0
+    assert document["answer"]["text"] == "Of 2 hosts, 1 was changed, 1 is up to date."
+    assert document["answer"]["counts"]["would_change"] == 0
 
 
 @pytest.mark.parametrize(
     "writer",
     [
         server("a", {"failed": True, "msg": "event 4056"}),
-        HostOutcome("a", ["aol.com"], organisation([], []), family="transport"),
+        HostResult("a", ["aol.com"], organisation([], []), family="transport"),
         server("a", deferring()),
     ],
     ids=["failed", "lists-other-domains", "left-it-too"],
 )
-def test_a_host_fails_whose_change_nobody_made(writer: HostOutcome) -> None:
+def test_a_host_fails_whose_change_nobody_made(writer: HostResult) -> None:
     document = merged(*slices_of([writer], [server("b", deferring())]))
-    assert outcomes(document)["b"] == ("to_look_at", "failed")
+    assert outcomes(document)["b"] == ("failed", "failed")
     assert document["hosts"][1]["problems"] == [
         "no host of its organisation changed the connectors of nestle.com"
     ]
@@ -221,7 +224,7 @@ def test_a_run_that_only_looks_tells_what_would_change() -> None:
     check = replace(ENFORCE, check_mode=True)
     looking = organisation([], [NEW], "nestle.com")
     document = merged(*slices_of([server("a", looking)], [server("b", looking)], check))
-    assert outcomes(document) == {"a": ("to_change", "clean"), "b": ("to_change", "clean")}
+    assert outcomes(document) == {"a": ("would_change", "clean"), "b": ("would_change", "clean")}
     assert document["organisations"][0]["warnings"] == []
 
 
@@ -233,21 +236,21 @@ def test_an_organisation_that_was_changed_in_two_slices_is_told_of() -> None:
     assert warning.startswith("Changed in 2 slices, by a, b.")
 
 
-@pytest.mark.parametrize(("run", "outcome"), [(AUDIT, "not_judged"), (ENFORCE, "failed")])
-def test_hosts_that_no_slice_reported_on_have_failed(run: Run, outcome: str) -> None:
-    present = build(run, FOUND, [HostOutcome("b", [], table(BOTH, BOTH))])
+@pytest.mark.parametrize("run", [AUDIT, ENFORCE])
+def test_hosts_that_no_slice_reported_on_are_unknown(run: Run) -> None:
+    present = build(run, FOUND, [HostResult("b", [], table(BOTH, BOTH))])
     document = merged(present, of=["a", "b", "c"])
     assert [one["name"] for one in document["hosts"]] == ["a", "b", "c"]
-    assert outcomes(document)["c"] == (outcome, "failed")
-    assert document["hosts"][2]["failure"] == "no slice reported on this host"
+    assert outcomes(document)["c"] == ("unknown", "unjudged")
+    assert document["hosts"][2]["reason"] == "no slice reported on this host"
     assert document["hosts"][2]["unreachable"] is True
-    assert document["answer"]["verdict"] == "failed"
+    assert document["answer"]["verdict"] == "unjudged"
 
 
 def test_the_slices_are_told_with_their_jobs() -> None:
     runs = [replace(ENFORCE, awx={"job": job, "user": "eve"}) for job in ("11", "12")]
     documents = [
-        build(run, FOUND, [HostOutcome(name, [], table(BOTH, BOTH))])
+        build(run, FOUND, [HostResult(name, [], table(BOTH, BOTH))])
         for run, name in zip(runs, "ba", strict=True)
     ]
     run = merged(*documents)["run"]
@@ -255,7 +258,7 @@ def test_the_slices_are_told_with_their_jobs() -> None:
     assert run["by"]["awx"] == {"user": "eve"}
 
 
-FINE = build(ENFORCE, FOUND, [HostOutcome("a", [], table(BOTH, BOTH))])
+FINE = build(ENFORCE, FOUND, [HostResult("a", [], table(BOTH, BOTH))])
 ELSEWHERE = resolved(domain("nestle.com", "192.0.2.99"))
 
 
@@ -263,14 +266,14 @@ ELSEWHERE = resolved(domain("nestle.com", "192.0.2.99"))
     ("second", "said"),
     [
         (FINE, "a is in 0.json and in 1.json"),
-        (build(replace(ENFORCE, id="awx-4712"), FOUND, []), "not of one run: id is 'awx-4711'"),
-        (build(replace(ENFORCE, check_mode=True), FOUND, []), "not of one run: check_mode"),
-        (build(ENFORCE, ELSEWHERE, []), "lead the mail of nestle.com to different places"),
-        (build(ENFORCE, FOUND, [HostOutcome("x", [])]), "x of 1.json is no host of this run"),
+        (build(replace(ENFORCE, id="awx-4712"), FOUND, []), "of different runs: id is 'awx-4711'"),
+        (build(replace(ENFORCE, check_mode=True), FOUND, []), "of different runs: check_mode"),
+        (build(ENFORCE, ELSEWHERE, []), "different addresses for nestle.com"),
+        (build(ENFORCE, FOUND, [HostResult("x", [])]), "x of 1.json is not a host of this run"),
         ({**FINE, "schema_version": "0.9"}, "1.json is a report of version '0.9'"),
-        (merge({"": FINE}), "1.json is merged already"),
-        ({}, "no report of this collection"),
-        ({**build(ENFORCE, FOUND, []), "domains": [7]}, "no report of this collection"),
+        (merge({"": FINE}), "1.json is a merged report already"),
+        ({}, "not a report of this collection"),
+        ({**build(ENFORCE, FOUND, []), "domains": [7]}, "not a report of this collection"),
     ],
     ids=["host-twice", "run", "mode", "pairs", "stranger", "version", "merged", "empty", "odd"],
 )

@@ -9,14 +9,16 @@ from dataclasses import replace
 from typing import Any
 
 from ansible_collections.postmaster.exchange.plugins.module_utils._report.document import Run, build
-from ansible_collections.postmaster.exchange.plugins.module_utils._report.outcome import HostOutcome
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.host_result import (
+    HostResult,
+)
 from exchange_lab.samples import NOW, connector, domain, organisation, resolved
 
 ENFORCE = Run("enforce", check_mode=False, finished_at=NOW)
 AUDIT = replace(ENFORCE, kind="audit")
 
 
-def made(run: Run, *hosts: HostOutcome) -> dict[str, Any]:
+def made(run: Run, *hosts: HostResult) -> dict[str, Any]:
     return build(run, resolved(domain("nestle.com", "192.0.2.25")), hosts)
 
 
@@ -24,8 +26,8 @@ OLD, NEW = connector("nestle.com", "198.51.100.1"), connector("nestle.com", "192
 OTHER = connector("aol.com", "198.51.100.9")
 
 
-def server(name: str, result: dict[str, Any], **more: Any) -> HostOutcome:
-    return HostOutcome(name, ["nestle.com"], result, family="transport", **more)
+def server(name: str, result: dict[str, Any], **more: Any) -> HostResult:
+    return HostResult(name, ["nestle.com"], result, family="transport", **more)
 
 
 def test_connectors_stand_once_with_who_changed_them() -> None:
@@ -40,7 +42,7 @@ def test_connectors_stand_once_with_who_changed_them() -> None:
     assert nestle["after"]["smart_hosts"] == ["[192.0.2.25]"]
     assert (aol["action"], aol["by"]) == (None, None)
     assert "before" not in aol
-    assert [host["outcome"] for host in document["hosts"]] == ["in_place", "changed"]
+    assert [host["state"] for host in document["hosts"]] == ["up_to_date", "changed"]
 
 
 def test_each_host_of_an_organisation_differs_though_the_change_is_shown_once() -> None:

@@ -10,14 +10,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.postmaster.exchange.plugins.module_utils._report.delivery import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.document import Run, build
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.host_result import (
+    HostResult,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.terminal import (
     MOST_DOMAINS,
-    MOST_KNOWN,
+    MOST_HOSTS,
+    MOST_NOTICES,
     summary,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._report.document import Run, build
-from ansible_collections.postmaster.exchange.plugins.module_utils._report.hosts import MOST_HOSTS
-from ansible_collections.postmaster.exchange.plugins.module_utils._report.outcome import HostOutcome
 from ansible_collections.postmaster.exchange.plugins.module_utils._report.text import Line
 from exchange_lab.samples import (
     NOW,
@@ -37,7 +39,7 @@ from exchange_lab.samples import (
 
 NESTLE = domain("nestle.com", "192.0.2.25", "192.0.2.26")
 PINNED = pinned([NESTLE])
-LEFT = "not known now (temporary failure): its routes stay as they are"
+LEFT = "DNS lookup failed; existing routes kept"
 FINDING = "enforce would change the routes of nestle.com"
 FOREIGN = rows("PARTNER.CORP 10.1.2.3")
 ENFORCE = Run("enforce", check_mode=False, finished_at=NOW)
@@ -45,7 +47,7 @@ AUDIT = replace(ENFORCE, kind="audit")
 
 
 def lines_of(
-    run: Run, *hosts: HostOutcome, of: Mapping[str, Any] | None = None, **more: Any
+    run: Run, *hosts: HostResult, of: Mapping[str, Any] | None = None, **more: Any
 ) -> list[Line]:
     return summary(build(run, {**(of or resolved(NESTLE)), **more}, hosts))
 
@@ -64,7 +66,7 @@ def below(lines: Sequence[Line], title: str) -> list[str]:
 
 
 def test_a_run_that_changed_a_host() -> None:
-    host = HostOutcome(
+    host = HostResult(
         "mail55",
         ["nestle.com"],
         table(FOREIGN, FOREIGN + PINNED, registry={"before": None, "after": SWITCH}),
@@ -72,11 +74,11 @@ def test_a_run_that_changed_a_host() -> None:
     )
     lines = lines_of(ENFORCE, host)
     assert texts(lines) == [
-        "The one host was changed.",
+        "The only host was changed.",
         "  hosts x domains: 1 changed",
         "  test messages: 1 delivered",
         "",
-        "1 domain, 2 pairs (7 questions, 0.25 s)",
+        "1 domain, 2 pairs (7 DNS queries, 0.25 s)",
         "  nestle.com  192.0.2.25, 192.0.2.26",
         "",
         "1 host",
@@ -87,41 +89,41 @@ def test_a_run_that_changed_a_host() -> None:
 
 
 def test_a_host_in_the_desired_state() -> None:
-    host = HostOutcome("mail55", ["nestle.com"], table(PINNED, PINNED))
+    host = HostResult("mail55", ["nestle.com"], table(PINNED, PINNED))
     row = host_row(lines_of(ENFORCE, host), "mail55").text
-    assert row == "  mail55  1 in place  in place     not touched  none"
+    assert row == "  mail55  1 up to date  up to date   unchanged  none"
 
 
 def test_an_audit_tells_what_enforce_would_change() -> None:
     switch = {"before": None, "after": SWITCH}
-    host = HostOutcome("mail55", ["nestle.com"], table(FOREIGN, FOREIGN + PINNED, registry=switch))
+    host = HostResult("mail55", ["nestle.com"], table(FOREIGN, FOREIGN + PINNED, registry=switch))
     lines = lines_of(AUDIT, host)
-    assert lines[0] == Line("The one host differs.", "drift")
+    assert lines[0] == Line("The only host has drift.", "drift")
     row = host_row(lines, "mail55")
-    assert row == Line("  mail55  1 to change  to change    to restart", "drift")
-    assert below(lines, "To look at") == [
+    assert row == Line("  mail55  1 pending  pending      restart pending", "drift")
+    assert below(lines, "Action required") == [
         "  mail55: enforce would change the search list switch and the routes of nestle.com"
     ]
     assert not any("test messages" in text for text in texts(lines))
 
 
 def test_an_audit_of_hosts_in_the_desired_state_has_nothing_to_look_at() -> None:
-    lines = lines_of(AUDIT, HostOutcome("mail55", ["nestle.com"], table(PINNED, PINNED)))
-    assert lines[0] == Line("The one host is as it should be.", "clean")
-    assert "To look at" not in texts(lines)
+    lines = lines_of(AUDIT, HostResult("mail55", ["nestle.com"], table(PINNED, PINNED)))
+    assert lines[0] == Line("The only host is up to date.", "clean")
+    assert "Action required" not in texts(lines)
 
 
 @pytest.mark.parametrize(
     ("status", "told"),
     [
-        ("null_mx", "takes no mail (null MX)"),
+        ("null_mx", "accepts no mail (null MX)"),
         ("no_such_domain", "does not exist"),
-        ("loop", "not known now (loop): its routes stay as they are"),
+        ("loop", "only own hosts; existing routes kept"),
         ("temporary_failure", f"{LEFT} (MX of nestle.com at 192.0.2.53: no answer)"),
     ],
 )
 def test_a_domain_without_pairs_is_told_in_words(status: str, told: str) -> None:
-    host = HostOutcome("mail55", ["nestle.com"], table(PINNED, PINNED))
+    host = HostResult("mail55", ["nestle.com"], table(PINNED, PINNED))
     lines = lines_of(ENFORCE, host, of=resolved(domain("nestle.com", status=status)))
     assert f"  nestle.com  {told}" in texts(lines)
 
@@ -129,31 +131,31 @@ def test_a_domain_without_pairs_is_told_in_words(status: str, told: str) -> None
 @pytest.mark.parametrize(
     ("more", "cell"),
     [
-        ({"restart_required": True}, "restart needed"),
-        ({"service": {"state": "stopped"}}, "stopped, not touched"),
-        ({"service": {"state": "running"}}, "not touched"),
+        ({"restart_required": True}, "restart required"),
+        ({"service": {"state": "stopped"}}, "stopped, unchanged"),
+        ({"service": {"state": "running"}}, "unchanged"),
         ({"restarted": True}, "restarted"),
     ],
 )
 def test_the_service_is_told(more: dict[str, Any], cell: str) -> None:
-    host = HostOutcome("a", ["nestle.com"], table(PINNED, PINNED, **more))
+    host = HostResult("a", ["nestle.com"], table(PINNED, PINNED, **more))
     assert f"  {cell}  " in host_row(lines_of(ENFORCE, host), "a").text
 
 
 def test_a_host_that_failed_one_not_begun_and_one_without_the_service() -> None:
     lines = lines_of(
         ENFORCE,
-        HostOutcome("a", ["nestle.com"], {"failed": True, "msg": "a: the login was refused."}),
-        HostOutcome("b", ["nestle.com"], held="the gate is closed"),
-        HostOutcome("c", ["nestle.com"], {"skipped": True, "skip_reason": "none"}),
+        HostResult("a", ["nestle.com"], {"failed": True, "msg": "a: the login was refused."}),
+        HostResult("b", ["nestle.com"], held="the gate is closed"),
+        HostResult("c", ["nestle.com"], {"skipped": True, "skip_reason": "none"}),
     )
-    assert texts(lines)[0] == "Of 3 hosts 1 failed, 1 was held back, 1 has no such service."
+    assert texts(lines)[0] == "Of 3 hosts, 1 failed, 1 was not changed, 1 has no such service."
     assert host_row(lines, "a") == Line("  a     failed", "failed")
-    assert host_row(lines, "b") == Line("  b     not begun", "failed")
-    assert host_row(lines, "c") == Line("  c     no such service here")
-    assert below(lines, "To look at") == [
+    assert host_row(lines, "b") == Line("  b     not changed", "failed")
+    assert host_row(lines, "c") == Line("  c     no such service")
+    assert below(lines, "Action required") == [
         "  a: the login was refused.",
-        "  b: not begun: the gate is closed",
+        "  b: not changed: the gate is closed",
     ]
 
 
@@ -161,7 +163,7 @@ def test_messages_that_did_not_arrive_and_those_not_sent_are_counted() -> None:
     tested = {"results": [message("nestle.com", "queued")]}
     after = [*PINNED, *rows("aol.com 192.0.2.25")]
     of = resolved(NESTLE, domain("aol.com", "192.0.2.25"))
-    host = HostOutcome("a", ["nestle.com", "aol.com"], table([], after), tested)
+    host = HostResult("a", ["nestle.com", "aol.com"], table([], after), tested)
     lines = lines_of(ENFORCE, host, of=of)
     assert host_row(lines, "a").text.endswith("1 queued, 1 not tested")
     assert "  test messages: 1 not tested, 1 queued" in texts(lines)
@@ -169,14 +171,14 @@ def test_messages_that_did_not_arrive_and_those_not_sent_are_counted() -> None:
 
 def test_a_delivery_test_that_failed_is_told() -> None:
     failed = {"failed": True, "msg": "no port 25"}
-    lines = lines_of(ENFORCE, HostOutcome("a", ["nestle.com"], table([], PINNED), failed))
+    lines = lines_of(ENFORCE, HostResult("a", ["nestle.com"], table([], PINNED), failed))
     assert host_row(lines, "a").text.endswith("failed")
-    assert below(lines, "To look at") == ["  a: no port 25"]
+    assert below(lines, "Action required") == ["  a: no port 25"]
 
 
 def test_stuck_mail_is_part_of_the_answer() -> None:
-    host = HostOutcome("a", ["nestle.com"], table(PINNED, PINNED), queue=waiting("nestle.com"))
-    told = "  hosts x domains: 1 in place; mail of 1 of them is stuck"
+    host = HostResult("a", ["nestle.com"], table(PINNED, PINNED), queue=waiting("nestle.com"))
+    told = "  hosts x domains: 1 up to date; mail of 1 delayed in the queue"
     assert texts(lines_of(AUDIT, host))[1] == told
 
 
@@ -184,44 +186,44 @@ def test_of_many_domains_only_those_that_are_not_all_right_are_shown() -> None:
     many = [domain(f"d{number}.example", "192.0.2.1") for number in range(MOST_DOMAINS)]
     of = resolved(*many, domain("x.example", status="null_mx"))
     found = texts(lines_of(AUDIT, of=of))
-    start = found.index(f"{MOST_DOMAINS + 1} domains, {MOST_DOMAINS} pairs (7 questions, 0.25 s)")
-    assert found[start + 1 : start + 3] == ["  x.example  takes no mail (null MX)", ""]
+    start = found.index(f"{MOST_DOMAINS + 1} domains, {MOST_DOMAINS} pairs (7 DNS queries, 0.25 s)")
+    assert found[start + 1 : start + 3] == ["  x.example  accepts no mail (null MX)", ""]
 
 
 def test_of_many_hosts_the_worst_are_shown_and_alike_ones_once() -> None:
     fine = table(PINNED, PINNED)
-    hosts = [HostOutcome(f"fine{number}", ["nestle.com"], fine) for number in range(MOST_HOSTS)]
+    hosts = [HostResult(f"fine{number}", ["nestle.com"], fine) for number in range(MOST_HOSTS)]
     differing = [
-        HostOutcome(f"d{number}", ["nestle.com"], table([], PINNED)) for number in range(MOST_HOSTS)
+        HostResult(f"d{number}", ["nestle.com"], table([], PINNED)) for number in range(MOST_HOSTS)
     ]
-    lost = HostOutcome("lost", ["nestle.com"], {"failed": True, "msg": "gone"})
+    lost = HostResult("lost", ["nestle.com"], {"failed": True, "msg": "gone"})
     lines = lines_of(AUDIT, *hosts, *differing, lost)
     found = texts(lines)
     start = found.index(f"{2 * MOST_HOSTS + 1} hosts")
-    assert found[start + 2].split() == ["lost", "failed"]
+    assert found[start + 2].split() == ["lost", "not", "checked"]
     assert found[start + 3].split()[0] == "d0"
     assert found[start + MOST_HOSTS + 2] == f"  and {MOST_HOSTS + 1} more hosts"
-    assert below(lines, "To look at") == [
+    assert below(lines, "Action required") == [
         "  lost: gone",
-        f"  d0, d1, d2, d3 and {MOST_HOSTS - 4} more: {FINDING}",
+        f"  d0, d1, d2, d3, d4 and {MOST_HOSTS - 5} more: {FINDING}",
     ]
 
 
 def test_of_many_hosts_that_are_all_right_none_is_shown() -> None:
     fine = table(PINNED, PINNED)
-    hosts = [HostOutcome(f"h{number}", ["nestle.com"], fine) for number in range(MOST_HOSTS + 1)]
+    hosts = [HostResult(f"h{number}", ["nestle.com"], fine) for number in range(MOST_HOSTS + 1)]
     assert texts(lines_of(AUDIT, *hosts))[-2:] == [
         f"{MOST_HOSTS + 1} hosts",
-        "  all are as they should be",
+        "  all up to date",
     ]
 
 
 def test_many_different_problems_end_in_a_number() -> None:
     hosts = [
-        HostOutcome(f"h{number}", [], {"failed": True, "msg": f"reason {number}"})
+        HostResult(f"h{number}", [], {"failed": True, "msg": f"reason {number}"})
         for number in range(MOST_HOSTS + 3)
     ]
-    assert below(lines_of(AUDIT, *hosts), "To look at")[-1] == "  and 3 more hosts"
+    assert below(lines_of(AUDIT, *hosts), "Action required")[-1] == "  and 3 more hosts"
 
 
 def test_a_lock_file_is_named_and_where_it_is_not_up_to_date() -> None:
@@ -235,21 +237,23 @@ def test_a_lock_file_is_named_and_where_it_is_not_up_to_date() -> None:
     }
     found = lines_of(AUDIT, of={"domains": [NESTLE], "lock": lock})
     assert "1 domain, 2 pairs (from mx_pairs.lock.yml)" in texts(found)
-    assert below(found, "To know") == [
-        "  The lock file is stale: nestle.com. Resolve anew and review it.",
-        "  DNS has moved away from the lock file for nestle.com.",
+    assert below(found, "Notices") == [
+        "  The lock file has expired for nestle.com. Resolve again and review it.",
+        "  DNS has changed since the lock file for nestle.com.",
     ]
 
 
 def test_what_a_limit_for_the_whole_run_would_refuse_is_told_once() -> None:
-    run = replace(AUDIT, brake="9 of 9 hosts would change, more than 3")
-    host = HostOutcome("a", ["nestle.com"], table([], PINNED))
+    run = replace(AUDIT, limit="9 of 9 hosts would change, more than 3")
+    host = HostResult("a", ["nestle.com"], table([], PINNED))
     lines = lines_of(run, host)
     assert "  enforce would refuse: 9 of 9 hosts would change, more than 3." in texts(lines)
-    held = HostOutcome("a", ["nestle.com"], held=run.brake or "")
+    held = HostResult("a", ["nestle.com"], held=run.limit or "")
     lines = lines_of(replace(run, kind="enforce"), held)
-    assert below(lines, "To look at") == ["  a: not begun: 9 of 9 hosts would change, more than 3"]
-    assert "To know" not in texts(lines)
+    assert below(lines, "Action required") == [
+        "  a: not changed: 9 of 9 hosts would change, more than 3"
+    ]
+    assert "Notices" not in texts(lines)
 
 
 NOTE = {"code": "dead_exchange", "message": "mx1 was left out, since its addresses cannot be had"}
@@ -259,10 +263,10 @@ def test_what_a_pin_does_not_cover_is_told_once_for_all_its_domains() -> None:
     noted = domain("nestle.com", "192.0.2.25", warnings=[NOTE])
     also = domain("aol.com", "192.0.2.26", warnings=[NOTE])
     pin = connector("nestle.com", "192.0.2.25")
-    new = HostOutcome(
+    new = HostResult(
         "ex", ["nestle.com", "aol.com"], organisation([pin], [pin]), family="transport"
     )
-    assert below(lines_of(AUDIT, new, of=resolved(noted, also)), "To know") == [
+    assert below(lines_of(AUDIT, new, of=resolved(noted, also)), "Notices") == [
         f"  nestle.com, aol.com: {NOTE['message']}."
     ]
 
@@ -273,17 +277,19 @@ def test_a_suffix_that_leads_astray_is_told_with_the_hosts_that_may_append_it() 
         domain("aol.com", "192.0.2.26", warnings=[hijack("aol.com")]),
     )
     hosts = [
-        HostOutcome(name, [led], organisation([], []), family="transport", info=appending(suffix))
+        HostResult(
+            name, [led], organisation([], []), family="transport", exchange=appending(suffix)
+        )
         for name, led, suffix in (
             ("a", "nestle.com", "HQ.example"),
             ("b", "aol.com", "corp.example"),
         )
     ]
-    told = " ".join(line.strip() for line in below(lines_of(ENFORCE, *hosts, of=of), "To know"))
+    told = " ".join(line.strip() for line in below(lines_of(ENFORCE, *hosts, of=of), "Notices"))
     assert told == (
         "Windows on a may append hq.example to names, and DNS has answers for"
-        " nestle.com.hq.example (MX 10 mail.hq.example): mail that is not pinned may be led astray"
-        " there (Q150969)."
+        " nestle.com.hq.example (MX 10 mail.hq.example): mail that is not pinned may be misrouted"
+        " (Q150969)."
     )
 
 
@@ -292,7 +298,7 @@ def test_a_service_that_is_told_to_append_nothing_leads_nothing_astray() -> None
 
     def told(run: Run, before: Any, after: Any, **more: Any) -> list[str]:
         registry = {"before": before, "after": after}
-        host = HostOutcome("a", ["nestle.com"], table([], [], registry=registry), **more)
+        host = HostResult("a", ["nestle.com"], table([], [], registry=registry), **more)
         return texts(lines_of(run, host, of=of))
 
     off = {"name": "DisableResolverSearchList", "type": "REG_DWORD", "data": 1}
@@ -302,31 +308,31 @@ def test_a_service_that_is_told_to_append_nothing_leads_nothing_astray() -> None
         said = " ".join(" ".join(told(AUDIT, appends, off, **named)).split())
         assert (
             "a appends hq.example to names, and DNS has answers for nestle.com.hq.example (MX 10"
-            " mail.hq.example): mail that is not pinned is led astray there (Q150969)." in said
+            " mail.hq.example): mail that is not pinned is misrouted (Q150969)." in said
         )
-        assert "To know" not in told(ENFORCE, appends, off, **named)
-    assert "To know" not in told(AUDIT, off, off, **named)
-    assert "To know" not in told(AUDIT, None, off)  # nobody says what it appends
-    unseen = HostOutcome(
-        "a", ["nestle.com"], {"unreachable": True, "msg": "a: no answer."}, **named
+        assert "Notices" not in told(ENFORCE, appends, off, **named)
+    assert "Notices" not in told(AUDIT, off, off, **named)
+    assert "Notices" not in told(AUDIT, None, off)  # nobody says what it appends
+    unseen = HostResult("a", ["nestle.com"], {"unreachable": True, "msg": "a: no answer."}, **named)
+    assert "Notices" not in texts(lines_of(AUDIT, unseen, of=of))
+    by_host = {"exchange": {"resolver": {"domain": "HQ.example", "search_list": []}}}
+    assert "Notices" in told(AUDIT, None, off, **by_host)
+
+
+def test_many_notices_end_in_a_number() -> None:
+    suffixes = [f"s{number}.example" for number in range(MOST_NOTICES + 2)]
+    of = resolved(
+        domain("a.example", "192.0.2.1", warnings=[hijack("a.example", s) for s in suffixes])
     )
-    assert "To know" not in texts(lines_of(AUDIT, unseen, of=of))
-    by_host = {"info": {"resolver": {"domain": "HQ.example", "search_list": []}}}
-    assert "To know" in told(AUDIT, None, off, **by_host)
-
-
-def test_many_things_to_know_end_in_a_number() -> None:
-    names = [f"d{number}.example" for number in range(MOST_KNOWN + 2)]
-    notes = [
-        domain(name, "192.0.2.1", warnings=[{"code": "moving", "message": f"addresses of {name}"}])
-        for name in names
-    ]
-    host = HostOutcome("ex", names, organisation([], []), family="transport")
-    assert below(lines_of(ENFORCE, host, of=resolved(*notes)), "To know")[-1] == "  and 2 more"
+    host = HostResult("a", ["a.example"], table([], []), exchange=appending(*suffixes))
+    assert "Notices" not in texts(lines_of(AUDIT, host, of=of))  # the switch is set
+    seen = replace(host, delivery=table([], [], registry={"before": None, "after": None}))
+    found = below(lines_of(AUDIT, seen, of=of), "Notices")
+    assert "  and 2 more" in found
 
 
 def test_a_rollback_asks_for_no_pairs_and_tells_none() -> None:
-    back = HostOutcome("a", [], table(rows("nestle.com 192.0.2.25"), []))
+    back = HostResult("a", [], table(rows("nestle.com 192.0.2.25"), []))
     lines = texts(summary(build(replace(ENFORCE, kind="rollback"), {}, [back])))
     assert "  hosts x domains: 1 changed" in lines
     assert not any("pairs" in line for line in lines)
@@ -334,7 +340,5 @@ def test_a_rollback_asks_for_no_pairs_and_tells_none() -> None:
 
 def test_where_the_pairs_are_not_known_that_is_the_answer() -> None:
     failed = {"failed": True, "msg": "the lock file is missing"}
-    lines = lines_of(AUDIT, HostOutcome("a", [], earlier=[failed]), of=failed)
-    assert lines[0] == Line(
-        "The MX/address pairs are not known: the lock file is missing", "failed"
-    )
+    lines = lines_of(AUDIT, HostResult("a", [], needed=[failed]), of=failed)
+    assert lines[0] == Line("DNS could not be asked: the lock file is missing", "failed")

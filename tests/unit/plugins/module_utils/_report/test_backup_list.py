@@ -7,7 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.postmaster.exchange.plugins.module_utils._report.history import history
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.backup_list import (
+    backup_list,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.host_result import (
+    HostResult,
+)
 
 
 def saved(name: str, **more: Any) -> dict[str, Any]:
@@ -32,6 +37,10 @@ def found(of: str, *backups: dict[str, Any], family: str = "imc", count: int = 0
     }
 
 
+def history(results: list[tuple[str, dict[str, Any] | None]]) -> list[str]:
+    return backup_list([HostResult(name, (), backups=result) for name, result in results])
+
+
 def test_hosts_and_organisations() -> None:
     org = found(
         "First Organization (hq.example)",
@@ -52,24 +61,24 @@ def test_hosts_and_organisations() -> None:
         ]
     ) == [
         "mail5-a: 1 backup in /b/mail5-a",
-        "  the newest first, each with what putting it back would change now",
-        "    2026-11-23T114500Z  a run without a name  2 routes (nestle.com)",
+        "  newest first, each with what restoring it would change now",
+        "    2026-11-23T114500Z  unnamed run  2 routes (nestle.com)",
         "",
         "mail5-b: no backup in /b/mail5-b",
         "",
         "First Organization (hq.example): 5 backups in /b/First Organization (hq.example)",
-        "  the newest first, each with what putting it back would change now",
+        "  newest first, each with what restoring it would change now",
         "    2026-11-23T115000Z  run r2, before a rollback      1 connector (a.example)",
         "    2026-11-23T114500Z  run change-1, before a change  as now",
         "    and 3 older",
         "",
         "down: no route to host.",
         "",
-        "unseen: was not looked at",
+        "unseen: not checked: the run has no result of this host",
         "",
         "files: no such service here",
         "",
-        "Put one back: -e mx_delivery_backup=NAME, the name of a backup or of a run.",
+        "To restore one: -e mx_delivery_backup=NAME, the name of a backup or a run.",
     ]
 
 
@@ -77,7 +86,7 @@ def test_where_nothing_could_be_put_back_nothing_is_offered() -> None:
     same = saved("2026-11-23T114500Z", same=True, summary="as it is now")
     broken = saved("2026-11-23T114400Z", usable=False, summary="cannot be put back: x")
     lines = history([("a", found("a", same, broken))])
-    assert lines[-1] == "    2026-11-23T114400Z  a run without a name  cannot be put back: x"
+    assert lines[-1] == "    2026-11-23T114400Z  unnamed run  cannot be put back: x"
     assert history([]) == []
 
 
@@ -90,11 +99,11 @@ def test_a_diff_stands_below_its_backup() -> None:
     }
     lines = history([("a", found("a", saved("X", diff=[block]), saved("W")))])
     assert lines[2:9] == [
-        "    X  a run without a name  2 routes (nestle.com)",
+        "    X  unnamed run  2 routes (nestle.com)",
         "      --- a: delivery routes, now",
         "      +++ a: delivery routes, in X",
         "      @@ -1,2 +1 @@",
         "      -nestle.com  192.0.2.25",
         "       partner.corp  10.1.2.3",
-        "    W  a run without a name  2 routes (nestle.com)",
+        "    W  unnamed run  2 routes (nestle.com)",
     ]

@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._report.document import Run, build
-from ansible_collections.postmaster.exchange.plugins.module_utils._report.hosts import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.host_result import (
+    HostResult,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.terminal import (
     MOST_CONNECTORS,
     host_lines,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._report.outcome import HostOutcome
 from exchange_lab.samples import (
     NOW,
     connector,
@@ -35,11 +37,11 @@ OLD = connector("nestle.com", "198.51.100.1")
 HEADING = ["domain", "smart", "hosts", "source", "servers"]
 
 
-def host(name: str, enforced: Mapping[str, Any] | None, **more: Any) -> HostOutcome:
-    return HostOutcome(name, ["nestle.com"], enforced, family="transport", **more)
+def host(name: str, enforced: Mapping[str, Any] | None, **more: Any) -> HostResult:
+    return HostResult(name, ["nestle.com"], enforced, family="transport", **more)
 
 
-def lines(run: Run, *hosts: HostOutcome) -> list[str]:
+def lines(run: Run, *hosts: HostResult) -> list[str]:
     document = build(run, resolved(domain("nestle.com", "192.0.2.25")), hosts)
     return [line.text for line in host_lines(document)]
 
@@ -47,12 +49,12 @@ def lines(run: Run, *hosts: HostOutcome) -> list[str]:
 def test_a_run_that_changed_an_organisation_by_one_of_its_hosts() -> None:
     tested = {"results": [message("nestle.com")]}
     found = host("a", organisation([NEW], [NEW]))
-    changing = host("b", organisation([], [NEW], "nestle.com"), tested=tested)
+    changing = host("b", organisation([], [NEW], "nestle.com"), tests=tested)
     assert lines(ENFORCE, found, changing) == [
         "2 hosts",
-        "  host  connectors  test messages",
-        "  a     1 in place  none",
-        "  b     1 changed   1 delivered",
+        "  host  connectors    test messages",
+        "  a     1 up to date  none",
+        "  b     1 changed     1 delivered",
         "",
         "HQ (hq.example), 1 Send connector for pinned domains",
         "  domain      smart hosts  source servers",
@@ -67,7 +69,7 @@ def test_a_run_that_changed_an_organisation_by_one_of_its_hosts() -> None:
         ([OLD], [NEW], ["198.51.100.1 -> 192.0.2.25", "ex19-a", "to change"]),
         ([OLD], [], ["198.51.100.1", "ex19-a", "to remove"]),
         ([NEW], [NEW], ["192.0.2.25", "ex19-a"]),
-        ([NEW], [{**NEW, "source_servers": []}], ["192.0.2.25", "Exchange's choice", "to change"]),
+        ([NEW], [{**NEW, "source_servers": []}], ["192.0.2.25", "chosen by Exchange", "to change"]),
         ([{**OLD, "smart_hosts": []}], [NEW], ["none -> 192.0.2.25", "ex19-a", "to change"]),
     ],
 )
@@ -100,15 +102,15 @@ def test_both_kinds_and_a_host_of_unknown_kind_have_tables_of_their_own() -> Non
     found = lines(
         AUDIT,
         host("a", organisation([NEW], [NEW])),
-        HostOutcome("b", ["nestle.com"], table(rows(), rows())),
-        HostOutcome("c", ["nestle.com"], family="", info=unseen),
+        HostResult("b", ["nestle.com"], table(rows(), rows())),
+        HostResult("c", ["nestle.com"], family="", exchange=unseen),
     )
     assert [line for line in found if "host of" in line] == [
         "1 host of Exchange 4.0 to 5.5",
-        "1 host of Exchange 2010 or later",
-        "1 host of unknown kind",
+        "1 host of Exchange 2010 to SE",
+        "1 host of unknown version",
     ]
-    assert "  c     failed" in found
+    assert "  c     not checked" in found
     assert found.count("") == 3
 
 

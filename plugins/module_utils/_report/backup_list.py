@@ -1,0 +1,73 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The list of the backups of all hosts as text. Pure.
+
+This file is private to the collection postmaster.exchange.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from .host_result import NOT_CHECKED, HostResult
+from .text import columns, count, failure_of, wrapped
+
+Result = Mapping[str, Any]
+
+_BEFORE = {"enforced": ", before a change", "restored": ", before a rollback"}
+
+
+def backup_list(hosts: Sequence[HostResult]) -> list[str]:
+    """Return the lines, from each host's result of backup_info.
+
+    An organisation is listed once, whichever of its hosts was asked.
+    """
+    lines: list[str] = []
+    seen: set[str] = set()
+    usable = []
+    for host in hosts:
+        result = host.backups
+        failure = failure_of(host.exchange) or failure_of(result)
+        failure = failure or (host.failure if result is None else "")
+        if failure or result is None:
+            text = failure.removeprefix(f"{host.name}: ") or NOT_CHECKED
+            lines += [*wrapped(f"{host.name}: {text}"), ""]
+        elif result.get("skipped"):
+            lines += [*wrapped(f"{host.name}: {result.get('skip_reason') or 'skipped'}"), ""]
+        else:
+            usable += [one for one in result["backups"] if one["usable"]]
+            key = f"{result['family']} {result['of']}"
+            if key not in seen:
+                seen.add(key)
+                lines += [*_backups_of(result), ""]
+    if any(not one["same"] for one in usable):
+        lines.append("To restore one: -e mx_delivery_backup=NAME, the name of a backup or a run.")
+    elif lines:
+        lines.pop()
+    return lines
+
+
+def _backups_of(result: Result) -> Iterator[str]:
+    """Yield the backups of one host or organisation."""
+    backups = result["backups"]
+    if not backups:
+        yield f"{result['of']}: no backup in {result['folder']}"
+        return
+    yield f"{result['of']}: {count(result['count'], 'backup')} in {result['folder']}"
+    yield "  newest first, each with what restoring it would change now"
+    rows = []
+    for one in backups:
+        run = f"run {one['run']}" if one["run"] else "unnamed run"
+        rows.append([one["name"], run + _BEFORE.get(one["before"], ""), one["summary"]])
+    for one, line in zip(backups, columns(rows, indent="    "), strict=True):
+        yield line
+        for block in one.get("diff") or ():
+            before, after = block["before"].splitlines(), block["after"].splitlines()
+            headers = block["before_header"], block["after_header"]
+            for text in difflib.unified_diff(before, after, *headers, lineterm=""):
+                yield f"      {text}"
+    if (more := result["count"] - len(backups)) > 0:
+        yield f"    and {more} older"
