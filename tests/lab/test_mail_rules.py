@@ -16,7 +16,16 @@ from exchange_lab.mail.imc_directory import (
     parse_route,
 )
 from exchange_lab.mail.imc_intake import complete, parse_dropped
-from exchange_lab.mail.imc_model import V40, V50, Assumptions, Site
+from exchange_lab.mail.imc_model import (
+    V40,
+    V40_SP3,
+    V50,
+    V55,
+    V55_RTM,
+    Assumptions,
+    Site,
+    Version,
+)
 from exchange_lab.mail.imc_routing import NameService, Resolver
 from exchange_lab.mail.imc_smtp import stamp
 from exchange_lab.mail.imc_tracking import Event, Tracked, TrackingLog, record
@@ -101,7 +110,7 @@ def test_the_service_parses_a_row() -> None:
         ("a.com;192.0.2.1;x", "a.com"),
         ("a.com;192.0.2.256;0", "a.com"),
         ("a.com;192.0.2;0", "a.com"),
-        ("a.com;;0", "a.com"),
+        ("a.com;192.0.2.1,192.0.2.256;0", "a.com"),
         ("a com;192.0.2.1;0", "a com"),
         (";192.0.2.1;0", ";192.0.2.1;0"),
     ],
@@ -110,6 +119,49 @@ def test_the_service_names_the_row_it_cannot_parse(row: str, named: str) -> None
     with pytest.raises(RouteError) as error:
         parse_route(row)
     assert error.value.route == named
+
+
+@pytest.mark.parametrize(
+    ("row", "hosts"),
+    [
+        ("a.com;192.0.2.1, 192.0.2.2;0", ("192.0.2.1", "192.0.2.2")),
+        ("#a.com;192.0.2.1;0", ("192.0.2.1",)),
+        ("a.com;;0", ()),
+        ("a.com;mail.a.com.;0", ("mail.a.com.",)),
+    ],
+)
+def test_rows_that_articles_speak_of_are_no_malformed_ones(
+    row: str, hosts: tuple[str, ...]
+) -> None:
+    assert parse_route(row).hosts == hosts
+
+
+@pytest.mark.parametrize(
+    ("row", "domain", "covers"),
+    [
+        ("partner.com", "list.partner.com", True),
+        ("partner.com", "PARTNER.com", True),
+        ("partner.com", "mypartner.com", False),
+        ("#partner.com", "partner.com", True),
+        ("#partner.com", "list.partner.com", False),
+    ],
+)
+def test_q259531_a_row_takes_the_subdomains_too(row: str, domain: str, covers: bool) -> None:
+    assert (Route(row, "192.0.2.1", 0).rank(domain) >= 0) is covers
+
+
+def test_q164457_4_0_compared_the_ends_of_names() -> None:
+    assert Route("partner.com", "192.0.2.1", 0).rank("mypartner.com", by_ends=True) >= 0
+    assert V40_SP3.compares_ends_of_names
+    assert not V40.compares_ends_of_names
+
+
+@pytest.mark.parametrize(
+    ("version", "stays"),
+    [(V40_SP3, True), (V40, False), (V50, True), (V55_RTM, True), (V55, False)],
+)
+def test_which_builds_stay_with_an_exchange_that_is_silent(version: Version, stays: bool) -> None:
+    assert version.stays_with_silent_exchanges is stays
 
 
 # -- logs ---------------------------------------------------------------------------------------

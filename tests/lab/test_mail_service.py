@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from exchange_lab.lab import Lab, Machine
+from exchange_lab.mail.imc_intake import CANNOT_DELETE
 from exchange_lab.mail.imc_listener import Submission
 from exchange_lab.mail.imc_model import V40, V50, Assumptions
 from exchange_lab.scenario import SIMPLE_HOST, HostSpec, simple
@@ -63,10 +64,12 @@ def test_a_file_that_cannot_be_deleted_is_never_sent() -> None:
         machine.host.fs.protect(path)
         machine.host.fs.write_bytes(r"C:\kept.txt", MESSAGE)
         machine.host.fs.resolve(r"C:\kept.txt").rename(machine.host.fs.resolve(path))
-        machine.imc.wait(lambda imc: bool(imc.host.events.find(4117)))
+        machine.imc.wait(lambda imc: bool(imc.host.events.find(CANNOT_DELETE)))
         machine.host.fs.write_bytes(f"{PICKUP}\\other.txt", MESSAGE)
         lab.sinks.wait(lambda items: len(items) == 1)
-        (event,) = machine.host.events.find(4117)  # said once, however often it is looked at
+        (event,) = machine.host.events.find(
+            CANNOT_DELETE
+        )  # said once, however often it is looked at
         assert "kept.txt cannot be deleted" in event.text
         machine.host.fs.unprotect(path)
         lab.sinks.wait(lambda items: len(items) == 2)
@@ -76,6 +79,9 @@ def test_a_file_without_recipients_goes_to_the_archive() -> None:
     with running(OPEN) as (_lab, machine):
         machine.host.fs.write_bytes(f"{PICKUP}\\odd.txt", b"nobody\n")
         machine.imc.wait(lambda imc: imc.host.fs.exists(f"{PICKUP}\\Archive\\odd.txt"))
+        machine.imc.wait(lambda imc: bool(imc.host.events.find(4164)))
+        (event,) = machine.host.events.find(4164)
+        assert event.text.startswith("The file odd.txt in the Pickup directory could not be parsed")
         assert machine.imc.queue == ()
 
 

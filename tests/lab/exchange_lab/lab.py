@@ -14,6 +14,7 @@ from typing import Self
 
 from . import inventory
 from .mail import imc_install
+from .mail.cluster import Cluster
 from .mail.dns_server import DnsServer, Fault
 from .mail.imc import SERVICE, Imc, Surroundings
 from .mail.imc_config import PARAMETERS_KEY
@@ -37,6 +38,7 @@ from .windows.winrm_server import WinRMServer
 _ROOT_ZONE = {".": "@ NS ns.lab.invalid."}
 _MARKER = ".exchange-lab"
 _SERVICE_SECONDS = 10.0
+_PROGRESS_SECONDS = 10.0
 
 
 class NotOurs(Exception):  # noqa: N818 - said of a folder
@@ -62,14 +64,23 @@ class Machine:
             spec.version,
             lab.surroundings,
             connector=Connector(
-                spec.rows, extra=spec.extra, tracking=spec.tracking, diagnostics=spec.diagnostics
+                spec.rows,
+                extra=spec.extra,
+                tracking=spec.tracking,
+                diagnostics=spec.diagnostics,
+                relay=spec.forward_to,
+                arrows=spec.arrows,
             ),
             assumptions=scenario.assumptions,
             submission=spec.submission,
+            relay=spec.relay,
+            start_trouble=spec.start_trouble,
         )
         self.imccopy: Imccopy = imc_install.install(
             self.imc, search_list=scenario.search_list, imccopy=spec.imccopy
         )
+        service = self.host.services.get(SERVICE)
+        self.cluster = Cluster(self.imc, service) if spec.cluster else None
         if spec.switch is not None:
             name, number = spec.switch
             self.host.registry.set(PARAMETERS_KEY, name, "REG_DWORD", number)
@@ -83,6 +94,9 @@ class Machine:
         """Start what the scenario says runs, and send the users' letters."""
         if self.spec.running:
             imc_install.start(self.host)
+        if self.spec.start_seconds:  # from the next start on
+            service = self.host.services.get(SERVICE)
+            service.start_delay, service.progress = self.spec.start_seconds, _PROGRESS_SECONDS
         for letter in self.spec.letters:
             self.imc.send(letter.sender, letter.recipient, subject=letter.subject)
 
@@ -119,6 +133,8 @@ class Machine:
 
     def close(self) -> None:
         """Stop everything on this host."""
+        if self.cluster is not None:
+            self.cluster.close()
         self.host.close()
         self.imc.close()
 

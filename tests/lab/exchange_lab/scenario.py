@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from .mail.imc_install import IMCCOPY
 from .mail.imc_listener import Submission
-from .mail.imc_model import V55, Assumptions, Version
+from .mail.imc_model import V55, Assumptions, Relay, Version
 from .mail.smtp_sink import Temper
 from .org.versions import Family
 from .windows.winrm_server import Settings
@@ -43,7 +43,10 @@ class HostSpec:
     text of further sections of the saved table. ``imccopy`` is where that tool lies (None: it is
     not there). ``letters`` are sent when the lab starts. ``submission`` and ``winrm`` say how the
     host is entered: by default anybody may submit mail, and WinRM takes NTLM only. ``behind`` names
-    the management host of a host that has no WinRM itself.
+    the management host of a host that has no WinRM itself. ``relay`` is what it does with mail by
+    SMTP for other domains, ``forward_to`` the hosts of *Forward all messages to host*, ``arrows``
+    the form of its protocol log. A start takes ``start_seconds`` of the host's time, and ends by
+    ``start_trouble`` (see imc.NOT_STARTING). ``cluster``: it is a node of a cluster.
     """
 
     name: str
@@ -61,6 +64,12 @@ class HostSpec:
     submission: Submission | None = None
     winrm: Settings | None = None
     behind: str = ""
+    relay: Relay | None = None
+    forward_to: str = ""
+    arrows: bool = False
+    start_seconds: float = 0.0
+    start_trouble: int = 0
+    cluster: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +189,9 @@ NESTLE_SINKS = (
     SinkSpec("192.0.2.27", "mx3.nestle.com"),
 )
 
+_OF_OTHERS = "relay A 10.1.2.4\n"
+"""A host that a row of somebody else may name: without an address the service would not start."""
+
 SIMPLE_HOST = HostSpec("mail55", V55, "203.0.113.55", diagnostics=3)
 """An untreated 5.5 host; ``dataclasses.replace`` makes others of it."""
 
@@ -188,7 +200,7 @@ def simple(*hosts: HostSpec) -> Scenario:
     """Return the smallest lab that shows the fault: nestle.com and the hijacking local zone."""
     return Scenario(
         hosts=hosts or (SIMPLE_HOST,),
-        zones={"hq.example": LOCAL_ZONE, "nestle.com": NESTLE},
+        zones={"hq.example": LOCAL_ZONE, "nestle.com": NESTLE, "odd.example": _OF_OTHERS},
         sinks=(*LOCAL_SINKS, *NESTLE_SINKS),
         domains=("nestle.com",),
     )

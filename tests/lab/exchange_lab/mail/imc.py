@@ -17,28 +17,52 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 
 from ..windows.errors import WinError
 from ..windows.host import LabHost
 from ..windows.services import ServiceStartError
-from .imc_config import Configuration, NotConfigured, read_configuration, read_root
+from .imc_config import (
+    Configuration,
+    NotConfigured,
+    has_domain,
+    read_configuration,
+    read_root,
+)
 from .imc_delivery import Delivered, Deliverer, Journal, ProtocolLogs, Returned, Tally
 from .imc_directory import Connector, RouteError
 from .imc_intake import Dropped, PickupFolder, complete, headers_of
 from .imc_listener import Listener, Submission
-from .imc_model import Assumptions, Site, Version
+from .imc_model import Assumptions, Relay, Site, Version
 from .imc_queue import Destination, Message, OutQueue, Queued, spool_name
-from .imc_routing import NameService, Resolver, Router
-from .imc_smtp import Courier
+from .imc_routing import NameService, Resolver, Router, UnresolvedHost
+from .imc_smtp import Courier, ProtocolLog
 from .imc_tracking import TrackingLog
 from .network import Network
 from .smtp_loop import LoopThread
 
 SERVICE = "MSExchangeIMC"
-BAD_ROUTE = 4056
+BAD_ROUTE, UNRESOLVED_ROUTE = 4056, 4057
+_STARTED = 1000  # Q257618: with the build
 _CANNOT_STORE = 3022  # the number of Q147922, for an Out folder that is not there
-_PICKUP_TROUBLE = 4117  # Q201314 says that an event is logged, not which: the number is the lab's
+_CRASH = 1067
+_MOST_SUFFIXES = 6
+
+NOT_STARTING: dict[int, tuple[int, ...]] = {
+    3018: (3018,),
+    4007: (4020, 4007),
+    4018: (4018,),
+    4056: (4056,),
+    4057: (4014, 4032, 4057),
+    4067: (4058, 4067),
+    4070: (4131, 4070),
+    4071: (4071,),
+    4086: (4086,),
+    4087: (4087,),
+    4143: (4143,),
+}
+"""Documented reasons not to start, with the events of each (Q193928, Q148565, Q154589, Q231737,
+Q183178, Q298565, Q182346, Q173496 and Q272506). But for 4056 their texts are the lab's."""
 _STOP_SECONDS = 10.0
 
 
@@ -56,7 +80,8 @@ class _Run:
 
     def __init__(self, imc: Imc, configuration: Configuration) -> None:
         files, site = imc.host.fs, imc.site
-        self.courier = Courier(imc.surroundings.network, imc.assumptions.patience)
+        assumptions = imc.assumptions
+        self.courier = Courier(imc.surroundings.network, assumptions.patience, assumptions.banner)
         self.tracking = TrackingLog(
             site,
             imc.version,
@@ -65,16 +90,26 @@ class _Run:
             enabled=configuration.tracking,
         )
         resolver = Resolver(imc.surroundings.names, configuration.suffixes)
+        self.logs = ProtocolLogs(
+            files,
+            configuration.root + r"\Log",
+            configuration.diagnostics,
+            shared=assumptions.real_log,
+            arrows=configuration.arrows,
+        )
         self.deliverer = Deliverer(
             site,
             imc.assumptions,
             imc.waiting,
             imc.journal,
-            router=Router(configuration.routes, resolver, imc.assumptions),
+            router=Router(
+                configuration.routes, resolver, assumptions, imc.version, configuration.relay
+            ),
             courier=self.courier,
             tracking=self.tracking,
-            logs=ProtocolLogs(files, configuration.root + r"\Log", configuration.diagnostics),
+            logs=self.logs,
             report=imc.receive_locally,
+            stays=imc.version.stays_with_silent_exchanges,
         )
         pickup = PickupFolder(files, configuration.root + r"\Pickup")
         self.pickup = pickup if imc.version.pickup and pickup.prepare() else None
@@ -85,7 +120,11 @@ class _Run:
 
 
 class Imc:
-    """The connector of one host. Its service is installed by ``install``; it is not started."""
+    """The connector of one host. Its service is installed by ``install``; it is not started.
+
+    ``relay`` is what it does with mail by SMTP for other domains: by its version, if not given.
+    ``start_trouble`` is one of ``NOT_STARTING``, or 1067 for a crash: why it will not start.
+    """
 
     def __init__(
         self,
@@ -97,7 +136,10 @@ class Imc:
         connector: Connector | None = None,
         assumptions: Assumptions | None = None,
         submission: Submission | None = None,
+        relay: Relay | None = None,
+        start_trouble: int = 0,
     ) -> None:
+        self.start_trouble = start_trouble
         self.host = host
         self.site = site
         self.version = version
@@ -110,14 +152,23 @@ class Imc:
         self.waiting = OutQueue(host.fs, self._changed)
         self._numbers = itertools.count(1)
         self._run: _Run | None = None
+        old = self.assumptions.real_relay and not version.relays
+        self.relay = relay or (Relay.RETURNED if old else Relay.OPEN)
         self.listener = Listener(
-            surroundings.loops, site, submission or Submission(), self._take_from_smtp
+            surroundings.loops,
+            site,
+            submission or Submission(),
+            self._take_from_smtp,
+            greeting=version.greeting,
+            prohibits=self._prohibits,
+            log=self._inbound_log if self.assumptions.real_log else None,
         )
 
     # -- the service -------------------------------------------------------------------------
 
     def on_start(self) -> None:
         """Read the settings and begin to work; ServiceStartError when they do not do."""
+        self._check_start()
         try:
             configuration = read_configuration(self.host.registry, self.connector)
         except RouteError as exc:
@@ -125,14 +176,36 @@ class Imc:
             raise ServiceStartError(BAD_ROUTE, str(exc)) from exc
         except NotConfigured as exc:
             raise ServiceStartError(1, str(exc)) from exc
+        if len(configuration.suffixes) > _MOST_SUFFIXES:
+            raise ServiceStartError(win32=_CRASH)  # Q185025
         for folder in ("Out", "In", "Log"):
             self._make_folder(f"{configuration.root}\\{folder}")
         self._make_folder(configuration.tracking_folder)
+        try:
+            run = _Run(self, configuration)
+        except UnresolvedHost as exc:
+            raise self._not_starting(UNRESOLVED_ROUTE, f"The host {exc} has no address.") from exc
         self.journal.tally = Tally()
         self.waiting.hurry()
-        self._run = _Run(self, configuration)
-        self._run.thread.start()
+        self._run = run
+        self.host.events.write(
+            SERVICE, _STARTED, f"The service was started. {self.version.greeting}"
+        )
+        run.thread.start()
         self.listener.open()
+
+    def _check_start(self) -> None:
+        if self.start_trouble == _CRASH:
+            raise ServiceStartError(win32=_CRASH)
+        if self.start_trouble:
+            raise self._not_starting(self.start_trouble, "The service cannot start.")
+        if not has_domain(self.host.registry):
+            raise self._not_starting(4067, "TCP/IP has no domain name.")
+
+    def _not_starting(self, code: int, text: str) -> ServiceStartError:
+        for event in NOT_STARTING[code]:
+            self.host.events.write(SERVICE, event, text)
+        return ServiceStartError(code, text)
 
     def on_stop(self) -> None:
         """End the run; mail that waits stays in the queue."""
@@ -174,7 +247,7 @@ class Imc:
             return
         messages, complaints = run.pickup.collect()
         for complaint in complaints:
-            self.host.events.write(SERVICE, _PICKUP_TROUBLE, complaint)
+            self.host.events.write(SERVICE, complaint.event, complaint.text)
         for message in messages:
             self._submit_dropped(message)
 
@@ -218,11 +291,31 @@ class Imc:
                 self.receive_locally(name, content.decode("latin-1"))
         if outbound:
             subject = str(headers.get("Subject", ""))
+            if over_smtp and self.relay is Relay.RETURNED:
+                foreign = Message("", mts_id, message_id, sender, subject, len(content))
+                self._return_foreign(foreign, outbound)
+                return message_id
             message = Message(self._spool_file(), mts_id, message_id, sender, subject, len(content))
             self._store(message, content)
             self._track(message, outbound, over_smtp=over_smtp)
             self._queue(message, outbound)
         return message_id
+
+    def _prohibits(self, recipient: str) -> bool:
+        return self.relay is Relay.PROHIBITED and not self.site.is_local(recipient)
+
+    def _inbound_log(self) -> ProtocolLog:
+        run = self._run
+        if run is None:  # the service stops just now
+            return ProtocolLog(lambda _line: None, datetime.now)
+        return run.logs.open()
+
+    def _return_foreign(self, message: Message, recipients: list[str]) -> None:
+        """4.0 has no such recipient (Q148985): the message comes back as a report."""
+        run = self._run
+        if run is not None:
+            run.tracking.received(message.tracked(recipients))
+            run.deliverer.refuse(message, recipients, "550 Unknown Recipient")
 
     def _store(self, message: Message, content: bytes) -> None:
         try:

@@ -34,6 +34,8 @@ class Configuration:
     routes: tuple[Route, ...]
     tracking: bool
     diagnostics: int
+    relay: Route | None = None
+    arrows: bool = False
 
 
 def read_configuration(registry: Registry, connector: Connector) -> Configuration:
@@ -45,6 +47,8 @@ def read_configuration(registry: Registry, connector: Connector) -> Configuratio
         routes=tuple(parse_route(row) for row in connector.rows),
         tracking=connector.tracking,
         diagnostics=connector.diagnostics,
+        relay=Route("", connector.relay, 0) if connector.relay else None,
+        arrows=connector.arrows,
     )
 
 
@@ -62,6 +66,11 @@ def search_list_disabled(registry: Registry) -> bool:
     return (
         value is not None and value.name == SWITCH and value.type == "REG_DWORD" and value.data != 0
     )
+
+
+def has_domain(registry: Registry) -> bool:
+    """Whether TCP/IP has a domain; without one the service does not start (Q154589, Q312439)."""
+    return bool(_text(registry, TCPIP_KEY, "Domain").strip("."))
 
 
 def _search_list(registry: Registry) -> tuple[str, ...]:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -15,10 +17,10 @@ from ..windows.filesystem import FileSystem
 from .imc_model import Assumptions, Site
 from .imc_queue import Destination, Message, OutQueue
 from .imc_routing import NameServiceFailure, NoSuchDestination, Router
-from .imc_smtp import Courier, Fate, Job, NoContact, ProtocolLog, Result
+from .imc_smtp import Courier, Fate, Job, NoContact, ProtocolLog, Result, Silence
 from .imc_tracking import TrackingLog
 
-_LOGGING_LEVEL = 3
+_LOGGING_LEVEL, _ALL_LEVEL = 3, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,22 +62,59 @@ class Journal:
 
 
 class ProtocolLogs:
-    """``RootDir\\Log\\L0000000.LOG`` and on: one file a connection, from level 3 on (Q154505)."""
+    """``RootDir\\Log\\L0000000.LOG`` and on, from level 3 on (Q154505). Thread-safe.
 
-    def __init__(self, files: FileSystem, folder: str, level: int) -> None:
+    A file belongs to a concurrent connection: the first one to be open writes into the first file,
+    and the next one that opens when it is closed goes on in it. Not ``shared``: one file a
+    connection.
+    """
+
+    def __init__(
+        self,
+        files: FileSystem,
+        folder: str,
+        level: int,
+        *,
+        shared: bool = False,
+        arrows: bool = False,
+    ) -> None:
         self._files = files
         self._folder = folder
         self._level = level
+        self._shared = shared
+        self._arrows = arrows
         self._next = 0
+        self._paths: list[str] = []
+        self._busy: set[int] = set()
+        self._lock = threading.Lock()
 
     def open(self) -> ProtocolLog:
-        """Return the log for a new connection."""
+        """Return the log for a new connection; it is to be closed."""
         if self._level < _LOGGING_LEVEL:
             return ProtocolLog(lambda _line: None, datetime.now)
+        with self._lock:
+            slot = next(n for n in itertools.count() if n not in self._busy)
+            if slot == len(self._paths):
+                self._paths.append(self._new_path())
+            path = self._paths[slot] if self._shared else self._new_path(self._paths[slot])
+            self._paths[slot] = path
+            self._busy.add(slot)
+        return ProtocolLog(
+            lambda line: self._append(path, line),
+            datetime.now,
+            lambda: self._busy.discard(slot),
+            arrows=self._arrows,
+            again=self._level >= _ALL_LEVEL,
+        )
+
+    def _new_path(self, current: str = "") -> str:
+        """A name that no file has; the one of now serves as long as nothing is in it."""
+        if current and not self._files.exists(current):
+            return current
         while self._files.exists(path := f"{self._folder}\\L{self._next:07d}.LOG"):
             self._next += 1
         self._next += 1
-        return ProtocolLog(lambda line: self._append(path, line), datetime.now)
+        return path
 
     def _append(self, path: str, line: bytes) -> None:
         try:
@@ -85,7 +124,10 @@ class ProtocolLogs:
 
 
 class Deliverer:
-    """Works on queue entries with the settings of one run of the service."""
+    """Works on queue entries with the settings of one run of the service.
+
+    ``stays``: after an exchange that takes the connection and says nothing, no other is tried.
+    """
 
     def __init__(
         self,
@@ -99,6 +141,7 @@ class Deliverer:
         tracking: TrackingLog,
         logs: ProtocolLogs,
         report: Callable[[str, str], None],
+        stays: bool = False,
     ) -> None:
         self._site = site
         self._assumptions = assumptions
@@ -109,6 +152,7 @@ class Deliverer:
         self._tracking = tracking
         self._logs = logs
         self._report = report
+        self._stays = stays
         self._reports = 0
 
     def attempt(self, entry: Destination) -> None:
@@ -129,23 +173,43 @@ class Deliverer:
             self._contact(entry, job, addresses)
 
     def _contact(self, entry: Destination, job: Job, addresses: list[str]) -> None:
-        # The article's own words; its "hq.com" is the sender's mail domain.
+        # The article's own words in the queue window; its "hq.com" is the sender's mail domain.
         complaint = (
             f"421 NSO {self._site.domain} Unable to contact destination SMTP demon {entry.domain}"
         )
-        for address in addresses:
+        real = self._assumptions.real_log
+        for number, address in enumerate(addresses, start=1):
             log = self._logs.open()
             try:
                 results = self._courier.carry(job, address, log)
-            except NoContact:
+            except NoContact as exc:
                 self._journal.tally.connections_failed += 1
-                log.line(complaint)
+                last = number == len(addresses) or (isinstance(exc, Silence) and self._stays)
+                if not real:
+                    log.line(complaint)
+                elif last:
+                    log.line(_unreachable(entry))
+                if last:
+                    break
             else:
+                self._log_deferral(log, entry, results)
                 self._settle(entry, results, address)
                 return
+            finally:
+                log.close()
         if not addresses:
-            self._logs.open().line(complaint)
+            log = self._logs.open()
+            log.line(_unreachable(entry) if real else complaint)
+            log.close()
         self._postpone(entry, complaint)
+
+    def _log_deferral(
+        self, log: ProtocolLog, entry: Destination, results: dict[str, Result]
+    ) -> None:
+        """Of mail that has to wait the log says so, with the reply and the subject (Q146669)."""
+        deferred = [result.reply for result in results.values() if result.fate is Fate.DEFERRED]
+        if deferred and self._assumptions.real_log:
+            log.line(f"{deferred[0]} {_rescheduling(entry)}")
 
     def _settle(self, entry: Destination, results: dict[str, Result], address: str = "") -> None:
         by_fate = {
@@ -176,6 +240,10 @@ class Deliverer:
             Delivered(message.message_id, recipient, address) for recipient in recipients
         )
 
+    def refuse(self, message: Message, recipients: Iterable[str], reply: str) -> None:
+        """Return a message that was taken and cannot be sent on."""
+        self._return(message, recipients, reply)
+
     def _return(self, message: Message, recipients: Iterable[str], reply: str) -> None:
         names = tuple(recipients)
         self._reports += 1
@@ -186,6 +254,16 @@ class Deliverer:
             Returned(message.message_id, message.sender, names, reply, text)
         )
         self._report(message.sender, text)
+
+
+def _rescheduling(entry: Destination) -> str:
+    subject = entry.message.subject
+    return f'Message subject: ""{subject}"". Rescheduling delivery for later.'
+
+
+def _unreachable(entry: Destination) -> str:
+    """The service's own line in the protocol log (Q228725, Q239816)."""
+    return f"499 No routing hosts are reachable for {entry.domain}. {_rescheduling(entry)}"
 
 
 def _report_text(site: Site, message: Message, recipients: tuple[str, ...], reply: str) -> str:

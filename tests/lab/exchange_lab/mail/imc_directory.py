@@ -34,22 +34,47 @@ class RouteError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A row as the service understands it; nobody documented what the flag means."""
+    """A row as the service understands it; nobody documented what the flag means.
+
+    ``domain`` takes its subdomains too (Q259531), but for ``#domain``, which is this name alone
+    (Q169683, of the Routing tab). ``target`` is a host by name or address, several by commas
+    (Q279323, of *Forward all messages to host*), or nothing for *use DNS* (Q164457). That the table
+    takes what these articles say of other fields, and the form of the last, are the lab's
+    assumption.
+    """
 
     domain: str
     target: str
     flag: int
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The hosts of the target; none where DNS is asked."""
+        return tuple(host.strip() for host in self.target.split(",") if host.strip())
+
+    def rank(self, domain: str, *, by_ends: bool = False) -> int:
+        """How well the row covers a domain; -1 where it does not. ``by_ends`` is 4.0 (Q164457)."""
+        wanted, mine = domain.casefold(), self.domain.removeprefix("#")
+        if wanted == mine:
+            return 2 * len(mine) + (2 if self.domain.startswith("#") else 1)
+        if self.domain.startswith("#"):
+            return -1
+        covered = wanted.endswith(mine if by_ends else f".{mine}")
+        return 2 * len(mine) if covered else -1
 
 
 def parse_route(row: str) -> Route:
     """Parse ``domain;host or address;flag`` as the service does at its start."""
     parts = row.split(";")
     name = parts[0] or row
-    if len(parts) != _ROW_PARTS or not _HOST.fullmatch(parts[0]) or not parts[2].isdecimal():
+    if len(parts) != _ROW_PARTS or not parts[2].isdecimal():
         raise RouteError(name)
-    if not _is_target(parts[1]):
+    if not _HOST.fullmatch(parts[0].removeprefix("#")):
         raise RouteError(name)
-    return Route(parts[0].casefold(), parts[1], int(parts[2]))
+    route = Route(parts[0].casefold(), parts[1], int(parts[2]))
+    if not all(_is_target(host) for host in route.hosts):
+        raise RouteError(name)
+    return route
 
 
 def _is_target(text: str) -> bool:
@@ -59,7 +84,7 @@ def _is_target(text: str) -> bool:
         except ValueError:
             return False
         return True
-    return _HOST.fullmatch(text) is not None
+    return _HOST.fullmatch(text.removesuffix(".")) is not None
 
 
 @dataclass(slots=True)
@@ -140,7 +165,9 @@ class Connector:
 
     ``extra`` is text of further sections that belong to somebody else and are saved and restored
     with the table. ``tracking`` and ``diagnostics`` are the administrator's check box and the level
-    of the SMTP protocol log (0, 1, 3 or 5, Q154505).
+    of the SMTP protocol log (0, 1, 3 or 5, Q154505); ``arrows`` is the other form of that log
+    (Q245787). ``relay`` are the hosts of *Forward all messages to host*, separated by commas; that
+    the saved file has them as DefaultRouting is the lab's assumption.
     """
 
     def __init__(
@@ -150,13 +177,16 @@ class Connector:
         extra: str = "",
         tracking: bool = True,
         diagnostics: int = 0,
+        relay: str = "",
+        arrows: bool = False,
     ) -> None:
         self.tracking = tracking
         self.diagnostics = diagnostics
+        self.arrows = arrows
         self._lock = threading.Lock()
         table = "".join(f"+{row}\n" for row in rows)
         self._sections = parse_saved(
-            f"[Header]\nVersion=1\n[Routes]\nDeliveryRouting=+\n{table}DefaultRouting=\n{extra}".encode(
+            f"[Header]\nVersion=1\n[Routes]\nDeliveryRouting=+\n{table}DefaultRouting={relay}\n{extra}".encode(
                 "latin-1"
             )
         )
@@ -175,7 +205,16 @@ class Connector:
     @property
     def rows(self) -> tuple[str, ...]:
         """The rows of the delivery route table as they are stored."""
+        entry = self._routes_entry("DeliveryRouting")
+        return tuple(entry.more) if entry else ()
+
+    @property
+    def relay(self) -> str:
+        """The hosts that everything else is forwarded to; empty where DNS is asked."""
+        entry = self._routes_entry("DefaultRouting")
+        return entry.value.strip() if entry else ""
+
+    def _routes_entry(self, key: str) -> Entry | None:
         with self._lock:
             section = next(s for s in self._sections if s.name.casefold() == "routes")
-            entry = section.entry("DeliveryRouting")
-            return tuple(entry.more) if entry else ()
+            return section.entry(key)

@@ -23,7 +23,7 @@ HOME = r"C:\exchsrvr"
 ROOT = HOME + r"\imcdata"
 CONNECTOR_FILE = HOME + r"\connect\msexcimc\bin\msexcimc.exe"
 IMCCOPY = r"C:\imccopy.exe"
-_STORE, _ATTENDANT = "MSExchangeIS", "MSExchangeSA"
+_STORE, _ATTENDANT, _MTA = "MSExchangeIS", "MSExchangeSA", "MSExchangeMTA"
 _START_SECONDS = 10.0
 
 
@@ -91,10 +91,18 @@ def _add_services(imc: Imc) -> None:
     )
     services.add(
         Service(
+            _MTA,
+            state=RUNNING,
+            display_name="Microsoft Exchange Message Transfer Agent",
+            depends_on=(_ATTENDANT,),
+        )
+    )
+    services.add(
+        Service(
             SERVICE,
             display_name="Microsoft Exchange Internet Mail Service",
             binary=CONNECTOR_FILE,
-            depends_on=(_STORE,),
+            depends_on=(_STORE, _MTA),
             on_start=imc.on_start,
             on_stop=imc.on_stop,
         )

@@ -74,6 +74,24 @@ def _addresses(headers: Parsed, name: str) -> list[str]:
     return [address for _skipped, address in getaddresses(values) if "@" in address]
 
 
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """What the event log is to say of a file."""
+
+    event: int
+    text: str
+
+
+CANNOT_PARSE = 4164
+CANNOT_DELETE = 4165
+"""Q201314 says that an event is logged, not which: the number is the lab's."""
+_NOT_PARSED = (
+    "The file {} in the Pickup directory could not be parsed to get the originator and recipients "
+    "due to error 0x80004005. It either contains no recipients, or it is not a valid 822 message. "
+    "It will be moved to the Archive directory."
+)
+
+
 class PickupFolder:
     """``RootDir\\Pickup``. A file that the service may not delete is never sent."""
 
@@ -93,10 +111,10 @@ class PickupFolder:
             return False
         return True
 
-    def collect(self) -> tuple[list[Dropped], list[str]]:
+    def collect(self) -> tuple[list[Dropped], list[Complaint]]:
         """Take the files out of the folder; return the messages and new complaints."""
         messages: list[Dropped] = []
-        complaints: list[str] = []
+        complaints: list[Complaint] = []
         for name in self._names():
             path = f"{self._folder}\\{name}"
             try:
@@ -106,9 +124,10 @@ class PickupFolder:
             except WinError as exc:
                 if path not in self._complained:
                     self._complained.add(path)
-                    complaints.append(f"{path} cannot be deleted and is not sent. {exc}")
-            except ValueError as exc:
-                complaints.append(f"{path} was moved to the archive: {exc}")
+                    text = f"{path} cannot be deleted and is not sent. {exc}"
+                    complaints.append(Complaint(CANNOT_DELETE, text))
+            except ValueError:
+                complaints.append(Complaint(CANNOT_PARSE, _NOT_PARSED.format(name)))
                 self._files.move(path, f"{self._archive}\\{name}")
         return messages, complaints
 

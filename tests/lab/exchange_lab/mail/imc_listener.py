@@ -15,6 +15,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from ..windows.errors import WinError
 from .imc_model import Site
+from .imc_smtp import ProtocolLog
 from .smtp_loop import LoopThread
 
 Submit = Callable[[str, tuple[str, ...], bytes], str]
@@ -32,8 +33,19 @@ class Listener:
     """Port 25 of the host. The loopback port stays the same while the service is stopped."""
 
     def __init__(
-        self, loops: LoopThread, site: Site, submission: Submission, submit: Submit
+        self,
+        loops: LoopThread,
+        site: Site,
+        submission: Submission,
+        submit: Submit,
+        *,
+        greeting: str = "Microsoft Exchange Internet Mail Service ready",
+        prohibits: Callable[[str], bool] = lambda _recipient: False,
+        log: Callable[[], ProtocolLog] | None = None,
     ) -> None:
+        self._greeting = greeting
+        self._prohibits = prohibits
+        self._log = log
         self._loops = loops
         self._site = site
         self._submission = submission
@@ -70,7 +82,7 @@ class Listener:
         return SMTP(
             self,
             hostname=self._site.fqdn,
-            ident="Microsoft Exchange Internet Mail Service ready",
+            ident=self._greeting,
             tls_context=tls,
             authenticator=self._check_login if users else None,
             auth_required=bool(users),
@@ -111,13 +123,42 @@ class Listener:
         session.host_name = hostname
         return f"250 {self._site.fqdn}"
 
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd looks the hook up by this name
+        self,
+        server: SMTP,
+        session: Session,
+        envelope: Envelope,
+        address: str,
+        options: list[str],
+    ) -> str:
+        """Refuse other domains where the restrictions say so (Q193922)."""
+        if self._prohibits(address):
+            return "550 Relaying is prohibited"
+        envelope.rcpt_tos.append(address)
+        envelope.rcpt_options.extend(options)
+        return "250 OK"
+
     async def handle_DATA(  # noqa: N802 - aiosmtpd looks the hook up by this name
         self, server: SMTP, session: Session, envelope: Envelope
     ) -> str:
         """Hand the message to the connector."""
         content = envelope.original_content or b""
+        self._note(session, envelope)
         try:
             self._submit(envelope.mail_from or "", tuple(envelope.rcpt_tos), content)
         except WinError as exc:
             return f"452 {exc}"
         return "250 OK"
+
+    def _note(self, session: Session, envelope: Envelope) -> None:
+        """Write the connection of somebody else into the protocol log (Q154505)."""
+        if self._log is None:
+            return
+        log = self._log()
+        log.line(f"A connection was accepted from {session.host_name}.")
+        log.heard(f"MAIL FROM:<{envelope.mail_from or ''}>")
+        log.said("250 OK")
+        for recipient in envelope.rcpt_tos:
+            log.heard(f"RCPT TO:<{recipient}>")
+            log.said("250 OK")
+        log.close()

@@ -5,15 +5,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import enum
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
     """A version of Exchange as the lab acts it.
 
-    ``build`` is what Setup's ``NewestBuild`` says. Pickup came with 5.5 (Q201314), the tracking
-    log's SMTP events 1010 to 1018 with 5.0 (Q173364), and imccopy is documented for 5.x (Q182522).
+    ``build`` is what Setup's ``NewestBuild`` says, and with ``revision`` what the service says of
+    itself (Q257618). Pickup came with 5.5 (Q201314), the tracking log's SMTP events 1010 to 1018
+    with 5.0 (Q173364), and imccopy is documented for 5.x (Q182522).
     """
 
     label: str
@@ -21,11 +23,50 @@ class Version:
     pickup: bool
     smtp_events: bool
     imccopy: bool
+    revision: int = 0
+
+    @property
+    def greeting(self) -> str:
+        """What stands behind the host's name in its SMTP banner.
+
+        5.0 and 5.5 are as Q182821 and published banners have them, 4.0 is the lab's assumption.
+        """
+        number = f"{self.label}.{self.build}.{self.revision}"
+        if self.label == "4.0":
+            return f"Microsoft Exchange Internet Mail Connector <{number}>"
+        if self.label == "5.0":
+            return f"Microsoft Exchange Internet Mail Service {number} ready"
+        return f"ESMTP Server (Microsoft Exchange Internet Mail Service {number}) ready"
+
+    @property
+    def relays(self) -> bool:
+        """4.0 takes mail for its own recipients only: rerouting came with 5.0 (Q148985)."""
+        return self.label != "4.0"
+
+    @property
+    def stays_with_silent_exchanges(self) -> bool:
+        """Whether an exchange that accepts and says nothing is tried until the NDR.
+
+        5.0 in every service pack and 5.5 before SP1 (Q182821, Q242221); before that, Q166604 has
+        the same behind firewalls for 4.0 (fixed in SP5, build 996).
+        """
+        return self.build < _FIXED.get(self.label, 0)
+
+    @property
+    def compares_ends_of_names(self) -> bool:
+        """Q164457: a row takes every name that ends like its own, also within a label."""
+        return self.build < _WHOLE_LABELS
 
 
-V40 = Version("4.0", 996, pickup=False, smtp_events=False, imccopy=False)
-V50 = Version("5.0", 1460, pickup=False, smtp_events=True, imccopy=True)
-V55 = Version("5.5", 2653, pickup=True, smtp_events=True, imccopy=True)
+_FIXED = {"4.0": 996, "5.0": 9999, "5.5": 2232}
+_WHOLE_LABELS = 995  # 4.0 SP4
+
+V40 = Version("4.0", 996, pickup=False, smtp_events=False, imccopy=False, revision=62)
+V50 = Version("5.0", 1460, pickup=False, smtp_events=True, imccopy=True, revision=8)
+V55 = Version("5.5", 2653, pickup=True, smtp_events=True, imccopy=True, revision=13)
+V55_RTM = replace(V55, build=1960, revision=3)
+"""5.5 as it was released: with the faults of Q182821 and Q175982."""
+V40_SP3 = replace(V40, build=994, revision=63)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +104,16 @@ class Site:
         return mailbox.rpartition("@")[2].casefold() == self.domain.casefold()
 
 
+class Relay(enum.Enum):
+    """What the service does with mail by SMTP for other domains."""
+
+    OPEN = "sends it on"
+    RETURNED = "takes it and returns it"
+    """4.0, and later ones with "Do not reroute incoming SMTP mail"."""
+    PROHIBITED = "550 Relaying is prohibited"
+    """By the restrictions of 5.5 SP1 and later (Q193922)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Assumptions:
     """Behaviour nobody documented, or that only its symptom is known of. Times are lab seconds.
@@ -74,7 +125,12 @@ class Assumptions:
     the best preference, the first by name) and gives up, which shows exactly the article's symptom.
     ``retry_after``: pauses between attempts, the last one repeats (the service's default schedule
     is in hours). ``expire_after``: then the sender gets a report (NDR).
-    ``patience``: how long a far server may take to answer. ``poll``: how often Pickup is looked at.
+    ``patience``: how long a far server may take to answer, ``banner``: how long it may take to
+    greet (5 minutes, Q175982). ``poll``: how often Pickup is looked at.
+    ``real_log``: the protocol log as articles have it: the service's own lines are 499 and replies
+    with the subject, a file belongs to a concurrent connection, and connections of others stand in
+    it too. Off: the words of the queue window, and a file for each connection.
+    ``real_relay``: 4.0 does not relay.
     """
 
     failover: bool = True
@@ -83,6 +139,9 @@ class Assumptions:
     expire_after: float = 3600.0
     patience: float = 2.0
     poll: float = 0.05
+    banner: float | None = None
+    real_log: bool = False
+    real_relay: bool = False
 
     def pause(self, attempts: int) -> float:
         """Return the seconds to wait after so many failed attempts (at least one)."""

@@ -10,7 +10,9 @@ then answers for every domain there is.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
+from collections import Counter
 from dataclasses import dataclass
 
 import dns.exception
@@ -22,7 +24,7 @@ import dns.rdatatype
 import dns.rrset
 
 from .imc_directory import Route
-from .imc_model import Assumptions
+from .imc_model import Assumptions, Version
 
 _NOT_FOUND = "Recipient Not Found"  # what the report in Q150969 says
 _CHAIN = 8
@@ -130,32 +132,88 @@ class Resolver:
         raise NameServiceFailure(f"{name} {kind.name}: no usable answer")
 
 
+class UnresolvedHost(Exception):  # noqa: N818 - an answer
+    """A host that rows lead to has no address; the message is its name."""
+
+
+_HOST_UNREACHABLE = "Host Unreachable"
+_HOST_UNKNOWN = "Host Unknown (000B099C)"
+
+
 class Router:
-    """The table and the resolver as the service read them at its start."""
+    """The table and the resolver as the service read them at its start.
+
+    Hosts that rows name are resolved then, and then only (Q285023); the constructor raises
+    UnresolvedHost where one has no address. ``relay`` is *Forward all messages to host*.
+    """
 
     def __init__(
-        self, routes: tuple[Route, ...], resolver: Resolver, assumptions: Assumptions
+        self,
+        routes: tuple[Route, ...],
+        resolver: Resolver,
+        assumptions: Assumptions,
+        version: Version,
+        relay: Route | None = None,
     ) -> None:
         self._routes = routes
         self._resolver = resolver
         self._assumptions = assumptions
+        self._by_ends = version.compares_ends_of_names
+        self._relay = relay
+        self._turns: Counter[str] = Counter()
+        self._known: dict[str, list[str]] = {}
+        for route in (*routes, *([relay] if relay else [])):
+            for host in route.hosts:
+                self._known[host] = self._resolve(host)
+
+    def _resolve(self, host: str) -> list[str]:
+        if host.endswith("."):  # mail to it is returned (release notes of 5.0, 3.2.15)
+            return []
+        with contextlib.suppress(ValueError):
+            return [str(ipaddress.IPv4Address(host))]
+        try:
+            found = self._resolver.addresses(host)
+        except NameServiceFailure as exc:
+            raise UnresolvedHost(host) from exc
+        if not found:
+            raise UnresolvedHost(host)
+        return found
 
     def targets(self, domain: str) -> list[str]:
         """Return the addresses one attempt tries in turn; none where no host has an address.
 
         Raises NoSuchDestination or NameServiceFailure.
         """
-        rows = [route.target for route in self._routes if route.domain == domain.casefold()]
-        if rows:
-            found = [address for target in rows for address in self._addresses(target)]
+        rows = self._rows(domain)
+        if rows and rows[0].hosts:
+            found = [address for row in rows for address in self._addresses(row)]
             return found if self._assumptions.failover else found[:1]
+        if rows and self._by_ends and domain.casefold() != rows[0].domain:
+            raise NoSuchDestination(_HOST_UNKNOWN)  # Q164457: a row that asks DNS
+        if not rows and self._relay is not None:
+            return self._addresses(self._relay)
         hosts = self._resolver.exchanges(domain)
         if not self._assumptions.mx_failover:
             hosts = hosts[:1]
-        found = [address for host in hosts for address in self._addresses(host)]
+        found = [address for host in hosts for address in self._exchange_addresses(host)]
         return found if self._assumptions.mx_failover else found[:1]
 
-    def _addresses(self, host: str) -> list[str]:
+    def _rows(self, domain: str) -> list[Route]:
+        """The rows that cover a domain best, in their order; a row by a better name wins."""
+        ranked = [(route.rank(domain, by_ends=self._by_ends), route) for route in self._routes]
+        best = max((rank for rank, _skipped in ranked), default=-1)
+        return [route for rank, route in ranked if rank == best] if best >= 0 else []
+
+    def _addresses(self, row: Route) -> list[str]:
+        """The addresses of a row; of several hosts another one comes first each time (Q279323)."""
+        start = self._turns[row.target] % len(row.hosts)
+        self._turns[row.target] += 1
+        hosts = [*row.hosts[start:], *row.hosts[:start]]
+        if all(host.endswith(".") for host in hosts):
+            raise NoSuchDestination(_HOST_UNREACHABLE)
+        return [address for host in hosts for address in self._known[host]]
+
+    def _exchange_addresses(self, host: str) -> list[str]:
         try:
             return [str(ipaddress.IPv4Address(host.rstrip(".")))]
         except ValueError:

@@ -12,7 +12,7 @@ import contextlib
 import enum
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,6 +24,10 @@ _LONGEST_LINE = 4096
 
 class NoContact(Exception):  # noqa: N818 - an outcome
     """No SMTP server could be talked to, or the talk broke off before it was over."""
+
+
+class Silence(NoContact):
+    """The server took the connection and never greeted (Q182821)."""
 
 
 class Fate(enum.Enum):
@@ -69,15 +73,46 @@ def stamp(now: datetime) -> str:
 
 
 class ProtocolLog:
-    """The log of one connection; replies of the far server stand behind ``IO: |``."""
+    """The log of one connection; replies of the far server stand behind ``IO: |``.
 
-    def __init__(self, write: Callable[[bytes], None], now: Callable[[], datetime]) -> None:
+    ``arrows`` is the form without times (Q245787). ``again`` writes each reply a second time, as
+    level 5 does.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[bytes], None],
+        now: Callable[[], datetime],
+        close: Callable[[], None] = lambda: None,
+        *,
+        arrows: bool = False,
+        again: bool = False,
+    ) -> None:
         self._write = write
         self._now = now
+        self.close = close
+        self._arrows = arrows
+        self._again = again
 
-    def line(self, text: str) -> None:
+    def line(self, text: str, arrow: str = "") -> None:
         """Write one line."""
-        self._write(f"{stamp(self._now())} : {text}\r\n".encode("latin-1", "replace"))
+        head = f"{arrow} " if arrow else ""
+        start = head if self._arrows else f"{stamp(self._now())} : "
+        self._write(f"{start}{text}\r\n".encode("latin-1", "replace"))
+
+    def said(self, command: str) -> None:
+        """Write what this side says."""
+        self.line(command, ">>>")
+
+    def heard(self, reply: str) -> None:
+        """Write what the other side says."""
+        self.line(f"IO: |{reply}", "<<<")
+
+    def reply(self, lines: Sequence[str]) -> None:
+        """Write a reply that is complete."""
+        if self._again:
+            for line in lines:
+                self.line(line, "<<<")
 
 
 class Dialogue:
@@ -100,13 +135,14 @@ class Dialogue:
             if match is None:
                 raise NoContact("the connection was closed" if not raw else "not an SMTP reply")
             lines.append(raw.rstrip(b"\r\n").decode("latin-1"))
-            self._log.line(f"IO: |{lines[-1]}")
+            self._log.heard(lines[-1])
             if match[2] != b"-":
+                self._log.reply(lines)
                 return Reply(int(match[1]), tuple(lines))
 
     def say(self, command: str) -> Reply:
         """Send a command and read its reply."""
-        self._log.line(command)
+        self._log.said(command)
         self._send(command.encode("latin-1", "replace") + b"\r\n")
         return self.read()
 
@@ -143,9 +179,10 @@ class Job:
 class Courier:
     """Carries messages to internet addresses; ``hang_up`` ends a talk from another thread."""
 
-    def __init__(self, network: Network, patience: float) -> None:
+    def __init__(self, network: Network, patience: float, banner: float | None = None) -> None:
         self._network = network
         self._patience = patience
+        self._banner = patience if banner is None else banner
         self._current: socket.socket | None = None
 
     def hang_up(self) -> None:
@@ -165,13 +202,24 @@ class Courier:
         log.line(f"A connection to {address} was established.")
         dialogue = Dialogue(connection, log)
         try:
-            return self._talk(dialogue, job)
+            return self._talk(dialogue, connection, job)
         finally:
             self._current = None
             dialogue.close()
 
-    def _talk(self, dialogue: Dialogue, job: Job) -> dict[str, Result]:
-        if dialogue.read().code != 220:
+    def _greeting(self, dialogue: Dialogue, connection: socket.socket) -> Reply:
+        connection.settimeout(self._banner)
+        try:
+            greeting = dialogue.read()
+        except NoContact as exc:
+            if isinstance(exc.__cause__, TimeoutError):
+                raise Silence("the server does not greet") from exc
+            raise
+        connection.settimeout(self._patience)
+        return greeting
+
+    def _talk(self, dialogue: Dialogue, connection: socket.socket, job: Job) -> dict[str, Result]:
+        if self._greeting(dialogue, connection).code != 220:
             raise NoContact("the server does not want to talk")
         if dialogue.say(f"EHLO {job.helo}").code >= 400 and (
             dialogue.say(f"HELO {job.helo}").code >= 400

@@ -126,7 +126,8 @@ def _show(
     code, own = service.win32_exit_code, service.service_exit_code
     text += _line(invocation, "WIN32_EXIT_CODE", f"{code}  (0x{code:x})")
     text += _line(invocation, "SERVICE_EXIT_CODE", f"{own}  (0x{own:x})")
-    text += _line(invocation, "CHECKPOINT", "0x0")
+    checkpoint = invocation.host.services.checkpoint(service)
+    text += _line(invocation, "CHECKPOINT", f"0x{checkpoint:x}")
     text += _line(invocation, "WAIT_HINT", "0x7d0" if pending else "0x0")
     if extended:
         text += _line(invocation, "PID", "0" if state == STOPPED else str(_pid(service)))

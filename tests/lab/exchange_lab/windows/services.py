@@ -35,11 +35,15 @@ SERVICES_KEY = r"HKLM\SYSTEM\CurrentControlSet\Services"
 
 
 class ServiceStartError(Exception):
-    """A service gave up while starting; ``code`` is its service-specific exit code."""
+    """A service gave up while starting; ``code`` is its service-specific exit code.
 
-    def __init__(self, code: int = 1, message: str = "") -> None:
+    ``win32`` is the exit code where the service has none of its own: 1067 of one that crashed.
+    """
+
+    def __init__(self, code: int = 1, message: str = "", *, win32: int = 0) -> None:
         super().__init__(message or f"the service ended with its own error {code}")
         self.code = code
+        self.win32 = win32
 
 
 def _nothing() -> None:
@@ -50,6 +54,8 @@ def _nothing() -> None:
 class Service:
     """A service; delays are seconds spent in the pending state before ``on_start``/``on_stop``.
 
+    A start that takes long tells its progress by a checkpoint that grows every ``progress`` seconds
+    (0: it tells none).
     ``start_fault`` makes the start request itself fail with that error number (1053, 1068).
     ``stop_hangs`` keeps the service in STOP_PENDING until ``ServiceManager.kill``.
     """
@@ -63,6 +69,8 @@ class Service:
     binary: str = ""
     depends_on: tuple[str, ...] = ()
     start_delay: float = 0.0
+    progress: float = 0.0
+    pending_since: float = 0.0
     stop_delay: float = 0.0
     start_fault: int = 0
     stop_hangs: bool = False
@@ -138,6 +146,7 @@ class ServiceManager:
         with self._changed:
             service.state, service.starts = START_PENDING, service.starts + 1
             service.win32_exit_code = service.service_exit_code = 0
+            service.pending_since = time.monotonic()
             self._spawn(service, self._run_start)
         return service
 
@@ -180,6 +189,13 @@ class ServiceManager:
             self._changed.wait_for(lambda: service.state in states, timeout)
             return service.state
 
+    def checkpoint(self, service: Service) -> int:
+        """How far a pending start has come, as the service tells it."""
+        if service.state != START_PENDING or not service.progress:
+            return 0
+        elapsed = time.monotonic() - service.pending_since
+        return int(elapsed / (service.progress * self.time_scale))
+
     def close(self) -> None:
         """Stop every service and wait for all threads."""
         self._closing.set()
@@ -211,8 +227,8 @@ class ServiceManager:
         try:
             service.on_start()
         except ServiceStartError as exc:
-            service.service_exit_code = exc.code
-            self._settle(service, STOPPED, SERVICE_SPECIFIC_ERROR)
+            service.service_exit_code = 0 if exc.win32 else exc.code
+            self._settle(service, STOPPED, exc.win32 or SERVICE_SPECIFIC_ERROR)
         except Exception:
             self._settle(service, STOPPED, SERVICE_TIMEOUT)
             raise
