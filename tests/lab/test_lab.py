@@ -21,6 +21,7 @@ import pytest
 import winrm.protocol
 import yaml
 from exchange_lab.lab import Lab, NotOurs
+from exchange_lab.manager import PSEXEC, RCMD
 from exchange_lab.scenario import SIMPLE_HOST, simple
 from exchange_lab.scenario_default import DEFAULT
 
@@ -241,6 +242,37 @@ def test_what_holds_the_password_is_for_the_owner_only(tmp_path: Path) -> None:
 
 
 # -- a management host --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("tool", "code", "said"),
+    [
+        (
+            rf"{PSEXEC} -accepteula \\mail55 -s",
+            1,
+            "imccopy.exe exited on mail55 with error code 1.",
+        ),
+        (rf"{PSEXEC} -accepteula -nobanner \\mail55", 1, "imccopy.exe exited on mail55"),
+        (rf"{RCMD} \\mail55", 0, ""),
+    ],
+)
+def test_tools_that_sites_have_run_programs_on_another_computer(
+    tool: str, code: int, said: str
+) -> None:
+    behind = replace(SIMPLE_HOST, behind="mgmt1")
+    with Lab(replace(simple(behind), managers=("mgmt1",))) as lab:
+        manager = lab.managers["mgmt1"]
+
+        def run(arguments: str) -> tuple[int, str]:
+            shell = manager.host.open_shell(lab.scenario.user)
+            done = manager.host.run(rf"{tool} C:\imccopy.exe {arguments}", shell=shell)
+            return done.exit_code, done.stderr.decode()
+
+        failed, words = run(r"-save nothing C:\TEMP\r.txt")
+        assert failed == code
+        assert said in words
+        assert run(r"-save routes C:\TEMP\r.txt")[0] == 0
+        assert lab["mail55"].host.fs.exists(r"C:\TEMP\r.txt")
 
 
 def test_a_host_without_winrm_is_reached_through_its_manager() -> None:

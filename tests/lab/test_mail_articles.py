@@ -30,6 +30,7 @@ from exchange_lab.mail.imc_model import (
 )
 from exchange_lab.mail.smtp_sink import Temper
 from exchange_lab.scenario import SIMPLE_HOST, HostSpec, SinkSpec, simple
+from exchange_lab.scenario_default import SILENT_HOST, WITH_SILENCE
 from exchange_lab.windows.services import RUNNING, START_PENDING, STOPPED
 
 ALICE, BOB = "alice@hq.example", "bob@nestle.com"
@@ -191,6 +192,26 @@ def test_an_exchange_that_refuses_or_says_no_is_no_silent_one(temper: Temper) ->
         lab.sinks[MX1].temper = temper
         machine.imc.send(ALICE, BOB)
         assert lab.sinks.wait(bool)[0].address == MX2
+
+
+def test_the_demo_can_show_a_silent_exchange_beside_the_search_list() -> None:
+    """Pinned with the others it holds up the mail; left out it does not."""
+    silent, sound = "192.0.2.81", "192.0.2.82"
+    scenario = replace(WITH_SILENCE, hosts=(SILENT_HOST,), organisation=None)
+    with Lab(scenario) as lab:
+        machine = lab[SILENT_HOST.name]
+        machine.imc.wait(_waits)
+        assert lab.dns.count("globex.example.hq.example") == 0
+        rows = [f"globex.example;{address};0" for address in (silent, sound)]
+        table = "[Header]\n[Routes]\nDeliveryRouting=+\n+{}\nDefaultRouting=\n"
+        for chosen in (rows, rows[1:]):
+            text = table.format("\n+".join(chosen)).replace("[Header]", "[Header]\nVersion=1")
+            machine.imc.connector.restore(text.encode())
+            before = lab.sinks[silent].connections
+            machine.restart()
+            if chosen is rows:
+                machine.imc.wait(lambda _imc, n=before: lab.sinks[silent].connections > n)
+        assert lab.sinks.wait(bool)[0].address == sound
 
 
 # -- the protocol log ------------------------------------------------------------------------------

@@ -122,6 +122,7 @@ class Machine:
         """Return what the inventory says about this host."""
         more = {
             "mx_delivery_target_computer": self.spec.name.upper(),
+            "mx_delivery_test_smtp_host": "127.0.0.1",
             "mx_delivery_target_imccopy": rf"{REMOTE} \\{self.spec.name} {self.spec.imccopy}",
         }
         return inventory.Machine(

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .mail.imc_install import IMCCOPY
 from .mail.imc_listener import Submission
@@ -204,3 +204,12 @@ def simple(*hosts: HostSpec) -> Scenario:
         sinks=(*LOCAL_SINKS, *NESTLE_SINKS),
         domains=("nestle.com",),
     )
+
+
+def behind_manager(scenario: Scenario, manager: str = "mgmt1") -> Scenario:
+    """Return the lab with its old hosts behind a management host, as real ones have to be.
+
+    WinRM begins with Windows Server 2003 R2, where Exchange 5.5 does not run.
+    """
+    hosts = tuple(replace(host, behind=manager, winrm=None) for host in scenario.hosts)
+    return replace(scenario, hosts=hosts, managers=(*scenario.managers, manager))

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from .mail.imc_model import V50, V55
+from dataclasses import replace
+
+from .mail.imc_model import V50, V55, V55_RTM, Assumptions
 from .mail.smtp_sink import Temper
 from .org.versions import Family
 from .scenario import (
@@ -127,3 +129,34 @@ MORE_DOMAINS = {
     "flaky.example": "DNS answers SERVFAIL",
 }
 """Further names to try by hand, and what is special about each."""
+
+SILENT_HOST = HostSpec(
+    "mail55-rtm",
+    V55_RTM,
+    "203.0.113.57",
+    switch=("DisableResolverSearchList", 1),
+    diagnostics=3,
+    letters=(Letter("sales@hq.example", "buyer@globex.example", "Offer 1998-0309"),),
+)
+"""5.5 as it was released. Its search list is off, and mail waits all the same (Q182821)."""
+
+_GLOBEX = "@ MX 10 mx1\n@ MX 20 mx2\nmx1 A 192.0.2.81\nmx2 A 192.0.2.82\n"
+_GLOBEX_SINKS = (
+    SinkSpec("192.0.2.81", "mx1.globex.example", Temper.TARPIT),
+    SinkSpec("192.0.2.82", "mx2.globex.example"),
+)
+
+WITH_SILENCE = replace(
+    DEFAULT,
+    hosts=(*DEFAULT.hosts, SILENT_HOST),
+    zones={
+        **DEFAULT.zones,
+        "hq.example": f"{LOCAL_ZONE}mail55-rtm A 203.0.113.57\n",
+        "globex.example": _GLOBEX,
+    },
+    sinks=(*DEFAULT.sinks, *_GLOBEX_SINKS),
+    domains=(*DEFAULT.domains, "globex.example"),
+    assumptions=Assumptions(real_log=True, mx_failover=True, banner=0.5),
+)
+"""The default lab with the fault of Q182821 beside that of Q150969: globex.example's best exchange
+takes connections and says nothing. On this host a pin helps only to the other one."""
