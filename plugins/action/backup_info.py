@@ -5,15 +5,11 @@
 
 from __future__ import annotations
 
-from ..module_utils._remote.psrp import connect
-from ..module_utils._run.backup_info import run
-from ..module_utils._run.backup_info_spec import ARGUMENT_SPEC
+from ..module_utils._run.backup_info import MODULE
 from ..plugin_utils._action import EngineAction
 
 
 class ActionModule(EngineAction):
     """The action plugin of postmaster.exchange.backup_info."""
 
-    argument_spec = ARGUMENT_SPEC
-    engine = staticmethod(run)
-    connects = staticmethod(connect)
+    module = MODULE

@@ -5,15 +5,11 @@
 
 from __future__ import annotations
 
-from ..module_utils._remote.psrp import connect
-from ..module_utils._run.delivery_test import run
-from ..module_utils._run.specs import DELIVERY_TEST_SPEC
+from ..module_utils._run.delivery_test import MODULE
 from ..plugin_utils._action import EngineAction
 
 
 class ActionModule(EngineAction):
     """The action plugin of postmaster.exchange.delivery_test."""
 
-    argument_spec = DELIVERY_TEST_SPEC
-    engine = staticmethod(run)
-    connects = staticmethod(connect)
+    module = MODULE

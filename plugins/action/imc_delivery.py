@@ -5,13 +5,11 @@
 
 from __future__ import annotations
 
-from ..module_utils._imc.module import run
-from ..module_utils._imc.spec import ARGUMENT_SPEC
+from ..module_utils._imc.module import MODULE
 from ..plugin_utils._action import EngineAction
 
 
 class ActionModule(EngineAction):
     """The action plugin of postmaster.exchange.imc_delivery."""
 
-    argument_spec = ARGUMENT_SPEC
-    engine = staticmethod(run)
+    module = MODULE

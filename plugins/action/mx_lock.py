@@ -5,13 +5,11 @@
 
 from __future__ import annotations
 
-from ..module_utils._lock.module import WRITE_SPEC, write_lock
+from ..module_utils._lock.module import WRITE_MODULE
 from ..plugin_utils._action import EngineAction
 
 
 class ActionModule(EngineAction):
     """The action plugin of postmaster.exchange.mx_lock."""
 
-    argument_spec = WRITE_SPEC
-    engine = staticmethod(write_lock)
-    needs_session = False
+    module = WRITE_MODULE

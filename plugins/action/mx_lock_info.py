@@ -5,13 +5,11 @@
 
 from __future__ import annotations
 
-from ..module_utils._lock.module import READ_SPEC, read_lock
+from ..module_utils._lock.module import READ_MODULE
 from ..plugin_utils._action import EngineAction
 
 
 class ActionModule(EngineAction):
     """The action plugin of postmaster.exchange.mx_lock_info."""
 
-    argument_spec = READ_SPEC
-    engine = staticmethod(read_lock)
-    needs_session = False
+    module = READ_MODULE

@@ -5,14 +5,11 @@
 
 from __future__ import annotations
 
-from ..module_utils._pairs.module import run
-from ..module_utils._pairs.spec import ARGUMENT_SPEC
+from ..module_utils._pairs.module import MODULE
 from ..plugin_utils._action import EngineAction
 
 
 class ActionModule(EngineAction):
     """The action plugin of postmaster.exchange.mx_pairs_info."""
 
-    argument_spec = ARGUMENT_SPEC
-    engine = staticmethod(run)
-    needs_session = False
+    module = MODULE

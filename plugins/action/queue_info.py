@@ -5,15 +5,11 @@
 
 from __future__ import annotations
 
-from ..module_utils._remote.psrp import connect
-from ..module_utils._run.queue_info import run
-from ..module_utils._run.specs import QUEUE_INFO_SPEC
+from ..module_utils._run.queue_info import MODULE
 from ..plugin_utils._action import EngineAction
 
 
 class ActionModule(EngineAction):
     """The action plugin of postmaster.exchange.queue_info."""
 
-    argument_spec = QUEUE_INFO_SPEC
-    engine = staticmethod(run)
-    connects = staticmethod(connect)
+    module = MODULE

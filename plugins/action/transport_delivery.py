@@ -5,16 +5,11 @@
 
 from __future__ import annotations
 
-from ..module_utils._connectors.module import run
-from ..module_utils._connectors.spec import ARGUMENT_SPEC
-from ..module_utils._remote.psrp import connect
+from ..module_utils._connectors.module import MODULE
 from ..plugin_utils._action import EngineAction
 
 
 class ActionModule(EngineAction):
     """The action plugin of postmaster.exchange.transport_delivery."""
 
-    argument_spec = ARGUMENT_SPEC
-    engine = staticmethod(run)
-    needs_session = False
-    connects = staticmethod(connect)
+    module = MODULE

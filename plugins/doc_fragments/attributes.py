@@ -25,12 +25,6 @@ attributes:
         task runs on the controller, too.
       - Where the task works on a host from the controller, the keyword C(become) is refused, unless
         it names the user who logs in. It can be used on the machine of another connection.
-  action_group:
-    description:
-      - Is in an action group, so that C(module_defaults) can be set for all modules at once.
-    support: full
-    membership:
-      - postmaster.exchange.exchange
   async:
     description:
       - Can be used with the keyword C(async).
@@ -48,6 +42,32 @@ attributes:
   platform:
     description:
       - Systems on which the module itself can run. The Exchange hosts are Windows.
+"""
+
+    # Of modules that take the option connection.
+    EXCHANGE = r"""
+attributes:
+  action_group:
+    description:
+      - Use C(group/postmaster.exchange.exchange) in C(module_defaults) to set O(connection) for all
+        modules that work on a host.
+    support: full
+    membership:
+      - postmaster.exchange.exchange
+"""
+
+    # Of modules that take the options connection and endpoint.
+    BOTH = r"""
+attributes:
+  action_group:
+    description:
+      - Use C(group/postmaster.exchange.exchange) in C(module_defaults) to set O(connection) for all
+        modules that work on a host, and C(group/postmaster.exchange.powershell) to set O(endpoint)
+        for all that run Exchange cmdlets.
+    support: full
+    membership:
+      - postmaster.exchange.exchange
+      - postmaster.exchange.powershell
 """
 
     # Of tasks that ask no host, and change nothing.

@@ -131,6 +131,16 @@ options:
             ticket has to be forwardable (C(kinit -f)).
         type: bool
         version_added: 0.2.0
+  stop_at_refused_login:
+    description:
+      - After a host has refused a login, do not try the same user and password at any other host of
+        the run, which are unreachable then and have C(not_tried) in their result. Directories lock
+        an account after a few wrong passwords.
+      - This holds until one login with them has succeeded. It counts for tasks that run on the
+        controller.
+    type: bool
+    default: true
+    version_added: 0.3.0
 requirements:
   - pywinrm >= 0.5
 """

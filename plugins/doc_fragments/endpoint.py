@@ -15,8 +15,8 @@ options:
     description:
       - How to reach Exchange's own PowerShell endpoint, C(http://HOST/PowerShell), of Exchange 2010
         and later.
-      - Host, user, password, authentication and trust are those of the inventory, or of the option
-        C(connection) of a module that has it, where they are not given here. Port, scheme and path
+      - Host, user, password, authentication and trust are those of the option C(connection), or of
+        the inventory, where they are not given here. Port, scheme and path
         are not, for the web server is another service than WinRM.
       - A P(ansible.builtin.psrp#connection) connection with C(ansible_psrp_configuration_name) set
         to C(Microsoft.Exchange) is this very endpoint, and is taken as it is.

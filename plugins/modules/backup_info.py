@@ -80,6 +80,7 @@ options:
     default: 120
 extends_documentation_fragment:
   - postmaster.exchange.attributes
+  - postmaster.exchange.attributes.both
   - postmaster.exchange.connection
   - postmaster.exchange.endpoint
 attributes:
@@ -203,15 +204,13 @@ backups:
           after: ""
 """
 
-from ..module_utils._remote.psrp import connect
-from ..module_utils._run.backup_info import run
-from ..module_utils._run.backup_info_spec import ARGUMENT_SPEC
+from ..module_utils._run.backup_info import MODULE
 from ..module_utils._run.module_runner import run_module
 
 
 def main() -> None:
     """Run as a module, on the machine of the task's connection."""
-    run_module(ARGUMENT_SPEC, run, connects=connect)
+    run_module(MODULE)
 
 
 if __name__ == "__main__":

@@ -149,6 +149,7 @@ options:
     type: str
 extends_documentation_fragment:
   - postmaster.exchange.attributes
+  - postmaster.exchange.attributes.both
   - postmaster.exchange.connection
   - postmaster.exchange.endpoint
   - postmaster.exchange.installation
@@ -421,15 +422,13 @@ msg:
   sample: 2 test messages delivered.
 """
 
-from ..module_utils._remote.psrp import connect
-from ..module_utils._run.delivery_test import run
+from ..module_utils._run.delivery_test import MODULE
 from ..module_utils._run.module_runner import run_module
-from ..module_utils._run.specs import DELIVERY_TEST_SPEC
 
 
 def main() -> None:
     """Run as a module, on the machine of the task's connection."""
-    run_module(DELIVERY_TEST_SPEC, run, connects=connect)
+    run_module(MODULE)
 
 
 if __name__ == "__main__":

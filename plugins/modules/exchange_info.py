@@ -54,6 +54,7 @@ options:
     type: str
 extends_documentation_fragment:
   - postmaster.exchange.attributes
+  - postmaster.exchange.attributes.both
   - postmaster.exchange.connection
   - postmaster.exchange.endpoint
 attributes:
@@ -350,15 +351,13 @@ notes:
     - "There is no tracking log: enable message tracking on the connector."
 """
 
-from ..module_utils._remote.psrp import connect
-from ..module_utils._run.exchange_info import run
+from ..module_utils._run.exchange_info import MODULE
 from ..module_utils._run.module_runner import run_module
-from ..module_utils._run.specs import EXCHANGE_INFO_SPEC
 
 
 def main() -> None:
     """Run as a module, on the machine of the task's connection."""
-    run_module(EXCHANGE_INFO_SPEC, run, connects=connect)
+    run_module(MODULE)
 
 
 if __name__ == "__main__":

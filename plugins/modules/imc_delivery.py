@@ -205,6 +205,7 @@ options:
     default: C:\TEMP
 extends_documentation_fragment:
   - postmaster.exchange.attributes
+  - postmaster.exchange.attributes.exchange
   - postmaster.exchange.change
   - postmaster.exchange.connection
   - postmaster.exchange.installation
@@ -514,14 +515,13 @@ requests:
   sample: 3
 """
 
-from ..module_utils._imc.module import run
-from ..module_utils._imc.spec import ARGUMENT_SPEC
+from ..module_utils._imc.module import MODULE
 from ..module_utils._run.module_runner import run_module
 
 
 def main() -> None:
     """Run where Ansible put this file; on the controller the action plugin does it instead."""
-    run_module(ARGUMENT_SPEC, run)
+    run_module(MODULE)
 
 
 if __name__ == "__main__":

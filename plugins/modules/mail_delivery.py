@@ -399,6 +399,7 @@ options:
         required: true
 extends_documentation_fragment:
   - postmaster.exchange.attributes
+  - postmaster.exchange.attributes.both
   - postmaster.exchange.change
   - postmaster.exchange.connection
   - postmaster.exchange.endpoint
@@ -538,15 +539,13 @@ failed_part:
   sample: delivery
 """
 
-from ..module_utils._remote.psrp import connect
-from ..module_utils._run.mail_delivery import run
-from ..module_utils._run.mail_delivery_spec import ARGUMENT_SPEC
+from ..module_utils._run.mail_delivery import MODULE
 from ..module_utils._run.module_runner import run_module
 
 
 def main() -> None:
     """Run as a module, on the machine of the task's connection."""
-    run_module(ARGUMENT_SPEC, run, connects=connect)
+    run_module(MODULE)
 
 
 if __name__ == "__main__":

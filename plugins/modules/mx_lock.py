@@ -150,13 +150,13 @@ unknown:
   sample: []
 """
 
-from ..module_utils._lock.module import WRITE_SPEC, write_lock
+from ..module_utils._lock.module import WRITE_MODULE
 from ..module_utils._run.module_runner import run_module
 
 
 def main() -> None:
     """Run where Ansible put this file; on the controller the action plugin does it instead."""
-    run_module(WRITE_SPEC, write_lock, needs_session=False)
+    run_module(WRITE_MODULE)
 
 
 if __name__ == "__main__":

@@ -218,13 +218,13 @@ stale_domains:
   sample: [nestle.com]
 """
 
-from ..module_utils._lock.module import READ_SPEC, read_lock
+from ..module_utils._lock.module import READ_MODULE
 from ..module_utils._run.module_runner import run_module
 
 
 def main() -> None:
     """Run where Ansible put this file; on the controller the action plugin does it instead."""
-    run_module(READ_SPEC, read_lock, needs_session=False)
+    run_module(READ_MODULE)
 
 
 if __name__ == "__main__":

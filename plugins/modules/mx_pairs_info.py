@@ -425,14 +425,13 @@ stats:
       sample: 0.041
 """
 
-from ..module_utils._pairs.module import run
-from ..module_utils._pairs.spec import ARGUMENT_SPEC
+from ..module_utils._pairs.module import MODULE
 from ..module_utils._run.module_runner import run_module
 
 
 def main() -> None:
     """Run where Ansible put this file; on the controller the action plugin does it instead."""
-    run_module(ARGUMENT_SPEC, run, needs_session=False)
+    run_module(MODULE)
 
 
 if __name__ == "__main__":

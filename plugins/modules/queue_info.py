@@ -94,6 +94,7 @@ options:
     type: str
 extends_documentation_fragment:
   - postmaster.exchange.attributes
+  - postmaster.exchange.attributes.both
   - postmaster.exchange.connection
   - postmaster.exchange.endpoint
   - postmaster.exchange.installation
@@ -394,15 +395,13 @@ notes:
     - There is no typeperf on the host, so no performance counter is known.
 """
 
-from ..module_utils._remote.psrp import connect
 from ..module_utils._run.module_runner import run_module
-from ..module_utils._run.queue_info import run
-from ..module_utils._run.specs import QUEUE_INFO_SPEC
+from ..module_utils._run.queue_info import MODULE
 
 
 def main() -> None:
     """Run as a module, on the machine of the task's connection."""
-    run_module(QUEUE_INFO_SPEC, run, connects=connect)
+    run_module(MODULE)
 
 
 if __name__ == "__main__":

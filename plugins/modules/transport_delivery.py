@@ -195,7 +195,9 @@ options:
     default: 600
 extends_documentation_fragment:
   - postmaster.exchange.attributes
+  - postmaster.exchange.attributes.both
   - postmaster.exchange.change
+  - postmaster.exchange.connection
   - postmaster.exchange.endpoint
 attributes:
   check_mode:
@@ -483,15 +485,13 @@ requests:
   sample: 6
 """
 
-from ..module_utils._connectors.module import run
-from ..module_utils._connectors.spec import ARGUMENT_SPEC
-from ..module_utils._remote.psrp import connect
+from ..module_utils._connectors.module import MODULE
 from ..module_utils._run.module_runner import run_module
 
 
 def main() -> None:
     """Run where Ansible put this file; on the controller the action plugin does it instead."""
-    run_module(ARGUMENT_SPEC, run, needs_session=False, connects=connect)
+    run_module(MODULE)
 
 
 if __name__ == "__main__":

@@ -3,14 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What an action plugin of this collection is: its module's engine, run on the controller.
 
-Each plugin is a subclass of ``EngineAction`` with the spec and the engine of its module.
-
-This file is private to the collection postmaster.exchange.
+Each plugin is a subclass of ``EngineAction`` with its ``EngineModule``.
 """
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,40 +23,54 @@ from ansible.release import __version__ as ansible_version
 from ansible.utils.display import Display
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ..module_utils._base.context import Context
+from ..module_utils._base.context import Context, EngineModule
 from ..module_utils._base.errors import ExchangeError, InvalidInput
 from ..module_utils._base.interrupt import orderly_end
-from ..module_utils._remote import inventory, options
-from ..module_utils._remote.session import Session
+from ..module_utils._remote import inventory
+from ..module_utils._remote.failures import CONFIGURATION
+from ..module_utils._remote.options import (
+    LoginOptions,
+    from_params,
+    inherited,
+    merged,
+)
+from ..module_utils._remote.session import Gate, Session
 from ..module_utils._remote.winrs import Login, WinrsSession, connect
 from ..module_utils._run.module_runner import (
     Cmdlets,
-    Connector,
-    cmdlets_by,
+    argument_spec,
+    endpoint_options,
     failed,
-    full_spec,
     outcome,
 )
+from ._logins import Logins
 from ._progress import Progress
 from ._shared import share
 from ._shell import ConnectionShell
 
 display = Display()
 share()
+_LOGINS = Logins()  # before workers are forked
 
 #: Connections whose tasks run in the worker process on the controller.
 _IN_PROCESS = frozenset({"winrm", "psrp", "local"})
-_PROXY = "ansible_winrm_proxy"
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _NO_BECOME = (
-    "This task is to run as {wanted} (become), but WinRM's command shell and Exchange's PowerShell"
-    " run all as the user who logs in. Nothing was done. Log in as the user it is to run as, and"
-    " set become: false for the task, or ansible_become: false where the inventory says otherwise."
+    "The task is to become {wanted}, but WinRM and Exchange PowerShell always run as the login user"
+    " (become is not supported). Nothing was done. Log in as that user, and set become: false for"
+    " the task, or ansible_become: false in the inventory."
+)
+_READABLE = (
+    "The inventory's connection would send the password readable (Basic over plain HTTP). Set"
+    " ansible_winrm_transport to ntlm, kerberos or credssp, or use HTTPS; to send it readable all"
+    " the same, set ansible_winrm_transport: basic and ansible_winrm_message_encryption: never."
 )
 #: From this verbosity on the default callback shows the arguments of a task.
 _SHOWS_INVOCATION = 3
 #: Since 2.19 a text is a template only if it is marked as one, and no text of a result ever is.
 _MARKS_TEMPLATES = tuple(map(int, ansible_version.split(".")[:2])) >= (2, 19)
+# Where ansible-core's messages about a wrong option show its value.
+_VALUE = re.compile(r"(, got(?: no match for)?: |(?<=unable to convert to )(\w+): ).*", re.DOTALL)
 
 
 def plain(value: Any) -> Any:
@@ -66,7 +81,7 @@ def plain(value: Any) -> Any:
     """
     if isinstance(value, str):
         return "".join((value,))
-    if getattr(value, "__ENCRYPTED__", False):  # before 2.19; no text, but knows to become one
+    if getattr(value, "__ENCRYPTED__", False):  # before 2.19; no text, but can become one
         return str(value)
     if isinstance(value, Mapping):
         return {plain(key): plain(item) for key, item in value.items()}
@@ -78,17 +93,11 @@ def plain(value: Any) -> Any:
 class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not typed
     """Runs an engine in the worker process, or its module on the machine of another connection.
 
-    Subclasses set the class attributes; ``constraints`` are those of the argument spec, such as
-    ``required_if``, and ``connects`` is given where the engine runs Exchange cmdlets. A plugin
-    that works on no host runs on the controller whatever the connection is, unless the task is
-    delegated.
+    Subclasses set ``module``. One that works on no host runs on the controller whatever the
+    connection is, unless the task is delegated.
     """
 
-    argument_spec: ClassVar[Mapping[str, Any]]
-    engine: ClassVar[staticmethod[[Mapping[str, Any], Context], dict[str, Any]]]
-    needs_session: ClassVar[bool] = True
-    connects: ClassVar[Connector | None] = None
-    constraints: ClassVar[Mapping[str, Any]] = {}
+    module: ClassVar[EngineModule]
 
     _supports_check_mode = True
     _supports_async = True  # where the module runs; refused below where it does not
@@ -102,6 +111,15 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
         """Run the task and return its result."""
         super().run(tmp, task_vars)
         variables = task_vars or {}
+        if self._given is None:
+            self._given = plain(self._task.args)
+        spec = argument_spec(self.module)
+        checked = ArgumentSpecValidator(spec, **self.module.constraints).validate(self._given)
+        if checked.error_messages:  # no value is shown, for it may be a secret in a wrong place
+            message = _VALUE.sub(lambda found: found[2] or "", checked.errors.msg)
+            if isinstance(checked.errors[0], UnsupportedError):
+                message = f"Unsupported parameters for ({self._task.action}) module: {message}"
+            return {"failed": True, "msg": message}
         if not self._in_process():
             done: dict[str, Any] = self._execute_module(
                 module_name=self._task.resolved_action or self._task.action,
@@ -110,18 +128,20 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
                 wrap_async=self._task.async_val,
             )
             return done
-        if self._task.async_val:
-            message = (
-                f"{self._task.action} runs on the controller for this connection and cannot be "
-                "asynchronous. Hosts are worked on in parallel as 'forks' allows."
-            )
+        if message := self._refusal():
             return {"failed": True, "msg": message}
-        if wanted := self._becomes():
-            return {"failed": True, "msg": _NO_BECOME.format(wanted=wanted)}
-        result = self._run_in_process(variables)
+        params: dict[str, Any] = checked.validated_parameters
+        if params.get("family") == "auto" and self._leads_to_exchange():
+            params["family"] = "transport"
+        with orderly_end():
+            result = self._run_engine(params, variables)
+        if display.verbosity >= _SHOWS_INVOCATION:
+            result.setdefault("invocation", {"module_args": params})
+        if checked._no_log_values:
+            result = remove_values(result, checked._no_log_values)
         if not (result.get("failed") or result.get("unreachable")):
             self._shed()
-        return result
+        return result if _MARKS_TEMPLATES else wrap_var(result)
 
     def _shed(self) -> None:
         """Take lists out of what ansible-core sends back as the task, now that it is done.
@@ -134,54 +154,34 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
         arguments = self._task.args.items()
         self._task.args = {name: what for name, what in arguments if not isinstance(what, list)}
 
-    @property
-    def _on_host(self) -> bool:
-        """Whether the engine works on a host."""
-        return self.needs_session or self.connects is not None
-
     def _in_process(self) -> bool:
-        if self._connection.transport == "local" and not self._on_host:
+        on_host, transport = self.module.on_host, self._connection.transport
+        if transport == "local" and not on_host:
             return self._connection.become is None  # the module can run as another user
-        here = self._connection.transport in _IN_PROCESS or self._leads_to_windows()
-        return here or not (self._on_host or self._task.delegate_to)
+        # A connection such as SSH may end where no Python module can run.
+        windows = bool(getattr(self._connection._shell, "_IS_WINDOWS", False))
+        return transport in _IN_PROCESS or windows or not (on_host or self._task.delegate_to)
 
-    def _leads_to_windows(self) -> bool:
-        """Whether the connection, such as SSH, ends where no Python module can run."""
-        return bool(getattr(self._connection._shell, "_IS_WINDOWS", False))
+    def _leads_to_exchange(self) -> bool:
+        """Whether the connection is Exchange's own PowerShell, which 2010 and later have."""
+        if self._connection.transport != "psrp":
+            return False
+        return bool(self._connection.get_option("configuration_name") == CONFIGURATION)
 
-    def _becomes(self) -> str:
-        """Return as whom ``become`` wants the task to run, where that is not who logs in."""
+    def _refusal(self) -> str:
+        """Return why the task cannot run on the controller as it is asked to, or nothing."""
+        if self._task.async_val:
+            return (
+                f"{self._task.action} runs on the controller for this connection and cannot be "
+                "asynchronous. Hosts are worked on in parallel as 'forks' allows."
+            )
         become = self._connection.become
-        if become is None or not self._on_host:
+        if become is None or not self.module.on_host:
             return ""
         wanted = str(become.get_option("become_user") or "another user")
         known = self._connection.transport in {"winrm", "psrp"}
         user = str(self._connection.get_option("remote_user") or "") if known else ""
-        return "" if wanted.casefold() == user.casefold() else wanted
-
-    def _run_in_process(self, variables: Mapping[str, Any]) -> dict[str, Any]:
-        spec = full_spec(
-            self.argument_spec,
-            needs_session=self.needs_session,
-            needs_endpoint=self.connects is not None,
-        )
-        if self._given is None:
-            self._given = plain(self._task.args)
-        checked = ArgumentSpecValidator(spec, **self.constraints).validate(self._given)
-        params: dict[str, Any] = checked.validated_parameters
-        if checked.error_messages:
-            message = checked.errors.msg
-            if isinstance(checked.errors[0], UnsupportedError):
-                message = f"Unsupported parameters for ({self._task.action}) module: {message}"
-            result: dict[str, Any] = {"failed": True, "msg": message}
-        else:
-            with orderly_end():
-                result = self._run_engine(params, variables)
-        if display.verbosity >= _SHOWS_INVOCATION:
-            result.setdefault("invocation", {"module_args": params})
-        if checked._no_log_values:
-            result = remove_values(result, checked._no_log_values)
-        return result if _MARKS_TEMPLATES else wrap_var(result)
+        return "" if wanted.casefold() == user.casefold() else _NO_BECOME.format(wanted=wanted)
 
     def _run_engine(
         self, params: Mapping[str, Any], variables: Mapping[str, Any]
@@ -190,16 +190,15 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
         no_session: ExchangeError | None = None
         cmdlets: Cmdlets | None = None
         address = ""
-        explicit = params.get("connection") or {}
-        name = self._display_name({**(params.get("endpoint") or {}), **explicit}, variables)
+        name = self._display_name(params, variables)
         try:
-            if self.connects is not None:
-                cmdlets, address = self._cmdlets(self.connects, params, name, variables)
-            if self.needs_session:
+            if self.module.connects is not None:
+                cmdlets, address = self._cmdlets(params, name, variables)
+            if self.module.needs_session:
                 try:
-                    session, address = self._session(explicit, name, variables)
+                    session, address = self._session(params, name, variables)
                 except InvalidInput as error:
-                    if self.connects is None:
+                    if self.module.connects is None:
                         raise
                     no_session = error  # cmdlets may be all that the engine needs
             context = Context(
@@ -213,7 +212,7 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
                 basedir=Path(self._loader.get_basedir()),
                 progress=Progress(name),
             )
-            return outcome(type(self).engine, params, context)
+            return outcome(self.module, params, context)
         except ExchangeError as error:
             return failed(error)
         except KeyboardInterrupt:
@@ -225,36 +224,44 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
                 if opened is not None:
                     opened.close()
 
-    def _display_name(self, explicit: Mapping[str, Any], variables: Mapping[str, Any]) -> str:
+    def _display_name(self, params: Mapping[str, Any], variables: Mapping[str, Any]) -> str:
         """The inventory's name; the option's host only where that would be the controller."""
         name = str(self._task.delegate_to or variables.get("inventory_hostname") or "localhost")
-        return str(explicit.get("host") or name) if name in _LOCAL_NAMES else name
+        given = {**(params.get("endpoint") or {}), **(params.get("connection") or {})}
+        return str(given.get("host") or name) if name in _LOCAL_NAMES else name
 
     def _session(
-        self, explicit: Mapping[str, Any], name: str, variables: Mapping[str, Any]
+        self, params: Mapping[str, Any], name: str, variables: Mapping[str, Any]
     ) -> tuple[Session, str]:
         """The inventory's own connection where it will do, else one of explicit options.
 
         Returned with the name or address that it leads to.
         """
         get = self._connection.get_option
-        transport = self._connection.transport
+        explicit = params.get("connection") or {}
         given = any(value is not None for value in explicit.values())
-        if transport == "winrm" and not given:
-            password, proxy = get("remote_password"), (get("_extras") or {}).get(_PROXY)
-            address = str(get("remote_addr") or name)
-            session = WinrsSession(
-                ConnectionShell(self._connection),
-                host=name,
-                login=Login(get("remote_user") or "", f"{address} port {get('port')}"),
-                secrets=options.secrets_of(password or "", str(proxy) if proxy else None),
-            )
-            return session, address
-        chosen = options.from_params(options.merged(explicit, self._inherited(variables)))
-        return connect(chosen, host=name), chosen.host
+        if self._connection.transport != "winrm" or given:
+            options = from_params(merged(explicit, self._inherited(variables)))
+            return connect(options, host=name, gate=_gate(params, options, name)), options.host
+        if inventory.sends_readable_password(get):
+            raise InvalidInput(_READABLE)
+        user, password = get("remote_user") or "", get("remote_password") or ""
+        proxy = (get("_extras") or {}).get("ansible_winrm_proxy")
+        host, port = str(get("remote_addr") or name), get("port")
+        at = LoginOptions(
+            host, int(port or 0), "", "", "", user, password, proxy=str(proxy) if proxy else None
+        )
+        session = WinrsSession(
+            ConnectionShell(self._connection),
+            host=name,
+            login=Login(user, f"{host} port {port}"),
+            secrets=at.secrets,
+            gate=_gate(params, at, name),
+        )
+        return session, host
 
     def _inherited(self, variables: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what the inventory says about WinRM, as suboptions of ``connection``."""
+        """Return what the inventory sets for WinRM, as suboptions of ``connection``."""
         get = self._connection.get_option
         if self._connection.transport == "winrm":
             return inventory.from_winrm(get)
@@ -267,25 +274,34 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
         return lambda variable: plain(self._templar.template(variables.get(variable)))
 
     def _cmdlets(
-        self,
-        connects: Connector,
-        params: Mapping[str, Any],
-        name: str,
-        variables: Mapping[str, Any],
+        self, params: Mapping[str, Any], name: str, variables: Mapping[str, Any]
     ) -> tuple[Cmdlets, str]:
         """Return what leads to Exchange's PowerShell, and the host's name or address.
 
-        Nothing is opened yet, and options that do not fit are not complained of, for an engine may
-        not need it.
+        Nothing is opened yet, and options that do not fit raise nothing, for an engine may not need
+        it.
         """
-        explicit = params.get("endpoint") or {}
         if self._connection.transport == "psrp":
-            said = inventory.endpoint_from_psrp(self._connection.get_option)
+            implied = inventory.endpoint_from_psrp(self._connection.get_option)
         elif self._connection.transport == "winrm":
-            said = options.inherited(self._inherited(variables))
+            implied = inherited(self._inherited(variables))
         else:
-            said = inventory.endpoint_from_variables(self._reader(variables))
-        connection = options.inherited(params.get("connection") or {})
-        known = options.merged(connection, said)
-        address = str(explicit.get("host") or known.get("host") or name)
-        return cmdlets_by(connects, explicit, known, name), address
+            implied = inventory.endpoint_from_variables(self._reader(variables))
+        hosts = (params.get("endpoint"), params.get("connection"), implied)
+        address = next((str(each["host"]) for each in hosts if each and each.get("host")), name)
+        connects = self.module.connects
+        assert connects is not None  # noqa: S101 - the caller has looked
+
+        def make() -> Any:
+            options = endpoint_options(params, implied)
+            return connects(options, host=name, gate=_gate(params, options, name))
+
+        return Cmdlets(make), address
+
+
+def _gate(params: Mapping[str, Any], options: LoginOptions, name: str) -> Gate:
+    """Return what stands around a login: nothing, where it could lock no account."""
+    if not (options.password and params["stop_at_refused_login"]):
+        return contextlib.nullcontext
+    address = None if options.proxy else (options.host, options.port)
+    return partial(_LOGINS.attempt, options.user, options.password, name, address)

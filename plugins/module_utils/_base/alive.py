@@ -3,40 +3,45 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whether a run of this controller is still alive: it holds the lock of a file until it ends.
 
-The kernel takes the lock from a process that dies, however it dies. So who gets the lock of a
-file that is there knows for certain that its run has ended. A file that is not there tells
+The kernel takes the lock from a process that dies, however it dies. So a process that gets the lock
+of a file that is there has proved that the file's run has ended. A file that is not there proves
 nothing: its run may be at work on another controller.
-
-This file is private to the collection postmaster.exchange.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import socket
 import stat
 import tempfile
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
+
+from .atomic_write import NOT_SUPPORTED
+
+#: What a file system without locks, or one whose lock service is down, returns (NFS, some FUSE).
+NO_LOCKS = NOT_SUPPORTED | {errno.ENOLCK}
 
 
 def private_folder() -> Path | None:
     """Return a folder that only this user can use, made if need be; None where there is none.
 
-    It is in the user's cache, or else in the folder for temporary files.
+    It is in the user's cache, or else in the folder for temporary files. One where files can be
+    locked goes first, for a home on NFS may have no locks.
     """
     user = os.geteuid()
-    return next((place for place in _places(user) if _is_private(place, user)), None)
-
-
-def _places(user: int) -> Iterator[Path]:
+    places = []
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     with contextlib.suppress(RuntimeError):  # a user without a home
-        yield Path(cache).expanduser() / "postmaster.exchange"
+        places.append(Path(cache).expanduser() / "postmaster.exchange")
     with contextlib.suppress(OSError):  # no folder for temporary files, or a full disk
-        yield Path(tempfile.gettempdir()) / f"postmaster.exchange-{user}"
+        places.append(Path(tempfile.gettempdir()) / f"postmaster.exchange-{user}")
+    private = [place for place in places if _is_private(place, user)]
+    return next((place for place in private if _has_locks(place)), next(iter(private), None))
 
 
 def _is_private(folder: Path, user: int) -> bool:
@@ -49,6 +54,17 @@ def _is_private(folder: Path, user: int) -> bool:
         return False
     mine = stat.S_ISDIR(found.st_mode) and found.st_uid == user
     return mine and not found.st_mode & 0o077 and os.access(folder, os.W_OK)
+
+
+@lru_cache(maxsize=8)
+def _has_locks(folder: Path) -> bool:
+    """Whether files in a folder can be locked; asked of a file that has no name."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            fcntl.flock(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def controller() -> str:
@@ -64,17 +80,25 @@ def file_of(run: str) -> Path | None:
 
 @contextlib.contextmanager
 def hold(file: Path) -> Iterator[None]:
-    """Make a file and hold its lock; the file stays. Raises OSError where that cannot be."""
+    """Make a file and hold its lock; the file stays. Raises OSError where it cannot be made.
+
+    Where the file system has no locks it is made without one: ``has_ended`` is None for it there,
+    and its run counts as alive for as long as its lease says.
+    """
     handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
         yield
     finally:
         os.close(handle)  # and with it the lock
 
 
 def has_ended(file: Path) -> bool | None:
-    """Whether the run that held this file's lock has ended; None where nothing is known of it."""
+    """Whether the run that held this file's lock has ended; None where that cannot be found out."""
     try:
         handle = os.open(file, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
@@ -92,6 +116,6 @@ def has_ended(file: Path) -> bool | None:
 
 
 def forget(file: Path) -> None:
-    """Remove the file of a run of which nothing is left to be known. Never raises."""
+    """Remove the file of a run that is over. Never raises."""
     with contextlib.suppress(OSError):
         file.unlink()

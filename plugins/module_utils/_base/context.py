@@ -1,28 +1,20 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an engine gets from whoever runs it: an action plugin, a module, or a test.
-
-This file is private to the collection postmaster.exchange.
-"""
+"""What a module is, and what its engine gets from an action plugin, a module, or a test."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from .._remote.session import CmdletSession, Session
 from .errors import ExchangeError
 
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _silent(_message: str) -> None:
-    """Progress that nobody watches."""
+if TYPE_CHECKING:  # the only look upwards, and none at run time
+    from .._remote.session import CmdletSession, Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +22,7 @@ class Context:
     """Where and how an engine runs.
 
     ``host`` is the name the administrator uses for the host (the inventory's), ``address`` the name
-    or address it is reached by, empty where none is known. ``no_session`` is why there is no
+    or address it is reached by, empty where there is none. ``no_session`` is why there is no
     session, where the engine may do without. ``cmdlets`` makes a session with Exchange's
     PowerShell, or returns the one it made. ``basedir`` is the folder against which relative
     controller paths count (the playbook's), ``now`` the clock (UTC).
@@ -44,8 +36,8 @@ class Context:
     check_mode: bool = False
     diff: bool = False
     basedir: Path = field(default_factory=Path.cwd)
-    progress: Callable[[str], None] = _silent
-    now: Callable[[], datetime] = _utc_now
+    progress: Callable[[str], None] = lambda _message: None
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def need_session(self) -> Session:
         """Return the session; engines that work on a host call this once, at their start.
@@ -66,3 +58,28 @@ class Context:
         if self.cmdlets is None:
             raise RuntimeError("this engine runs cmdlets and was started without an endpoint")
         return self.cmdlets()
+
+
+Engine = Callable[[Mapping[str, Any], Context], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineModule:
+    """A module of this collection, as its file in ``modules`` and its action plugin share it.
+
+    ``options`` is the table of its own options, in the form of Ansible's argument specs;
+    ``constraints`` are those between them, such as ``required_if``. ``needs_session`` is set where
+    it runs commands by WinRM, and ``connects`` (``psrp.connect``) where it runs Exchange cmdlets.
+    Those that work on a host get the options ``connection`` and ``endpoint`` besides.
+    """
+
+    options: Mapping[str, Any]
+    engine: Engine
+    needs_session: bool = True
+    connects: Callable[..., CmdletSession] | None = None
+    constraints: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def on_host(self) -> bool:
+        """Whether it works on a host."""
+        return self.needs_session or self.connects is not None

@@ -5,8 +5,6 @@
 
 Every error of the engine is an ``ExchangeError``. Its message says what failed, on which host and
 in which state that host was left; its hint says what to do next.
-
-This file is private to the collection postmaster.exchange.
 """
 
 from __future__ import annotations
@@ -42,6 +40,10 @@ class MissingLibrary(ExchangeError):  # noqa: N818
 
 class HostUnreachable(ExchangeError):  # noqa: N818
     """No session could be opened: no route, no listener, no trust, or no login."""
+
+
+class LoginRefused(HostUnreachable):
+    """A host rejected the account; each further attempt may lock it."""
 
 
 class CommandTimeout(ExchangeError):  # noqa: N818

@@ -8,8 +8,6 @@ program: nothing is closed, and a shell or a claim stays on the host. In ``order
 such signal becomes a KeyboardInterrupt, so that everything is closed on the way out; then the
 signal takes the course that it would have taken. Ansible sends another one soon, and so does a
 person without patience: that takes effect at once only when the way out takes too long.
-
-This file is private to the collection postmaster.exchange.
 """
 
 from __future__ import annotations

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from .._base.alive import private_folder
-from .._base.context import Context
+from .._base.context import Context, EngineModule
 from .._base.errors import ExchangeError, say_untouched
+from .._remote.psrp import connect
 from .._run import backups
 from .connector import Connector
 from .gather import Organisation, Reader, View
@@ -27,7 +28,7 @@ from .read import look
 from .report import refused, result, size, steps
 from .rollback import Site
 from .snapshot import facts, load, restore_plan, worth_keeping
-from .spec import Options, parse_options
+from .spec import ARGUMENT_SPEC, Options, parse_options
 from .transaction import apply
 
 
@@ -221,3 +222,6 @@ class _Work:
         )
         backups.write(folder, self.context.host, known, {})
         return folder
+
+
+MODULE = EngineModule(ARGUMENT_SPEC, run, needs_session=False, connects=connect)

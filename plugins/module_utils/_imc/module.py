@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .._base import alive
-from .._base.context import Context
+from .._base.context import Context, EngineModule
 from .._base.errors import ExchangeError, say_untouched
 from .._remote import commands
 from .._remote.session import Session
@@ -27,7 +27,7 @@ from .lease import is_of, why_alive
 from .plan import Plan, Saved, make_plan
 from .report import installation, result, service_facts, worksheet_text
 from .saved import Origin, load
-from .spec import Options, parse_options
+from .spec import ARGUMENT_SPEC, Options, parse_options
 from .state import HostState
 from .transaction import Transaction
 
@@ -179,3 +179,6 @@ def _refuse_table(options: Options, context: Context, plan: Plan, facts: dict[st
     if not options.warns_of_missing_imccopy:
         raise ExchangeError(message, hint=hint, details=facts)
     facts["warnings"] = [*facts["warnings"], f"{message} {hint}"]
+
+
+MODULE = EngineModule(ARGUMENT_SPEC, run)

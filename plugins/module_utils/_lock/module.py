@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .._base import atomic_write
-from .._base.context import Context
+from .._base.context import Context, EngineModule
 from .._base.errors import ExchangeError, InvalidInput
 from .._base.texts import listed, utc_text
 from .._pairs.names import parse_domain, parse_entry, shown
@@ -73,7 +73,7 @@ def write_lock(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     rewrite = old is None or old != new.lock
     after = render(new.lock) if rewrite else before
     if rewrite and not context.check_mode:
-        atomic_write.write(path, (after,), "The lock")
+        atomic_write.write(path, (after,), "The lock", mode=0o666)
     warnings = []
     if new.kept:
         warnings.append(f"DNS had no answer for {listed(new.kept)}: locked as before.")
@@ -259,3 +259,7 @@ def _content(path: Path) -> bytes | None:
         raise ExchangeError(
             f"The lock {path} cannot be read: {error.strerror or error}."
         ) from error
+
+
+READ_MODULE = EngineModule(READ_SPEC, read_lock, needs_session=False)
+WRITE_MODULE = EngineModule(WRITE_SPEC, write_lock, needs_session=False)

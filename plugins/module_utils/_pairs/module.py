@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .._base.context import Context
+from .._base.context import Context, EngineModule
 from .._base.errors import ExchangeError
 from .collector import collector_paused
 from .engine import resolve
 from .model import Outcome
 from .options import Options, from_params
 from .result import as_dict, first_reason, listed
+from .spec import ARGUMENT_SPEC
 
 
 def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
@@ -56,3 +57,6 @@ def _failure(options: Options, outcome: Outcome) -> str:
         f"{count} of {len(outcome.results)} domains ended in a status of fail_on ({told})."
         f"{reason and f' Questions to name servers failed; {reason}.'}"
     )
+
+
+MODULE = EngineModule(ARGUMENT_SPEC, run, needs_session=False)

@@ -30,6 +30,19 @@ class Cause:
     hint: str = ""
     missing_library: bool = False
 
+    @property
+    def refused(self) -> bool:
+        """Whether a host or its domain rejected the account."""
+        return self.sentence.startswith(_REFUSALS)
+
+
+_REFUSALS = (
+    "the login was refused",
+    "the Kerberos server rejects the password",
+    "the user's password has expired",
+    "the user is disabled, locked or expired",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Service:

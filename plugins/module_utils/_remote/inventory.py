@@ -91,6 +91,20 @@ def from_winrm(get: Get) -> dict[str, Any]:
     return _typed(values)
 
 
+def sends_readable_password(get: Get) -> bool:
+    """Whether the plugin ``winrm`` would log in by Basic over plain HTTP without being told so.
+
+    It does where no transport is set, and after the others of a list of them.
+    """
+    values = from_winrm(get)
+    http = (values["scheme"] or ("http" if values["port"] == 5985 else "https")) == "http"  # noqa: PLR2004
+    given = get("transport")
+    ways = [given] if isinstance(given, str) else [way for way in given or () if way]
+    default = "kerberos" if "@" in str(values["user"] or "") else "plaintext"
+    readable = not {"basic", "plaintext", "ssl"}.isdisjoint(ways or [default])
+    return http and readable and values["message_encryption"] != "never"
+
+
 def from_variables(variables: Get) -> dict[str, Any]:
     """Return suboptions from inventory variables, for a connection that has no such options.
 

@@ -53,6 +53,7 @@ def _suboptions(way: str) -> dict[str, dict[str, Any]]:
 #: Fragments of the argument specs of the modules that work on a host, or run Exchange cmdlets.
 CONNECTION_SPEC: dict[str, dict[str, Any]] = {
     "connection": {"type": "dict", "options": _suboptions("transport")},
+    "stop_at_refused_login": {"type": "bool", "default": True},
 }
 ENDPOINT_SPEC: dict[str, dict[str, Any]] = {
     "endpoint": {"type": "dict", "options": _suboptions("auth")},

@@ -23,6 +23,7 @@ from .._base.errors import (
     CommandTimeout,
     ExchangeError,
     HostUnreachable,
+    LoginRefused,
     MissingLibrary,
     SessionLost,
 )
@@ -39,7 +40,7 @@ from .failures import (
 )
 from .guard import Meter, checked_sender, guard_session
 from .options import LoginOptions
-from .session import Cmdlet, CmdletError
+from .session import Cmdlet, CmdletError, Gate
 
 LIBRARY_ERROR = ""
 try:
@@ -68,20 +69,25 @@ _WORDS = 400  # characters shown of what Exchange says
 _T = TypeVar("_T")
 
 
-def connect(options: LoginOptions, *, host: str = "") -> PsrpSession:
+def connect(
+    options: LoginOptions, *, host: str = "", gate: Gate = contextlib.nullcontext
+) -> PsrpSession:
     """Return a session by complete options; nothing is sent before its first cmdlet.
 
     ``host`` is the name for messages, by default the host of the options.
     """
-    return PsrpSession(options, host=host or options.host)
+    return PsrpSession(options, host=host or options.host, gate=gate)
 
 
 class PsrpSession:
     """Runs cmdlets in one runspace; see ``session.CmdletSession``."""
 
-    def __init__(self, options: LoginOptions, *, host: str) -> None:
+    def __init__(
+        self, options: LoginOptions, *, host: str, gate: Gate = contextlib.nullcontext
+    ) -> None:
         self.host = host
         self._options = options
+        self._gate = gate
         self._pool: Any = None
         self._ended: Any = None
         self._meter = Meter()
@@ -178,8 +184,9 @@ class PsrpSession:
         """Start a cmdlet, in an open runspace, and return its pipeline."""
         self._end()
         if self._pool is None:
-            self._meter.deadline = time.monotonic() + self._options.connect_timeout
-            self._pool = self._call(self._opened, opening=True)
+            with self._gate():
+                self._meter.deadline = time.monotonic() + self._options.connect_timeout
+                self._pool = self._call(self._opened, opening=True)
         self._meter.deadline = deadline + _READ_MARGIN
         shell = PowerShell(self._pool)
         shell.add_cmdlet(cmdlet.name)
@@ -308,7 +315,8 @@ class PsrpSession:
             raise MissingLibrary(f"{self.host}: {cause.sentence}.", hint=cause.hint)
         if opening:
             login = f" as {self._options.user}" if self._options.user else ""
-            raise HostUnreachable(
+            kind = LoginRefused if cause.refused else HostUnreachable
+            raise kind(
                 f"{self.host}: no session with Exchange's PowerShell{login}: {cause.sentence}.",
                 hint=cause.hint,
             )

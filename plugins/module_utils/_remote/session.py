@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -28,6 +29,9 @@ from .parse import excerpt
 
 #: Longest command line cmd.exe takes, in characters (Microsoft KB 830473).
 COMMAND_LINE_LIMIT = 8191
+
+#: Stands around each login of a session; see ``plugin_utils/_logins.py``.
+Gate = Callable[[], AbstractContextManager[None]]
 
 _NONCE = re.compile(r"[0-9a-f]{16,64}")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_\-]{0,31}")

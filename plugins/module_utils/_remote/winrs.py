@@ -8,6 +8,8 @@ This is the only file that imports pywinrm (and with it requests and the rest).
 
 from __future__ import annotations
 
+import contextlib
+
 # NTLM asks for this by name; imported here, forks share it.
 import encodings.utf_16_le  # noqa: F401 # pylint: disable=unused-import
 import math
@@ -25,13 +27,14 @@ from .._base.errors import (
     ExchangeError,
     HostUnreachable,
     InvalidInput,
+    LoginRefused,
     MissingLibrary,
     SessionLost,
 )
 from .failures import WINRM, describe, explain, explain_fault
 from .guard import Meter, guard
 from .options import LoginOptions
-from .session import COMMAND_LINE_LIMIT, Completed
+from .session import COMMAND_LINE_LIMIT, Completed, Gate
 
 LIBRARY_ERROR = ""
 try:
@@ -158,7 +161,9 @@ def delete_shell(protocol: Any, shell: str) -> None:
         del error
 
 
-def connect(options: LoginOptions, *, host: str = "") -> WinrsSession:
+def connect(
+    options: LoginOptions, *, host: str = "", gate: Gate = contextlib.nullcontext
+) -> WinrsSession:
     """Return a session by explicit options; nothing is sent before its first command.
 
     ``host`` is the name for messages, by default the host of the options.
@@ -168,6 +173,7 @@ def connect(options: LoginOptions, *, host: str = "") -> WinrsSession:
         host=host or options.host,
         login=Login(options.user, f"{options.host} port {options.port}", options.auth),
         secrets=options.secrets,
+        gate=gate,
     )
 
 
@@ -190,11 +196,13 @@ class WinrsSession:
         host: str,
         login: Login | None = None,
         secrets: tuple[str, ...] = (),
+        gate: Gate = contextlib.nullcontext,
     ) -> None:
         self.host = host
         self._source = source
         self._login = login or Login()
         self._secrets = secrets
+        self._gate = gate
         self._protocol: Any = None
         self._shell = ""
         self._broken = False
@@ -260,7 +268,8 @@ class WinrsSession:
             return
         if self._broken:
             self.reopen()
-        protocol, self._shell = self._call(self._source.open, opening=True)
+        with self._gate():
+            protocol, self._shell = self._call(self._source.open, opening=True)
         meter = guard(protocol.transport)
         if meter not in self._meters:
             self._meters.append(meter)
@@ -372,7 +381,8 @@ class WinrsSession:
         elif opening:
             login = f" as {self._login.user}" if self._login.user else ""
             login += f" at {self._login.at}" if self._login.at else ""
-            kind, text = HostUnreachable, f"{self.host}: no WinRM session{login}: {cause.sentence}."
+            kind = LoginRefused if cause.refused else HostUnreachable
+            text = f"{self.host}: no WinRM session{login}: {cause.sentence}."
         else:
             text = (
                 f"{self.host}: the WinRM session broke in the middle of a command:"

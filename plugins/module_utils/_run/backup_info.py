@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .._base.context import Context
+from .._base.context import Context, EngineModule
 from .._connectors.history import backups_of_organisation
 from .._imc.gather import MissingService
 from .._imc.history import backups_of_host
-from .backup_info_spec import parse_options
+from .._remote.psrp import connect
+from .backup_info_spec import ARGUMENT_SPEC, parse_options
 
 
 def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
@@ -30,3 +31,6 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
         raise
     family = "transport" if options.transport else "imc"
     return {"changed": False, "family": family, **found}
+
+
+MODULE = EngineModule(ARGUMENT_SPEC, run, connects=connect)

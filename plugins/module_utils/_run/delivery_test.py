@@ -12,17 +12,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from .._base.context import Context
+from .._base.context import Context, EngineModule
 from .._base.errors import ExchangeError, InvalidInput
 from .._connectors import delivery_test as transport_run
 from .._connectors.delivery_test import TransportRun
 from .._connectors.retry import Retries, find_retries, retry
 from .._imc import delivery_test as imc_run
 from .._imc.delivery_test import refused_results
+from .._remote.psrp import connect
 from .follow import Clock
 from .installation import parse_installation
 from .message import Probe, compose, new_run_tag
 from .options import DeliveryTestOptions, from_params
+from .specs import DELIVERY_TEST_SPEC
 from .verdict import DeliveryError, Result, failure_message
 
 
@@ -205,3 +207,6 @@ def _judged(
 
 def _messages(count: int) -> str:
     return "1 test message" if count == 1 else f"{count} test messages"
+
+
+MODULE = EngineModule(DELIVERY_TEST_SPEC, run, connects=connect)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
-from .._base.context import Context
+from .._base.context import Context, EngineModule
 from .._connectors import exchange_info as transport_info
 from .._connectors.exchange_info import Windows
 from .._connectors.versions import SETUP_KEYS, Build, installed_build
@@ -25,8 +25,10 @@ from .._imc.tools import imccopy_commands, read_tools, tool_commands
 from .._imc.windows_resolver import add_resolver, resolver_from
 from .._remote.commands import echo_if_exists
 from .._remote.parse import parse_reg_query, values_of
+from .._remote.psrp import connect
 from .._remote.session import Section, Session
 from .installation import Installation
+from .specs import EXCHANGE_INFO_SPEC
 
 _TIMEOUT = 60.0
 
@@ -207,3 +209,6 @@ def _notes_on_service(
         yield "There is no findstr: test messages cannot be followed."
     if not _exists(sections, "tracking"):
         yield "There is no tracking log: enable message tracking on the connector."
+
+
+MODULE = EngineModule(EXCHANGE_INFO_SPEC, run, connects=connect)

@@ -15,11 +15,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .._base.context import Context
+from .._base.context import Context, EngineModule
 from .._base.errors import ExchangeError
 from .._connectors.module import run as run_connectors
 from .._imc.module import run as run_imc
 from .._pairs.names import parse_domain
+from .._remote.psrp import connect
 from . import mail_delivery_spec as spec
 from .backup_info import run as run_history
 from .changed_domains import (
@@ -197,3 +198,6 @@ def domains_to_test(params: Mapping[str, Any], delivery: Mapping[str, Any]) -> S
         new = {*params["test"]["also"], *worth_testing(delivery, pinned)}
         wanted = [name for name in pinned if which == "all" or name in new]
     return wanted[:limit]
+
+
+MODULE = EngineModule(spec.ARGUMENT_SPEC, run, connects=connect)

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .._base.context import Context
+from .._base.context import Context, EngineModule
 from .._base.errors import ExchangeError, InvalidInput
 from .._connectors import queue_info as transport_queue_info
 from .._imc.host import ImcHost, gather_host
@@ -20,8 +20,10 @@ from .._imc.logs import LoggedFailure, NotDelivered
 from .._imc.protocol_log import SmtpFailure
 from .._imc.queue import Found, Limits, look
 from .._pairs.names import parse_domain
+from .._remote.psrp import connect
 from .installation import parse_installation
 from .queue import by_domain, iso, stuck
+from .specs import QUEUE_INFO_SPEC
 
 #: Upper bounds of the options: what one task may make a controller read.
 _MOST = {
@@ -138,3 +140,6 @@ def _notes(found: Found) -> list[str]:
             " level 3 or more (KB Q154505), so this may mean nothing."
         )
     return notes
+
+
+MODULE = EngineModule(QUEUE_INFO_SPEC, run, connects=connect)

@@ -227,7 +227,7 @@ def test_a_file_that_cannot_be_written_fails_the_task_and_takes_nothing_else_alo
     result = run({"a": variables(enforced=table([], BOTH))}, **files)
     assert result["failed"] is True
     assert str(older) in result["msg"]
-    assert f"{tmp_path}: that is no file" in result["msg"]
+    assert f"{tmp_path}: it is a folder or device, not a file" in result["msg"]
     assert result["files"] == {"junit": files["junit"]}
     assert (result["verdict"], list(result["problems"])) == ("drift", ["a"])
     assert older.read_text() == "a report"

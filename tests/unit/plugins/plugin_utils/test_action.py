@@ -11,7 +11,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.postmaster.exchange.plugins.module_utils._base.context import Context
+from ansible_collections.postmaster.exchange.plugins.module_utils._base.context import (
+    Context,
+    EngineModule,
+)
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import (
     ExchangeError,
     HostUnreachable,
@@ -68,20 +71,22 @@ class FakeSession:
         self.closed += 1
 
 
+def engine(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    Probe.seen.append((params, context))
+    return Probe.answer(context)
+
+
+CONSTRAINTS = {"mutually_exclusive": [["token", "other"]]}
+
+
 class Probe(EngineAction):
-    argument_spec = SPEC
-    constraints = {"mutually_exclusive": [["token", "other"]]}  # noqa: RUF012 - as plugins write it
+    module = EngineModule(SPEC, engine, constraints=CONSTRAINTS)
     seen: list[tuple[Mapping[str, Any], Context]] = []  # noqa: RUF012
     answer: Callable[[Context], dict[str, Any]]
 
-    @staticmethod
-    def engine(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
-        Probe.seen.append((params, context))
-        return Probe.answer(context)
-
 
 class ProbeWithoutSession(Probe):
-    needs_session = False
+    module = EngineModule(SPEC, engine, needs_session=False, constraints=CONSTRAINTS)
 
 
 @pytest.fixture(autouse=True)
@@ -176,6 +181,9 @@ def test_a_winrm_host_lends_its_connection() -> None:
     session = context().session
     assert isinstance(session, FakeSession)
     assert session.args[0].connection is made._connection
+    gate = session.named.pop("gate")
+    assert gate.func == _action._LOGINS.attempt
+    assert gate.args == ("operator", PASSWORD, "mail5-a", ("10.0.0.7", 5985))
     assert session.named == {
         "host": "mail5-a",
         "login": Login("operator", "10.0.0.7 port 5985"),
@@ -294,7 +302,7 @@ def test_a_host_is_never_worked_on_as_somebody_else_than_asked(
 ) -> None:
     result = run(action({"name": "a"}, transport, become=become(user)))
     assert result["failed"]
-    assert f"is to run as {user or 'another user'} (become)" in result["msg"]
+    assert f"is to become {user or 'another user'}" in result["msg"]
     assert "Nothing was done" in result["msg"]
     assert Probe.seen == []
 
@@ -368,6 +376,70 @@ def test_wrong_options_are_told_as_modules_tell_them(args: dict[str, Any], messa
     assert result["failed"]
     assert message in result["msg"]
     assert Probe.seen == []
+
+
+@pytest.mark.parametrize("verbosity", [0, 3, 6])
+@pytest.mark.parametrize("transport", ["winrm", "ssh"])
+@pytest.mark.parametrize(
+    "args",
+    [
+        {"name": "a", "nmae": "hunter2"},
+        {"name": "a", "count": "hunter2"},
+        {"name": "a", "connection": {"port": "hunter2"}},
+        {"name": "a", "connection": {"scheme": "hunter2"}},
+        {"name": "a", "connection": {"passwd": "hunter2"}},
+        {"name": "a", "connection": "hunter2"},
+        {"name": "a", "routes": {"x": "hunter2"}},
+        {"name": "a", "stop_at_refused_login": "hunter2"},
+        {"other": "hunter2"},
+    ],
+    ids="-".join,
+)
+def test_a_wrong_option_never_shows_its_value(
+    args: dict[str, Any], transport: str, verbosity: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_action.display, "verbosity", verbosity)
+    result = run(action(args, transport))
+    assert result["failed"]
+    assert "hunter2" not in str(result)
+    assert Probe.seen == []
+
+
+@pytest.mark.parametrize(
+    ("options", "readable"),
+    [
+        ({"transport": None}, True),
+        ({"transport": ["ntlm", "basic"]}, True),
+        ({"transport": "plaintext"}, True),
+        ({"transport": None, "port": 5986}, False),
+        ({"transport": None, "scheme": "https"}, False),
+        ({"transport": None, "remote_user": "operator@HQ.EXAMPLE"}, False),
+        ({"transport": ["kerberos", "ntlm"]}, False),
+        ({"transport": ["basic"], "_extras": {"ansible_winrm_message_encryption": "never"}}, False),
+    ],
+)
+def test_no_password_goes_readable_unless_that_is_asked_for(
+    options: dict[str, Any], readable: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(globals(), "WINRM_OPTIONS", {**WINRM_OPTIONS, **options})
+    result = run(action({"name": "a"}))
+    assert result.get("failed", False) is readable
+    if readable:
+        assert "would send the password readable (Basic over plain HTTP)" in result["msg"]
+        assert Probe.seen == []
+
+
+def test_another_connection_to_exchange_itself_says_which_family() -> None:
+    class Detecting(Probe):
+        module = EngineModule({**SPEC, "family": {"type": "str", "default": "auto"}}, engine)
+
+    run(action({"name": "a"}, "psrp", Detecting))
+    assert Probe.seen[-1][0]["family"] == "auto"
+    made = action({"name": "a"}, "psrp", Detecting)
+    options = {**PSRP_OPTIONS, "configuration_name": "Microsoft.Exchange"}
+    made._connection.get_option = options.get
+    run(made)
+    assert Probe.seen[-1][0]["family"] == "transport"
 
 
 @pytest.mark.parametrize("verbosity", [0, 3])

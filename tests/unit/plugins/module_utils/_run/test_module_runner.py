@@ -13,13 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.postmaster.exchange.plugins.module_utils._base.context import Context
+from ansible_collections.postmaster.exchange.plugins.module_utils._base.context import (
+    Context,
+    EngineModule,
+)
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import (
     ExchangeError,
     HostUnreachable,
 )
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote import psrp
 from ansible_collections.postmaster.exchange.plugins.module_utils._run.module_runner import (
-    full_spec,
+    argument_spec,
     outcome,
 )
 from exchange_lab.windows.host import LabHost
@@ -53,11 +57,11 @@ def crashing(_params: Mapping[str, Any], _context: Context) -> dict[str, Any]:
     ],
 )
 def test_a_diff_is_for_diff_mode_and_check_mode(context: Context, shown: bool) -> None:
-    assert ("diff" in outcome(changing, {}, context)) is shown
+    assert ("diff" in outcome(EngineModule({}, changing), {}, context)) is shown
 
 
 def test_a_failure_carries_its_details() -> None:
-    assert outcome(failing, {}, Context("h")) == {
+    assert outcome(EngineModule({}, failing), {}, Context("h")) == {
         "changed": False,
         "failed": True,
         "msg": "It broke. Mend it.",
@@ -66,19 +70,22 @@ def test_a_failure_carries_its_details() -> None:
 
 
 def test_an_unreachable_host_is_not_a_failed_task() -> None:
-    result = outcome(unreachable, {}, Context("h"))
+    result = outcome(EngineModule({}, unreachable), {}, Context("h"))
     assert result["unreachable"] is True
     assert "failed" not in result
 
 
 def test_a_defect_is_not_swallowed() -> None:
     with pytest.raises(KeyError):
-        outcome(crashing, {}, Context("h"))
+        outcome(EngineModule({}, crashing), {}, Context("h"))
 
 
 def test_only_modules_with_a_host_have_the_option_connection() -> None:
-    assert set(full_spec({"a": {}}, needs_session=True)) == {"a", "connection"}
-    assert set(full_spec({"a": {}}, needs_session=False)) == {"a"}
+    with_host = {"a", "connection", "stop_at_refused_login"}
+    assert set(argument_spec(EngineModule({"a": {}}, changing))) == with_host
+    assert set(argument_spec(EngineModule({"a": {}}, changing, needs_session=False))) == {"a"}
+    cmdlets = EngineModule({"a": {}}, changing, needs_session=False, connects=psrp.connect)
+    assert set(argument_spec(cmdlets)) == {*with_host, "endpoint"}
 
 
 # -- run_module in a real process
@@ -87,6 +94,7 @@ MODULE = """
 from ansible_collections.postmaster.exchange.plugins.module_utils._run.module_runner import (
     run_module,
 )
+from ansible_collections.postmaster.exchange.plugins.module_utils._base.context import EngineModule
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import ExchangeError
 
 SPEC = {
@@ -108,7 +116,8 @@ def engine(params, context):
         "diff": {"before": "", "after": "x"},
     }
 
-run_module(SPEC, engine, mutually_exclusive=[["command", "other"]])
+constraints = {"mutually_exclusive": [["command", "other"]]}
+run_module(EngineModule(SPEC, engine, constraints=constraints))
 """
 
 
