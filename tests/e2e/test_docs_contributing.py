@@ -52,6 +52,20 @@ def example(word: str) -> dict[str, Any]:
     return names
 
 
+def test_the_diff_of_an_option_is_what_was_done() -> None:
+    """It can be taken back from the files as they are, so it is how they came to be so."""
+    [diff] = [block.text for block in blocks(PAGE) if block.language == "diff"]
+    done = subprocess.run(
+        ["git", "apply", "-R", "--check", "-"],
+        input=diff,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_files_it_names_are_there() -> None:
     named = _FILE.findall(PAGE.read_text(encoding="utf-8"))
     assert len(named) > 20

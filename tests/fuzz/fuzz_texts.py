@@ -32,6 +32,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._imc import (
     tracking_format as tracking,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.journal import parse_marker
+from ansible_collections.postmaster.exchange.plugins.module_utils._mail import addresses
 from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.names import parse_domain
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote import (
     failures,
@@ -42,7 +43,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._remote.sessio
     Completed,
     Section,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._run import addresses, headers
+from ansible_collections.postmaster.exchange.plugins.module_utils._run import headers
 from fuzz_registry import calmly, target
 from fuzz_values import long_bytes, mutated
 

@@ -58,8 +58,8 @@ class Completed:
     truncated: bool = False
 
 
-class Session(Protocol):
-    """Runs command lines on one host; opened at the first command."""
+class _Open(Protocol):
+    """What every session has: one host, and something open on it from the first request on."""
 
     @property
     def host(self) -> str:
@@ -68,6 +68,16 @@ class Session(Protocol):
     @property
     def requests(self) -> int:
         """Requests sent to the host so far."""
+
+    def reopen(self) -> None:
+        """Forget what is broken; the next command or cmdlet opens a new shell or runspace."""
+
+    def close(self) -> None:
+        """Close what this session opened itself. Never raises, and may be called again."""
+
+
+class Session(_Open, Protocol):
+    """Runs command lines on one host."""
 
     @property
     def host_time(self) -> datetime | None:
@@ -81,12 +91,6 @@ class Session(Protocol):
         ``timeout`` is in seconds, ``max_output`` in bytes. Raises HostUnreachable, CommandTimeout
         or SessionLost, and InvalidInput for a line that cmd.exe would cut.
         """
-
-    def reopen(self) -> None:
-        """Forget the broken shell and connection; the next command opens new ones."""
-
-    def close(self) -> None:
-        """Close what this session opened itself. Never raises, and may be called again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,16 +232,8 @@ class CmdletError(ExchangeError):
         return "Transient" in self.reason or "TransientException" in self.error_id
 
 
-class CmdletSession(Protocol):
-    """Runs cmdlets in one runspace of one host; opened at the first."""
-
-    @property
-    def host(self) -> str:
-        """Name of the host as the administrator uses it, for messages."""
-
-    @property
-    def requests(self) -> int:
-        """Requests sent to the host so far."""
+class CmdletSession(_Open, Protocol):
+    """Runs cmdlets in one runspace of one host."""
 
     def invoke(self, cmdlet: Cmdlet, *, timeout: float = 120.0) -> Sequence[Mapping[str, Any]]:
         """Run one cmdlet and return its objects as plain properties; ``timeout`` in seconds.
@@ -245,9 +241,3 @@ class CmdletSession(Protocol):
         Raises CmdletError where Exchange wrote an error, whether it ended the cmdlet or not, and
         HostUnreachable, CommandTimeout or SessionLost as a command session does.
         """
-
-    def reopen(self) -> None:
-        """Forget the broken runspace; the next cmdlet opens a new one."""
-
-    def close(self) -> None:
-        """Close the runspace. Never raises, and may be called again."""
