@@ -247,7 +247,8 @@ _KERBEROS = (
      r"|Failed to authenticate the user .{0,300} with kerberos",
      "the host rejected the Kerberos ticket",
      "Its name may belong to another account (setspn -Q HTTP/FQDN), its key may be newer than the"
-     " ticket (kdestroy, kinit), or its clock, Kerberos settings or TLS certificate are wrong."),
+     " ticket (kdestroy, kinit), its clock may be wrong, or something in between replaces its TLS"
+     " certificate."),
 )
 _LOGIN = (
     (r"CredSSP being an available authentication method",

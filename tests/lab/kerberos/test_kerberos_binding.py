@@ -45,7 +45,7 @@ def test_a_login_that_was_passed_on_is_refused(strict: Service, authority: TestA
         pytest.raises(HostUnreachable, match="rejected the Kerberos ticket") as caught,
     ):
         strict.use(port=middle.port, ca_cert=trusted)
-    assert "replace its TLS certificate" in str(caught.value)
+    assert "replaces its TLS certificate" in str(caught.value)
     assert b"Authorization: Negotiate " in middle.sent
     assert strict.listener.open_shells == 0
 
