@@ -403,7 +403,7 @@ def test_no_secret_is_printed_or_written(site: Site) -> None:
         "HTTP status 500",
         "a defect",
         "the proxy could not be used",
-        "This task is to run as SYSTEM (become)",
+        "The task is to become SYSTEM",
         "535 5.7.8 no:",
         "The command may or may not have run",
     ):
