@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ..module_utils._imc.module import MODULE
+from ..module_utils._run.imc_delivery import MODULE
 from ..plugin_utils._action import EngineAction
 
 

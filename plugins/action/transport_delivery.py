@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ..module_utils._connectors.module import MODULE
+from ..module_utils._run.transport_delivery import MODULE
 from ..plugin_utils._action import EngineAction
 
 

@@ -515,7 +515,7 @@ requests:
   sample: 3
 """
 
-from ..module_utils._imc.module import MODULE
+from ..module_utils._run.imc_delivery import MODULE
 from ..module_utils._run.module_runner import run_module
 
 

@@ -485,8 +485,8 @@ requests:
   sample: 6
 """
 
-from ..module_utils._connectors.module import MODULE
 from ..module_utils._run.module_runner import run_module
+from ..module_utils._run.transport_delivery import MODULE
 
 
 def main() -> None:

@@ -25,12 +25,6 @@ from typing import Any
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.context import Context
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import ExchangeError
-from ansible_collections.postmaster.exchange.plugins.module_utils._connectors import (
-    module as transport,
-)
-from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.spec import (
-    ARGUMENT_SPEC as TRANSPORT_SPEC,
-)
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc import module as imc
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.spec import (
     ARGUMENT_SPEC as IMC_SPEC,
@@ -42,6 +36,9 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._remote import
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote import (
     options as connection,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._run import (
+    transport_delivery as transport,
 )
 
 _ENOUGH = 60.0  # seconds that no run takes
@@ -153,7 +150,7 @@ def _run(job: Job) -> Outcome:
         else:
             session = psrp.connect(connection.endpoint_from_params(job.reach), host=job.host)
             context = Context(cmdlets=lambda: session, **given)
-            engine, spec = transport.run, TRANSPORT_SPEC
+            engine, spec = transport.run, transport.ARGUMENT_SPEC
         params = ArgumentSpecValidator(spec).validate(job.options).validated_parameters
         disk.watch()
         try:

@@ -13,12 +13,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.postmaster.exchange.plugins.module_utils._base.context import Context
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import ExchangeError
-from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.gather import (
-    Organisation,
+from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.family import (
+    SendConnectors,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.snapshot import load
-from ansible_collections.postmaster.exchange.plugins.module_utils._run import backups
+from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.lock import (
+    OrganisationLock,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.organisation import (
+    Organisation,
+    Reader,
+    View,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._run import backups, transaction
 from exchange_lab.org.lab import OrganisationLab
 from exchange_lab.org.versions import Family
 from fault_cases import (
@@ -35,6 +43,7 @@ from fault_cases import (
     hit,
 )
 from fault_engine import Job, Outcome, Stable
+from transport_fakes import FakeCmdlets
 
 #: The request of the second change: after opening (2), two looks and the first change (2 each).
 _IN_THE_MIDDLE = 9
@@ -208,10 +217,11 @@ class Site:
 
     def saved(self) -> Connectors | str:
         """Return what the newest backup would put back, or why there is none."""
-        organisation = Organisation("First Organization", "hq.example")
+        view = View(Organisation("First Organization", "hq.example"), "dc1.hq.example", ())
+        family = SendConnectors(Reader(FakeCmdlets({})), OrganisationLock(None, Context("x").now))
         try:
             folder = backups.find(self.base / "backups", LABEL)
-            return {c.name: c.raw for c in load(folder, organisation, "EX16")}
+            return {c.name: c.raw for c in transaction.load(family, folder, view, "EX16")}
         except ExchangeError as error:
             return str(error)
 

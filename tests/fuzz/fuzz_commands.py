@@ -342,8 +342,8 @@ def _pin_options(made: tuple[str, str], basedir: Any = None) -> None:
             }
         case _:
             params[name] = text
-    chosen = calmly(spec.parse_options, params, spec.Path("."))
-    if isinstance(chosen, ExchangeError) or chosen.desired is None:
+    chosen = calmly(spec.parse_options, params)
+    if isinstance(chosen, ExchangeError):
         return
     (pin,) = chosen.desired.pins
     told = [pin.domain, chosen.domain_controller, pin.tls_domain or "", *pin.source_servers]

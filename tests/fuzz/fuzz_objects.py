@@ -16,17 +16,23 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._base.context 
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import ExchangeError
 from ansible_collections.postmaster.exchange.plugins.module_utils._connectors import (
     connector,
-    gather,
-    snapshot,
+    plan,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._connectors import module as pins
-from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.spec import (
-    ARGUMENT_SPEC as PIN_SPEC,
+from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.family import (
+    SendConnectors,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.lock import (
+    OrganisationLock,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.organisation import (
+    Organisation,
+    Reader,
+    View,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc import saved
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote import clixml
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.session import Cmdlet
-from ansible_collections.postmaster.exchange.plugins.module_utils._run import backups
+from ansible_collections.postmaster.exchange.plugins.module_utils._run import backups, transaction
 from ansible_collections.postmaster.exchange.plugins.module_utils._run import (
     delivery_test as run_delivery_test,
 )
@@ -35,6 +41,9 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._run import (
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._run import (
     queue_info as run_queue_info,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._run import (
+    transport_delivery as pins,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._run.follow import Clock
 from fuzz_registry import calmly, target
@@ -336,7 +345,7 @@ def _only_plain_parameters(cmdlets: FakeCmdlets) -> None:
 
 
 _PIN_PARAMS: dict[str, Any] = {
-    **{name: option.get("default") for name, option in PIN_SPEC.items()},
+    **{name: option.get("default") for name, option in pins.ARGUMENT_SPEC.items()},
     "routes": [{"domain": "nestle.com", "addresses": ["192.0.2.25"], "status": "ok"}],
 }
 
@@ -448,7 +457,7 @@ def _delivery(answers: dict[str, Any]) -> None:
 # -- backups on the disk
 
 _ORIGIN = saved.Origin("mail5-a", "", r"HKLM\SYSTEM\X")
-_ORGANISATION = gather.Organisation("First Organization", "hq.example")
+_VIEW = View(Organisation("First Organization", "hq.example"), "dc1", ())
 _IMC_FACTS: dict[str, Any] = {
     "format": 1,
     "collection": "postmaster.exchange 0.1.0",
@@ -496,13 +505,14 @@ def _backup(content: bytes) -> None:
         found = calmly(saved.load, folder, _ORIGIN)
         if isinstance(found, saved.Saved) and found.value:
             assert found.value.data.isalnum() or found.value.type == "REG_SZ"
-        pinned = calmly(snapshot.load, folder, _ORGANISATION, "ex16")
+        cmdlets = FakeCmdlets({})
+        family = SendConnectors(Reader(cmdlets), OrganisationLock(None, Context("ex16").now))
+        pinned = calmly(transaction.load, family, folder, _VIEW, "ex16")
         if isinstance(pinned, ExchangeError):
             return
-        cmdlets = FakeCmdlets({})
         present = connector.connector_from(CONNECTOR, "ex16")
         for connectors in ([present], []):
-            for step in snapshot.restore_plan(connectors, pinned).steps:
+            for step in plan.restore_plan(connectors, pinned).changes:
                 cmdlets.invoke(Cmdlet(step.cmdlet, step.parameters))
         _only_plain_parameters(cmdlets)
 

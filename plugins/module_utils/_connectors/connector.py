@@ -1,27 +1,37 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Send connector, as far as this collection reads and writes it.
+"""A Send connector, as far as this collection reads and writes it, and which one mail takes.
 
 This file is private to the collection postmaster.exchange.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .._base.errors import ExchangeError, InvalidInput
 from .canonical import AddressSpace, address_space, boolean, server_name, smart_host
 
-#: First words of the comment of a connector that belongs to this collection.
-MARK = "postmaster.exchange"
+_COMMENT = "postmaster.exchange: delivers {} to its MX addresses. Managed by Ansible; see Q169781."
+_OURS = re.compile(re.escape(_COMMENT).replace(r"\{\}", r"(?P<domain>\S{1,253})"))
+
+#: What a new pin inherits from the current connector besides the source servers.
+_INHERITED = ("Fqdn", "FrontendProxyEnabled", "MaxMessageSize", "SourceIPAddress")
 
 
 def comment_for(domain: str) -> str:
-    """Return the comment by which a connector of ours is known again."""
-    return f"{MARK}: delivers {domain} to its MX addresses. Managed by Ansible; see Q169781."
+    """Return the comment that marks a connector of ours; an administrator may add to it."""
+    return _COMMENT.format(domain)
+
+
+def is_ours(comment: str, domains: Iterable[str]) -> bool:
+    """Whether a comment marks a pin of ours, for a domain that its connector really serves."""
+    match = _OURS.match(comment)
+    return match is not None and match["domain"] in domains
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +81,8 @@ class Connector:
 
     @property
     def ours(self) -> bool:
-        """Tell whether the connector carries this collection's mark."""
-        return self.comment.startswith(MARK)
+        """Whether this collection made the connector, or adopted it."""
+        return is_ours(self.comment, self.domains)
 
     @property
     def domains(self) -> tuple[str, ...]:
@@ -92,8 +102,8 @@ class Connector:
     def covers(self, domain: str) -> int:
         """Return how specifically an address space fits a domain; less than 0 if none does.
 
-        0 is ``*``; the more labels fit the better, and the domain itself beats ``*.domain``, which
-        takes the domain as well as those below it (learn.microsoft.com, "Send connectors").
+        0 is ``*``. The more labels fit the better, and the domain itself beats ``*.domain``, which
+        covers the domain as well as those below it (learn.microsoft.com, "Send connectors").
         """
         return max((_covers(space, domain) for space in self.address_spaces), default=-1)
 
@@ -120,20 +130,70 @@ def _covers(space: AddressSpace, domain: str) -> int:
     return 2 * (domain.count(".") + 1) + 1 if space.address == domain else -1
 
 
+@dataclass(frozen=True, slots=True)
+class Connectors:
+    """The connectors of an organisation, so that those of a domain are found in one step."""
+
+    all: tuple[Connector, ...]
+    _of: dict[str, list[Connector]] = field(init=False, repr=False, default_factory=dict)
+    _wildcards: list[Connector] = field(init=False, repr=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Sort them by the domains that they name."""
+        for connector in self.all:
+            for domain in dict.fromkeys(connector.domains):
+                self._of.setdefault(domain, []).append(connector)
+            if any(domain.startswith("*") for domain in connector.domains):
+                self._wildcards.append(connector)
+
+    def of(self, domain: str) -> Sequence[Connector]:
+        """Return those that name this very domain."""
+        return self._of.get(domain, ())
+
+    def current(self, domain: str) -> Connector | None:
+        """Return the connector by which Exchange sends mail for a domain, or None.
+
+        Exchange takes the most specific address space, then the lowest cost, then a near source
+        server, then the lowest name (learn.microsoft.com, "Mail routing"). Nearness depends on
+        where a message is, so it is passed over.
+        """
+        fitting = (c for c in (*self.of(domain), *self._wildcards) if c.enabled and not c.scoped)
+        return min(
+            (c for c in fitting if c.covers(domain) >= 0),
+            key=lambda c: (-c.covers(domain), c.cost_for(domain), c.name.casefold()),
+            default=None,
+        )
+
+    def competing(self, pin: Connector, domain: str) -> list[Connector]:
+        """Return the others that Exchange may use for this very domain in place of a pin."""
+        cost = pin.cost_for(domain)
+        return [
+            other
+            for other in self.of(domain)
+            if other.identity != pin.identity and other.enabled and other.cost_for(domain) <= cost
+        ]
+
+
+def inherited_settings(connector: Connector | None) -> dict[str, Any]:
+    """Return the parameters that a new pin inherits from the connector that is current.
+
+    A pin changes where mail goes, and nothing else: the same servers go on sending it, under the
+    same name and with the same size limit, or the far side would meet a stranger.
+    """
+    if connector is None:
+        return {}
+    settings: dict[str, Any] = {name: connector.raw.get(name) for name in _INHERITED}
+    settings["SourceTransportServers"] = list(texts(connector.raw.get("SourceTransportServers")))
+    return {name: value for name, value in settings.items() if value not in (None, "", [])}
+
+
 def texts(value: object) -> tuple[str, ...]:
     """Return a multi-valued property as texts, in whatever form it came."""
     if value is None:
         return ()
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
-    if isinstance(value, Sequence):
-        return tuple(str(item) for item in value)
-    return (str(value),)
-
-
-def _optional(value: object) -> str | None:
-    text = "" if value is None else str(value).strip()
-    return text or None
+    return tuple(map(str, value)) if isinstance(value, Sequence) else (str(value),)
 
 
 def connector_from(properties: Mapping[str, Any], host: str) -> Connector:
@@ -142,6 +202,10 @@ def connector_from(properties: Mapping[str, Any], host: str) -> Connector:
     Raises ExchangeError where a property that decides is missing or unreadable: half an answer is
     no answer, and never reads as *absent*.
     """
+
+    def optional(name: str) -> str | None:
+        return str(properties.get(name) or "").strip() or None
+
     try:
         return Connector(
             identity=str(properties.get("Guid") or properties["Identity"]),
@@ -159,8 +223,8 @@ def connector_from(properties: Mapping[str, Any], host: str) -> Connector:
                 sorted({server_name(x) for x in texts(properties["SourceTransportServers"])})
             ),
             require_tls=boolean(properties.get("RequireTLS") or False),
-            tls_auth_level=_optional(properties.get("TlsAuthLevel")),
-            tls_domain=_optional(properties.get("TlsDomain")),
+            tls_auth_level=optional("TlsAuthLevel"),
+            tls_domain=optional("TlsDomain"),
             protocol_logging=str(properties.get("ProtocolLoggingLevel") or "None"),
             scoped=boolean(properties.get("IsScopedConnector") or False),
             created=str(properties.get("WhenCreatedUTC") or properties.get("WhenCreated") or ""),
@@ -168,6 +232,6 @@ def connector_from(properties: Mapping[str, Any], host: str) -> Connector:
         )
     except (KeyError, ValueError, TypeError, OverflowError, InvalidInput) as error:
         raise ExchangeError(
-            f"{host}: a Send connector could not be read ({error}). Nothing was changed.",
+            f"{host}: a Send connector could not be read ({error}).",
             hint="Look at it with Get-SendConnector | Format-List, and report what it shows.",
         ) from error

@@ -1,13 +1,13 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One change at a time in an organisation, and every one where the last was written.
+"""One change at a time in an organisation, each at the domain controller of the last.
 
 Many hosts of an inventory can belong to one organisation, and Ansible works on them in parallel
 processes. So a change is made under a lock of the organisation, and the domain controller it was
-written to is remembered for as long as others may not have heard of it. Both are files in a private
-folder of the user who runs Ansible. Controllers that know nothing of each other are not kept apart
-by this; the transaction itself copes with them.
+written to is remembered until the others must have received it. Both are files in a private folder
+of the user who runs Ansible. Other controllers are not kept away by this; the transaction itself
+copes with them.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -39,7 +39,7 @@ _HOST = re.compile(r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,31}\Z")
 
 
 @dataclass(frozen=True, slots=True)
-class Turns:
+class OrganisationLock:
     """The locks and notes of one user; without a folder nothing is locked or remembered."""
 
     folder: Path | None
@@ -47,10 +47,10 @@ class Turns:
     sleep: Callable[[float], None] = time.sleep
 
     @contextlib.contextmanager
-    def turn(self, key: str, timeout: float) -> Iterator[None]:
+    def held(self, key: str, timeout: float) -> Iterator[None]:
         """Hold the lock of an organisation; waits up to ``timeout`` seconds for it.
 
-        Raises ExchangeError when it is over, or when there can be no lock.
+        Raises ExchangeError when that time is over, or where a lock is not possible.
         """
         if self.folder is None:
             yield
@@ -74,7 +74,7 @@ class Turns:
                 return
             if time.monotonic() >= deadline:
                 raise ExchangeError(
-                    f"Another run on this controller has been changing the organisation for"
+                    "Another run on this controller has held the organisation's lock for"
                     f" {timeout:g} seconds.",
                     hint="Wait for it to end, and run again.",
                 )
@@ -84,8 +84,7 @@ class Turns:
         """Return the domain controller that was written to a short while ago, or nothing."""
         note = self._read(key)
         try:
-            written = datetime.fromisoformat(note["written"])
-            age = self.now() - written
+            age = self.now() - datetime.fromisoformat(note["written"])
         except (KeyError, TypeError, ValueError):
             return ""
         controller = str(note.get("domain_controller") or "")
@@ -94,9 +93,9 @@ class Turns:
         return controller if fresh and fits else ""
 
     def remember(self, key: str, domain_controller: str) -> None:
-        """Note that something is about to be written at a domain controller.
+        """Note the domain controller of the change to come.
 
-        Raises ExchangeError where that cannot be noted: later runs would ask another one.
+        Raises ExchangeError where that fails: later runs would ask another one.
         """
         if self.folder is None:
             return
@@ -116,17 +115,17 @@ class Turns:
                 Path(partial).unlink()
             raise _not_written(self.folder, error) from error
 
-    def first_to_tell(self, key: str, run: str, what: str, host: str) -> str:
-        """Return the host that first told something of an organisation in a run, maybe ``host``.
+    def first_to_show(self, key: str, run: str, what: str, host: str) -> str:
+        """Return the host that first showed something of an organisation in a run, maybe ``host``.
 
-        Hosts that look at the same moment get the same answer. It is kept until the next run.
+        Hosts that compare at the same moment get the same answer. It is kept until the next run.
         """
         if self.folder is None:
             return host
-        handle = os.open(self._path(key, "told"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        handle = os.open(self._path(key, "shown"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         with os.fdopen(handle, "r+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            hosts = _told(file.read(_LONGEST), run)
+            hosts = _shown_by(file.read(_LONGEST), run)
             first = hosts.setdefault(hashlib.sha256(what.encode()).hexdigest()[:32], host)
             if first == host:
                 file.seek(0)
@@ -135,14 +134,14 @@ class Turns:
         return first
 
     def _read(self, key: str) -> dict[str, Any]:
-        """Return the note; what is none, or not this user's own, is passed over."""
+        """Return the note, or nothing where it is not valid, or not this user's own."""
         if self.folder is None:
             return {}
         try:
             handle = os.open(self._path(key, "json"), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             with os.fdopen(handle, "rb") as file:
-                found = os.fstat(handle)
-                if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+                status = os.fstat(handle)
+                if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
                     return {}
                 note = json.loads(file.read(_LONGEST))
         except (OSError, ValueError, RecursionError):
@@ -156,16 +155,15 @@ class Turns:
 
 def _not_written(path: Path, error: OSError) -> ExchangeError:
     return ExchangeError(
-        f"Nothing can be written to {path} on the controller ({error.strerror}).",
-        hint="Free space there.",
+        f"The controller cannot write to {path} ({error.strerror}).", hint="Free space there."
     )
 
 
-def _told(note: bytes, run: str) -> dict[str, str]:
-    """Return who told what first in a run, by a digest of it; passes over what is no such note."""
+def _shown_by(note: bytes, run: str) -> dict[str, str]:
+    """Return the first host to show each digest in a run; nothing from a note that is not valid."""
     try:
-        told = json.loads(note)
-        hosts = told["hosts"] if told["run"] == run else {}
+        fields = json.loads(note)
+        hosts = fields["hosts"] if fields["run"] == run else {}
     except (KeyError, TypeError, ValueError, RecursionError):
         return {}
     valid = isinstance(hosts, dict) and all(isinstance(host, str) for host in hosts.values())

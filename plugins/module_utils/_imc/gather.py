@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Look at a host: one command line tells all that its plan needs.
+"""Read a host: one command line returns all that its plan needs.
 
-A look leaves nothing behind, also after an error. A failed read is never taken for "absent": the
-words of ``reg`` and ``sc`` are translated, so exit codes and numbers decide.
+It leaves nothing behind, also after an error. A failed read is never taken for "absent": the words
+of ``reg`` and ``sc`` are translated, so exit codes and numbers decide.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -29,13 +29,29 @@ from .._remote.parse import (
 )
 from .._remote.session import Batch, Section, Session
 from .._run.installation import NOTHING, Installation
-from .folders import ATTENDANT_KEY, folder, tracking_folder
-from .journal import Marker, parse_marker, parse_owed
-from .layout import SERVICE_KEY, SETUP_KEY, Layout, TempFile, beside, print_size
-from .lease import parse_claim
+from .host_lock import parse_lease
+from .layout import (
+    ATTENDANT_KEY,
+    SERVICE_KEY,
+    SETUP_KEY,
+    Layout,
+    TempFile,
+    beside,
+    folder,
+    print_size,
+    tracking_folder,
+)
 from .routes import NotARoutesFile, RoutesFile
 from .setting import VALUE_NAME
-from .state import SERVICE_NAME, Debt, HostState, Service, ServiceState, Table
+from .state import (
+    SERVICE_NAME,
+    HostState,
+    Journal,
+    PendingRestart,
+    Service,
+    ServiceState,
+    Table,
+)
 
 Sections = Mapping[str, Section]
 
@@ -63,10 +79,10 @@ def gather(
     known: Installation | None = None,
     timeout: float = 120.0,
 ) -> HostState:
-    """Look at a host; ``timeout`` is in seconds, for one command line.
+    """Read a host; ``timeout`` is in seconds, for one command line.
 
-    The first look at a host is also for what no run changes, Exchange's build and the folder of the
-    tracking log, as far as they are not ``known``. With None nobody wants them.
+    The first read is also for what no run changes, Exchange's build and the folder of the tracking
+    log, as far as they are not ``known``. With None they are left out.
 
     Raises MissingService, or ExchangeError for everything that could not be read.
     """
@@ -80,30 +96,44 @@ def gather(
         batch.add("setup", layout.query(SETUP_KEY))
     if known is not None and not known.tracking_folder:
         batch.add("attendant", layout.query(ATTENDANT_KEY))
-    batch.add("noted", commands.echo_if_exists(layout.marker_path))
-    batch.add("marker", commands.type_file(layout.marker_path))
-    batch.add("claim", commands.list_folder(layout.claim_path()))
-    add_debt(batch, layout)
+    batch.add("noted", commands.echo_if_exists(layout.journal_path))
+    batch.add("journal", commands.type_file(layout.journal_path))
+    batch.add("lease", commands.list_folder(layout.lease_path()))
+    note = layout.pending_restart_path
+    batch.add("pending", commands.echo_if_exists(note))  # where none is, that costs no program
+    batch.add("restart", commands.if_exists(note, commands.type_file(note)))
+    batch.add("process", commands.if_exists(note, layout.service("queryex")))
     add_save(batch, layout, imccopies, temp)
     sections = run_with_temp(session, batch, temp, timeout)
 
-    service = read_service(session.host, layout, sections)
-    values = parameters(session.host, layout, sections)
+    host, known = session.host, known or NOTHING
+    service = read_service(host, layout, sections)
+    values = parameters(host, layout, sections)
     root_dir = find_value(values, "RootDir")
-    table = saved_table(session.host, imccopies, sections) if imccopies else None
+    table = saved_table(host, imccopies, sections) if imccopies else None
     if table is None and imccopies:
         table = _look_beside(session, layout, root_dir.data if root_dir else "", timeout)
+    build, tracking = known.build, known.tracking_folder
+    if "setup" in sections:  # it is shown, and nothing is decided by it
+        newest = find_value(told_values(sections["setup"], SETUP_KEY), "NewestBuild")
+        build = newest.number if newest else None
+    if "attendant" in sections:
+        tracking = _tracking_folder(host, told_values(sections["attendant"], ATTENDANT_KEY), values)
+    pending = None
+    if sections["pending"].output.strip():
+        process = parse_sc_process(sections["process"].output)
+        pending = PendingRestart.parse(sections["restart"].output, process)
     return HostState(
         service=service,
         value=find_value(values, VALUE_NAME),
         table=table,
         no_imccopy=with_table and table is None,
         root_dir=root_dir.data if root_dir else "",
-        build=_build(sections) if "setup" in sections else known.build if known else None,
-        tracking_folder=_tracking_folder(session.host, sections, values, known or NOTHING),
-        marker=_marker(session.host, sections),
-        claim=parse_claim(sections["claim"].output),
-        debt=_debt(sections),
+        build=build,
+        tracking_folder=tracking,
+        journal=_journal(host, sections),
+        lease=parse_lease(sections["lease"].output),
+        pending_restart=pending,
     )
 
 
@@ -136,15 +166,11 @@ def read_service(host: str, layout: Layout, sections: Sections) -> Service:
             f"{host}: sc shows no state of the service {SERVICE_NAME}{where}:"
             f" {excerpt(asked.output)}."
         )
-    return Service(ServiceState(state), _start_type(host, sections))
-
-
-def _start_type(host: str, sections: Sections) -> int | None:
-    if "control" not in sections:
-        return None
-    control = _dump(host, SERVICE_KEY, sections["control"])
-    start = find_value(values_of(control, SERVICE_KEY), "Start")
-    return start.number if start else None
+    start = None
+    if "control" in sections:
+        control = _dump(host, SERVICE_KEY, sections["control"])
+        start = find_value(values_of(control, SERVICE_KEY), "Start")
+    return Service(ServiceState(state), start.number if start else None)
 
 
 def _why_refused(layout: Layout, code: int) -> str:
@@ -175,24 +201,15 @@ def parameters(host: str, layout: Layout, sections: Sections) -> dict[str, Regis
     return values_of(_dump(host, layout.registry_key, sections["parameters"]), layout.registry_key)
 
 
-def _build(sections: Sections) -> int | None:
-    """Return NewestBuild; it is shown, and nothing is decided by it."""
-    found = find_value(told_values(sections["setup"], SETUP_KEY), "NewestBuild")
-    return found.number if found else None
-
-
 def _tracking_folder(
-    host: str, sections: Sections, values: Mapping[str, RegistryValue], known: Installation
+    host: str, attendant: Mapping[str, RegistryValue], values: Mapping[str, RegistryValue]
 ) -> str:
-    """Return the folder of the tracking log; nothing where it is out of reach of a command line.
+    """Return the folder of the tracking log; nothing where a command line cannot carry it.
 
-    It is handed on only. Who works with it asks again then, and says what is wrong with it.
+    It is handed on only. Who works with it reads it again then, and says what is wrong with it.
     """
-    if "attendant" not in sections:
-        return known.tracking_folder
     try:
-        root_dir = folder(host, values, "RootDir")
-        return tracking_folder(host, told_values(sections["attendant"], ATTENDANT_KEY), root_dir)
+        return tracking_folder(host, attendant, folder(host, values, "RootDir"))
     except ExchangeError:
         return ""
 
@@ -202,30 +219,16 @@ def told_values(section: Section, key: str) -> dict[str, RegistryValue]:
     return values_of(parse_reg_query(section.output), key) if section.ok else {}
 
 
-def _marker(host: str, sections: Sections) -> Marker | None:
+def _journal(host: str, sections: Sections) -> Journal | None:
     if not sections["noted"].output.strip():
         return None
-    text = sections["marker"]
+    text = sections["journal"]
     if not text.ok:
         raise ExchangeError(
-            f"{host}: an earlier run left a note that cannot be read: {excerpt(text.output)}.",
+            f"{host}: the journal of an earlier run cannot be read: {excerpt(text.output)}.",
             hint="Check the rights of the account in the folder host_backup_dir.",
         )
-    return parse_marker(text.output)
-
-
-def add_debt(batch: Batch, layout: Layout) -> None:
-    """Add what tells of a restart that is owed; where none is, that costs no program."""
-    note = layout.owed_path
-    batch.add("owes", commands.echo_if_exists(note))
-    batch.add("owed", commands.if_exists(note, commands.type_file(note)))
-    batch.add("process", commands.if_exists(note, layout.service("queryex")))
-
-
-def _debt(sections: Sections) -> Debt | None:
-    if not sections["owes"].output.strip():
-        return None
-    return Debt(parse_owed(sections["owed"].output), parse_sc_process(sections["process"].output))
+    return Journal.parse(text.output)
 
 
 # -- the route table
@@ -260,7 +263,8 @@ def run_with_temp(
     except HostUnreachable:
         raise
     except ExchangeError as error:
-        _also(error, commands.discard_file(session, temp.seen))
+        if left := commands.discard_file(session, temp.seen):
+            error.message = f"{error.message} {left}"
         raise
     if "left" in sections and sections["left"].output.strip():
         left = commands.discard_file(session, temp.seen)
@@ -269,16 +273,11 @@ def run_with_temp(
     return sections
 
 
-def _also(error: ExchangeError, sentence: str) -> None:
-    if sentence:
-        error.message = f"{error.message} {sentence}"
-
-
 def saved_table(host: str, imccopies: Sequence[str], sections: Sections) -> Table | None:
     """Return the table that one of the commands saved, or None if none of them exists."""
     for number, imccopy in enumerate(imccopies):
-        save = sections[f"save{number}"]
-        if _is_missing(sections.get(f"found{number}"), save):
+        save, found = sections[f"save{number}"], sections.get(f"found{number}")
+        if save.exit_code == _NO_SUCH_PROGRAM if found is None else not found.output.strip():
             continue
         if not save.ok or not sections["saved"].output.strip():
             raise ExchangeError(
@@ -290,13 +289,8 @@ def saved_table(host: str, imccopies: Sequence[str], sections: Sections) -> Tabl
     return None
 
 
-def _is_missing(found: Section | None, save: Section) -> bool:
-    if found is not None:
-        return not found.output.strip()
-    return save.exit_code == _NO_SUCH_PROGRAM
-
-
 def _table(host: str, imccopy: str, sections: Sections) -> Table:
+    """Return the table; ``type`` converts UTF-16, for one, so what arrived is held against size."""
     content = sections["routes"].output
     try:
         file = RoutesFile.parse(content)
@@ -305,37 +299,26 @@ def _table(host: str, imccopy: str, sections: Sections) -> Table:
             f"{host}: what imccopy saved is not the documented routes file: {error}.",
             hint=f"Look at it on the host: {imccopy} -save routes FILE",
         ) from None
-    return Table(imccopy, content, file, _inexact(content, sections["size"]))
-
-
-def _inexact(content: bytes, shown: Section) -> str:
-    """Compare what arrived with the size of the file; ``type`` converts UTF-16, for one."""
-    size = _SIZE.search(shown.output)
-    if size is None:
-        return "the host does not tell its size"
-    wanted = int(size[1])
-    return "" if wanted == len(content) else f"{len(content)} bytes arrived of {wanted}"
+    size = _SIZE.search(sections["size"].output)
+    inexact = "" if size else "the host does not show its size"
+    if size and int(size[1]) != len(content):
+        inexact = f"{len(content)} bytes arrived of {int(size[1])}"
+    return Table(imccopy, content, file, inexact)
 
 
 def _look_beside(session: Session, layout: Layout, root_dir: str, timeout: float) -> Table | None:
     """Look for imccopy beside RootDir, where no option names it and no usual place has it."""
-    place = "" if layout.computer or layout.imccopy else beside(root_dir)
+    if named := layout.target_imccopy if layout.computer else layout.imccopy:
+        raise ExchangeError(
+            f"{session.host}: there is no imccopy at {named}.",
+            hint="Correct the option, or copy imccopy.exe there from the Exchange CD"
+            r" (server\support\utils\i386).",
+        )
+    place = "" if layout.computer else beside(root_dir)
     if not place:
-        _require_named(session.host, layout)
         return None
     temp = layout.temp_file()
     batch = Batch()
     imccopies = [commands.quoted(place)]
     add_save(batch, layout, imccopies, temp)
     return saved_table(session.host, imccopies, run_with_temp(session, batch, temp, timeout))
-
-
-def _require_named(host: str, layout: Layout) -> None:
-    """A command that the administrator named has to exist."""
-    named = layout.target_imccopy if layout.computer else layout.imccopy
-    if named:
-        raise ExchangeError(
-            f"{host}: there is no imccopy at {named}.",
-            hint="Correct the option, or copy imccopy.exe there from the Exchange CD"
-            r" (server\support\utils\i386).",
-        )

@@ -20,9 +20,17 @@ from .._remote.commands import computer_name, windows_path
 from .._remote.parse import RegistryValue, find_value
 from .._remote.session import Batch, Section, Session
 from .._run.installation import NOTHING, Installation
-from .folders import ATTENDANT_KEY, Values, folder, tracking_folder
 from .gather import MissingService, parameters, read_service, told_values
-from .layout import PARAMETERS_KEY, SERVICE_KEY, SETUP_KEY, Layout
+from .layout import (
+    ATTENDANT_KEY,
+    PARAMETERS_KEY,
+    SERVICE_KEY,
+    SETUP_KEY,
+    Layout,
+    Values,
+    folder,
+    tracking_folder,
+)
 from .setting import VALUE_NAME
 from .state import Service
 from .suffixes import is_suffix, names_in, odd_note, suffixes

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where things are on a host, and the commands that reach them there.
+"""Where things are on a host, as options and registry say, and the commands that reach them there.
 
 A host is either the Exchange computer itself, or a management host that reaches it by name: then
 registry and service are asked over the network, files go through ``\\\\HOST\\C$``, and imccopy is
@@ -14,17 +14,25 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from ntpath import dirname
 
-from .._base.errors import InvalidInput
+from .._base.errors import ExchangeError, InvalidInput
 from .._remote import commands
-from .._remote.parse import RegistryValue
+from .._remote.commands import windows_path
+from .._remote.parse import RegistryValue, find_value
 from .setting import can_be_added
 from .state import SERVICE_NAME
 
 SERVICE_KEY = rf"HKLM\SYSTEM\CurrentControlSet\Services\{SERVICE_NAME}"
 PARAMETERS_KEY = rf"{SERVICE_KEY}\Parameters"
 SETUP_KEY = r"HKLM\SOFTWARE\Microsoft\Exchange\Setup"
+ATTENDANT_KEY = r"HKLM\SYSTEM\CurrentControlSet\Services\MSExchangeSA\Parameters"
+Values = Mapping[str, RegistryValue]
+
+#: The articles write the name both ways (KB Q169770).
+_TRACKING_VALUES = ("LogDirectory", "Log Directory")
 
 #: Where imccopy is looked for: by PATH, where Q262126 tells to copy it, and in the usual folder.
 _CANDIDATES = ("", r"C:\imccopy.exe", r"C:\exchsrvr\bin\imccopy.exe")
@@ -149,29 +157,29 @@ class Layout:
         return commands.in_folder(commands.ALL_USERS, _HOST_FOLDER, owner, *names)
 
     @property
-    def marker_path(self) -> str:
-        """The note of a transaction at work."""
-        return self.backup_path("at-work.txt")
+    def journal_path(self) -> str:
+        """The journal of a run at work."""
+        return self.backup_path("journal.txt")
 
     @property
-    def owed_path(self) -> str:
-        """The note that a restart of the service is owed."""
-        return self.backup_path("restart-owed.txt")
+    def pending_restart_path(self) -> str:
+        """The note of a pending restart of the service."""
+        return self.backup_path("pending-restart.txt")
 
-    # -- the claim, see ``claim``
+    # -- the lease, see ``host_lock``
 
-    def claim_path(self, *names: str) -> str:
-        """Return the folder of the claim, or a path in it."""
-        return self.backup_path("claim", *names)
+    def lease_path(self, *names: str) -> str:
+        """Return the folder of the lease, or a path in it."""
+        return self.backup_path("lease", *names)
 
     @property
     def busy_path(self) -> str:
         """The folder that is there while a command line that changes something has not ended."""
-        return self.claim_path("busy")
+        return self.lease_path("busy")
 
     def behind_fence(self, name: str) -> Layout:
-        """Return this layout with the file of a claim as its fence."""
-        return replace(self, fence=self.claim_path(name))
+        """Return this layout with the file of a lease as its fence."""
+        return replace(self, fence=self.lease_path(name))
 
     def busy(self) -> str:
         """Say that a command line that changes something begins."""
@@ -211,6 +219,29 @@ def print_size(path: str) -> str:
 def wait(seconds: int) -> str:
     """Let time pass on the host: NT has no command for it but ping, one packet a second."""
     return f"ping -n {seconds + 1} 127.0.0.1 >nul"
+
+
+def folder(host: str, values: Values, name: str) -> str:
+    """Return the folder that a registry value names, or nothing.
+
+    Raises ExchangeError where it holds what no command line can carry.
+    """
+    value = find_value(values, name)
+    if value is None or not value.data.strip():
+        return ""
+    try:
+        return windows_path(value.data.strip())
+    except InvalidInput as error:
+        raise ExchangeError(
+            f"{host}: the registry value {name} holds no folder this can work with. {error.message}"
+        ) from None
+
+
+def tracking_folder(host: str, attendant: Values, root_dir: str) -> str:
+    """Return the folder of the tracking log, by the values of the System Attendant's key."""
+    named = next(filter(None, (folder(host, attendant, x) for x in _TRACKING_VALUES)), "")
+    home = dirname(root_dir)  # by default it lies beside the connector's folder
+    return named or (f"{home}\\tracking.log" if home.rstrip("\\:")[1:] else "")
 
 
 def _with_arguments(command: str, arguments: str) -> str:

@@ -3,26 +3,60 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is to be done on a host: a pure function of what it has and what it is to have.
 
-Check mode and audits stop after it, so they cannot differ from what a real run would do.
+Check mode and audits stop after it, so they cannot differ from what a real run would do. Rows of
+the table that are not ours survive as the very objects they were, in their order.
 
 This file is private to the collection postmaster.exchange.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 
 from .._remote.parse import RegistryValue
 from .._run.change_limit import Size
-from .desired import Desired, SearchList, State
-from .journal import Marker
-from .routes import RoutesFile, Row, moved
-from .setting import SettingPlan, can_be_added, plan_setting, shown
-from .state import SERVICE_NAME, HostState
-from .table import edit
-from .writable import why_unwritable
+from .._run.family import Change, Plan, Refusal
+from .._run.routes import GONE_STATUSES, UNKNOWN_STATUSES, Route
+from .routes import RoutesFile, Row, moved, new_row, why_unwritable
+from .setting import SearchList, SettingPlan, can_be_added, plan_setting, shown
+from .state import SERVICE_NAME, HostState, Journal
+
+
+class State(StrEnum):
+    """Option state."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+    EXACT = "exact"
+    RESTORED = "restored"
+
+
+@dataclass(frozen=True)
+class Desired:
+    """The wanted state of registry value and table; ``routes`` None leaves the table alone."""
+
+    search_list: SearchList = SearchList.UNMANAGED
+    routes: tuple[Route, ...] | None = None
+    state: State = State.PRESENT
+    removes_missing: bool = False
+
+    def rows_of(self, route: Route) -> tuple[str, ...] | None:
+        """Return the addresses a listed domain is to have, or None to keep what it has."""
+        if route.status in UNKNOWN_STATUSES:
+            return None
+        if self.state is State.ABSENT:
+            return ()
+        if route.status in GONE_STATUSES:
+            return () if self.removes_missing else None
+        return route.addresses
+
+    @cached_property
+    def by_domain(self) -> dict[str, Route]:
+        """The routes by domain."""
+        return {route.domain: route for route in self.routes or ()}
 
 
 class ServiceStep(StrEnum):
@@ -80,25 +114,51 @@ class ManualRow:
     address: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Part(StrEnum):
+    """What a change of this family changes; its values are those of ``parts`` in a result."""
+
+    TABLE = "route_table"
+    SETTING = "registry_value"
+    SERVICE = "service"
+    JOURNAL = "journal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImcChange(Change):
+    """One step on a host."""
+
+    part: Part
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImcPlan(Plan):
     """Everything a run would do, and what it would say.
 
-    ``refusal`` is a reason to stop before any change. ``remarks`` tells, by domain, why rows that
-    are not to change stay. ``recovers`` is the note of a broken run that this run takes up.
+    ``interrupted`` is the journal of a run that broke off, which this run takes up.
     """
 
-    setting: SettingPlan
-    manages_setting: bool
-    table: TablePlan | None
-    service: ServiceStep
-    restart_required: bool
-    recovers: Marker | None
-    service_runs: bool
-    refusal: str
-    warnings: tuple[str, ...]
-    worksheet: tuple[ManualRow, ...]
-    desired: Desired
+    changes: tuple[ImcChange, ...] = ()
+    setting: SettingPlan = field(default_factory=lambda: SettingPlan(None, None))
+    manages_setting: bool = False
+    table: TablePlan | None = None
+    service: ServiceStep = ServiceStep.NONE
+    restart_required: bool = False
+    service_runs: bool = False
+    interrupted: Journal | None = None
+    worksheet: tuple[ManualRow, ...] = ()
+    desired: Desired = field(default_factory=Desired)
+
+    def remark(self, row: Row) -> str:
+        """Return why a row of the table stays; nothing where that goes without saying."""
+        if self.desired.state is State.RESTORED:
+            return ""
+        route = self.desired.by_domain.get(row.key)
+        if route is None:
+            exact = self.desired.state is State.EXACT and row.well_formed
+            return "" if exact else "(not managed, kept)"
+        if self.desired.rows_of(route) is None:
+            return f"({route.status.replace('_', ' ')}, kept)"
+        return ""
 
     @property
     def changes_table(self) -> bool:
@@ -106,94 +166,101 @@ class Plan:
         return self.table is not None and self.table.changed
 
     @property
-    def changes_settings(self) -> bool:
-        """Whether registry or table have to be written."""
-        return self.setting.changed or self.changes_table
+    def leaves_journal(self) -> bool:
+        """Whether a broken run's journal stays: the service that it stopped may not be started."""
+        stopped = self.interrupted is not None and self.interrupted.was_running
+        return stopped and self.restart_required and not self.service_runs
 
     @property
-    def size(self) -> Size:
-        """How large the change of the table is; the registry value is no route."""
-        return self.table.size if self.table is not None else Size("routes")
-
-    @property
-    def leaves_marker(self) -> bool:
-        """Whether a broken run's note stays: it stopped the service, which may not be started."""
-        broken = self.recovers is not None and self.recovers.was_running
-        return broken and self.restart_required and not self.service_runs
-
-    @property
-    def leaves_debt(self) -> bool:
+    def leaves_pending_restart(self) -> bool:
         """Whether the service goes on with the old settings, since it may not be restarted."""
         return self.restart_required and self.service_runs
-
-    @property
-    def changed(self) -> bool:
-        """Whether there is anything to do."""
-        recovers = self.recovers is not None and not self.leaves_marker
-        return self.changes_settings or self.service is not ServiceStep.NONE or recovers
 
 
 def make_plan(
     state: HostState, desired: Desired, policy: Policy, saved: Saved | None = None
-) -> Plan:
+) -> ImcPlan:
     """Plan a host; ``saved`` is what to put back, for the state restored."""
-    if saved is None:
-        setting = plan_setting(state.value, desired.search_list)
-        table, table_warnings = _plan_table(state, desired)
-    else:
+    kept: dict[str, str] = {}
+    warnings: list[str] = []
+    table: TablePlan | None = None
+    if saved is not None:
         setting = SettingPlan(state.value, saved.value)
-        table, table_warnings = _plan_saved_table(state, saved), ()
-    changes = setting.changed or (table is not None and table.changed)
-    service, required, service_warnings = _plan_service(state, policy, changes)
-    return Plan(
+        if state.table is not None and saved.routes is not None:
+            table = TablePlan(state.table.file, saved.routes)
+    else:
+        setting = plan_setting(state.value, desired.search_list)
+        if desired.routes is not None:
+            file = state.table.file if state.table else None
+            edited = edit(file.rows if file else (), desired)
+            table = TablePlan(file, file.with_rows(edited.rows)) if file else None
+            kept = edited.kept
+            warnings += [f"{domain}: {reason}." for domain, reason in kept.items()]
+            warnings += [f"Malformed rows kept: {edited.odd}."] if edited.odd else []
+    settings = tuple(_setting_changes(setting, table))
+    step, required, about_service = _plan_service(state, policy, changes=bool(settings))
+    journal = state.left_behind
+    unread = bool(saved and saved.routes is not None and state.table is None)
+    plan = ImcPlan(
         setting=setting,
         manages_setting=saved is not None or desired.search_list is not SearchList.UNMANAGED,
         table=table,
-        service=service,
+        service=step,
         restart_required=required,
-        recovers=state.left_behind,
         service_runs=state.service.runs,
-        refusal=_refusal(state, setting, table),
+        interrupted=journal,
+        refusals=tuple(map(Refusal, _refusals(state, setting, table))),
+        kept=kept,
         warnings=(
-            *_recovery_warnings(state.left_behind),
-            *_debt_warnings(state, service),
-            *table_warnings,
-            *_size_warnings(table, policy.max_routes),
-            *_row_warnings(table, service),
-            *service_warnings,
+            *_history_warnings(state, step),
+            *warnings,
+            *_table_warnings(table, policy.max_routes, step),
+            *about_service,
         ),
+        size=table.size if table else Size("routes"),
+        incomplete="there is no imccopy to write the route table" if unread else "",
         worksheet=tuple(_worksheet(desired, saved)) if state.no_imccopy else (),
         desired=desired,
     )
+    changes = list(settings)
+    if step is not ServiceStep.NONE:
+        changes.append(ImcChange(part=Part.SERVICE, text=f"{step} the service", writes=False))
+    elif journal is not None and not plan.leaves_journal and not settings:
+        changes.append(ImcChange(part=Part.JOURNAL, text="remove a journal", writes=False))
+    return replace(plan, changes=tuple(changes))
 
 
-def _plan_table(state: HostState, desired: Desired) -> tuple[TablePlan | None, tuple[str, ...]]:
-    if desired.routes is None:
-        return None, ()
-    if state.table is None:
-        return None, edit((), desired).warnings
-    change = edit(state.table.file.rows, desired)
-    after = state.table.file.with_rows(change.rows)
-    return TablePlan(state.table.file, after), change.warnings
-
-
-def _plan_saved_table(state: HostState, saved: Saved) -> TablePlan | None:
-    if state.table is None or saved.routes is None:
-        return None
-    return TablePlan(state.table.file, saved.routes)
+def _setting_changes(setting: SettingPlan, table: TablePlan | None) -> Iterator[ImcChange]:
+    """Yield the changes of table and registry value, in the order in which they are made."""
+    if table is not None and table.changed:
+        number = table.size.changed
+        yield ImcChange(
+            part=Part.TABLE,
+            text=f"{number} route{'s' * (number != 1)}"
+            if number
+            else "what the table holds besides routes, or their order",
+            domains=table.size.domains,
+        )
+    if setting.changed:
+        yield ImcChange(
+            part=Part.SETTING,
+            text="the search list switch",
+            before=shown(setting.before),
+            after=shown(setting.after),
+        )
 
 
 def _plan_service(
-    state: HostState, policy: Policy, changes: bool
+    state: HostState, policy: Policy, *, changes: bool
 ) -> tuple[ServiceStep, bool, tuple[str, ...]]:
     """Return what to do with the service, whether a restart is left to do, and warnings."""
-    service, marker = state.service, state.left_behind
-    owed = (marker is not None and marker.was_running) or state.restart_owed
-    if not (changes or owed):
+    service, journal = state.service, state.left_behind
+    pending = (journal is not None and journal.was_running) or state.needs_restart
+    if not (changes or pending):
         return ServiceStep.NONE, False, ()
     found = f"The service {SERVICE_NAME} is {service.words} (start type {service.start_words})"
-    left = "and was left as found; the settings take effect at its next start."
-    if not (service.runs or owed):
+    left = "and was left so; the settings take effect at its next start."
+    if not (service.runs or pending):
         return ServiceStep.NONE, False, (f"{found} {left}",)
     if not policy.may_restart:
         return ServiceStep.NONE, True, ()
@@ -202,67 +269,57 @@ def _plan_service(
     return (ServiceStep.RESTART if service.runs else ServiceStep.START), False, ()
 
 
-def _refusal(state: HostState, setting: SettingPlan, table: TablePlan | None) -> str:
-    """Return why nothing may be changed, or nothing."""
+def _refusals(state: HostState, setting: SettingPlan, table: TablePlan | None) -> Iterator[str]:
+    """Yield why nothing may be changed."""
     before = setting.before
     if setting.changed and before is not None and not can_be_added(before):
-        return (
+        yield (
             f"the registry value is {shown(before)!r}, which could not be put back exactly if"
             " anything failed"
         )
     if table is None or not table.changed:
-        return ""
+        return
     if state.table is not None and state.table.inexact:
-        return f"the route table could not be read to the byte ({state.table.inexact})"
-    return why_unwritable(table.after, table.before)
+        yield f"the route table could not be read to the byte ({state.table.inexact})"
+    elif why := why_unwritable(table.after, table.before):
+        yield why
 
 
-def _recovery_warnings(marker: Marker | None) -> Iterator[str]:
-    if marker is None:
-        return
-    if not marker.stamp:
-        yield "An earlier run broke off before it changed anything; its note is removed."
-        return
-    yield (
-        f"An earlier run broke off. Its backup is {marker.stamp}; this run takes up where it"
-        " stopped."
-    )
-
-
-def _debt_warnings(state: HostState, step: ServiceStep) -> Iterator[str]:
-    if state.restart_owed and step is ServiceStep.NONE:
+def _history_warnings(state: HostState, step: ServiceStep) -> Iterator[str]:
+    if state.left_behind is not None and not state.left_behind.stamp:
+        yield "An earlier run broke off before its first change; its journal is removed."
+    if state.needs_restart and step is ServiceStep.NONE:
         yield (
-            f"The service {SERVICE_NAME} has not been restarted since an earlier run changed the"
-            " settings: it works with the old ones."
+            f"A restart of the service {SERVICE_NAME} is pending: it has not loaded the settings of"
+            " an earlier run."
         )
 
 
-def _size_warnings(table: TablePlan | None, limit: int) -> Iterator[str]:
-    if table is not None and 0 < limit < len(table.after.rows):
-        yield (
-            f"The route table holds {len(table.after.rows)} rows, more than {limit} (max_routes)."
-            " The Administrator program may corrupt a table that is too long (Q182522): change it"
-            " with this module or imccopy only."
-        )
-
-
-def _row_warnings(table: TablePlan | None, service: ServiceStep) -> Iterator[str]:
-    """Warn of what may keep the service from starting; it ran, so it need not."""
-    if table is None or service is ServiceStep.NONE:
+def _table_warnings(table: TablePlan | None, limit: int, step: ServiceStep) -> Iterator[str]:
+    """Warn of a table that is too long, or that may keep the service from starting."""
+    if table is None:
         return
-    odd = [row.raw for row in table.after.rows if not row.well_formed]
+    rows = table.after.rows
+    if 0 < limit < len(rows):
+        yield (
+            f"The route table has {len(rows)} rows, more than {limit} (max_routes). The"
+            " Administrator program may corrupt a table that is too long (Q182522): change it with"
+            " this module or imccopy only."
+        )
+    odd = [row.raw for row in rows if not row.well_formed] if step is not ServiceStep.NONE else []
     if odd:
         yield (
-            f"{len(odd)} row(s) of the route table are no domain;address;flag, the first is"
-            f" {odd[0][:80]!a}. A service that cannot parse a row does not start (event 4056,"
-            " Q182522); then this change is rolled back, which may not help."
+            f"The route table has malformed rows ({len(odd)}, first: {odd[0][:80]!a}). The service"
+            " may refuse to start on them (event 4056, Q182522); the change would then be rolled"
+            " back."
         )
 
 
 def _worksheet(desired: Desired, saved: Saved | None) -> Iterator[ManualRow]:
     """Yield the rows to type in the Administrator program."""
     if saved is not None:
-        yield from _enter(saved.routes.rows if saved.routes else ())
+        for row in saved.routes.rows if saved.routes else ():
+            yield ManualRow("enter", row.domain, row.target)
         return
     for route in desired.routes or ():
         addresses = desired.rows_of(route)
@@ -276,6 +333,75 @@ def _worksheet(desired: Desired, saved: Saved | None) -> Iterator[ManualRow]:
         yield ManualRow("remove", "(every domain not named here)")
 
 
-def _enter(rows: Iterable[Row]) -> Iterator[ManualRow]:
+# -- the rows of the table
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """The rows as they are to be.
+
+    ``kept`` are the listed domains whose rows stay, each with the reason, and ``odd`` is how many
+    malformed rows of others stay though state is exact.
+    """
+
+    rows: tuple[Row, ...]
+    kept: dict[str, str]
+    odd: int
+
+
+def edit(rows: Sequence[Row], desired: Desired) -> Edit:
+    """Return the rows a host with ``rows`` is to have."""
+    routes = desired.by_domain
+    wanted = {domain: desired.rows_of(route) for domain, route in routes.items()}
+    present: dict[str, list[Row]] = {}
     for row in rows:
-        yield ManualRow("enter", row.domain, row.target)
+        present.setdefault(row.key, []).append(row)
+    after: list[Row] = []
+    placed: set[str] = set()
+    exact, odd = desired.state is State.EXACT, 0
+    for row in rows:
+        addresses = wanted.get(row.key)
+        if addresses is not None:
+            if row.key not in placed:
+                # The rows of a domain stay together, where its first one stood.
+                placed.add(row.key)
+                after.extend(_rows_for(row.key, addresses, present[row.key]))
+        elif row.key in wanted or not exact or not row.well_formed:
+            odd += exact and row.key not in wanted
+            after.append(row)
+    for domain, addresses in wanted.items():
+        if domain not in present:
+            after.extend(_rows_for(domain, addresses or (), []))
+    kept = {
+        domain: reason
+        for domain, route in routes.items()
+        if wanted[domain] is None and (reason := _why_kept(route, len(present.get(domain, ()))))
+    }
+    return Edit(tuple(after), kept, odd)
+
+
+def _rows_for(domain: str, addresses: Sequence[str], present: Sequence[Row]) -> Iterator[Row]:
+    """Yield a domain's rows in the wanted order; those already there as they are written."""
+    known: dict[str, Row] = {}
+    for row in present:
+        if row.well_formed:
+            known.setdefault(row.target, row)
+    for address in addresses:
+        yield known.get(address) or new_row(domain, address)
+
+
+def _why_kept(route: Route, count: int) -> str:
+    """Return why the rows of a listed domain stay as they are; nothing where that needs no word."""
+    if route.status in UNKNOWN_STATUSES:
+        kept = f"its {_rows(count)} kept" if count else "no row added"
+        return f"its addresses are unknown ({route.status}); {kept}"
+    if not count:
+        return ""
+    return (
+        f"the domain takes no mail ({route.status}); its {_rows(count)} kept. Set missing_domain:"
+        " remove to have such rows removed"
+    )
+
+
+def _rows(count: int) -> str:
+    return f"{count} row{'s' * (count != 1)}"

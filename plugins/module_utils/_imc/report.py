@@ -1,27 +1,35 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a plan looks like to a person: diff, worksheet, and the result of the task. Pure.
+"""What a plan of a host looks like to a person: diff, worksheet, and its part of the result. Pure.
 
 This file is private to the collection postmaster.exchange.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
+from enum import StrEnum
 from typing import Any
 
 from .._remote.parse import RegistryValue
 from .._run.installation import Installation, usable
-from .._run.routes import Route
-from .desired import ReturnRoutes, State
-from .plan import ManualRow, Plan, ServiceStep, TablePlan
+from .plan import ImcPlan, ManualRow, ServiceStep, TablePlan
 from .routes import NEW_ROW_FLAG, Row, as_text
 from .setting import number, shown
 from .state import SERVICE_NAME, HostState, Service
 
 
-def diff(plan: Plan, host: str) -> list[dict[str, str]]:
+class ReturnRoutes(StrEnum):
+    """Option return_routes."""
+
+    ALL = "all"
+    CHANGED = "changed"
+    TEXT = "text"
+
+
+def diff(plan: ImcPlan, host: str) -> list[dict[str, str]]:
     """Return before and after of what changes, as text; the shape Ansible prints."""
     entries = []
     if plan.setting.changed:
@@ -30,14 +38,20 @@ def diff(plan: Plan, host: str) -> list[dict[str, str]]:
         entries.append(_entry(header, [before], [after]))
     if plan.table is not None and plan.table.changed:
         before_rows, after_rows = plan.table.before.rows, plan.table.after.rows
-        print_row = _row_printer((*before_rows, *after_rows), _remarks(plan))
-        entries.append(
-            _entry(
-                f"{host}: delivery routes",
-                [print_row(row) for row in before_rows],
-                [print_row(row) for row in after_rows],
-            )
-        )
+        well_formed = [row for row in (*before_rows, *after_rows) if row.well_formed]
+        domains = max((len(row.domain) for row in well_formed), default=0)
+        targets = max((len(_destination(row)) for row in well_formed), default=0)
+
+        def lines(rows: Sequence[Row]) -> list[str]:
+            """Return rows in columns; one that stays gets the same remark before and after."""
+            printed = []
+            for row in rows:
+                columns = f"{row.domain:<{domains}}  {_destination(row):<{targets}}"
+                text = columns if row.well_formed else row.raw
+                printed.append(f"{text}  {plan.remark(row)}".rstrip())
+            return printed
+
+        entries.append(_entry(f"{host}: delivery routes", lines(before_rows), lines(after_rows)))
     return entries
 
 
@@ -48,39 +62,6 @@ def _entry(header: str, before: Sequence[str], after: Sequence[str]) -> dict[str
         "before": "".join(f"{line}\n" for line in before),
         "after": "".join(f"{line}\n" for line in after),
     }
-
-
-def _remarks(plan: Plan) -> Callable[[Row], str]:
-    """Return what tells, of a row, why it stays. A row gets the same remark before and after."""
-    if plan.desired.state is State.RESTORED:
-        return lambda _row: ""
-    routes: dict[str, Route] = {route.domain: route for route in plan.desired.routes or ()}
-
-    def remark(row: Row) -> str:
-        route = routes.get(row.key)
-        if route is None:
-            exact = plan.desired.state is State.EXACT and row.well_formed
-            return "" if exact else "(not managed, kept)"
-        if plan.desired.rows_of(route) is None:
-            return f"({route.status.replace('_', ' ')}, kept)"
-        return ""
-
-    return remark
-
-
-def _row_printer(rows: Sequence[Row], remark: Callable[[Row], str]) -> Callable[[Row], str]:
-    """Return what prints rows in columns wide enough for all of them."""
-    domains = max((len(row.domain) for row in rows if row.well_formed), default=0)
-    targets = max((len(_destination(row)) for row in rows if row.well_formed), default=0)
-
-    def print_row(row: Row) -> str:
-        if row.well_formed:
-            text = f"{row.domain:<{domains}}  {_destination(row):<{targets}}"
-        else:
-            text = row.raw
-        return f"{text}  {remark(row)}".rstrip()
-
-    return print_row
 
 
 def _destination(row: Row) -> str:
@@ -97,15 +78,13 @@ def worksheet_text(rows: Sequence[ManualRow]) -> str:
 
 
 def result(
-    plan: Plan, state: HostState, host: str, shown: ReturnRoutes = ReturnRoutes.ALL
+    plan: ImcPlan, before: HostState, after: HostState | None, host: str, wanted: ReturnRoutes
 ) -> dict[str, Any]:
-    """Return the result of a plan that was, or would be, carried out completely."""
-    facts: dict[str, Any] = {
-        "changed": plan.changed,
+    """Return the host's part of a result; ``after`` is the host then, None if nothing changed."""
+    state = before if after is None else replace(before, service=after.service)
+    return {
         "restarted": plan.service is not ServiceStep.NONE,
         "restart_required": plan.restart_required,
-        "rolled_back": False,
-        "backup": None,
         "registry": {
             "before": _registry(plan.setting.before),
             "after": _registry(plan.setting.after),
@@ -118,20 +97,22 @@ def result(
         ],
         "service": service_facts(state.service),
         "installation": installation(state),
-        "warnings": list(plan.warnings),
         "diff": diff(plan, host),
+        **(_routes(plan.table, wanted) if plan.table else {}),
     }
-    if plan.table is not None:
-        facts |= _routes(plan.table, shown)
-    return facts
 
 
-def _routes(table: TablePlan, shown: ReturnRoutes) -> dict[str, Any]:
-    """Return the rows of a table as the result has them."""
+def _routes(table: TablePlan, wanted: ReturnRoutes) -> dict[str, Any]:
+    """Return the rows of a table, all of them or only those of the domains whose rows change.
+
+    They are all rows where no domain's change, and yet the table does: in its order.
+    """
     before, after = table.before.rows, table.after.rows
-    if shown is not ReturnRoutes.ALL:
-        before, after = _changed_rows(table)
-    if shown is ReturnRoutes.TEXT:
+    domains = frozenset(table.size.domains)
+    if wanted is not ReturnRoutes.ALL and (domains or not table.changed):
+        before = tuple(row for row in before if row.key in domains)
+        after = tuple(row for row in after if row.key in domains)
+    if wanted is ReturnRoutes.TEXT:
         return {"routes_text": {"before": as_text(before), "after": as_text(after)}}
     rows = [row.as_dict() for row in before]
     return {
@@ -140,23 +121,6 @@ def _routes(table: TablePlan, shown: ReturnRoutes) -> dict[str, Any]:
             "after": rows if after is before else [row.as_dict() for row in after],
         }
     }
-
-
-def _changed_rows(table: TablePlan) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
-    """Return the rows, before and after, of the domains whose rows change.
-
-    They are all rows where no domain's change, and yet the table does: in its order.
-    """
-    before, after = table.before.rows, table.after.rows
-    if not table.changed:
-        return (), ()
-    domains = frozenset(table.size.domains)
-    if not domains:
-        return before, after
-    return (
-        tuple(row for row in before if row.key in domains),
-        tuple(row for row in after if row.key in domains),
-    )
 
 
 def service_facts(service: Service) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The routes file of imccopy: parse and print, losing nothing.
+"""The routes file of imccopy: parse and print it, losing nothing, and say why it cannot be written.
 
 Format as documented in Q182522 and Q262126::
 
@@ -29,10 +29,13 @@ from dataclasses import dataclass, field, replace
 from operator import ne
 
 from .._base.errors import ExchangeError
+from .._remote.commands import is_safe_line
 
 _CRLF = "\r\n"
 _SECTION = re.compile(r"\s*\[(?P<name>[^\]]*)\]\s*\Z")
 _FIELDS = 3  # domain;host or address;flag
+
+_LONGEST_LINE = 7_000  # a command line holds 8,191 characters, and has to name the file, too
 
 #: The flag of every documented row (Q182522); what other flags mean is unknown.
 NEW_ROW_FLAG = "0"
@@ -223,6 +226,32 @@ class RoutesFile:
             and len(self.rows) == len(other.rows)
             and all(map(Row.same_as, self.rows, other.rows))
         )
+
+
+def why_unwritable(file: RoutesFile, saved: RoutesFile) -> str:
+    """Return why ``echo`` cannot write a file byte for byte, naming the line; or nothing.
+
+    The line is numbered as in ``saved``, which the administrator can look at, where it is from
+    there. Only the end of the last line does not matter: ``echo`` always writes one.
+    """
+    if file.utf16:
+        return "the route table is saved as UTF-16, and only ANSI text can be written"
+    lines = file.lines
+    for number, line in enumerate(lines, start=1):
+        last = number == len(lines)
+        if not line.text.isascii():
+            problem = "holds characters beyond ASCII, whose code page is unknown"
+        elif not is_safe_line(line.text):
+            problem = "holds what cmd.exe would not write as it stands"
+        elif len(line.text) > _LONGEST_LINE:
+            problem = f"is longer than {_LONGEST_LINE} characters"
+        elif line.end != _CRLF and not (last and not line.end):
+            problem = "does not end in CR LF"
+        else:
+            continue
+        where = saved.lines.index(line) + 1 if line in saved.lines else number
+        return f"line {where} of the saved route table {problem}: {line.text[:80]!a}"
+    return ""
 
 
 def _ended(line: Line) -> Line:

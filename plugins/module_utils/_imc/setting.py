@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 
 from .._remote.parse import RegistryValue
-from .desired import SearchList
 
 #: The articles call the name case-sensitive, so a stored name that differs in case is repaired.
 VALUE_NAME = "DisableResolverSearchList"
@@ -25,6 +25,14 @@ _ADDABLE = {
     "REG_BINARY": re.compile(r"(?:[0-9a-f]{2}){1,256}\Z", re.IGNORECASE),
     "REG_SZ": re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._-]{0,254}[A-Za-z0-9])?\Z"),
 }
+
+
+class SearchList(StrEnum):
+    """Option resolver_search_list."""
+
+    DISABLED = "disabled"
+    ENABLED = "enabled"
+    UNMANAGED = "unmanaged"
 
 
 def number(value: RegistryValue | None) -> int | None:

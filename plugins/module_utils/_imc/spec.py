@@ -1,28 +1,28 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options of imc_delivery, and what they mean together.
+"""The options of imc_delivery that are about the host, and what they mean together.
 
 This file is private to the collection postmaster.exchange.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from .._base.errors import InvalidInput
-from .._run.backups import parse_run_id
-from .._run.change_limit import CHANGE_LIMIT_SPEC, ChangeLimit, parse_change_limit
+from .._pairs.addresses import Address
 from .._run.installation import INSTALLATION_SPEC, Installation, parse_installation
-from .desired import Desired, ReturnRoutes, SearchList, State, parse_routes
+from .._run.routes import Route, parse_routes
+from .family import Timeouts
 from .layout import PARAMETERS_KEY, Layout
-from .plan import Policy
-from .transaction import Limits
+from .plan import Desired, Policy, State
+from .report import ReturnRoutes
+from .setting import SearchList
 
-ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
+IMC_SPEC: dict[str, dict[str, Any]] = {
     "resolver_search_list": {
         "type": "str",
         "choices": [str(choice) for choice in SearchList],
@@ -38,10 +38,6 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     },
     "service_timeout": {"type": "int", "default": 60},
     "command_timeout": {"type": "int", "default": 120},
-    **CHANGE_LIMIT_SPEC,
-    "backup_dir": {"type": "path"},
-    "backup": {"type": "path"},
-    "run_id": {"type": "str"},
     "host_backup_dir": {"type": "str"},
     "imccopy": {"type": "str"},
     "registry_key": {"type": "str", "default": PARAMETERS_KEY, "no_log": False},
@@ -62,30 +58,22 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options, checked; ``backup`` is what state restored puts back."""
+    """The options, checked."""
 
     desired: Desired
     policy: Policy
-    change_limit: ChangeLimit
     layout: Layout
-    limits: Limits
-    backup_dir: Path
-    backup: Path | None
-    run_id: str
+    timeouts: Timeouts
     skips_missing_service: bool
     warns_of_missing_imccopy: bool
     return_routes: ReturnRoutes
     known: Installation
 
 
-def parse_options(params: Mapping[str, Any], basedir: Path) -> Options:
-    """Check the options of one task; raises InvalidInput before anything is asked of the host.
-
-    ``basedir`` is what relative paths on the controller count from.
-    """
+def parse_options(params: Mapping[str, Any]) -> Options:
+    """Check the options of one task; raises InvalidInput before anything is asked of the host."""
     state = State(params["state"])
     _check_together(params, state)
-    routes = params["routes"]
     layout = Layout(
         computer=params["target_computer"] or "",
         imccopy=params["imccopy"] or "",
@@ -95,10 +83,15 @@ def parse_options(params: Mapping[str, Any], basedir: Path) -> Options:
         host_backup_dir=params["host_backup_dir"] or "",
     )
     layout.check()
+    for name in ("command_timeout", "service_timeout"):
+        if params[name] < 1:
+            raise InvalidInput(f"{name} must be 1 second or more, not {params[name]}.")
     return Options(
         desired=Desired(
             search_list=SearchList(params["resolver_search_list"]),
-            routes=None if routes is None else parse_routes(routes, state=state),
+            routes=None
+            if params["routes"] is None
+            else parse_imc_routes(params["routes"], state=state),
             state=state,
             removes_missing=params["missing_domain"] == "remove",
         ),
@@ -106,14 +99,8 @@ def parse_options(params: Mapping[str, Any], basedir: Path) -> Options:
             may_restart=params["service_restart"] == "when_changed",
             max_routes=params["max_routes"],
         ),
-        change_limit=parse_change_limit(params),
         layout=layout,
-        limits=Limits(
-            command=_seconds(params, "command_timeout"), service=_seconds(params, "service_timeout")
-        ),
-        backup_dir=_folder(params, "backup_dir", basedir) or basedir / "backups",
-        backup=_folder(params, "backup", basedir),
-        run_id=parse_run_id(params["run_id"]),
+        timeouts=Timeouts(float(params["command_timeout"]), float(params["service_timeout"])),
         skips_missing_service=params["missing_service"] == "skip",
         warns_of_missing_imccopy=params["missing_imccopy"] == "warn",
         return_routes=ReturnRoutes(params["return_routes"]),
@@ -130,15 +117,9 @@ def _check_together(params: Mapping[str, Any], state: State) -> None:
                 "state: restored puts back what the backup holds; it takes neither routes nor"
                 " resolver_search_list."
             )
-        if not params["backup"]:
-            raise InvalidInput("state: restored needs the option backup.")
         return
-    if params["backup"]:
-        raise InvalidInput("The option backup is for state: restored only.")
     if not routes and not managed:
-        raise InvalidInput(
-            "There is nothing to do: neither routes nor resolver_search_list is given.",
-        )
+        raise InvalidInput("Nothing to do: give routes, resolver_search_list, or both.")
     if state is not State.PRESENT and not routes:
         raise InvalidInput(f"state: {state} needs the option routes.")
     if params["imccopy"] and params["target_computer"]:
@@ -150,16 +131,24 @@ def _check_together(params: Mapping[str, Any], state: State) -> None:
         raise InvalidInput("The option target_imccopy needs target_computer.")
 
 
-def _folder(params: Mapping[str, Any], name: str, basedir: Path) -> Path | None:
-    """Return a path on the controller; no system call takes one with a NUL."""
-    path = params[name]
-    if path and "\0" in path:
-        raise InvalidInput(f"{name} is {path!a}, which is no path.")
-    return basedir / path if path else None
+def parse_imc_routes(entries: Sequence[Any], *, state: State) -> tuple[Route, ...]:
+    """Check the option ``routes``: the Internet Mail Connector takes only IPv4."""
 
+    def only_ipv4(address: Address) -> str:
+        if address.version == 4:  # noqa: PLR2004 - IPv4
+            return ""
+        return (
+            "is an IPv6 address; the Internet Mail Connector takes only IPv4 (compute the pairs"
+            " with families: ipv4)"
+        )
 
-def _seconds(params: Mapping[str, Any], name: str) -> float:
-    seconds = params[name]
-    if seconds < 1:
-        raise InvalidInput(f"{name} is {seconds}; it has to be 1 second or more.")
-    return float(seconds)
+    if state is State.EXACT and not entries:
+        raise InvalidInput(
+            "routes is empty with state: exact, which would remove every row of the table, also"
+            " those of others.",
+            hint="Nothing was changed. Check where the list comes from; state: absent removes the"
+            " routes of listed domains.",
+        )
+    return parse_routes(
+        entries, needs_addresses=state is not State.ABSENT, check=only_ipv4, kind="IPv4"
+    )

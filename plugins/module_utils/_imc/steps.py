@@ -1,24 +1,44 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The two things that change a host's settings, each verified by reading back what it did.
+"""What changes a host, each step verified: the table, the registry value, and the service.
+
+A service that cannot parse a delivery route starts, and stops again at once (event 4056, Q182522):
+so the exit code of ``sc start`` means nothing, and the state is watched.
 
 This file is private to the collection postmaster.exchange.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from .._base.errors import ExchangeError
 from .._remote import commands
-from .._remote.parse import RegistryValue, excerpt, find_value
-from .._remote.session import Batch, Session
+from .._remote.parse import RegistryValue, excerpt, find_value, parse_sc_state
+from .._remote.session import Batch, Section, Session
 from .gather import add_save, parameters, run_with_temp, saved_table
 from .host_lock import changed, changing, check_fence
-from .layout import Layout, TempFile, copy
+from .layout import Layout, TempFile, copy, wait
 from .routes import RoutesFile
 from .setting import VALUE_NAME, SettingPlan, same_value, shown
+from .state import SERVICE_NAME, ServiceState
+
+# Exit codes of sc: it is already stopped, or running; it takes no control while it changes.
+_NOT_STARTED = 1062
+_ALREADY_RUNNING = 1056
+_NO_CONTROL_NOW = 1061
+_REASONS = {
+    5: "access is denied",
+    1051: "other running services depend on it",
+    1053: "it did not answer in time",
+    1058: "it is disabled",
+    1068: "a service it depends on did not start",
+    1069: "its account could not log on",
+}
+_FIRST_PAUSE, _LONGEST_PAUSE = 1, 4  # seconds
+_WATCH = 2  # seconds that a started service has to stay up
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +76,7 @@ def put_table(reach: Reach, imccopy: str, source: Source, wanted: RoutesFile) ->
     restored = sections["restore"]
     if not restored.ok:
         raise ExchangeError(
-            f"{session.host}: imccopy did not take the route table (exit code"
+            f"{session.host}: imccopy did not write the route table (exit code"
             f" {restored.exit_code}, {excerpt(restored.output)})."
         )
     table = saved_table(session.host, [imccopy], sections)
@@ -66,13 +86,8 @@ def put_table(reach: Reach, imccopy: str, source: Source, wanted: RoutesFile) ->
         )
 
 
-def read_setting(reach: Reach) -> RegistryValue | None:
-    """Return the registry value as stored."""
-    return put_setting(reach, None)
-
-
 def put_setting(reach: Reach, plan: SettingPlan | None) -> RegistryValue | None:
-    """Change the registry value as planned, and see that it is so; without a plan only look."""
+    """Change the registry value as planned, and see that it is so; without a plan only read it."""
     session, layout = reach.session, reach.layout
     batch = changing(layout) if plan else Batch()
     if plan and plan.delete:
@@ -88,7 +103,87 @@ def put_setting(reach: Reach, plan: SettingPlan | None) -> RegistryValue | None:
     if plan and not same_value(value, plan.after):
         said = b"".join(sections[x].output for x in ("delete", "add") if x in sections)
         raise ExchangeError(
-            f"{session.host}: the registry value reads back as {shown(value)!r} and should be"
+            f"{session.host}: the registry value reads back as {shown(value)!r}, not as"
             f" {shown(plan.after)!r} ({excerpt(said)})."
         )
     return value
+
+
+class ServiceError(ExchangeError):
+    """The service did not get into the wanted state."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceControl:
+    """Starts and stops the service of one host.
+
+    ``limit`` is how long, in seconds, it may take each time; ``clock`` shows seconds passing.
+    """
+
+    reach: Reach
+    limit: float
+    clock: Callable[[], float]
+
+    def state(self, after: int = 0) -> ServiceState | None:
+        """Return the state, ``after`` some seconds; None where sc does not show it."""
+        batch = Batch()
+        if after:
+            batch.add("pause", wait(after))
+        batch.add("state", self.reach.layout.service("query"))
+        sections = batch.run(self.reach.session, timeout=self.reach.timeout + after)
+        return _state_in(sections["state"])
+
+    def stop(self) -> None:
+        """Stop the service and wait until it is stopped; raises ServiceError."""
+        self._bring("stop", ServiceState.STOPPED, {0, _NOT_STARTED})
+
+    def start(self) -> None:
+        """Start the service, wait until it runs, and see it stay up; raises ServiceError."""
+        self._bring("start", ServiceState.RUNNING, {0, _ALREADY_RUNNING})
+        state = self.state(_WATCH)
+        if state is not ServiceState.RUNNING:
+            raise self._error(f"started, and is {_words(state)} again after {_WATCH} seconds")
+
+    def _bring(self, verb: str, wanted: ServiceState, good: set[int]) -> None:
+        deadline = self.clock() + self.limit
+        state = self._command(verb, good)
+        pause = _FIRST_PAUSE
+        while state is not wanted:
+            if verb == "start" and state is ServiceState.STOPPED:
+                raise self._error("did not start: it stopped by itself")
+            if self.clock() >= deadline:
+                raise self._error(
+                    f"did not {verb} within {self.limit:.0f} seconds: it is {_words(state)}"
+                )
+            pause = min(pause + 1, _LONGEST_PAUSE)
+            if verb == "stop" and state is ServiceState.RUNNING:
+                state = self._command(verb, good)  # it took no control while it was starting
+            else:
+                state = self.state(pause)
+
+    def _command(self, verb: str, good: set[int]) -> ServiceState | None:
+        layout = self.reach.layout
+        batch = changing(layout)
+        batch.add("control", layout.service(verb))
+        changed(batch, layout)
+        batch.add("pause", wait(_FIRST_PAUSE))
+        batch.add("state", layout.service("query"))
+        sections = batch.run(self.reach.session, timeout=self.reach.timeout)
+        check_fence(self.reach.session.host, sections)
+        code = sections["control"].exit_code
+        if code not in good and code != _NO_CONTROL_NOW:
+            reason = _REASONS.get(code, excerpt(sections["control"].output))
+            raise self._error(f"did not {verb} (exit code {code}, {reason})")
+        return _state_in(sections["state"])
+
+    def _error(self, what: str) -> ServiceError:
+        return ServiceError(f"{self.reach.session.host}: the service {SERVICE_NAME} {what}.")
+
+
+def _state_in(section: Section) -> ServiceState | None:
+    number = parse_sc_state(section.output) if section.ok else None
+    return None if number is None else ServiceState(number)
+
+
+def _words(state: ServiceState | None) -> str:
+    return "in a state that sc does not show" if state is None else state.words

@@ -16,9 +16,8 @@ from dataclasses import dataclass
 
 from .._remote.parse import RegistryDump, canonical_key, find_value, parse_reg_query, values_of
 from .._remote.session import Batch, Section, Session
-from .folders import Values
 from .host import NETWORK_KEY
-from .layout import Layout
+from .layout import Layout, Values
 from .suffixes import is_suffix, names_in, odd_note, suffixes
 
 POLICY_KEY = r"HKLM\SOFTWARE\Policies\Microsoft\Windows NT\DNSClient"

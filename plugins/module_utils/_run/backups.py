@@ -17,7 +17,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,8 @@ FACTS_FILE = "backup.json"
 #: Who made a backup, as it says itself; a test holds it against galaxy.yml.
 COLLECTION = "postmaster.exchange 0.3.0"
 
-# Facts of a backup's history, see ``history``.
+_FORMAT = 1
+# Facts of a backup's history, see ``facts``.
 _CONTINUES, _BEFORE, _RESTORED = "continues", "before", "restored"
 _MARK = "at-work.lock"
 
@@ -37,7 +38,16 @@ _STAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d{6}Z)(?:-(\d{1,3}))?\Z")
 _RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,63}\Z")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d)\Z", re.ASCII)
 _MOST_IN_A_SECOND = 100
-_MOST_FACTS = 16_000_000  # bytes of backup.json
+#: Bytes of backup.json, and of a file beside it, that are read, and so the most that is written.
+MOST_BYTES = 64_000_000
+
+
+class Unusable(ExchangeError):  # noqa: N818 - reads as what it is
+    """A backup that cannot be put back; ``reason`` is why, without its place."""
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message, hint="Choose another backup.")
+        self.reason = reason
 
 
 def parse_run_id(given: str | None) -> str:
@@ -47,8 +57,8 @@ def parse_run_id(given: str | None) -> str:
     """
     if given and not _RUN.match(given):
         raise InvalidInput(
-            f"run_id is {given!a:.80}; it has to be 1 to 64 letters, digits and . _ : + -, of which"
-            " the first is a letter or digit."
+            "run_id must be 1 to 64 letters, digits and . _ : + -, and begin with a letter or"
+            f" digit, not {given!a:.80}."
         )
     return given or ""
 
@@ -120,13 +130,20 @@ def _not_written(path: Path, host: str, error: OSError) -> ExchangeError:
     )
 
 
-def history(*, restores: bool, continues: str) -> dict[str, str]:
-    """Return facts for a backup: what it was taken before, and what after.
+def facts(now: datetime, *, run: str, restores: bool, continues: str) -> dict[str, Any]:
+    """Return what every backup says of itself; ``run`` is which run takes it, if that has a name.
 
     ``restores`` where the change to come puts a backup back. ``continues`` is the name of an older
     backup where a broken run had changed things already: that holds what was there before.
     """
-    return {_BEFORE: _RESTORED if restores else "enforced", _CONTINUES: continues}
+    return {
+        "format": _FORMAT,
+        "collection": COLLECTION,
+        "taken": now.astimezone(UTC).isoformat(timespec="seconds"),
+        "run": run,
+        _BEFORE: _RESTORED if restores else "enforced",
+        _CONTINUES: continues,
+    }
 
 
 def write(
@@ -134,27 +151,28 @@ def write(
 ) -> None:
     """Write a backup so that it is on the disk when this returns; the facts last.
 
-    A folder without its facts is no backup. On failure nothing of the folder is left.
+    A folder without its facts is no backup. One that could not be read back is not written. On
+    failure nothing of the folder is left.
     """
     content = (json.dumps(facts, indent=2, sort_keys=True) + "\n").encode()
+    everything = {**files, FACTS_FILE: content}
+    if too_long := [name for name, data in everything.items() if len(data) > MOST_BYTES]:
+        discard(folder)
+        raise ExchangeError(f"{host}: the backup's {too_long[0]} exceeds {MOST_BYTES} bytes.")
     try:
-        for name, data in {**files, FACTS_FILE: content}.items():
-            _write_file(folder.path / name, data)
+        for name, data in everything.items():
+            partial = folder.path / f"{name}.partial"
+            handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(folder.path / name)
         _sync(folder.path)
         _sync(folder.path.parent)
     except OSError as error:
         discard(folder)
         raise _not_written(folder.path, host, error) from error
-
-
-def _write_file(path: Path, content: bytes) -> None:
-    partial = path.with_name(path.name + ".partial")
-    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
 
 
 def _sync(folder: Path) -> None:
@@ -190,7 +208,7 @@ def find(path: Path, host: str, *, kind: str = "this host") -> Path:
 
     ``path`` is such a folder (the folder of the host may be left out), its backup.json, a host's
     folder, or the folder of all hosts; of several backups the newest is meant that no restore made,
-    or the one it continues, see ``history``. In place of the name of a folder there may be that of
+    or the one it continues, see ``facts``. In place of the name of a folder there may be that of
     a run: what was there before it is meant.
     ``kind`` is what messages call what the backup is of. Raises ExchangeError when there is none.
     """
@@ -284,14 +302,27 @@ def _before_changes(folder: Path) -> list[str]:
     return [name for name in names if _facts(folder / name).get(_BEFORE) != _RESTORED]
 
 
-def _facts(folder: Path) -> dict[str, Any]:
-    """Return the facts of a backup, or nothing where they cannot be read."""
-    with contextlib.suppress(OSError, ValueError, RecursionError):
+def read_facts(folder: Path) -> dict[str, Any]:
+    """Return the facts of a backup; raises OSError, or ValueError with the reason."""
+    facts = _facts(folder, strict=True)
+    if facts.get("format") != _FORMAT:
+        raise ValueError(f"{FACTS_FILE} is not of the format this version writes")
+    return facts
+
+
+def _facts(folder: Path, *, strict: bool = False) -> dict[str, Any]:
+    """Return the facts of a backup, or nothing; ``strict`` raises where they cannot be read."""
+    try:
         with (folder / FACTS_FILE).open("rb") as file:
-            known = json.loads(file.read(_MOST_FACTS))
-        if isinstance(known, dict):
-            return known
-    return {}
+            content = file.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise ValueError(f"{FACTS_FILE} is longer than {MOST_BYTES} bytes")
+        facts = json.loads(content)
+    except (OSError, ValueError, RecursionError):
+        if strict:
+            raise
+        return {}
+    return facts if isinstance(facts, dict) else {}
 
 
 @dataclass(frozen=True, slots=True)

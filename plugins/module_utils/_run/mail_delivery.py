@@ -17,8 +17,6 @@ from typing import Any
 
 from .._base.context import Context, EngineModule
 from .._base.errors import ExchangeError
-from .._connectors.module import run as run_connectors
-from .._imc.module import run as run_imc
 from .._pairs.names import parse_domain
 from .._remote.psrp import connect
 from . import mail_delivery_spec as spec
@@ -33,9 +31,11 @@ from .changed_domains import (
 )
 from .delivery_test import run as run_test
 from .exchange_info import run as run_exchange
+from .imc_delivery import run as run_imc
 from .module_runner import failed
 from .queue_info import run as run_queue
 from .routes import GONE_STATUSES
+from .transport_delivery import run as run_connectors
 
 #: The parts, in the order in which they run and in which a failure counts.
 PARTS = ("exchange", "delivery", "tests", "queue", "backups")

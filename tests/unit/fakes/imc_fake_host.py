@@ -174,10 +174,10 @@ class FakeHost:
         if match := re.fullmatch(r'type nul>"([^"]+)" 2>&1', statement):
             self.files[self._key(match[1])] = b""
             return 0, b""
-        if match := re.fullmatch(r'\(if (not )?exist "([^"]+)" (.+) 2>&1\)', statement):
+        if match := re.fullmatch(r'\(if (not )?exist "([^"]+)" (.+?)( 2>&1)?\)', statement):
             # A command that is not carried out leaves the exit code of the last one.
             runs = self._exists(match[2]) != bool(match[1])
-            return self._execute(match[3] + " 2>&1") if runs else (0, b"")
+            return self._execute(match[3] + (match[4] or "")) if runs else (0, b"")
         if match := re.fullmatch(r'\(for %I in \("([^"]+)"\) do @echo size=%~zI\)', statement):
             content = self.files.get(self._key(match[1]))
             return 0, b"size=%s\r\n" % (b"" if content is None else b"%d" % len(content))

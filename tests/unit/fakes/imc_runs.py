@@ -13,8 +13,11 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.context import Context
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import ExchangeError
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc import module, transaction
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.spec import ARGUMENT_SPEC
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc import family
+from ansible_collections.postmaster.exchange.plugins.module_utils._run.imc_delivery import (
+    ARGUMENT_SPEC,
+    run,
+)
 from imc_fake_host import FakeHost
 
 NESTLE = {"domain": "nestle.com", "addresses": ["192.0.2.25", "192.0.2.26"]}
@@ -41,7 +44,7 @@ class Runner:
         monkeypatch.setenv("XDG_CACHE_HOME", str(base / "cache"))
 
     def __call__(self, host: FakeHost, *, check: bool = False, **options: Any) -> dict[str, Any]:
-        self._monkeypatch.setattr(transaction, "monotonic", host.tick)
+        self._monkeypatch.setattr(family, "monotonic", host.tick)
         context = Context(
             host=host.host,
             session=host,
@@ -50,7 +53,7 @@ class Runner:
             basedir=self.base,
             now=self._now,
         )
-        return module.run(params(**options), context)
+        return run(params(**options), context)
 
     def _now(self) -> datetime:
         """A clock that never stands still: thousands of runs fit into a second of a real one."""

@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.postmaster.exchange.plugins.module_utils._run.backup_info_spec import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._run.backup_info import (
     ARGUMENT_SPEC,
     parse_options,
 )
@@ -23,7 +21,7 @@ def test_the_examples_are_valid_tasks() -> None:
         if options := task.get("postmaster.exchange.backup_info", {}):
             checked = ArgumentSpecValidator(ARGUMENT_SPEC).validate(options)
             assert checked.error_messages == []
-            assert parse_options(checked.validated_parameters, Path("/srv"))
+            assert parse_options(checked.validated_parameters)
 
 
 def test_every_key_of_a_result_is_documented_with_a_sample() -> None:

@@ -5,16 +5,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.module import MODULE
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.spec import (
     parse_options,
 )
+from ansible_collections.postmaster.exchange.plugins.module_utils._run.imc_delivery import MODULE
 from ansible_collections.postmaster.exchange.plugins.module_utils._run.module_runner import (
     argument_spec,
 )
@@ -34,7 +33,7 @@ def test_the_examples_are_valid_tasks(task: dict[str, Any]) -> None:
     spec = argument_spec(MODULE)
     checked = ArgumentSpecValidator(spec).validate(given)
     assert checked.error_messages == []
-    assert parse_options(checked.validated_parameters, Path("/srv"))
+    assert parse_options(checked.validated_parameters)
 
 
 def test_every_key_of_a_result_is_documented_with_a_sample() -> None:

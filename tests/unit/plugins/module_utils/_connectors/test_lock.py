@@ -18,15 +18,15 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._base.alive im
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import ExchangeError
 from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.lock import (
     FRESH,
-    Turns,
+    OrganisationLock,
 )
 
 KEY = "first organization@hq.example"
 NOW = datetime(2026, 11, 23, 11, 45, tzinfo=UTC)
 
 
-def turns(folder: Path | None, later: timedelta = timedelta(0)) -> Turns:
-    return Turns(folder, lambda: NOW + later)
+def turns(folder: Path | None, later: timedelta = timedelta(0)) -> OrganisationLock:
+    return OrganisationLock(folder, lambda: NOW + later)
 
 
 def test_a_domain_controller_is_remembered_for_a_while(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_turns_are_taken_one_after_the_other(tmp_path: Path) -> None:
     order = []
 
     def work(number: int) -> None:
-        with turns(tmp_path).turn(KEY, 10):
+        with turns(tmp_path).held(KEY, 10):
             order.append((number, "in"))
             time.sleep(0.05)
             order.append((number, "out"))
@@ -102,28 +102,28 @@ def test_turns_are_taken_one_after_the_other(tmp_path: Path) -> None:
 
 def test_waiting_ends(tmp_path: Path) -> None:
     with (
-        turns(tmp_path).turn(KEY, 1),
+        turns(tmp_path).held(KEY, 1),
         pytest.raises(ExchangeError, match="Another run"),
-        turns(tmp_path).turn(KEY, 0),
+        turns(tmp_path).held(KEY, 0),
     ):
         pass
 
 
 def test_other_organisations_do_not_wait(tmp_path: Path) -> None:
-    with turns(tmp_path).turn(KEY, 0), turns(tmp_path).turn("other", 0):
+    with turns(tmp_path).held(KEY, 0), turns(tmp_path).held("other", 0):
         pass
 
 
 def test_an_error_gives_the_turn_back(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="x"), turns(tmp_path).turn(KEY, 0):
+    with pytest.raises(ValueError, match="x"), turns(tmp_path).held(KEY, 0):
         raise ValueError("x")
-    with turns(tmp_path).turn(KEY, 0):
+    with turns(tmp_path).held(KEY, 0):
         pass
 
 
 def test_without_a_folder_nothing_is_locked_or_remembered() -> None:
     nowhere = turns(None)
-    with nowhere.turn(KEY, 0), nowhere.turn(KEY, 0):
+    with nowhere.held(KEY, 0), nowhere.held(KEY, 0):
         nowhere.remember(KEY, "dc1")
     assert nowhere.remembered(KEY) == ""
 
@@ -143,21 +143,21 @@ def test_the_folder_is_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_of_several_hosts_one_tells_something_first(tmp_path: Path) -> None:
-    told = turns(tmp_path).first_to_tell
+    told = turns(tmp_path).first_to_show
     assert told(KEY, "run-1", "a diff", "ex19-a") == "ex19-a"
     assert told(KEY, "run-1", "a diff", "ex19-b") == "ex19-a"
     assert told(KEY, "run-1", "a diff", "ex19-a") == "ex19-a"
     assert told(KEY, "run-1", "another", "ex19-b") == "ex19-b"
     assert told("another@hq.example", "run-1", "a diff", "ex19-b") == "ex19-b"
     assert told(KEY, "run-2", "a diff", "ex19-b") == "ex19-b"
-    assert turns(None).first_to_tell(KEY, "run-2", "a diff", "ex19-a") == "ex19-a"
+    assert turns(None).first_to_show(KEY, "run-2", "a diff", "ex19-a") == "ex19-a"
 
 
 def test_hosts_at_the_same_moment_agree_on_the_first(tmp_path: Path) -> None:
     names = [f"ex{number}" for number in range(16)]
     with ThreadPoolExecutor(len(names)) as pool:
         found = list(
-            pool.map(lambda name: turns(tmp_path).first_to_tell(KEY, "run", "a diff", name), names)
+            pool.map(lambda name: turns(tmp_path).first_to_show(KEY, "run", "a diff", name), names)
         )
     assert len(set(found)) == 1
 
@@ -166,8 +166,8 @@ def test_hosts_at_the_same_moment_agree_on_the_first(tmp_path: Path) -> None:
     "content", [b"{", b"5", b"[]", b"\xff", b"[" * 4000, b'{"run": "run", "hosts": {"a": 5}}']
 )
 def test_what_is_no_note_of_who_told_is_passed_over(tmp_path: Path, content: bytes) -> None:
-    turns(tmp_path).first_to_tell(KEY, "run", "a diff", "ex19-a")
+    turns(tmp_path).first_to_show(KEY, "run", "a diff", "ex19-a")
     (note,) = tmp_path.iterdir()
     note.write_bytes(content)
-    assert turns(tmp_path).first_to_tell(KEY, "run", "a diff", "ex19-b") == "ex19-b"
-    assert turns(tmp_path).first_to_tell(KEY, "run", "a diff", "ex19-a") == "ex19-b"
+    assert turns(tmp_path).first_to_show(KEY, "run", "a diff", "ex19-b") == "ex19-b"
+    assert turns(tmp_path).first_to_show(KEY, "run", "a diff", "ex19-a") == "ex19-b"

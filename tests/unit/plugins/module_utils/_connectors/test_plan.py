@@ -54,10 +54,10 @@ def pin(domain: str, *hosts: str, **more: Any) -> Settings:
     return Settings(domain=domain, smart_hosts=tuple(sorted(f"[{h}]" for h in hosts)), **more)
 
 
-def play(connectors: list[Connector], plan: planning.Plan) -> list[Connector]:
+def play(connectors: list[Connector], plan: planning.ConnectorPlan) -> list[Connector]:
     """Carry a plan out on a list, as Exchange would."""
     present = {c.identity: dict(c.raw) for c in connectors}
-    for step in plan.steps:
+    for step in plan.changes:
         parameters = dict(step.parameters)
         if step.cmdlet == "New-SendConnector":
             base = properties(parameters["Name"], step.domain, [], Comment="")
@@ -81,11 +81,13 @@ pins = st.lists(
 )
 present_connectors = st.lists(
     st.builds(
-        connector,
+        lambda name, domain, hosts, comment, **more: connector(
+            name, domain, hosts, Comment=comment.replace("DOMAIN", domain), **more
+        ),
         st.sampled_from([f"c{n}" for n in range(8)]),
         st.sampled_from(DOMAINS),
         st.lists(st.sampled_from(["[192.0.2.1]", "[192.0.2.9]"]), max_size=2),
-        Comment=st.sampled_from(["somebody's", comment_for("nestle.com")]),
+        st.sampled_from(["somebody's", comment_for("DOMAIN"), comment_for("nestle.com")]),
         Enabled=st.booleans(),
     ),
     unique_by=lambda c: c.identity,
@@ -93,7 +95,7 @@ present_connectors = st.lists(
 desired = st.builds(
     planning.Desired,
     pins=pins.map(tuple),
-    kept=st.frozensets(st.sampled_from(["kept.example"])),
+    kept=st.dictionaries(st.sampled_from(["kept.example"]), st.just("loop")),
     removed=st.frozensets(st.sampled_from(["gone.example"])),
     state=st.sampled_from(["present", "absent", "exact"]),
     existing=st.sampled_from(["adopt", "refuse"]),
@@ -106,7 +108,7 @@ def test_a_plan_carried_out_leaves_nothing_to_do(
 ) -> None:
     plan = planning.make_plan(connectors, wanted)
     again = planning.make_plan(play(connectors, plan), wanted)
-    assert again.steps == ()
+    assert again.changes == ()
     assert again.refusals == plan.refusals
 
 
@@ -115,17 +117,19 @@ def test_connectors_of_others_stay_unless_adopted(
     connectors: list[Connector], wanted: planning.Desired
 ) -> None:
     plan = planning.make_plan(connectors, wanted)
-    touched = {step.before.identity for step in plan.steps if step.before}
+    touched = {step.present.identity for step in plan.changes if step.present}
     others = {c.identity for c in connectors if not c.ours}
     if wanted.existing == "refuse":
         assert not touched & others
-    removed = {s.before.identity for s in plan.steps if s.cmdlet.startswith("Remove") and s.before}
+    removed = {
+        s.present.identity for s in plan.changes if s.cmdlet.startswith("Remove") and s.present
+    }
     assert not removed & others
 
 
 @given(present_connectors, desired)
 def test_taking_away_comes_last(connectors: list[Connector], wanted: planning.Desired) -> None:
-    kinds = [step.cmdlet for step in planning.make_plan(connectors, wanted).steps]
+    kinds = [step.cmdlet for step in planning.make_plan(connectors, wanted).changes]
     first = next((i for i, k in enumerate(kinds) if k.startswith("Remove")), len(kinds))
     assert all(kind.startswith("Remove") for kind in kinds[first:])
 
@@ -137,13 +141,13 @@ def test_what_exchange_echoes_is_no_drift() -> None:
     plan = planning.make_plan(
         [there], planning.Desired((pin("nestle.com", "192.0.2.1", "192.0.2.2"),))
     )
-    assert plan.steps == ()
+    assert plan.changes == ()
 
 
 def test_a_new_pin_gets_a_name_of_its_own() -> None:
     foreign = connector("postmaster.exchange nestle.com", "other.example", [], Comment="mine")
     plan = planning.make_plan([foreign], planning.Desired((pin("nestle.com", "192.0.2.1"),)))
-    (step,) = plan.steps
+    (step,) = plan.changes
     assert step.cmdlet == "New-SendConnector"
     assert step.parameters["Name"] == "postmaster.exchange nestle.com (2)"
     assert step.parameters["DNSRoutingEnabled"] is False
@@ -153,9 +157,9 @@ def test_a_foreign_connector_is_refused_or_adopted() -> None:
     foreign = connector("theirs", "nestle.com", ["192.0.2.9"], Comment="legacy")
     wanted = (pin("nestle.com", "192.0.2.1"),)
     refused = planning.make_plan([foreign], planning.Desired(wanted))
-    assert refused.steps == ()
-    assert refused.refusals[0].connector == "theirs"
-    (step,) = planning.make_plan([foreign], planning.Desired(wanted, existing="adopt")).steps
+    assert refused.changes == ()
+    assert refused.refusals[0].name == "theirs"
+    (step,) = planning.make_plan([foreign], planning.Desired(wanted, existing="adopt")).changes
     assert step.cmdlet == "Set-SendConnector"
     assert step.parameters["Comment"] == comment_for("nestle.com")
 
@@ -166,7 +170,7 @@ def test_a_connector_for_several_domains_is_never_adopted() -> None:
     )
     wanted = planning.Desired((pin("nestle.com", "192.0.2.1"),), existing="adopt")
     plan = planning.make_plan([foreign], wanted)
-    assert plan.steps == ()
+    assert plan.changes == ()
     assert "other address spaces" in plan.refusals[0].reason
 
 
@@ -176,8 +180,8 @@ def test_exact_removes_only_our_unlisted_pins() -> None:
         connector("b", "aol.com", ["192.0.2.1"]),
         connector("c", "c.example", ["192.0.2.1"], Comment="mine"),
     ]
-    wanted = planning.Desired((), kept=frozenset({"aol.com"}), state="exact")
-    assert [s.domain for s in planning.make_plan(connectors, wanted).steps] == ["a.example"]
+    wanted = planning.Desired((), kept={"aol.com": "loop"}, state="exact")
+    assert [s.domain for s in planning.make_plan(connectors, wanted).changes] == ["a.example"]
 
 
 def test_best_tier_keeps_the_lowest_preference() -> None:

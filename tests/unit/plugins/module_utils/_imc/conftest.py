@@ -13,10 +13,10 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.context import Context
 from ansible_collections.postmaster.exchange.plugins.module_utils._run.backup_info import (
-    run as engine,
-)
-from ansible_collections.postmaster.exchange.plugins.module_utils._run.backup_info_spec import (
     ARGUMENT_SPEC,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._run.backup_info import (
+    run as engine,
 )
 from imc_fake_host import FakeHost
 from imc_runs import Runner

@@ -15,7 +15,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors i
     ExchangeError,
     SessionLost,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.host_lock import ClaimLost
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.host_lock import LeaseLost
 from imc_fake_host import FakeHost, PowerCut, table
 from imc_runs import DONE, DONE_ROWS, Runner
 
@@ -51,14 +51,14 @@ def elsewhere(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def claims(fake: FakeHost) -> list[str]:
-    return [path for path in fake.files if "\\claim" in path]
+    return [path for path in fake.files if "\\lease" in path]
 
 
 def test_nothing_is_left_of_a_claim(run: Runner) -> None:
     fake = host()
     run(fake, **DONE)
     assert claims(fake) == []
-    assert not any("claim" in folder for folder in fake.folders)
+    assert not any("lease" in folder for folder in fake.folders)
     cache = run.base / "cache" / "postmaster.exchange"
     assert list(cache.iterdir()) == []
 
@@ -74,7 +74,7 @@ def test_nothing_is_left_of_a_claim_whose_command_was_ended_on_its_way(run: Runn
     fake.hooks["ren"] = ended
     assert "nothing was changed" in str(run.fail(fake, **DONE))
     assert claims(fake) == []
-    assert not any("claim" in folder for folder in fake.folders)
+    assert not any("lease" in folder for folder in fake.folders)
 
 
 def test_a_run_at_work_is_not_disturbed(run: Runner) -> None:
@@ -91,9 +91,9 @@ def test_a_run_at_work_is_not_disturbed(run: Runner) -> None:
     fake.hooks["sc"] = meanwhile
     run(fake, **DONE)
     (error,) = errors
-    assert isinstance(error, ClaimLost)
-    assert "another run of imc_delivery works on this host" in error.message
-    assert "this very controller" in error.message
+    assert isinstance(error, LeaseLost)
+    assert "the host is locked by a run on controller" in error.message
+    assert "this controller" in error.message
     assert "since 2026-11-23 11:45:00 UTC" in error.message
     assert "Nothing was changed." in error.message
     assert error.details["changed"] is False
@@ -111,9 +111,9 @@ def test_a_controller_that_knows_nothing_waits_for_the_end_of_the_claim(
     for later in (0, 5, 899):
         fake.host_time += timedelta(seconds=later) - timedelta(seconds=later - 1 if later else 0)
         error = run.fail(fake, check=check, **DONE)
-        assert isinstance(error, ClaimLost)
-        assert "takes over after 2026-11-23 12:00:00 UTC" in error.hint
-        assert r'rd /s /q "%ALLUSERSPROFILE%\postmaster.exchange\MSExchangeIMC\claim"' in error.hint
+        assert isinstance(error, LeaseLost)
+        assert "expires at 2026-11-23 12:00:00 UTC" in error.hint
+        assert r'rd /s /q "%ALLUSERSPROFILE%\postmaster.exchange\MSExchangeIMC\lease"' in error.hint
         assert fake.files == before
     fake.host_time += timedelta(minutes=15)
     assert "broke off" in run(fake, check=check, **DONE)["warnings"][0]
@@ -132,7 +132,7 @@ def test_a_host_without_a_clock_is_left_alone_until_somebody_says_so(
         run(timeless, **DONE)
     timeless.power_lasts = None
     elsewhere(run, monkeypatch)
-    assert "tells no time" in run.fail(timeless, **DONE).hint
+    assert "sends no Date header" in run.fail(timeless, **DONE).hint
     for path in claims(timeless):
         del timeless.files[path]
     assert run(timeless, **DONE)["restarted"]
@@ -149,9 +149,9 @@ def test_the_same_controller_takes_over_at_once(run: Runner) -> None:
 
 def test_a_command_that_may_go_on_is_waited_for(run: Runner) -> None:
     fake = cut_off(run, 'stop "')
-    fake.folders.add(rf"{RUN}\claim\busy")
+    fake.folders.add(rf"{RUN}\lease\busy")
     error = run.fail(fake, **DONE)
-    assert "its last command may still be at work" in error.message
+    assert "its last command may still run" in error.message
     fake.host_time += timedelta(minutes=16)
     assert run(fake, **DONE)["restarted"]
     assert claims(fake) == []
@@ -161,7 +161,7 @@ def test_a_dead_run_that_had_changed_nothing(run: Runner) -> None:
     fake = cut_off(run, "echo postmaster")
     assert len(claims(fake)) == 1
     result = run(fake, check=True, **DONE)
-    assert "broke off before it changed anything" in result["warnings"][0]
+    assert "broke off before its first change" in result["warnings"][0]
     assert len(claims(fake)) == 1
     run(fake, **DONE)
     assert claims(fake) == []
@@ -176,7 +176,7 @@ def test_a_run_that_was_taken_over_does_nothing_more(run: Runner) -> None:
         if "-restore" in first.current:
             for path in claims(first):
                 if "_" in path:
-                    first.files[rf"{RUN}\claim\{'0' * 16}_unknown_unknown_x"] = first.files.pop(
+                    first.files[rf"{RUN}\lease\{'0' * 16}_unknown_unknown_x"] = first.files.pop(
                         path
                     )
 
@@ -189,7 +189,7 @@ def test_a_run_that_was_taken_over_does_nothing_more(run: Runner) -> None:
     assert fake.value is None
     assert fake.state == 4
     assert len(claims(fake)) == 1
-    assert [path for path in fake.files if "at-work" in path]
+    assert [path for path in fake.files if "journal" in path]
 
 
 def test_two_that_start_at_the_same_moment(run: Runner) -> None:
@@ -198,7 +198,7 @@ def test_two_that_start_at_the_same_moment(run: Runner) -> None:
     done: list[dict[str, Any]] = []
 
     def meanwhile(fake: FakeHost) -> None:
-        if "claim-" in fake.current and not done:
+        if "lease-" in fake.current and not done:
             second.files, second.folders = fake.files, fake.folders
             done.append({})
             second.hooks["sc"] = lambda _fake: None
@@ -208,10 +208,10 @@ def test_two_that_start_at_the_same_moment(run: Runner) -> None:
 
     first.hooks["mkdir"] = meanwhile
     error = run.fail(first, **DONE)
-    assert isinstance(error, ClaimLost)
+    assert isinstance(error, LeaseLost)
     assert "began at the same moment" in error.message
     assert first.rows == FOREIGN
-    assert not any("claim-" in path for path in (*first.files, *first.folders))
+    assert not any("lease-" in path for path in (*first.files, *first.folders))
 
 
 def test_a_run_that_takes_too_long_changes_nothing_any_more(run: Runner) -> None:
@@ -224,7 +224,7 @@ def test_a_run_that_takes_too_long_changes_nothing_any_more(run: Runner) -> None
     fake.hooks["type"] = slow
     fake.hooks["reg"] = lambda first: setattr(first, "clock", first.clock + 150)
     error = run.fail(fake, **DONE)
-    assert "took so long" in error.message
+    assert "took too long" in error.message
     assert (fake.value, fake.rows) == (None, FOREIGN)
 
 
@@ -242,12 +242,12 @@ def test_an_owed_restart_is_remembered_and_done(run: Runner) -> None:
         result = never(run, fake)
         assert not result["changed"]
         assert result["restart_required"]
-        assert "has not been restarted since" in result["warnings"][0]
+        assert "restart of the service MSExchangeIMC is pending" in result["warnings"][0]
     foretold = run(fake, check=True, **DONE)
     assert (foretold["changed"], foretold["restarted"]) == (True, True)
     assert run(fake, **DONE)["restarted"]
     assert fake.loaded == (True, fake.routes)
-    assert not [path for path in fake.files if "owed" in path]
+    assert not [path for path in fake.files if "pending" in path]
     result = run(fake, **DONE)
     assert (result["changed"], result["restart_required"]) == (False, False)
 
@@ -257,10 +257,10 @@ def test_a_restart_by_somebody_else_pays(run: Runner) -> None:
     never(run, fake)
     fake.process += 4
     assert run(fake, check=True, **DONE)["changed"] is False
-    assert [path for path in fake.files if "owed" in path]
+    assert [path for path in fake.files if "pending" in path]
     result = never(run, fake)
     assert (result["changed"], result["restart_required"], result["warnings"]) == (False, False, [])
-    assert not [path for path in fake.files if "owed" in path]
+    assert not [path for path in fake.files if "pending" in path]
 
 
 def test_a_service_that_does_not_run_owes_nothing(run: Runner) -> None:
@@ -285,7 +285,7 @@ def test_a_debt_outlives_a_run_that_was_rolled_back(run: Runner) -> None:
 def test_a_broken_note_of_a_debt_is_a_debt(note: bytes, run: Runner) -> None:
     fake = host()
     run(fake, **DONE)
-    fake.files[rf"{RUN}\restart-owed.txt"] = note
+    fake.files[rf"{RUN}\pending-restart.txt"] = note
     assert never(run, fake)["restart_required"]
     assert run(fake, **DONE)["restarted"]
 

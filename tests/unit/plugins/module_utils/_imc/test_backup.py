@@ -1,240 +1,138 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Backups on the controller."""
+"""A backup is read back as text that anybody may have written."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import ExchangeError
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.backup import write
-from ansible_collections.postmaster.exchange.plugins.module_utils._run.backups import (
-    about,
-    at_work,
-    before_broken_runs,
-    discard,
-    every,
-    find,
-    history,
-    make_folder,
-    put_aside,
-    settled,
-    withdrawn,
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc import backup
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.backup import (
+    HostBackup,
+    Origin,
 )
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.family import MailConnector
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.layout import Layout
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.plan import Saved
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.routes import RoutesFile
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.setting import VALUE_NAME
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.state import (
+    HostState,
+    Service,
+    ServiceState,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote.parse import RegistryValue
+from ansible_collections.postmaster.exchange.plugins.module_utils._run import backups, transaction
+from imc_fake_host import FakeHost, table
 
-NOW = datetime(2026, 11, 23, 11, 45, tzinfo=UTC)
-
-
-def test_a_backup_is_private_and_complete(tmp_path: Path) -> None:
-    folder = make_folder(tmp_path / "new" / "backups", "mail5-a", NOW)
-    assert folder.path == tmp_path / "new/backups/mail5-a/2026-11-23T114500Z"
-    write(folder, "mail5-a", {"host": "mail5-a"}, b"export", b"routes")
-    assert {path.name: path.read_bytes()[:6] for path in folder.path.iterdir()} == {
-        "backup.json": b'{\n  "h',
-        "routes.txt": b"routes",
-        "parameters.reg": b"export",
-    }
-    for path in (tmp_path / "new", folder.path.parent, folder.path):
-        assert path.stat().st_mode & 0o777 == 0o700
-    assert {path.stat().st_mode & 0o777 for path in folder.path.iterdir()} == {0o600}
-
-
-def test_two_backups_of_one_second_are_two(tmp_path: Path) -> None:
-    names = [make_folder(tmp_path, "a", NOW).stamp for _round in range(3)]
-    assert names == ["2026-11-23T114500Z", "2026-11-23T114500Z-2", "2026-11-23T114500Z-3"]
+ORIGIN = Origin("mail5-a", "", r"HKLM\SYSTEM\X\Parameters")
+VALUE = RegistryValue(VALUE_NAME.lower(), "REG_DWORD", "0x2")
+STATE = HostState(service=Service(ServiceState.RUNNING, 2), value=VALUE, build=2653)
+ROUTES = table("a.example;192.0.2.1;0", "caf\xe9;relay;9")
 
 
-@pytest.mark.parametrize("host", ["../../etc", "a/b", "..", ".hidden", "", "a\nb", "mail5:a"])
-def test_no_name_of_a_host_leads_elsewhere(host: str, tmp_path: Path) -> None:
-    folder = make_folder(tmp_path, host, NOW)
-    assert folder.path.resolve().parent.parent == tmp_path.resolve()
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write(tmp_path, STATE, ROUTES)
 
 
-@pytest.mark.parametrize("file", [0, 1, 2])
-def test_a_full_disk_leaves_nothing_behind(
-    file: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    calls: list[int] = []
-
-    def full(_handle: int) -> None:
-        calls.append(1)
-        if len(calls) > file:
-            raise OSError(28, "No space left on device")
-
-    folder = make_folder(tmp_path, "mail5-a", NOW)
-    monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(ExchangeError, match="No space left on device") as caught:
-        write(folder, "mail5-a", {}, b"export", b"routes")
-    assert "backup_dir" in caught.value.hint
-    assert not folder.path.exists()
+def write(base: Path, state: HostState, routes: bytes | None) -> Path:
+    """Write a backup as a run does."""
+    moment = datetime(2026, 11, 23, 11, 45, tzinfo=UTC)
+    made = backups.make_folder(base, "mail5-a", moment)
+    snapshot = backup.snapshot(ORIGIN, state, HostBackup(r"C:\x", b"", routes))
+    facts = backups.facts(moment, run="", restores=False, continues="")
+    backups.write(made, "mail5-a", {**snapshot.facts, **facts}, snapshot.files)
+    return made.path
 
 
-def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
-    (tmp_path / "backups").write_text("a file")
-    with pytest.raises(ExchangeError, match="the backup cannot be written"):
-        make_folder(tmp_path / "backups", "mail5-a", NOW)
+def load(folder: Path, origin: Origin) -> Saved:
+    layout = Layout(registry_key=origin.registry_key)
+    family = MailConnector(FakeHost(), origin.host, layout)
+    return transaction.load(family, folder, None, origin.host)
 
 
-def _backups(base: Path, *names: str) -> None:
-    for name in names:
-        (base / name).mkdir(parents=True)
-        (base / name / "backup.json").write_text(json.dumps({}))
+def test_it_comes_back_as_it_was(folder: Path) -> None:
+    saved = load(folder, ORIGIN)
+    assert saved.value == VALUE
+    assert saved.routes == RoutesFile.parse(ROUTES)
 
 
-def test_how_a_backup_is_named(tmp_path: Path) -> None:
-    stamps = ["2026-11-23T114500Z", "2026-11-23T114500Z-2", "2026-11-23T114500Z-10"]
-    _backups(tmp_path / "mail5-a", *stamps)
-    _backups(tmp_path / "mail5-b", "2027-01-01T000000Z")
-    (tmp_path / "mail5-a" / "2028-01-01T000000Z").mkdir()  # not complete
-    newest = tmp_path / "mail5-a" / stamps[2]
-    assert find(tmp_path, "mail5-a") == newest
-    assert find(tmp_path / "mail5-a", "mail5-a") == newest
-    assert find(newest / "backup.json", "mail5-a") == newest
-    assert find(tmp_path / "mail5-a" / stamps[0], "mail5-a").name == stamps[0]
-    assert find(tmp_path / stamps[0], "mail5-a") == tmp_path / "mail5-a" / stamps[0]
-    for path in (tmp_path / "none", tmp_path / "mail5-a" / "2028-01-01T000000Z", tmp_path):
-        with pytest.raises(ExchangeError, match="no backup of this host"):
-            find(path, "mail5-c")
+def test_what_it_tells(folder: Path) -> None:
+    known = json.loads((folder / "backup.json").read_text())
+    assert known["taken"] == "2026-11-23T11:45:00+00:00"
+    assert known["service"]["state"] == "running"
+    assert known["exchange_build"] == 2653
+    assert known["host_folder"] == r"C:\x"
 
 
-def _of_run(base: Path, run: object, *names: str) -> None:
-    for name in names:
-        (base / name).mkdir(parents=True)
-        (base / name / "backup.json").write_text(json.dumps({"run": run}))
+def test_the_version_is_that_of_the_collection() -> None:
+    root = Path(__file__).resolve().parents[5]
+    galaxy = yaml.safe_load((root / "galaxy.yml").read_text())
+    assert f"{galaxy['namespace']}.{galaxy['name']} {galaxy['version']}" == backups.COLLECTION
 
 
-def test_a_run_in_place_of_a_name_means_what_was_there_before_it(tmp_path: Path) -> None:
-    host = tmp_path / "mail5-a"
-    _of_run(host, "other", "2026-11-23T114400Z", "2026-11-23T114800Z")
-    _of_run(host, "change-1", "2026-11-23T114600Z", "2026-11-23T114500Z", "2026-11-23T114500Z-2")
-    _of_run(tmp_path / "mail5-b", "change-2", "2026-11-23T114500Z")
-    for path in (tmp_path / "change-1", host / "change-1"):
-        assert find(path, "mail5-a") == host / "2026-11-23T114500Z"
-    for path in (tmp_path / "change-2", host / "change-2", host / "chang", host / ""):
-        with pytest.raises(ExchangeError, match="no backup of this host"):
-            find(path / "x" if path == host else path, "mail5-a")
+def _change(**fields: Any) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        path = folder / "backup.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
+
+    return change
 
 
-def test_a_run_that_is_called_like_a_folder_does_not_hide_it(tmp_path: Path) -> None:
-    host = tmp_path / "mail5-a"
-    _of_run(host, "2026-11-23T114600Z", "2026-11-23T114500Z")
-    _of_run(host, "", "2026-11-23T114600Z")
-    assert find(host / "2026-11-23T114600Z", "mail5-a").name == "2026-11-23T114600Z"
+def _text(text: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / "backup.json").write_text(text) and None
 
 
-@pytest.mark.parametrize("run", ["a b", "../x", "", None, 5, ["x"], "\x1b[31m"])
-def test_a_name_of_a_run_that_is_none_is_not_told(run: object, tmp_path: Path) -> None:
-    _of_run(tmp_path, run, "2026-11-23T114500Z")
-    assert about(tmp_path / "2026-11-23T114500Z").run == ""
+def _routes(content: bytes) -> Callable[[Path], None]:
+    return lambda folder: (folder / "routes.txt").write_bytes(content) and None
 
 
-def test_all_backups_the_newest_first(tmp_path: Path) -> None:
-    assert every(tmp_path, "mail5-a") == []
-    names = ["2026-11-23T114500Z", "2026-11-23T114500Z-10", "2026-11-23T114500Z-2"]
-    _backups(tmp_path / "mail5-a", *names, "notes")
-    assert [path.name for path in every(tmp_path, "mail5-a")] == [names[1], names[2], names[0]]
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (_text("{"), "Expecting"),
+        (_text("[]"), "not of the format"),
+        (_text("[" * 60000), "cannot be used"),
+        (_text('{"format": 1}' + " " * backups.MOST_BYTES), "longer than"),
+        (_change(format=2), "not of the format"),
+        (_change(host="mail5-b"), "taken with host 'mail5-b', and this is 'mail5-a'"),
+        (_change(host=7), "taken with host 7"),
+        (_change(target_computer="OTHER"), "target_computer"),
+        (_change(registry_key=r"HKLM\SOFTWARE"), "registry_key"),
+        (_change(value=[]), "cannot be put back"),
+        (_change(value={"name": "RootDir", "type": "REG_SZ", "data": "x"}), "put back"),
+        (_change(value={"name": VALUE_NAME, "type": "REG_SZ", "data": "x & y"}), "put back"),
+        (_change(value={"name": VALUE_NAME, "type": "REG_DWORD", "data": 1}), "put back"),
+        (_change(routes_sha256="0" * 64), "SHA-256"),
+        (_change(routes_sha256=5), "SHA-256"),
+        (_routes(ROUTES + b"x"), "SHA-256"),
+        (lambda folder: (folder / "routes.txt").unlink(), "No such file"),
+        (lambda folder: (folder / "backup.json").unlink(), "No such file"),
+    ],
+)
+def test_what_is_refused(folder: Path, spoil: Callable[[Path], None], reason: str) -> None:
+    spoil(folder)
+    with pytest.raises(ExchangeError, match=reason) as caught:
+        load(folder, ORIGIN)
+    assert str(folder) in caught.value.message
 
 
-def test_discarding_never_fails(tmp_path: Path) -> None:
-    folder = make_folder(tmp_path, "a", NOW)
-    discard(folder)
-    discard(folder)
-    assert not folder.path.exists()
+def test_a_routes_file_that_is_none_is_refused(tmp_path: Path) -> None:
+    folder = write(tmp_path, STATE, b"[Header]\r\n")
+    with pytest.raises(ExchangeError, match=r"routes.txt is not a routes file"):
+        load(folder, ORIGIN)
 
 
-@pytest.mark.parametrize("there", ["", "backups", "backups/mail5-a"])
-def test_only_folders_made_for_a_backup_go_with_it(there: str, tmp_path: Path) -> None:
-    (tmp_path / there).mkdir(parents=True, exist_ok=True)
-    folder = make_folder(tmp_path / "backups", "mail5-a", NOW)
-    discard(folder)
-    assert sorted(tmp_path.rglob("*")) == sorted(
-        tmp_path / part for part in ("backups", "backups/mail5-a")[: len(Path(there).parts)]
-    )
-
-
-def test_folders_with_something_in_them_stay(tmp_path: Path) -> None:
-    folder = make_folder(tmp_path / "backups", "mail5-a", NOW)
-    other = make_folder(tmp_path / "backups", "mail5-b", NOW)
-    discard(folder)
-    assert other.path.is_dir()
-
-
-def taken(base: Path, *, restores: bool = False, continues: str = "") -> Path:
-    folder = make_folder(base, "mail5-a", NOW)
-    write(folder, "mail5-a", history(restores=restores, continues=continues), b"export", None)
-    return folder.path
-
-
-def test_the_newest_is_none_that_a_restore_made(tmp_path: Path) -> None:
-    wanted = taken(tmp_path)
-    made = taken(tmp_path, restores=True)
-    assert find(tmp_path, "mail5-a") == wanted
-    assert find(made, "mail5-a") == made
-
-
-def test_the_newest_leads_to_what_was_there_before_a_broken_run(tmp_path: Path) -> None:
-    first = taken(tmp_path)
-    second = taken(tmp_path, continues=first.name)
-    assert find(tmp_path, "mail5-a") == first
-    assert find(tmp_path / second.name, "mail5-a") == second
-    (first / "backup.json").unlink()
-    with pytest.raises(ExchangeError, match=f"in the backup {first.name}, which is not in"):
-        find(tmp_path, "mail5-a")
-
-
-@pytest.mark.parametrize("name", ["../../etc", "/etc", 7, None, ["x"], "2026-11-23T114500Z/.."])
-def test_what_it_continues_is_a_name_or_nothing(name: object, tmp_path: Path) -> None:
-    folder = taken(tmp_path)
-    facts = json.loads((folder / "backup.json").read_text())
-    (folder / "backup.json").write_text(json.dumps({**facts, "continues": name}))
-    assert find(tmp_path, "mail5-a") == folder
-
-
-def test_one_that_was_put_aside_is_found_by_its_name_only(tmp_path: Path) -> None:
-    wanted = taken(tmp_path)
-    aside = put_aside(taken(tmp_path))
-    assert find(tmp_path, "mail5-a") == wanted
-    assert find(tmp_path / aside.name, "mail5-a") == aside
-
-
-def test_broken_runs_are_known_by_their_marks(tmp_path: Path) -> None:
-    parent = tmp_path / "mail5-a"
-    folders = [make_folder(tmp_path, "mail5-a", NOW) for _round in range(3)]
-    for folder in folders:
-        write(folder, "mail5-a", {}, b"export", None)
-        with at_work(folder, "mail5-a"):
-            assert before_broken_runs(parent) in ("", folders[0].stamp, folders[1].stamp)
-    assert before_broken_runs(parent) == folders[2].stamp
-    withdrawn(folders[2])
-    assert before_broken_runs(parent) == folders[1].stamp
-    settled(parent)
-    assert before_broken_runs(parent) == ""
-    assert not list(parent.glob("*/at-work*"))
-
-
-def test_the_mark_of_a_run_at_work_stays(tmp_path: Path) -> None:
-    folder = make_folder(tmp_path, "mail5-a", NOW)
-    write(folder, "mail5-a", {}, b"export", None)
-    with at_work(folder, "mail5-a"):
-        assert before_broken_runs(folder.path.parent) == ""
-        settled(folder.path.parent)
-        assert list(folder.path.glob("at-work*"))
-
-
-def test_without_room_for_a_mark_nothing_begins(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = make_folder(tmp_path / "new", "mail5-a", NOW)
-    write(folder, "mail5-a", {}, b"export", None)
-
-    def full(*_args: object) -> int:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("os.open", full)
-    with pytest.raises(ExchangeError, match="No space left"), at_work(folder, "mail5-a"):
-        pass
-    assert not list(tmp_path.iterdir())
+def test_a_backup_without_value_and_table(tmp_path: Path) -> None:
+    state = HostState(service=STATE.service, value=None)
+    saved = load(write(tmp_path, state, None), ORIGIN)
+    assert (saved.value, saved.routes) == (None, None)

@@ -12,12 +12,12 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors i
     HostUnreachable,
     SessionLost,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.folders import ATTENDANT_KEY
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.gather import (
     MissingService,
     gather,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.layout import (
+    ATTENDANT_KEY,
     SETUP_KEY,
     Layout,
 )
@@ -44,7 +44,7 @@ def test_everything_in_one_command_and_nothing_left_behind() -> None:
     assert state.table.inexact == ""
     assert state.root_dir == r"C:\exchsrvr\imcdata"
     assert (state.build, state.tracking_folder) == (2653, r"C:\exchsrvr\tracking.log")
-    assert state.marker is None
+    assert state.journal is None
     assert (host.files, host.folders) == ({}, set())
 
 

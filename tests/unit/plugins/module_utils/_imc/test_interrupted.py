@@ -130,7 +130,7 @@ def _next_runs_converge(
     assert [row for row in host.rows if row in FOREIGN] == FOREIGN
     assert not run(host, **options)["changed"]
     if not result["restart_required"]:
-        assert not [path for path in host.files if "at-work" in path]
+        assert not [path for path in host.files if "journal" in path]
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -35,7 +35,7 @@ def test_commands_on_the_exchange_computer_itself() -> None:
         f'reg delete "{KEY}" /v "disableresolversearchlist" /f'
     )
     assert HERE.export(r"C:\b\parameters.reg") == f'reg export "{KEY}" "C:\\b\\parameters.reg"'
-    assert HERE.marker_path == r"%ALLUSERSPROFILE%\postmaster.exchange\MSExchangeIMC\at-work.txt"
+    assert HERE.journal_path == r"%ALLUSERSPROFILE%\postmaster.exchange\MSExchangeIMC\journal.txt"
 
 
 def test_commands_of_a_management_host() -> None:

@@ -8,27 +8,29 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.desired import (
-    Desired,
-    SearchList,
-    State,
-)
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.journal import Marker
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.plan import (
-    Plan,
+    Desired,
+    ImcPlan,
     Policy,
     Saved,
     ServiceStep,
+    State,
     make_plan,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.report import diff, result
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.report import (
+    ReturnRoutes,
+    diff,
+    result,
+)
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.routes import RoutesFile
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.setting import (
     DISABLED,
     VALUE_NAME,
+    SearchList,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.state import (
     HostState,
+    Journal,
     Service,
     ServiceState,
     Table,
@@ -54,7 +56,7 @@ def host(*rows: str, **more: Any) -> HostState:
     return HostState(**{**fields, **more})
 
 
-def applied(state: HostState, plan: Plan) -> HostState:
+def applied(state: HostState, plan: ImcPlan) -> HostState:
     """The host once a plan was carried out."""
     assert state.table
     assert plan.table
@@ -66,7 +68,7 @@ def applied(state: HostState, plan: Plan) -> HostState:
 def test_an_untreated_host() -> None:
     plan = make_plan(host("partner.corp;10.1.2.3;0"), WANTED, Policy())
     assert plan.changed
-    assert plan.changes_settings
+    assert plan.writes
     assert plan.service is ServiceStep.RESTART
     assert plan.setting.after == DISABLED
     assert plan.table
@@ -85,7 +87,7 @@ def test_a_treated_host() -> None:
 
 
 @pytest.mark.parametrize(
-    ("service", "marker", "may_restart", "step", "required"),
+    ("service", "journal", "may_restart", "step", "required"),
     [
         (RUNNING, None, True, ServiceStep.RESTART, False),
         (RUNNING, None, False, ServiceStep.NONE, True),
@@ -96,26 +98,26 @@ def test_a_treated_host() -> None:
         (Service(ServiceState.STOP_PENDING, 2), None, True, ServiceStep.NONE, False),
         (Service(ServiceState.PAUSED, 2), None, True, ServiceStep.NONE, False),
         # Stopped by a run that broke off, and not by an administrator.
-        (Service(ServiceState.STOPPED, 2), Marker("x", True), True, ServiceStep.START, False),
-        (Service(ServiceState.STOPPED, 2), Marker("x", True), False, ServiceStep.NONE, True),
-        (Service(ServiceState.STOPPED, 2), Marker("x", False), True, ServiceStep.NONE, False),
-        (RUNNING, Marker("x", True), True, ServiceStep.RESTART, False),
+        (Service(ServiceState.STOPPED, 2), Journal("x", True), True, ServiceStep.START, False),
+        (Service(ServiceState.STOPPED, 2), Journal("x", True), False, ServiceStep.NONE, True),
+        (Service(ServiceState.STOPPED, 2), Journal("x", False), True, ServiceStep.NONE, False),
+        (RUNNING, Journal("x", True), True, ServiceStep.RESTART, False),
     ],
 )
 def test_what_the_service_needs(
-    service: Service, marker: Marker | None, may_restart: bool, step: ServiceStep, required: bool
+    service: Service, journal: Journal | None, may_restart: bool, step: ServiceStep, required: bool
 ) -> None:
-    plan = make_plan(host(service=service, marker=marker), WANTED, Policy(may_restart))
+    plan = make_plan(host(service=service, journal=journal), WANTED, Policy(may_restart))
     assert (plan.service, plan.restart_required) == (step, required)
 
 
 def test_a_broken_run_is_taken_up_though_settings_are_right() -> None:
-    state = host("nestle.com;192.0.2.25;0", value=DISABLED, marker=Marker("2026-x", True))
+    state = host("nestle.com;192.0.2.25;0", value=DISABLED, journal=Journal("2026-x", True))
     plan = make_plan(state, WANTED, Policy())
     assert plan.changed
-    assert not plan.changes_settings
+    assert not plan.writes
     assert plan.service is ServiceStep.RESTART
-    assert "2026-x" in plan.warnings[0]
+    assert plan.interrupted == Journal("2026-x", True)
 
 
 def test_the_size_of_the_table_is_warned_of_above_the_limit_only() -> None:
@@ -137,9 +139,9 @@ def test_a_table_not_read_to_the_byte_is_compared_and_not_written() -> None:
     content = table("nestle.com;192.0.2.25;0")
     inexact = Table("imccopy", content, RoutesFile.parse(content), "70 bytes arrived of 142")
     state = HostState(service=RUNNING, value=None, table=inexact)
-    assert make_plan(state, WANTED, Policy()).refusal == ""
+    assert make_plan(state, WANTED, Policy()).refusals == ()
     other = Desired(routes=(Route("aol.com", ("192.0.2.1",)),))
-    assert "70 bytes arrived of 142" in make_plan(state, other, Policy()).refusal
+    assert "70 bytes arrived of 142" in make_plan(state, other, Policy()).refusals[0].reason
 
 
 def test_a_worksheet_says_what_no_tool_can_do() -> None:
@@ -250,5 +252,5 @@ def test_law_changed_and_diff_say_the_same(
 ) -> None:
     state = host(*rows, value=value)
     plan = make_plan(state, desired, Policy())
-    facts = result(plan, state, "x")
-    assert facts["changed"] == bool(facts["diff"])
+    facts = result(plan, state, None, "x", ReturnRoutes.ALL)
+    assert plan.changed == bool(facts["diff"])

@@ -5,17 +5,17 @@
 
 from __future__ import annotations
 
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.desired import (
-    Desired,
-    ReturnRoutes,
-    SearchList,
-)
+from typing import Any
+
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.plan import (
+    Desired,
+    ImcPlan,
     ManualRow,
     Policy,
     make_plan,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.report import (
+    ReturnRoutes,
     diff,
     result,
     worksheet_text,
@@ -27,6 +27,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._imc.routes im
     as_text,
     from_text,
 )
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.setting import SearchList
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.state import (
     HostState,
     Service,
@@ -58,6 +59,10 @@ DESIRED = Desired(
 )
 
 
+def shown(plan: ImcPlan, wanted: ReturnRoutes = ReturnRoutes.ALL) -> dict[str, Any]:
+    return result(plan, STATE, None, "mail5-a", wanted)
+
+
 def test_the_diff_is_columns_with_the_reason_why_a_row_stays() -> None:
     registry, routes = diff(make_plan(STATE, DESIRED, Policy()), "mail5-a")
     assert registry == {
@@ -84,7 +89,7 @@ def test_the_diff_is_columns_with_the_reason_why_a_row_stays() -> None:
 
 
 def test_the_result_tells_registry_and_routes_as_data() -> None:
-    facts = result(make_plan(STATE, DESIRED, Policy()), STATE, "mail5-a")
+    facts = shown(make_plan(STATE, DESIRED, Policy()))
     assert facts["registry"] == {
         "before": None,
         "after": {"name": "DisableResolverSearchList", "type": "REG_DWORD", "data": 1},
@@ -105,8 +110,8 @@ def test_a_worksheet_is_in_columns() -> None:
 
 def test_only_rows_of_changed_domains_are_shown_on_request() -> None:
     plan = make_plan(STATE, DESIRED, Policy())
-    whole = result(plan, STATE, "mail5-a")["routes"]
-    short = result(plan, STATE, "mail5-a", ReturnRoutes.CHANGED)["routes"]
+    whole = shown(plan)["routes"]
+    short = shown(plan, ReturnRoutes.CHANGED)["routes"]
     domains = set(changed_domains({"routes": whole}))
     assert domains
     assert {row["domain"].lower() for side in short.values() for row in side} == domains
@@ -117,8 +122,8 @@ def test_only_rows_of_changed_domains_are_shown_on_request() -> None:
 
 def test_the_text_of_the_rows_says_the_same() -> None:
     plan = make_plan(STATE, DESIRED, Policy())
-    short = result(plan, STATE, "mail5-a", ReturnRoutes.CHANGED)
-    text = result(plan, STATE, "mail5-a", ReturnRoutes.TEXT)
+    short = shown(plan, ReturnRoutes.CHANGED)
+    text = shown(plan, ReturnRoutes.TEXT)
     assert (text["routes"], short["routes_text"]) == (None, None)
     assert table_rows(text) == (short["routes"]["before"], short["routes"]["after"])
     assert changed_domains(text) == changed_domains(short) != []

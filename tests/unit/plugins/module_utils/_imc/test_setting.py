@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.desired import SearchList
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.setting import (
     DISABLED,
     VALUE_NAME,
+    SearchList,
     SettingPlan,
     can_be_added,
     plan_setting,

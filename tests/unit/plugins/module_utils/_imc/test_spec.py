@@ -11,32 +11,35 @@ from typing import Any
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import InvalidInput
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.spec import parse_options
+from ansible_collections.postmaster.exchange.plugins.module_utils._run.transaction import (
+    parse_policy,
+)
 from imc_runs import DONE, NESTLE, params
 
 BASE = Path("/srv/play")
 
 
 def test_defaults() -> None:
-    options = parse_options(params(**DONE), BASE)
-    assert options.backup_dir == BASE / "backups"
+    options = parse_options(params(**DONE))
+    assert parse_policy(params(**DONE), BASE).backup_dir == BASE / "backups"
     assert options.policy.may_restart
     assert options.policy.max_routes == 100
-    assert (options.limits.command, options.limits.service) == (120, 60)
+    assert (options.timeouts.command, options.timeouts.service) == (120, 60)
     assert not options.desired.removes_missing
 
 
 def test_paths_count_from_the_playbook_unless_absolute() -> None:
-    options = parse_options(params(backup_dir="kept", **DONE), BASE)
+    options = parse_policy(params(backup_dir="kept", **DONE), BASE)
     assert options.backup_dir == BASE / "kept"
-    options = parse_options(params(backup_dir="/var/kept", **DONE), BASE)
+    options = parse_policy(params(backup_dir="/var/kept", **DONE), BASE)
     assert options.backup_dir == Path("/var/kept")
-    assert parse_options(params(state="restored", backup="b/x"), BASE).backup == BASE / "b/x"
+    assert parse_policy(params(state="restored", backup="b/x"), BASE).backup == BASE / "b/x"
 
 
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({}, "nothing to do"),
+        ({}, "Nothing to do"),
         ({"resolver_search_list": "disabled", "state": "exact"}, "state: exact needs"),
         ({"resolver_search_list": "disabled", "state": "absent"}, "state: absent needs"),
         ({"state": "restored"}, "needs the option backup"),
@@ -46,10 +49,10 @@ def test_paths_count_from_the_playbook_unless_absolute() -> None:
             "takes neither",
         ),
         ({**DONE, "backup": "x"}, "for state: restored only"),
-        ({**DONE, "backup_dir": "a\0b"}, "backup_dir is 'a\\\\x00b', which is no path"),
-        ({"state": "restored", "backup": "\0"}, "backup is '\\\\x00', which is no path"),
-        ({**DONE, "service_timeout": 0}, "service_timeout is 0"),
-        ({**DONE, "command_timeout": -1}, "command_timeout is -1"),
+        ({**DONE, "backup_dir": "a\0b"}, "backup_dir is not a path"),
+        ({"state": "restored", "backup": "\0"}, "backup is not a path"),
+        ({**DONE, "service_timeout": 0}, "service_timeout must be 1"),
+        ({**DONE, "command_timeout": -1}, "command_timeout must be 1"),
         ({**DONE, "imccopy": 'C:\\x" & del'}, "not usable as a Windows path"),
         ({**DONE, "imccopy": "imccopy.exe"}, "must be absolute"),
         ({**DONE, "host_backup_dir": r"C:\%TEMP%"}, "not usable as a Windows path"),
@@ -70,4 +73,4 @@ def test_paths_count_from_the_playbook_unless_absolute() -> None:
 )
 def test_what_is_refused(options: dict[str, Any], reason: str) -> None:
     with pytest.raises(InvalidInput, match=reason):
-        parse_options(params(**options), BASE)
+        _ = parse_options(params(**options)), parse_policy(params(**options), BASE)

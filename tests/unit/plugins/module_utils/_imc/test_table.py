@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.desired import Desired, State
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.plan import (
+    Desired,
+    State,
+    edit,
+)
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.routes import Line, Row
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.table import edit
 from ansible_collections.postmaster.exchange.plugins.module_utils._run.routes import (
     GONE_STATUSES,
     STATUSES,
@@ -101,8 +104,8 @@ def test_what_is_not_known_never_changes_a_row(status: str, state: State) -> Non
     desired = Desired(routes=(route,), state=state, removes_missing=True)
     change = edit(before, desired)
     assert list(change.rows) == before
-    assert status in change.warnings[0]
-    assert "3 row(s) were kept" in change.warnings[0]
+    assert status in change.kept["a.example"]
+    assert "3 rows kept" in change.kept["a.example"]
 
 
 @pytest.mark.parametrize("status", sorted(GONE_STATUSES))
@@ -112,8 +115,8 @@ def test_a_gone_domain_keeps_its_rows_unless_told_otherwise(status: str) -> None
     assert after(before, route) == ["a.example;192.0.2.1;0"]
     assert after(before, route, state=State.EXACT) == ["a.example;192.0.2.1;0"]
     assert after(before, route, gone=True) == []
-    assert "missing_domain: remove" in edit(before, Desired(routes=(route,))).warnings[0]
-    assert edit([], Desired(routes=(route,))).warnings == ()
+    assert "missing_domain: remove" in edit(before, Desired(routes=(route,))).kept["a.example"]
+    assert edit([], Desired(routes=(route,))).kept == {}
 
 
 DOMAINS = ["a.example", "b.example", "c.example"]

@@ -20,9 +20,9 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors i
     InvalidInput,
     SessionLost,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.folders import ATTENDANT_KEY
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.host import NETWORK_KEY
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.layout import (
+    ATTENDANT_KEY,
     PARAMETERS_KEY,
     SETUP_KEY,
 )

@@ -17,17 +17,24 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.co
     comment_for,
     connector_from,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.gather import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.family import (
+    SendConnectors,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.lock import (
+    OrganisationLock,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.organisation import (
     Organisation,
+    Reader,
+    View,
     organisation_in,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.snapshot import (
-    facts,
-    load,
+from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.plan import (
     new_parameters,
     restore_plan,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._run import backups
+from ansible_collections.postmaster.exchange.plugins.module_utils._run import backups, transaction
+from transport_fakes import FakeCmdlets
 
 ORGANISATION = Organisation("First Organization", "hq.example")
 _EXCHANGE = "CN=Microsoft Exchange,CN=Services,CN=Configuration"
@@ -57,10 +64,19 @@ def connector(name: str, domain: str, host: str = "192.0.2.1", **more: Any) -> C
 
 def save(base: Path, *connectors: Connector, restores: bool = False) -> Path:
     folder = backups.make_folder(base, "org", NOW)
-    known = facts(ORGANISATION, "dc1", connectors, now=NOW)
-    known |= backups.history(restores=restores, continues="")
-    backups.write(folder, "ex1", known, {})
+    view = View(ORGANISATION, "dc1", connectors)
+    snapshot = family().snapshot(view, restore_plan(connectors, connectors), folder.stamp)
+    history = backups.facts(NOW, run="", restores=restores, continues="")
+    backups.write(folder, "ex1", {**snapshot.facts, **history}, {})
     return folder.path
+
+
+def family() -> SendConnectors:
+    return SendConnectors(Reader(FakeCmdlets({})), OrganisationLock(None, lambda: NOW))
+
+
+def load(folder: Path, organisation: Organisation, host: str) -> tuple[Connector, ...]:
+    return transaction.load(family(), folder, View(organisation, "dc1", ()), host)
 
 
 def test_what_is_saved_is_read_back_without_credentials(tmp_path: Path) -> None:
@@ -115,7 +131,7 @@ def test_restore_makes_mends_and_removes() -> None:
         ours_now,
         foreign,
     ]
-    made, mended, removed = restore_plan(now, [changed, gone]).steps
+    made, mended, removed = restore_plan(now, [changed, gone]).changes
     assert made.cmdlet == "New-SendConnector"
     assert made.parameters["Fqdn"] == "mail.hq.example"
     assert "TlsDomain" not in made.parameters
@@ -124,18 +140,18 @@ def test_restore_makes_mends_and_removes() -> None:
         "SmartHosts": ["[192.0.2.1]"],
         "TlsAuthLevel": None,
     }
-    assert (removed.cmdlet, removed.before) == ("Remove-SendConnector", ours_now)
+    assert (removed.cmdlet, removed.present) == ("Remove-SendConnector", ours_now)
 
 
 def test_restore_knows_a_connector_again_by_its_name() -> None:
     old = connector("pin", "a.example")
     now = connector("pin", "a.example", "192.0.2.9", Guid="made anew")
-    (step,) = restore_plan([now], [old]).steps
+    (step,) = restore_plan([now], [old]).changes
     assert step.parameters == {"Identity": "made anew", "SmartHosts": ["[192.0.2.1]"]}
     taken = connector("pin", "x.example", Guid="theirs", Comment="theirs")
     plan = restore_plan([taken], [old])
-    assert plan.steps == ()
-    assert plan.refusals[0].connector == "pin"
+    assert plan.changes == ()
+    assert plan.refusals[0].name == "pin"
 
 
 def test_a_connector_made_anew_is_as_it_was() -> None:
@@ -182,5 +198,5 @@ def test_a_setting_that_no_cmdlet_takes_makes_a_backup_unusable(
     content = json.loads((folder / backups.FACTS_FILE).read_text())
     content["connectors"][0]["ErrorPolicies"] = value
     (folder / backups.FACTS_FILE).write_text(json.dumps(content))
-    with pytest.raises(ExchangeError, match="ErrorPolicies is none that a connector can have"):
+    with pytest.raises(ExchangeError, match="ErrorPolicies is not one that a connector can have"):
         load(folder, ORGANISATION, "ex1")

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import InvalidInput
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.desired import (
-    State,
-    parse_routes,
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.plan import State
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.spec import (
+    parse_imc_routes as parse_routes,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._run.routes import Route
 

@@ -14,8 +14,8 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors i
     HostUnreachable,
     InvalidInput,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.journal import Marker
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.layout import Layout
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.state import Journal
 from imc_fake_host import NAME, FakeHost, PowerCut, Reply, table
 from imc_runs import DONE, DONE_ROWS, NESTLE, Runner
 
@@ -145,7 +145,7 @@ def test_a_service_that_does_not_run_is_left_as_found(
     assert host.rows == DONE_ROWS
     assert host.state == state
     assert not result["restarted"]
-    assert "left as found" in " ".join(result["warnings"])
+    assert "was left so" in " ".join(result["warnings"])
 
 
 def test_a_running_service_that_could_not_be_started_again_is_not_stopped(run: Runner) -> None:
@@ -163,7 +163,7 @@ def test_never_restart(run: Runner) -> None:
     assert result["restart_required"]
     assert not result["restarted"]
     assert host.loaded == old
-    assert not [path for path in host.files if "at-work" in path]
+    assert not [path for path in host.files if "journal" in path]
     assert not run(host, service_restart="never", **DONE)["changed"]
 
 
@@ -179,7 +179,7 @@ def test_event_4056_is_survived(run: Runner) -> None:
     assert "did not start" in error.message
     assert "nestle.com;192.0.2.26;0" in error.message
     assert "were put back, and the service runs." in error.message
-    assert error.hint.startswith(f"Nothing is lost: backup in {run.backups()[0].parent}.")
+    assert error.hint.startswith(f"The backup is in {run.backups()[0].parent}.")
     assert host.litter() == []
 
 
@@ -229,7 +229,7 @@ def test_a_concurrent_edit_stops_the_run(run: Runner) -> None:
 
     host.hooks["mkdir"] = edit
     error = run.fail(host, **DONE)
-    assert "somebody else changed the route table" in error.message
+    assert "the route table changed while this run was at work" in error.message
     assert "Nothing was changed." in error.message
     assert host.routes == theirs
     assert host.value is None
@@ -247,14 +247,14 @@ def test_a_concurrent_edit_of_the_value_stops_the_run(run: Runner) -> None:
 
     host.hooks["mkdir"] = edit
     error = run.fail(host, **DONE)
-    assert "somebody else changed the registry value" in error.message
+    assert "the registry value changed while this run was at work" in error.message
     assert host.value == (NAME, "REG_DWORD", "0x0")
 
 
 def test_a_run_that_starts_at_the_same_time_stops_the_run(run: Runner) -> None:
     host = FakeHost()
-    note = Layout().marker_path.lower()
-    theirs = "\r\n".join(Marker("2026-11-23T114500Z", was_running=True).lines()).encode()
+    note = Layout().journal_path.lower()
+    theirs = "\r\n".join(Journal("2026-11-23T114500Z", was_running=True).lines()).encode()
 
     def start(fake: FakeHost) -> Reply | None:
         fake.files[note] = theirs
@@ -262,7 +262,7 @@ def test_a_run_that_starts_at_the_same_time_stops_the_run(run: Runner) -> None:
 
     host.hooks["mkdir"] = start
     error = run.fail(host, **DONE)
-    assert "another run of imc_delivery started" in error.message
+    assert "another run started" in error.message
     assert error.message.endswith("Nothing was changed.")
     assert host.files == {note: theirs}
     assert (host.value, host.rows, host.state) == (None, [], 4)
@@ -371,7 +371,7 @@ def test_no_imccopy_and_nothing_known_needs_no_hand(run: Runner) -> None:
     route = {"domain": "slow.example", "status": "temporary_failure", "addresses": []}
     result = run(host, routes=[route])
     assert result["worksheet"] == []
-    assert "not known" in result["warnings"][0]
+    assert "are unknown" in result["warnings"][0]
 
 
 @pytest.mark.parametrize(
@@ -547,7 +547,7 @@ def test_wherever_a_run_was_cut_off_the_next_one_converges(run: Runner) -> None:
         assert host.rows == [*FOREIGN, *DONE_ROWS]
         assert (host.state, host.loaded) == (4, (True, host.routes)), f"after command {number}"
         assert not run(host, **DONE)["changed"]
-        assert not [path for path in host.files if "at-work" in path]
+        assert not [path for path in host.files if "journal" in path]
 
 
 def test_a_restart_that_may_not_be_done_stays_due(run: Runner) -> None:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which connector carries a domain's mail, and what a new pin takes over from it."""
+"""Which connector a domain's mail takes, and what a new pin inherits from it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,9 @@ from typing import Any
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.connector import (
     Connector,
+    Connectors,
     connector_from,
-)
-from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.current import (
-    carrier,
-    rivals,
-    taken_over,
+    inherited_settings,
 )
 
 
@@ -59,26 +56,26 @@ CONNECTORS = [
     ],
 )
 def test_mail_routing(domain: str, name: str) -> None:
-    found = carrier(CONNECTORS, domain)
+    found = Connectors(tuple(CONNECTORS)).current(domain)
     assert found is not None
     assert found.name == name
 
 
-def test_without_a_connector_nothing_is_taken_over() -> None:
-    assert carrier([], "a.example") is None
-    assert taken_over(None) == {}
+def test_without_a_connector_nothing_is_inherited_settings() -> None:
+    assert Connectors(()).current("a.example") is None
+    assert inherited_settings(None) == {}
 
 
-def test_habits_are_taken_over() -> None:
+def test_habits_are_inherited_settings() -> None:
     there = connector("all", "*", Fqdn="mail.hq.example", MaxMessageSize="Unlimited", Port=2525)
-    assert taken_over(there) == {
+    assert inherited_settings(there) == {
         "SourceTransportServers": ["EX1", "EX2"],
         "Fqdn": "mail.hq.example",
         "MaxMessageSize": "Unlimited",
     }
 
 
-def test_rivals_are_those_of_the_very_domain_that_cost_no_more() -> None:
+def test_competing_connectors_are_those_of_the_very_domain_that_cost_no_more() -> None:
     pin = connector("pin", "nestle.com;5")
     others = [
         connector("cheaper", "nestle.com;1", "b.example;1"),
@@ -87,4 +84,7 @@ def test_rivals_are_those_of_the_very_domain_that_cost_no_more() -> None:
         connector("off", "nestle.com;1", Enabled=False),
         connector("all", "*;1"),
     ]
-    assert [c.name for c in rivals([pin, *others], pin, "nestle.com")] == ["cheaper", "equal"]
+    assert [c.name for c in Connectors((pin, *others)).competing(pin, "nestle.com")] == [
+        "cheaper",
+        "equal",
+    ]

@@ -20,17 +20,17 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors i
 from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.connector import (
     comment_for,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.gather import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.organisation import (
     Reader,
     View,
-)
-from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.module import run
-from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.spec import (
-    ARGUMENT_SPEC,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote import psrp
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.options import (
     endpoint_from_params,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._run.transport_delivery import (
+    ARGUMENT_SPEC,
+    run,
 )
 from exchange_lab.org.faults import Fault, Kind
 from exchange_lab.org.lab import OrganisationLab

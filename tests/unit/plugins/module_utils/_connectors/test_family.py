@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.postmaster.exchange.plugins.module_utils._base.context import Context
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import (
     ExchangeError,
     SessionLost,
@@ -18,25 +20,35 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._connectors im
     plan as planning,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.connector import (
-    Connector,
     Settings,
     comment_for,
     connector_from,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.gather import Reader
-from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.transaction import (
-    Site,
-    apply,
+from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.family import (
+    SendConnectors,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.lock import (
+    OrganisationLock,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.organisation import (
+    Reader,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.session import (
     Cmdlet,
     CmdletError,
 )
+from ansible_collections.postmaster.exchange.plugins.module_utils._run import transaction
+from ansible_collections.postmaster.exchange.plugins.module_utils._run.change_limit import (
+    ChangeLimit,
+)
+
+EXCHANGE = "CN=Microsoft Exchange,CN=Services,CN=Configuration"
 
 
 def entry(name: str, domain: str, hosts: list[str], comment: str | None = None) -> dict[str, Any]:
     return {
         "Guid": f"guid-{name}",
+        "DistinguishedName": f"CN={name},CN=HQ,{EXCHANGE},DC=hq,DC=example",
         "Name": name,
         "AddressSpaces": [f"smtp:{domain};1"],
         "SmartHosts": hosts,
@@ -122,17 +134,20 @@ def settings(there: Directory) -> dict[str, Any]:
     return {c.name: planning.present_parameters(c) for c in connectors}
 
 
+@pytest.fixture(autouse=True)
+def swift(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("os.fsync", lambda _handle: None)
+    monkeypatch.setattr(transaction, "sleep", lambda _seconds: None)
+
+
 def enforce(there: Directory) -> int:
     """Run the transaction as the module does; return the number of steps planned."""
-    site = Site(Reader(there, sleep=lambda _seconds: None), "dc1", lambda _text: None)
-    plan = planner(site.connectors())
-    if plan.changes:
-        apply(site, plan, planner)
-    return len(plan.steps)
-
-
-def planner(connectors: Sequence[Connector]) -> planning.Plan:
-    return planning.make_plan(connectors, DESIRED)
+    context = Context("ex1")
+    lock = OrganisationLock(None, context.now)
+    family = SendConnectors(Reader(there, sleep=lambda _seconds: None), lock, "dc1")
+    policy = transaction.Policy(ChangeLimit(), context.basedir / "backups")
+    return len(transaction.change(family, DESIRED, policy, context).plan.changes)
 
 
 def test_enforce_then_nothing_to_do() -> None:
@@ -146,7 +161,7 @@ def test_enforce_then_nothing_to_do() -> None:
 
 @pytest.mark.parametrize("kind", ["before", "after"])
 @pytest.mark.parametrize("loss", [SessionLost("reset"), CmdletError("no", cmdlet="x")])
-@pytest.mark.parametrize("number", range(2, 6))
+@pytest.mark.parametrize("number", range(3, 7))
 def test_broken_at_every_cmdlet(number: int, kind: str, loss: ExchangeError) -> None:
     there = directory()
     old = settings(there)

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.routes import RoutesFile
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.writable import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.routes import (
+    RoutesFile,
     why_unwritable,
 )
 

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Read an organisation's Send connectors, always at one domain controller.
 
-Connectors live in Active Directory, which carries a change from one domain controller to the next
-in its own time. Who wants to see what was just written has to ask where it was written.
+Connectors live in Active Directory, which replicates a change from one domain controller to the
+next in its own time. To see what was just written, ask the one it was written to.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -17,9 +17,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .._base.errors import ExchangeError
+from .._base.errors import CommandTimeout, ExchangeError
 from .._remote.session import Cmdlet, CmdletError, CmdletSession
 from .connector import Connector, connector_from
+from .lock import OrganisationLock
 
 #: How often a read is tried that Active Directory refuses for the moment, and the pause between.
 _TRIES = 3
@@ -49,8 +50,17 @@ class Organisation:
 
     @property
     def key(self) -> str:
-        """What tells it from all others; the same from whichever server it was read."""
+        """What identifies it, the same from whichever server it was read."""
         return f"{self.name}@{self.forest}".casefold()
+
+
+def organisation_in(distinguished_name: str) -> Organisation | None:
+    """Return the organisation that an object belongs to, by the end of its distinguished name."""
+    match = _ORGANISATION.search(distinguished_name)
+    if not match:
+        return None
+    labels = re.findall(r"DC=([^,]+)", match["forest"], re.IGNORECASE)
+    return Organisation(re.sub(r"\\(.)", r"\1", match["name"]), ".".join(labels).casefold())
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +70,6 @@ class View:
     organisation: Organisation
     domain_controller: str
     connectors: tuple[Connector, ...]
-
-
-def organisation_in(distinguished_name: str) -> Organisation | None:
-    """Return the organisation that an object belongs to, by the end of its distinguished name."""
-    found = _ORGANISATION.search(distinguished_name)
-    if not found:
-        return None
-    labels = re.findall(r"DC=([^,]+)", found["forest"], re.IGNORECASE)
-    return Organisation(re.sub(r"\\(.)", r"\1", found["name"]), ".".join(labels).casefold())
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,10 @@ class Reader:
 
     def invoke(self, cmdlet: Cmdlet, domain_controller: str) -> Sequence[Mapping[str, Any]]:
         """Run a cmdlet at a domain controller; without one, at that of Exchange's choice."""
-        return self.session.invoke(_at(domain_controller, cmdlet), timeout=self.timeout)
+        if domain_controller:
+            parameters = {**cmdlet.parameters, "DomainController": domain_controller}
+            cmdlet = Cmdlet(cmdlet.name, parameters)
+        return self.session.invoke(cmdlet, timeout=self.timeout)
 
     def view(self, domain_controller: str) -> View:
         """Read the connectors, and from them to which organisation they belong and who was asked.
@@ -89,16 +93,40 @@ class Reader:
         It costs one cmdlet, or three where there is no connector at all.
         """
         objects = self._objects(domain_controller)
-        witness = objects[0] if objects else self._any_server(domain_controller)
+        servers = [] if objects else self._patiently("Get-ExchangeServer", domain_controller)
+        if not objects and not servers:
+            raise ExchangeError(
+                f"{self.session.host}: Exchange shows neither a Send connector nor a server.",
+                hint="Run Get-ExchangeServer with the same account.",
+            )
+        witness = (*objects, *servers)[0]
         organisation = organisation_in(str(witness.get("DistinguishedName") or ""))
         asked = domain_controller or str(witness.get("OriginatingServer") or "")
         if organisation is None or not asked:
             raise ExchangeError(
-                f"{self.session.host}: Exchange does not tell which organisation it is, or which"
-                " domain controller it asks.",
-                hint="Give domain_controller; look at Get-SendConnector | Format-List.",
+                f"{self.session.host}: Exchange shows neither its organisation nor the domain"
+                " controller it uses.",
+                hint="Set domain_controller; check Get-SendConnector | Format-List.",
             )
         return View(organisation, asked, self._connectors(objects))
+
+    def current_view(self, lock: OrganisationLock, domain_controller: str) -> View:
+        """Read at the domain controller that is named, or else at the one that was last written to.
+
+        The others may not have received that change yet.
+        """
+        view = self.view(domain_controller)
+        last = lock.remembered(view.organisation.key)
+        if domain_controller or last.casefold() in ("", view.domain_controller.casefold()):
+            return view
+        try:
+            return self.view(last)
+        except (CmdletError, CommandTimeout) as error:
+            error.hint = (
+                f"The last change was written to the domain controller {last} less than 15 minutes"
+                f" ago, so it has to be asked. Wait, or name another by domain_controller."
+            )
+            raise
 
     def connectors(self, domain_controller: str) -> tuple[Connector, ...]:
         """Return all Send connectors. A read that fails raises; it never returns an empty list."""
@@ -106,25 +134,14 @@ class Reader:
 
     def _objects(self, domain_controller: str) -> Sequence[Mapping[str, Any]]:
         """Return the objects of all Send connectors; "none at all" is believed the second time."""
-        cmdlet = Cmdlet("Get-SendConnector")
-        return self._patiently(cmdlet, domain_controller) or self._patiently(
-            cmdlet, domain_controller
-        )
+        name = "Get-SendConnector"
+        return self._patiently(name, domain_controller) or self._patiently(name, domain_controller)
 
-    def _any_server(self, domain_controller: str) -> Mapping[str, Any]:
-        servers = self._patiently(Cmdlet("Get-ExchangeServer"), domain_controller)
-        if not servers:
-            raise ExchangeError(
-                f"{self.session.host}: Exchange shows neither a Send connector nor a server.",
-                hint="Run Get-ExchangeServer with the same account.",
-            )
-        return servers[0]
-
-    def _patiently(self, cmdlet: Cmdlet, domain_controller: str) -> Sequence[Mapping[str, Any]]:
-        """Read, and try again what Active Directory calls transient."""
+    def _patiently(self, name: str, domain_controller: str) -> Sequence[Mapping[str, Any]]:
+        """Run a cmdlet that reads, and again where Active Directory reports a transient error."""
         for number in range(1, _TRIES + 1):
             try:
-                return self.invoke(cmdlet, domain_controller)
+                return self.invoke(Cmdlet(name), domain_controller)
             except CmdletError as error:
                 if not error.transient or number == _TRIES:
                     raise
@@ -133,9 +150,3 @@ class Reader:
 
     def _connectors(self, objects: Sequence[Mapping[str, Any]]) -> tuple[Connector, ...]:
         return tuple(connector_from(item, self.session.host) for item in objects)
-
-
-def _at(domain_controller: str, cmdlet: Cmdlet) -> Cmdlet:
-    if not domain_controller:
-        return cmdlet
-    return Cmdlet(cmdlet.name, {**cmdlet.parameters, "DomainController": domain_controller})

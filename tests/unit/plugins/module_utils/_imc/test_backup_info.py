@@ -86,9 +86,7 @@ def test_without_imccopy_a_table_cannot_be_put_back(run: Runner, backups: List) 
     bare = FakeHost(imccopy_at="nowhere", value=(NAME, "REG_DWORD", "0x1"))
     (saved,) = backups(bare)["backups"]
     assert not saved["usable"]
-    assert saved["summary"] == (
-        "cannot be put back: there is no imccopy now to write the route table"
-    )
+    assert saved["summary"] == ("cannot be put back: there is no imccopy to write the route table")
 
 
 @pytest.mark.parametrize(
@@ -143,9 +141,9 @@ def test_no_backup(backups: List) -> None:
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"limit": -1}, "limit is -1"),
-        ({"command_timeout": 0}, "command_timeout is 0"),
-        ({"backup_dir": "a\0b"}, "which is no path"),
+        ({"limit": -1}, "limit must be 0 or more"),
+        ({"command_timeout": 0}, "command_timeout must be 1 or more"),
+        ({"backup_dir": "a\0b"}, "not a path"),
         ({"registry_key": "x & del"}, "not usable"),
         ({"domain_controller": "dc & x"}, "not usable"),
     ],

@@ -1,0 +1,302 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Send connectors of an organisation (Exchange 2010 and later), as a family that is changed.
+
+Another writer may be at work at the same moment, from another host or another controller. So a
+cmdlet that Exchange refuses is not a failure yet: the connectors are read again, and only where the
+step is still needed it failed; see ``transaction``.
+
+This file is private to the collection postmaster.exchange.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from .._base.errors import CommandTimeout, ExchangeError, HostUnreachable, SessionLost
+from .._remote.session import Cmdlet
+from .._run.family import Change, Part, Snapshot, Undone
+from .connector import Connector, connector_from
+from .lock import OrganisationLock
+from .organisation import Organisation, Reader, View
+from .plan import (
+    NEW,
+    OTHER_SETTINGS,
+    REMOVE,
+    SET,
+    ConnectorPlan,
+    Desired,
+    Step,
+    changes_to,
+    make_plan,
+    new_parameters,
+    present_parameters,
+    restore_plan,
+)
+from .report import result
+
+KIND = "send_connectors"
+# Properties that ``connector_from`` reads, and so all that a backup needs. Never a credential.
+_SAVED = (
+    *OTHER_SETTINGS,
+    "AddressSpaces",
+    "Comment",
+    "DNSRoutingEnabled",
+    "Enabled",
+    "Guid",
+    "Identity",
+    "IsScopedConnector",
+    "Name",
+    "Port",
+    "ProtocolLoggingLevel",
+    "RequireTLS",
+    "SmartHostAuthMechanism",
+    "SmartHosts",
+    "SourceTransportServers",
+    "TlsAuthLevel",
+    "TlsDomain",
+    "WhenCreated",
+    "WhenCreatedUTC",
+)
+Saved = tuple[Connector, ...]
+
+
+@dataclass(slots=True)
+class SendConnectors:
+    """One organisation, seen from one host; implements ``Family``.
+
+    ``controller`` is the domain controller to use, empty for Exchange's choice. ``lock_timeout``
+    is in seconds.
+    """
+
+    reader: Reader
+    turns: OrganisationLock
+    controller: str = ""
+    lock_timeout: float = 600.0
+    kind: str = "this organisation"
+    refusal_hint: str = (
+        "Change or remove these connectors, adopt them (existing: adopt) where that is offered, or"
+        " leave the domains out."
+    )
+    _organisation: Organisation | None = field(default=None, init=False)
+    _at: str = field(default="", init=False)  # the domain controller of this transaction
+
+    @property
+    def host(self) -> str:
+        """Name of the host that runs the cmdlets."""
+        return self.reader.session.host
+
+    # -- read and plan
+
+    def owner(self, state: View | None = None) -> str:
+        """Return the organisation's name; only a view shows it."""
+        return state.organisation.label if state else ""
+
+    def read(self, _wanted: Desired, _saved: Saved | None) -> View:
+        """Read the connectors where the last change was written."""
+        return self._seen(self.reader.current_view(self.turns, self.controller))
+
+    def _seen(self, view: View) -> View:
+        self._organisation, self._at = view.organisation, view.domain_controller
+        return view
+
+    def plan(self, state: View, wanted: Desired) -> ConnectorPlan:
+        """Return the plan to the wanted pins."""
+        return make_plan(state.connectors, wanted)
+
+    def restore_plan(self, state: View, saved: Saved) -> ConnectorPlan:
+        """Return the plan back to a backup."""
+        return restore_plan(state.connectors, saved)
+
+    # -- backup
+
+    def load(self, facts: Mapping[str, Any], _folder: Path, state: View | None) -> Saved:
+        """Read a backup of this organisation, without trusting a byte of it."""
+        if facts.get("kind") != KIND:
+            raise ValueError("backup.json is not of the format this version writes")
+        organisation = state.organisation if state else self._organisation
+        owner = facts.get("organisation"), facts.get("forest")
+        if organisation is None or owner != (organisation.name, organisation.forest):
+            raise ValueError(
+                f"it is of the organisation {owner[0]!r:.80}, and this is {organisation}"
+            )
+        entries = facts.get("connectors")
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            raise ValueError("it holds no list of connectors")
+        for name in OTHER_SETTINGS:
+            for entry in entries:
+                value = entry.get(name)
+                items = value if isinstance(value, list) else [value]
+                if not all(item is None or isinstance(item, (str, int)) for item in items):
+                    raise ValueError(f"its {name} is not one that a connector can have")
+        return tuple(connector_from(entry, self.host) for entry in entries)
+
+    def interrupted(self, _state: View) -> None:
+        """Active Directory has no place for a journal; marks on the controller serve as one."""
+
+    def lock(self, state: View) -> AbstractContextManager[None]:
+        """Hold the organisation's lock of this controller."""
+        return self.turns.held(state.organisation.key, self.lock_timeout)
+
+    def read_again(self, state: View) -> View:
+        """Read once more: the run that held the lock before may have changed everything."""
+        last = self.turns.remembered(state.organisation.key)
+        return self._seen(self.reader.view(self.controller or last or state.domain_controller))
+
+    def snapshot(self, state: View, plan: ConnectorPlan, _name: str) -> Snapshot:
+        """Return all of our connectors, and those that the plan touches."""
+        touched = {step.key for step in plan.changes}
+        saved = [c for c in state.connectors if c.ours or c.identity in touched]
+        facts = {
+            "kind": KIND,
+            "organisation": state.organisation.name,
+            "forest": state.organisation.forest,
+            "domain_controller": state.domain_controller,
+            "connectors": [{name: c.raw[name] for name in _SAVED if name in c.raw} for c in saved],
+        }
+        return Snapshot(facts)
+
+    def prepare(self, _plan: ConnectorPlan, _name: str) -> None:
+        """Remember where the change is written, so that later runs ask there."""
+        if self._organisation:
+            self.turns.remember(self._organisation.key, self._at)
+
+    def abandon(self) -> None:
+        """Nothing was left."""
+
+    # -- change
+
+    def apply(self, change: Change) -> None:
+        """Run the cmdlet of a step."""
+        step = cast("Step", change)
+        self.reader.invoke(Cmdlet(step.cmdlet, step.parameters), self._at)
+
+    def verify(
+        self, _plan: ConnectorPlan, planner: Callable[[View], ConnectorPlan]
+    ) -> tuple[View, ConnectorPlan]:
+        """Read the connectors, and plan anew."""
+        view = self._look()
+        return view, planner(view)
+
+    def _look(self) -> View:
+        assert self._organisation is not None  # noqa: S101 - only after read
+        return View(self._organisation, self._at, self.reader.connectors(self._at))
+
+    def finish(self, _plan: ConnectorPlan) -> list[str]:
+        """Say where runs at the same moment are not kept apart."""
+        if self.turns.folder is not None:
+            return []
+        return ["Simultaneous runs are not kept apart: this user's cache has no private folder."]
+
+    def settle(self, _state: View) -> None:
+        """Nothing is left on the host."""
+
+    def result(
+        self, before: View, plan: ConnectorPlan, after: View | None, done: Sequence[Change]
+    ) -> dict[str, Any]:
+        """Return the organisation's part of the result."""
+        steps = plan.changes if after is None else cast("Sequence[Step]", done)
+        return result(before, plan, steps)
+
+    # -- undo
+
+    def undo(self, done: Sequence[Change], cause: ExchangeError) -> Undone:
+        """Take steps back, the last first; the connectors are read once before and once after.
+
+        A step takes back only the parameters it set, and only where they still are as it left them.
+        """
+        steps = cast("Sequence[Step]", done)
+        if not steps:
+            return Undone({}, "Nothing was changed.", cause.hint)
+        trouble: ExchangeError | None = cause
+        for _attempt in range(2):  # a session that breaks on the way is opened once more
+            try:
+                if isinstance(trouble, SessionLost | HostUnreachable):
+                    self.reader.session.reopen()
+                self._take_back(steps)
+                trouble = None
+                break
+            except ExchangeError as error:
+                trouble = error
+                if not isinstance(error, SessionLost):
+                    break
+        parts = self._parts(steps, trouble)
+        if isinstance(cause, CommandTimeout):
+            parts[steps[-1].domain] = "unknown"  # what hung may still take effect
+        if trouble is None or set(parts.values()) == {"old"}:
+            late = isinstance(cause, CommandTimeout)
+            end = ", but the command that hung may still take effect." if late else "."
+            hint = cause.hint or "Remove the cause, and run again."
+            return Undone(parts, f"The previous connectors were put back{end}", hint)
+        words = ", ".join(f"{domain} {part}" for domain, part in parts.items())
+        return Undone(
+            parts,
+            f"Not all connectors could be put back ({trouble.message}). Their state now: {words}.",
+            "Compare it with Get-SendConnector, then run again.",
+        )
+
+    def _take_back(self, steps: Sequence[Step]) -> None:
+        """Undo each connector's steps from what it is now; the first ``present`` is what it was."""
+        now = {connector.identity: connector for connector in self._look().connectors}
+        by_name = {connector.name: connector for connector in now.values()}
+        for step in reversed(steps):
+            cmdlet = _reverse(step, now, by_name)
+            if cmdlet:
+                self.reader.invoke(cmdlet, self._at)
+        wrong = [d for d, part in self._parts(steps, None).items() if part != "old"]
+        if wrong:
+            raise ExchangeError(f"the connector of {', '.join(wrong)} does not read back as it was")
+
+    def _parts(self, steps: Sequence[Step], trouble: ExchangeError | None) -> dict[str, Part]:
+        """Return by domain whether its connectors are as before the steps, as after, or neither."""
+        connectors: Sequence[Connector] | None = None
+        for _attempt in range(2):
+            try:
+                if isinstance(trouble, SessionLost | HostUnreachable):
+                    self.reader.session.reopen()
+                connectors = self._look().connectors
+                break
+            except ExchangeError as error:
+                trouble = error
+        by_name = {connector.name: connector for connector in connectors or ()}
+        parts: dict[str, Part] = {}
+        for step in steps:
+            domain = step.domain
+            part: Part = "unknown" if connectors is None else _part(step, by_name)
+            parts[domain] = part if parts.get(domain, part) == part else "unknown"
+        return dict(sorted(parts.items()))
+
+
+def _reverse(
+    step: Step, now: Mapping[str, Connector], by_name: Mapping[str, Connector]
+) -> Cmdlet | None:
+    """Return the cmdlet that takes a step back, or None where there is nothing to take back."""
+    old = step.present
+    if old is None:
+        made = by_name.get(step.connector)
+        if made is None or not made.ours:
+            return None
+        return Cmdlet(REMOVE, {"Identity": made.identity, "Confirm": False})
+    present = now.get(old.identity)
+    if present is None:
+        return Cmdlet(NEW, new_parameters(old))
+    changes = changes_to(present_parameters(old), present)
+    return Cmdlet(SET, {"Identity": present.identity, **changes}) if changes else None
+
+
+def _part(step: Step, by_name: Mapping[str, Connector]) -> Part:
+    now, old = by_name.get(step.connector), step.present
+    if now is None:
+        return "old" if old is None else "new" if step.cmdlet == REMOVE else "unknown"
+    if old is not None and not changes_to(present_parameters(old), now):
+        return "old"
+    if step.cmdlet == REMOVE:
+        return "unknown"
+    present = present_parameters(now)
+    wanted = {name: value for name, value in step.parameters.items() if name in present}
+    return "unknown" if changes_to(wanted, now) else "new"

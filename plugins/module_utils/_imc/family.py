@@ -1,0 +1,586 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Internet Mail Connector of a host (Exchange 4.0 to 5.5), as a family that is changed.
+
+Order of work on a host: the lease and the backup there in one command line, the backup on the
+controller, the journal, the new table as a file, then table, registry value, service, a last read,
+and the end of journal and lease.
+
+This file is private to the collection postmaster.exchange.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import IntEnum
+from pathlib import Path
+from time import monotonic
+from typing import Any, cast
+
+from .._base import alive
+from .._base.errors import ExchangeError, HostUnreachable, SessionLost
+from .._remote import commands
+from .._remote.parse import parse_sc_process
+from .._remote.session import Batch, Session
+from .._run import family
+from .._run.family import Change, Snapshot, Undone
+from .._run.installation import Installation
+from . import backup
+from .backup import HostBackup, Origin
+from .gather import gather
+from .host_lock import (
+    HostLock,
+    LeaseLost,
+    is_of,
+    locked,
+    new_lease,
+    run_again_if_lost,
+    why_alive,
+    write_note,
+)
+from .layout import Layout, TempFile, copy
+from .plan import Desired, ImcChange, ImcPlan, Part, Policy, Saved, ServiceStep, State, make_plan
+from .report import ReturnRoutes, result, service_facts
+from .setting import SettingPlan, same_value
+from .state import HostState, Journal, PendingRestart, ServiceState
+from .steps import Reach, ServiceControl, ServiceError, Source, put_setting, put_table
+
+_MOST_SUSPECTS = 5
+_MOST_SHOWN = 80  # characters of a row
+_SHORTEST_LEASE = 900.0  # seconds
+_LAST_SECONDS = 5.0  # for what a run does that is told to stop
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds that one command line, and a stop or start of the service, may take."""
+
+    command: float = 120.0
+    service: float = 60.0
+
+    @property
+    def lease(self) -> float:
+        """Seconds for which a run locks its host."""
+        return max(_SHORTEST_LEASE, 4 * (self.command + self.service))
+
+
+class Touched(IntEnum):
+    """How far a run got with the service."""
+
+    NOT = 0
+    STOPPING = 1
+    STOPPED = 2
+
+
+@dataclass(slots=True)
+class MailConnector:
+    """The connector of one host, over one session; implements ``Family``.
+
+    ``host`` is the inventory's name for it. ``known`` is what need not be read again; with None
+    nobody wants that.
+    """
+
+    session: Session
+    host: str
+    layout: Layout
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    policy: Policy = field(default_factory=Policy)
+    known: Installation | None = None
+    return_routes: ReturnRoutes = ReturnRoutes.ALL
+    kind: str = "this host"
+    refusal_hint: str = "Change it in the Administrator program, or with imccopy, and run again."
+    # What a transaction has so far.
+    _before: HostState | None = field(default=None, init=False)
+    _plan: ImcPlan = field(default_factory=ImcPlan, init=False)
+    _lock: HostLock | None = field(default=None, init=False)
+    _taken: bool = field(default=False, init=False)
+    _saved: HostBackup | None = field(default=None, init=False)
+    _temp: TempFile | None = field(default=None, init=False)
+    _journaled: bool = field(default=False, init=False)
+    _begun: list[Part] = field(default_factory=list, init=False)
+    _service: Touched = field(default=Touched.NOT, init=False)
+
+    # -- read and plan
+
+    @property
+    def _origin(self) -> Origin:
+        return Origin(self.host, self.layout.computer, self.layout.registry_key)
+
+    def owner(self, _state: HostState | None = None) -> str:
+        """Return the host's name."""
+        return self.host
+
+    def read(self, wanted: Desired, saved: Saved | None) -> HostState:
+        """Read the host, the table only where it is wanted; raises LeaseLost, MissingService."""
+        routes = saved.routes if saved else wanted.routes
+        state = self.gather(with_table=routes is not None, known=self.known)
+        lease, now = state.lease, self.session.host_time
+        if lease is not None:
+            file = alive.file_of(lease.run) if is_of(lease, alive.controller()) else None
+            why = why_alive(lease, now, alive.has_ended(file) if file else None)
+            if why:
+                raise locked(self.session.host, self.layout, lease, now, why)
+        return state
+
+    def gather(self, *, with_table: bool = True, known: Installation | None = None) -> HostState:
+        """Read the host, whoever has it."""
+        return gather(
+            self.session,
+            self.layout,
+            with_table=with_table,
+            known=known,
+            timeout=self.timeouts.command,
+        )
+
+    def plan(self, state: HostState, wanted: Desired) -> ImcPlan:
+        """Return the plan to what is wanted."""
+        return make_plan(state, wanted, self.policy)
+
+    def restore_plan(self, state: HostState, saved: Saved) -> ImcPlan:
+        """Return the plan back to a backup."""
+        return make_plan(state, Desired(state=State.RESTORED), self.policy, saved)
+
+    def load(self, facts: Mapping[str, Any], folder: Path, _state: HostState | None) -> Saved:
+        """Read a backup of this host."""
+        return backup.load(facts, folder, self._origin)
+
+    def interrupted(self, state: HostState) -> str:
+        """Return the backup that the journal on the host names."""
+        return state.left_behind.stamp if state.left_behind else ""
+
+    # -- the lease
+
+    @contextlib.contextmanager
+    def lock(self, state: HostState) -> Iterator[None]:
+        """Make up the lease, and show other runs on this controller whether this one has ended.
+
+        ``snapshot`` takes the lease. A run that is told to stop gives it up on the way out.
+        """
+        self._before, lasts = state, self.timeouts.lease
+        lease = new_lease(alive.controller(), self.session.host_time, timedelta(seconds=lasts))
+        self._lock = HostLock(self.layout, lease, state.lease, monotonic(), lasts)
+        file = alive.file_of(lease.run)
+        with contextlib.ExitStack() as stack:
+            if file:
+                with contextlib.suppress(OSError):  # then others have to go by the lease's time
+                    stack.enter_context(alive.hold(file))
+            try:
+                yield
+            except ExchangeError:
+                raise
+            except BaseException:
+                with contextlib.suppress(Exception):
+                    self.session.reopen()
+                    self._give_up(timeout=_LAST_SECONDS)
+                raise
+
+    @property
+    def _held(self) -> HostLock:
+        assert self._lock is not None  # noqa: S101 - only under ``lock``
+        return self._lock
+
+    @property
+    def _reach(self) -> Reach:
+        return Reach(self.session, self._held.fenced, self.timeouts.command)
+
+    @property
+    def _control(self) -> ServiceControl:
+        return ServiceControl(self._reach, self.timeouts.service, monotonic)
+
+    def _give_up(self, *paths: str, timeout: float = 0) -> list[str]:
+        """Delete files on the host, and unlock it; returns what may be left there."""
+        timeout = timeout or self.timeouts.command
+        left = self._held.give_up(self.session, *paths, timeout=timeout)
+        for file in filter(None, map(alive.file_of, self._held.ended(left))):
+            alive.forget(file)
+        return left
+
+    def _need_time(self, needs: float) -> None:
+        if not self._held.is_in_time(monotonic(), needs):
+            raise ExchangeError(
+                f"{self.session.host}: the run took too long to change anything more: its lease of"
+                f" the host ends after {self.timeouts.lease / 60:.0f} minutes.",
+                hint="Check what keeps the host or the controller busy, then run again.",
+            )
+
+    # -- before the first change
+
+    def read_again(self, state: HostState) -> HostState:
+        """Return the same state: ``snapshot`` compares it with the host."""
+        return state
+
+    def snapshot(self, state: HostState, plan: ImcPlan, name: str) -> Snapshot:
+        """Take the lease, and the backup with it, in one command line."""
+        self._taken, self._plan = True, plan
+        timeout = self.timeouts.command
+        if not name:
+            batch = Batch()
+            self._held.add_to(batch)
+            sections = batch.run(self.session, timeout=timeout)
+            self._held.check(self.session.host, sections)
+            return Snapshot({})
+        self._saved = backup.take(self.session, self._held, state, name, timeout=timeout)
+        return backup.snapshot(self._origin, state, self._saved)
+
+    @property
+    def _inherits(self) -> bool:
+        """Whether an earlier run's journal stays, since it holds what was before that run."""
+        journal = self._plan.interrupted
+        return journal is not None and bool(journal.stamp)
+
+    def prepare(self, plan: ImcPlan, name: str) -> None:
+        """Write the journal, and the new table as a file.
+
+        The journal first: it names the file, so that the next run can remove it.
+        """
+        if not name:
+            return
+        left = plan.interrupted.temp if plan.interrupted else ""
+        self._temp = self.layout.temp_file(left) if plan.changes_table else None
+        timeout = self.timeouts.command
+        if not self._inherits and self._before:
+            self._journaled = True
+            temp = self._temp.seen.rpartition("\\")[2] if self._temp else ""
+            journal = Journal(name, self._before.service.runs, temp)
+            fenced, path = self._held.fenced, self.layout.journal_path
+            write_note(self.session, fenced, path, journal.lines(), timeout=timeout)
+        if self._temp and plan.table:
+            lines = [line.text for line in plan.table.after.lines]
+            commands.write_text_file(self.session, self._temp.seen, lines, timeout=timeout)
+
+    def abandon(self) -> None:
+        """Remove all that this run left on the host before its first change."""
+        if not self._taken:
+            return
+        if self._saved:
+            backup.discard(self.session, self._saved.folder)
+        if self._temp:
+            commands.discard_file(self.session, self._temp.seen)
+        self._give_up(*([self.layout.journal_path] if self._journaled else []))
+
+    # -- the change
+
+    def apply(self, change: Change) -> None:
+        """Carry out one step, as long as the lease leaves time for the way back."""
+        part, plan = cast("ImcChange", change).part, self._plan
+        service = part is Part.SERVICE
+        if part is not Part.JOURNAL:
+            self._need_time(self.timeouts.service if service else self.timeouts.command)
+            self._begun.append(part)
+        if part is Part.TABLE and self._temp and plan.table and self._before and self._before.table:
+            imccopy = self._before.table.imccopy
+            put_table(self._reach, imccopy, Source(self._temp), plan.table.after)
+        elif part is Part.SETTING:
+            put_setting(self._reach, plan.setting)
+        elif service:
+            if plan.service is ServiceStep.RESTART:
+                self._service = Touched.STOPPING
+                self._control.stop()
+            self._service = Touched.STOPPED
+            try:
+                self._control.start()
+            except ServiceError as error:
+                error.message = f"{error.message}{self._suspects()}"
+                error.hint = "Correct the table, then run again." if plan.writes else error.hint
+                raise
+
+    def _suspects(self) -> str:
+        """Return which rows may keep a service from starting that cannot parse them (Q182522)."""
+        table = self._plan.table
+        if table is None:
+            return ""
+        known = {row.raw for row in table.before.rows}
+        odd = [row.raw for row in table.after.rows if not row.well_formed]
+        new = [row.raw for row in table.after.rows if row.well_formed and row.raw not in known]
+        text = ""
+        for what, rows in (("malformed rows", odd), ("new rows", new)):
+            if rows:
+                more = f" and {len(rows) - _MOST_SUSPECTS} more" if rows[_MOST_SUSPECTS:] else ""
+                shown = ", ".join(ascii(row[:_MOST_SHOWN]) for row in rows[:_MOST_SUSPECTS])
+                text += f" Suspect are the {what} {shown}{more}."
+        if not text:
+            return ""
+        return f" It does not start with a route that it cannot parse (event 4056).{text}"
+
+    def verify(
+        self, plan: ImcPlan, _planner: Callable[[HostState], ImcPlan]
+    ) -> tuple[HostState, ImcPlan]:
+        """Read the host once more, and compare it with the plan; nothing is left to do then."""
+        try:
+            after = self.gather(with_table=plan.changes_table)
+        except SessionLost:  # reading changes nothing, so once more
+            self.session.reopen()
+            after = self.gather(with_table=plan.changes_table)
+        host, table = self.session.host, plan.table
+        if plan.setting.changed and not same_value(after.value, plan.setting.after):
+            raise ExchangeError(f"{host}: the registry value is not what was written any more.")
+        if table and table.changed and not (after.table and after.table.file.same_as(table.after)):
+            raise ExchangeError(f"{host}: the route table is not what was written any more.")
+        if plan.service is not ServiceStep.NONE and not after.service.runs:
+            raise ExchangeError(f"{host}: the service started, and is {after.service.words} now.")
+        return after, ImcPlan()
+
+    # -- the end
+
+    def finish(self, plan: ImcPlan) -> list[str]:
+        """Remove the notes that are settled, and unlock the host."""
+        warnings = []
+        if plan.leaves_pending_restart and (problem := self._note_pending_restart()):
+            warnings.append(problem)
+        paths = [] if plan.leaves_journal else [self.layout.journal_path]
+        if plan.interrupted and plan.interrupted.temp:
+            paths.append(self.layout.temp_file(plan.interrupted.temp).seen)
+        if self._before and self._before.pending_restart and not plan.leaves_pending_restart:
+            paths.append(self.layout.pending_restart_path)
+        if left := self._give_up(*paths):
+            warnings.append(
+                f"The change is complete, but {' and '.join(left)} may be left on the host: the"
+                " next run removes them, and may restart the service once more."
+            )
+        return warnings
+
+    def _note_pending_restart(self) -> str:
+        """Note that the service works with the old settings, and which process of it does.
+
+        The process is read after the change: if somebody restarts the service just before, the
+        restart is noted though it is done, and never the other way round.
+        """
+        batch = Batch()
+        batch.add("process", self.layout.service("queryex"))
+        path, timeout = self.layout.pending_restart_path, self.timeouts.command
+        try:
+            sections = run_again_if_lost(self.session, batch, timeout)
+            note = PendingRestart(parse_sc_process(sections["process"].output))
+            write_note(self.session, self._held.fenced, path, note.lines(), timeout=timeout)
+        except ExchangeError as error:
+            return (
+                "A restart of the service is pending, but could not be noted on the host, so later"
+                f" runs do not see it: {error.message}"
+            )
+        return ""
+
+    def settle(self, state: HostState) -> None:
+        """Remove the note of a restart that was done since."""
+        if state.pending_restart and not state.needs_restart:
+            commands.discard_file(self.session, self.layout.pending_restart_path)
+
+    def result(
+        self, before: HostState, plan: ImcPlan, after: HostState | None, _done: Sequence[Change]
+    ) -> dict[str, Any]:
+        """Return the host's part of the result."""
+        return result(plan, before, after, self.host, self.return_routes)
+
+    # -- undo
+
+    def undo(self, _done: Sequence[Change], cause: ExchangeError) -> Undone:
+        """Put back what was changed, or say what the host's state is; and unlock the host."""
+        if self._plan.writes:
+            return _WayBack(self, self._begun, self._service).go(cause)
+        # The run was only to finish what another one left: there is nothing to put back.
+        stamp = self._plan.interrupted.stamp if self._plan.interrupted else ""
+        self._give_up()
+        broken = f"; an earlier one broke off after its backup {stamp}" if stamp else ""
+        back = f"To go back to that: state: restored, with the backup {stamp}."
+        return Undone(
+            dict.fromkeys(self._begun, "unknown"),
+            f"No setting was changed by this run{broken}.",
+            back if stamp else cause.hint,
+        )
+
+
+@dataclass(slots=True)
+class _WayBack:
+    """The way back of one run; ``open`` holds what could not be done, each with the reason."""
+
+    connector: MailConnector
+    touched: list[Part]
+    service: Touched
+    open: list[tuple[str, str]] = field(default_factory=list)
+
+    def go(self, cause: ExchangeError) -> Undone:
+        """Take the steps back, and see what the host is then."""
+        it, session = self.connector, self.connector.session
+        if it._temp:
+            commands.discard_file(session, it._temp.seen)
+        if isinstance(cause, LeaseLost):
+            names = ", ".join(map(_words, self.touched))
+            return Undone(
+                dict.fromkeys(self.touched, "unknown"),
+                f"What this run had changed by then is the other run's to keep or to put back:"
+                f" {names}.",
+                cause.hint,
+                {"service": None},
+            )
+        if isinstance(cause, SessionLost):
+            session.reopen()
+        found, reached = None, True
+        try:
+            for part, step in (
+                (Part.TABLE, self._table),
+                (Part.SETTING, self._setting),
+                (Part.SERVICE, self._restart),
+            ):
+                if part in self.touched:
+                    self._try(_words(part), step)
+            found = self._look()
+        except HostUnreachable as error:
+            reached = False
+            self.open.append(("connection", error.message))
+        parts = self._parts(found)
+        is_back = set(parts.values()) <= {"old"}
+        undone = self._back(cause, parts, found) if is_back else self._stuck(parts, found)
+        if reached:
+            note = [it.layout.journal_path] if is_back and not it._inherits else []
+            if left := it._give_up(*note):
+                outcome = f"{undone.outcome} Left on the host: {' and '.join(left)}."
+                details = {**undone.details, "left_behind": left}
+                return Undone(undone.parts, outcome, undone.hint, details)
+        return undone
+
+    def _try(self, what: str, step: Callable[[], None]) -> None:
+        """Take one step; if the session breaks, once more in a new one."""
+        it = self.connector
+        if not it._held.is_in_time(monotonic(), it.timeouts.command, undoing=True):
+            self.open.append((what, "no time is left, another run may have the host now."))
+            return
+        try:
+            try:
+                step()
+            except SessionLost:
+                it.session.reopen()
+                step()
+        except HostUnreachable:
+            raise
+        except ExchangeError as error:
+            self.open.append((what, error.message))
+            if isinstance(error, SessionLost):
+                it.session.reopen()
+
+    def _table(self) -> None:
+        it, layout = self.connector, self.connector.layout
+        assert it._saved is not None and it._before is not None  # noqa: S101, PT018
+        table = it._before.table
+        if table is None:
+            return
+        # Behind a management host imccopy cannot read this host's files, so it gets a copy. Here
+        # it reads the backup itself, which works on a full disk, too.
+        saved = it._saved.routes_file
+        source = Source(saved, keep=True)
+        if layout.computer:
+            source = Source(layout.temp_file(), copied_from=saved.seen)
+        put_table(it._reach, table.imccopy, source, table.file)
+
+    def _setting(self) -> None:
+        it = self.connector
+        assert it._before is not None  # noqa: S101
+        now = put_setting(it._reach, None)
+        put_setting(it._reach, SettingPlan(now, it._before.value))
+
+    def _restart(self) -> None:
+        """Let the service run with the settings of before.
+
+        One that still runs after a stop that failed has them loaded. Any other may have the new
+        ones, so it has to be stopped and started.
+        """
+        control = self.connector._control
+        stopping = self.service is Touched.STOPPING
+        if stopping and control.state() is ServiceState.RUNNING:
+            return
+        control.stop()
+        control.start()
+
+    def _look(self) -> HostState | None:
+        """Read the whole host, or what of it can be read."""
+        table = Part.TABLE in self.touched
+        for with_table in (table, table, False):
+            try:
+                return self.connector.gather(with_table=with_table)
+            except HostUnreachable:
+                raise
+            except SessionLost:
+                self.connector.session.reopen()
+            except ExchangeError as error:
+                self.open.append(("last read", error.message))
+        return None
+
+    def _parts(self, found: HostState | None) -> dict[str, family.Part]:
+        """Return, for each part that was touched, whether it is old, new or unknown."""
+        before, plan = self.connector._before, self.connector._plan
+        assert before is not None  # noqa: S101
+        parts: dict[str, family.Part] = {}
+        if Part.TABLE in self.touched:
+            now, then = found and found.table, before.table
+            if now and then and now.file.same_as(then.file):
+                parts[Part.TABLE] = "old"
+            else:
+                new = now and plan.table and now.file.same_as(plan.table.after)
+                parts[Part.TABLE] = "new" if new else "unknown"
+        if Part.SETTING in self.touched:
+            if found is not None and same_value(found.value, before.value):
+                parts[Part.SETTING] = "old"
+            else:
+                new = found is not None and same_value(found.value, plan.setting.after)
+                parts[Part.SETTING] = "new" if new else "unknown"
+        if Part.SERVICE in self.touched:  # it works with the settings that it was started with
+            settings = set(parts.values()) or {"old"}
+            failed = any(what == _words(Part.SERVICE) for what, _why in self.open)
+            runs = found is not None and found.service.state is ServiceState.RUNNING
+            certain = runs and not failed and len(settings) == 1
+            parts[Part.SERVICE] = settings.pop() if certain else "unknown"
+        return parts
+
+    def _back(
+        self, cause: ExchangeError, parts: Mapping[str, family.Part], found: HostState | None
+    ) -> Undone:
+        settings = [_words(part) for part in parts if part != Part.SERVICE]
+        were = "were" if settings[1:] else "was"
+        back = f"The previous {' and '.join(settings)} {were} put back"
+        runs = ", and the service runs" if Part.SERVICE in parts else ""
+        return Undone(
+            parts,
+            f"{back if settings else 'No setting was changed'}{runs}.",
+            cause.hint or "Remove the cause, and run again.",
+            {"service": service_facts(found.service) if found else None},
+        )
+
+    def _stuck(self, parts: Mapping[str, family.Part], found: HostState | None) -> Undone:
+        host = f"{self.connector.session.host}: "
+        failed = " ".join(f"{what}: {why.removeprefix(host)}" for what, why in self.open)
+        shown: dict[str, str] = {_words(part): what for part, what in parts.items()}
+        if found and Part.SERVICE in parts:
+            shown[_words(Part.SERVICE)] = found.service.words
+        now = ", ".join(f"{what} {part}" for what, part in shown.items())
+        folder = self.connector._saved.folder if self.connector._saved else ""
+        return Undone(
+            parts,
+            f"Not everything could be put back: {failed} State of the host now: {now}.",
+            f"Another backup is on the host, in {folder}. Run again, and the next run continues"
+            f" from here. Or go back by hand; type on the host: {' & '.join(self._by_hand(parts))}",
+            {"service": service_facts(found.service) if found else None},
+        )
+
+    def _by_hand(self, parts: Mapping[str, family.Part]) -> list[str]:
+        """Return the commands that put back what is not as it was."""
+        it, layout = self.connector, self.connector.layout
+        lines = []
+        if parts.get(Part.TABLE, "old") != "old" and it._saved and it._before and it._before.table:
+            file = it._saved.routes_file
+            if layout.computer:
+                file = layout.temp_file()
+                lines.append(copy(it._saved.routes_file.seen, file.seen))
+            lines.append(layout.restore(it._before.table.imccopy, file))
+        if parts.get(Part.SETTING, "old") != "old":
+            undo = it._plan.setting.undo
+            lines += [layout.delete_value(undo.delete)] if undo.delete else []
+            lines += [layout.add_value(undo.add)] if undo.add else []
+        if parts.get(Part.SERVICE, "old") != "old" or (lines and Part.SERVICE in parts):
+            lines += [layout.service("stop"), layout.service("start")]
+        return lines
+
+
+def _words(part: str) -> str:
+    return part.replace("_", " ")

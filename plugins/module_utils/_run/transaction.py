@@ -1,0 +1,324 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bring an installation of Exchange to what is wanted, as one transaction; the same for all.
+
+Read, plan, and hold the plan against the limit: check mode ends here. Then lock, read and plan
+again, back up, apply each change, and verify; whatever fails is taken back, and the error says
+which state that left.
+
+This file is private to the collection postmaster.exchange.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import sleep
+from typing import Any, Generic
+
+from .._base.context import Context
+from .._base.errors import ExchangeError, HostUnreachable, InvalidInput, say_untouched
+from .._remote.session import CmdletError
+from . import backups
+from .change_limit import CHANGE_LIMIT_SPEC, ChangeLimit, parse_change_limit
+from .family import B, Change, Family, P, Plan, S, W_contra
+
+#: Options of every module that changes an installation; see ``parse_policy``.
+POLICY_SPEC: dict[str, dict[str, Any]] = {
+    "backup": {"type": "path"},
+    "backup_dir": {"type": "path"},
+    "run_id": {"type": "str"},
+    **CHANGE_LIMIT_SPEC,
+}
+
+#: How often a plan is made anew, since another writer changed the same meanwhile.
+ATTEMPTS = 4
+_PAUSE = 0.5  # seconds, times the number of the attempt, before what may pass is tried again
+_BROKE_OFF = (
+    "An earlier run broke off. The state before it is in the backup {}; this run takes up where"
+    " it stopped."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How a change is made. ``backup`` is what to put back, None where something else is wanted."""
+
+    limit: ChangeLimit
+    backup_dir: Path
+    backup: Path | None = None
+    run_id: str = ""
+
+
+def parse_policy(params: Mapping[str, Any], basedir: Path) -> Policy:
+    """Check the common options; relative paths count from ``basedir``. Raises InvalidInput."""
+    for name in ("backup", "backup_dir"):
+        if params[name] and "\0" in params[name]:  # no system call takes one
+            raise InvalidInput(f"{name} is not a path: {params[name]!a}.")
+    restores = params["state"] == "restored"
+    if restores and not params["backup"]:
+        raise InvalidInput("state: restored needs the option backup.")
+    if params["backup"] and not restores:
+        raise InvalidInput("The option backup is for state: restored only.")
+    return Policy(
+        limit=parse_change_limit(params),
+        backup_dir=basedir / (params["backup_dir"] or "backups"),
+        backup=basedir / params["backup"] if restores else None,
+        run_id=backups.parse_run_id(params["run_id"]),
+    )
+
+
+@dataclass(slots=True)
+class DeliveryResult:
+    """What a run did, or would do in check mode; ``facts`` are the family's part of the result."""
+
+    plan: Plan
+    facts: dict[str, Any]
+    policy: Policy
+    check_mode: bool
+    backup: Path | None = None
+    restored_from: Path | None = None
+    warnings: list[str] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result of a task, but for what its module adds."""
+        limit, size = self.policy.limit, self.plan.size
+        return {
+            "changed": self.plan.changed,
+            "rolled_back": False,
+            "backup": str(self.backup) if self.backup else None,
+            **({"restored_from": str(self.restored_from)} if self.restored_from else {}),
+            "change_limit": limit.to_dict(size),
+            "would_refuse": self.check_mode and limit.refuses(size),
+            "run_id": self.policy.run_id,
+            **self.facts,
+            "warnings": [
+                *self.plan.warnings,
+                *limit.warnings(size, check_mode=self.check_mode),
+                *self.warnings,
+            ],
+        }
+
+
+def change(
+    family: Family[S, W_contra, B, P], wanted: W_contra, policy: Policy, context: Context
+) -> DeliveryResult:
+    """Bring an installation to what is wanted, or back to a backup where ``policy`` names one.
+
+    Raises ExchangeError. Its message says which state things are in. Once anything was changed, so
+    do its details: ``changed``, ``rolled_back``, ``backup``, ``state`` (``old``, ``new`` or
+    ``unknown``), and ``parts`` with the same for each part.
+    """
+    return _Transaction(family, wanted, policy, context).run()
+
+
+@dataclass(slots=True)
+class _Transaction(Generic[S, W_contra, B, P]):
+    family: Family[S, W_contra, B, P]
+    wanted: W_contra
+    policy: Policy
+    context: Context
+    saved: B | None = None
+    source: Path | None = None
+    done: list[Change] = field(default_factory=list)
+
+    def run(self) -> DeliveryResult:
+        try:
+            self._find_backup(None)
+            state = self.family.read(self.wanted, self.saved)
+            self._find_backup(state)
+            plan = self._plan(state)
+            self._permit(plan)
+        except ExchangeError as error:
+            say_untouched(error)
+            raise
+        if plan.changed and not self.context.check_mode:
+            return self._change(state)
+        result = self._result(state, plan, None)
+        result.warnings += self._broken(state)
+        if not (plan.changed or self.context.check_mode):
+            self.family.settle(state)
+            if self.family.interrupted(state) is None:
+                backups.settled(self._folder(state))
+        return result
+
+    # -- before the first change
+
+    def _find_backup(self, state: S | None) -> None:
+        """Read the backup to put back, as soon as it is known of what it has to be."""
+        owner = self.family.owner(state)
+        if self.policy.backup and owner and self.saved is None:
+            self.source = backups.find(self.policy.backup, owner, kind=self.family.kind)
+            self.saved = load(self.family, self.source, state, self.context.host)
+
+    def _plan(self, state: S) -> P:
+        if self.saved is not None:
+            return self.family.restore_plan(state, self.saved)
+        return self.family.plan(state, self.wanted)
+
+    def _permit(self, plan: P) -> None:
+        """Raise ExchangeError where any part of a plan is refused, or the whole is too large."""
+        host, limit = self.context.host, self.policy.limit
+        if plan.refusals:
+            raise ExchangeError(
+                f"{host}: {'; '.join(each.text for each in plan.refusals)}.",
+                hint=self.family.refusal_hint,
+                details={"refused": [each.to_dict() for each in plan.refusals if each.name]},
+            )
+        if limit.refuses(plan.size) and not self.context.check_mode:
+            raise limit.refusal(host, plan.size)
+
+    def _folder(self, state: S) -> Path:
+        return backups.folder_of(self.policy.backup_dir, self.family.owner(state))
+
+    def _before_broken_runs(self, state: S) -> str:
+        """Return the name of the backup from before runs that broke off, or nothing."""
+        named = self.family.interrupted(state)
+        return backups.before_broken_runs(self._folder(state)) if named is None else named
+
+    def _broken(self, state: S) -> list[str]:
+        name = self._before_broken_runs(state)
+        return [_BROKE_OFF.format(name)] if name else []
+
+    def _result(self, state: S, plan: P, after: S | None) -> DeliveryResult:
+        return DeliveryResult(
+            plan,
+            self.family.result(state, plan, after, self.done),
+            self.policy,
+            check_mode=self.context.check_mode,
+            restored_from=self.source,
+        )
+
+    def _change(self, first: S) -> DeliveryResult:
+        """Lock the installation, and change what is planned then."""
+        backup: backups.Folder | None = None
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(self.family.lock(first))
+                state = self.family.read_again(first)
+                plan = self._plan(state)
+                self._permit(plan)
+                if not plan.changed:  # another host of the organisation made the change meanwhile
+                    return self._result(state, plan, None)
+                warnings = self._broken(state)
+                if plan.writes:
+                    owner, now = self.family.owner(state), self.context.now()
+                    backup = backups.make_folder(self.policy.backup_dir, owner, now)
+                self._back_up(state, plan, backup, stack)
+                self.family.prepare(plan, backup.stamp if backup else "")
+            except ExchangeError as error:
+                if backup:
+                    backups.discard(backup)
+                if not isinstance(error, HostUnreachable):
+                    self.family.abandon()
+                say_untouched(error)
+                raise
+            try:
+                after = self._until_right(plan)
+            except ExchangeError as error:
+                raise self._taken_back(error, backup) from error
+            if backup and self.family.interrupted(state) is None:
+                backups.withdrawn(backup)
+                backups.settled(backup.path.parent)
+            warnings += self.family.finish(plan)
+        result = self._result(state, plan, after)
+        result.backup = backup.path if backup else None
+        result.warnings += warnings
+        return result
+
+    def _back_up(
+        self, state: S, plan: P, backup: backups.Folder | None, stack: contextlib.ExitStack
+    ) -> None:
+        """Write the backup, complete on the disk, and mark it as that of a run at work."""
+        snapshot = self.family.snapshot(state, plan, backup.stamp if backup else "")
+        if backup is None:
+            return
+        facts = {
+            **snapshot.facts,
+            **backups.facts(
+                self.context.now(),
+                run=self.policy.run_id,
+                restores=self.saved is not None,
+                continues=self._before_broken_runs(state),
+            ),
+        }
+        backups.write(backup, self.context.host, facts, snapshot.files)
+        if self.family.interrupted(state) is None:
+            stack.enter_context(backups.at_work(backup, self.context.host))
+
+    # -- the change
+
+    def _until_right(self, plan: P) -> S:
+        """Apply a plan, and plan anew while another writer comes between; returns the new state."""
+        host = self.context.host
+        for attempt in range(1, ATTEMPTS + 1):
+            refused = self._apply(plan)
+            after, left = self.family.verify(plan, self._plan)
+            if left.refusals:
+                raise ExchangeError(
+                    f"{host}: another writer made something meanwhile that is in the way:"
+                    f" {left.refusals[0].name!r} for {left.refusals[0].domain}."
+                )
+            if not left.changed:
+                return after
+            if refused and any(refused[0].text == each.text for each in left.changes):
+                if not refused[1].transient or attempt == ATTEMPTS:
+                    raise refused[1]
+                sleep(_PAUSE * attempt)
+            plan = left
+        names = ", ".join(sorted({domain for each in plan.changes for domain in each.domains}))
+        raise ExchangeError(f"{host}: what was written reads back different ({names}).")
+
+    def _apply(self, plan: P) -> tuple[Change, CmdletError] | None:
+        """Carry the changes out; returns the first that was refused, with the error.
+
+        Each is noted before it is begun: when the session breaks, it may have been carried out.
+        """
+        for each in plan.changes:
+            self.context.progress(each.text)
+            self.done.append(each)
+            try:
+                self.family.apply(each)
+            except CmdletError as error:
+                self.done.pop()
+                return each, error
+        return None
+
+    def _taken_back(self, cause: ExchangeError, backup: backups.Folder | None) -> ExchangeError:
+        """Take back what was done; returns the error to raise, with the state things are in.
+
+        It is a failure of the task also where the host cannot be reached any more.
+        """
+        undone = self.family.undo(self.done, cause)
+        state, path = undone.state, backup and backup.path
+        if backup and state == "old":
+            backups.withdrawn(backup)
+            path = backups.put_aside(backup.path)
+        return ExchangeError(
+            f"{cause.message} {undone.outcome}",
+            hint=f"The backup is in {path}. {undone.hint}" if path else undone.hint,
+            details={
+                **cause.details,
+                "rolled_back": state == "old" and bool(undone.parts),
+                "state": state,
+                "parts": {str(part): what for part, what in undone.parts.items()},
+                "changed": state != "old",
+                **({"backup": str(path)} if path else {}),
+                **undone.details,
+            },
+        )
+
+
+def load(family: Family[S, W_contra, B, P], folder: Path, state: S | None, host: str) -> B:
+    """Read a backup of this very installation; raises ExchangeError for anything else."""
+    try:
+        return family.load(backups.read_facts(folder), folder, state)
+    except (OSError, ValueError, RecursionError, ExchangeError) as error:
+        why = error.message if isinstance(error, ExchangeError) else str(error)
+        raise backups.Unusable(
+            f"{host}: the backup in {folder} cannot be used: {why.rstrip('.')}.",
+            reason=why.rstrip("."),
+        ) from error

@@ -1,0 +1,64 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""transport_delivery: the door to changing the Send connectors of an organisation.
+
+This file is private to the collection postmaster.exchange.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from .._base.alive import private_folder
+from .._base.context import Context, EngineModule
+from .._base.errors import ExchangeError, say_untouched
+from .._connectors.family import SendConnectors
+from .._connectors.lock import OrganisationLock
+from .._connectors.organisation import Organisation, Reader
+from .._connectors.spec import CONNECTOR_SPEC, parse_options
+from .._remote.psrp import connect
+from .transaction import POLICY_SPEC, change, parse_policy
+
+ARGUMENT_SPEC: dict[str, dict[str, Any]] = {**CONNECTOR_SPEC, **POLICY_SPEC}
+
+
+def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    """Bring an organisation to what the options say; returns the result of the task.
+
+    Raises ExchangeError for everything that went wrong.
+    """
+    # A host that leaves the change to another host of its organisation compares only.
+    defers = not params["may_change"] and not context.check_mode
+    context = replace(context, check_mode=context.check_mode or defers)
+    try:
+        options, policy = parse_options(params), parse_policy(params, context.basedir)
+        lock = OrganisationLock(private_folder(), context.now)
+        family = SendConnectors(
+            Reader(context.need_cmdlets(), options.cmdlet_timeout),
+            lock,
+            options.domain_controller,
+            options.lock_timeout,
+        )
+    except ExchangeError as error:
+        say_untouched(error)
+        raise
+    done = change(family, options.desired, policy, context)
+    result = done.to_dict()
+    if defers:
+        result |= {"changed": False, "diff": [], "deferred": done.plan.changed}
+    elif context.check_mode and done.plan.changed and policy.run_id:
+        # One of an organisation's hosts would make the change, and the others would find it made.
+        what = json.dumps([result["steps"], result["connectors"]])
+        key = Organisation(**result["organisation"]).key
+        first = lock.first_to_show(key, policy.run_id, what, context.host)
+        if first != context.host:
+            result |= {"changed": False, "diff": [], "same_as": first}
+    result["requests"] = family.reader.session.requests
+    return result
+
+
+MODULE = EngineModule(ARGUMENT_SPEC, run, needs_session=False, connects=connect)
