@@ -26,10 +26,11 @@ import fleet_lab  # noqa: E402 - the path comes first
 import fleet_plays  # noqa: E402
 import measure  # noqa: E402
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc import (  # noqa: E402
-    desired,
     plan,
     report,
     routes,
+    setting,
+    spec,
     state,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._report import (  # noqa: E402
@@ -50,21 +51,21 @@ def _table(rows: Sequence[str]) -> state.Table:
     return state.Table("imccopy", content, routes.RoutesFile.parse(content))
 
 
-def _result(domains: int, shown: desired.ReturnRoutes, *, changed: bool) -> dict[str, Any]:
+def _result(domains: int, shown: report.ReturnRoutes, *, changed: bool) -> dict[str, Any]:
     """Return what imc_delivery would of a host whose table lacks everything, or nothing."""
     rows = [fleet_lab.PARTNER, *(() if changed else fleet_lab.rows(domains))]
     host = state.HostState(
         service=state.Service(state.ServiceState.RUNNING, 2), value=None, table=_table(rows)
     )
-    wanted = desired.parse_routes(fleet_plays.routes(domains), state=desired.State.PRESENT)
-    wish = desired.Desired(desired.SearchList.UNMANAGED, wanted)
+    wanted = spec.parse_imc_routes(fleet_plays.routes(domains), state=plan.State.PRESENT)
+    wish = plan.Desired(setting.SearchList.UNMANAGED, wanted)
     made = plan.make_plan(host, wish, plan.Policy(may_restart=True))
-    return report.result(made, host, "mail0001", shown)
+    return report.result(made, host, None, "mail0001", shown)
 
 
 def one_host(rows: int, *, changed: bool) -> str:
     """Gather, plan and tell of one host; returns the size of what it tells."""
-    kinds = desired.ReturnRoutes
+    kinds = report.ReturnRoutes
     sizes = [len(json.dumps(_result(rows // 2, one, changed=changed))) for one in kinds]
     return ", ".join(
         f"{one} {size / _MEGABYTE:.2f} MB" for one, size in zip(kinds, sizes, strict=True)
@@ -87,7 +88,7 @@ def whole_report(hosts: int, domains: int, *, changed: bool) -> str:
             for number, name in enumerate(names)
         ]
     }
-    enforced = json.dumps(_result(domains, desired.ReturnRoutes.TEXT, changed=changed))
+    enforced = json.dumps(_result(domains, report.ReturnRoutes.TEXT, changed=changed))
     outcomes = [
         outcome.HostOutcome(f"mail{number:04}", names, enforced=json.loads(enforced))
         for number in range(hosts)

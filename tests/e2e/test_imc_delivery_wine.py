@@ -17,10 +17,12 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.context import Context
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import ExchangeError
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.module import run
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.spec import ARGUMENT_SPEC
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.options import from_params
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.winrs import connect
+from ansible_collections.postmaster.exchange.plugins.module_utils._run.imc_delivery import (
+    ARGUMENT_SPEC,
+    run,
+)
 from exchange_lab.controller import Controller
 from exchange_lab.lab import Lab
 from exchange_lab.mail.imc import BAD_ROUTE, SERVICE

@@ -29,11 +29,11 @@ STATE = (
     r'^\(if exist "C:\\(exchsrvr\\bin\\)?imccopy\.exe" echo yes\)$',
     r"^Get-SendConnector( -DomainController \S+)?$",
 )
-#: A transaction looks before it, under its claim, and at what it has written; see docs/safety.md.
+#: A transaction looks before it, under its lease, and at what it has written; see docs/safety.md.
 CHANGE = (
     *STATE,
-    r"MSExchangeIMC\\(at-work|restart-owed)\.txt",
-    r"MSExchangeIMC\\claim",
+    r"MSExchangeIMC\\(journal|pending-restart)\.txt",
+    r"MSExchangeIMC\\lease",
     r"pmx-HEX\.txt",
     r"^ping ",
 )

@@ -72,17 +72,17 @@ def test_nothing_stays_open(number: int, lab: Lab, controller: Controller) -> No
     stop_in_the_middle(lab, controller, number)
     # Ansible itself does not wait for its workers.
     deadline = time.monotonic() + 60
-    while (lab.winrm.open_shells or _found(lab, "claim")) and time.monotonic() < deadline:
+    while (lab.winrm.open_shells or _found(lab, "lease")) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert lab.winrm.open_shells == 0
-    assert not _found(lab, "claim")
-    assert _found(lab, "at-work.txt")
+    assert not _found(lab, "lease")
+    assert _found(lab, "journal.txt")
     assert machine.imc.connector.rows == ROWS
 
     again = controller.playbook("play.yml")
     assert "An earlier run broke off" in again.output
     assert again.status == 0
-    assert not _found(lab, "at-work.txt")
+    assert not _found(lab, "journal.txt")
     assert controller.playbook("play.yml").changed == 0
 
 

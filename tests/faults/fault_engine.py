@@ -25,10 +25,6 @@ from typing import Any
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.context import Context
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import ExchangeError
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc import module as imc
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.spec import (
-    ARGUMENT_SPEC as IMC_SPEC,
-)
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote import (
     guard,
     psrp,
@@ -36,6 +32,9 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._remote import
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote import (
     options as connection,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._run import (
+    imc_delivery as imc,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._run import (
     transport_delivery as transport,
@@ -146,7 +145,7 @@ def _run(job: Job) -> Outcome:
             context = Context(
                 host=job.host, session=session, basedir=job.base, check_mode=job.check
             )
-            engine, spec = imc.run, IMC_SPEC
+            engine, spec = imc.run, imc.ARGUMENT_SPEC
         else:
             session = psrp.connect(connection.endpoint_from_params(job.reach), host=job.host)
             context = Context(cmdlets=lambda: session, **given)

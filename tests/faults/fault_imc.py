@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import ExchangeError
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.layout import PARAMETERS_KEY
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.family import MailConnector
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.layout import Layout
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.routes import RoutesFile
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.saved import Origin, load
-from ansible_collections.postmaster.exchange.plugins.module_utils._run import backups
+from ansible_collections.postmaster.exchange.plugins.module_utils._run import backups, transaction
 from exchange_lab.lab import Lab, Machine
 from exchange_lab.mail.imc import SERVICE
 from exchange_lab.manager import REMOTE
@@ -25,6 +25,7 @@ from exchange_lab.scenario import SIMPLE_HOST, simple
 from exchange_lab.windows.services import RUNNING, STOPPED, ServiceStartError
 from exchange_lab.windows.winrm_server import Settings
 from fault_engine import Job, Outcome, Stable
+from imc_fake_host import FakeHost
 
 SWITCH = "DisableResolverSearchList"
 FOREIGN = ("PARTNER.CORP;10.1.2.3;0", "ODD.EXAMPLE;relay.odd.example;7")
@@ -230,8 +231,8 @@ class Site:
         found = []
         for host in dict.fromkeys((self.entry, self.machine.host)):
             for path in host.fs.root.rglob("*"):
-                ours = path.name.startswith("pmx-") or path.name in {"at-work.txt", "claim"}
-                if ours or path.name.startswith("claim-"):
+                ours = path.name.startswith("pmx-") or path.name in {"journal.txt", "lease"}
+                if ours or path.name.startswith("lease-"):
                     found.append(path.name)
         return found
 
@@ -272,9 +273,10 @@ class Site:
     def saved(self) -> tuple[object, RoutesFile | None] | str:
         """Return what the newest backup would put back, or why there is none."""
         computer = self.change.options.get("target_computer", "")
-        origin = Origin(self.host_name, computer, PARAMETERS_KEY)
+        family = MailConnector(FakeHost(), self.host_name, Layout(computer=computer))
         try:
-            found = load(backups.find(self.base / "backups", self.host_name), origin)
+            folder = backups.find(self.base / "backups", self.host_name)
+            found = transaction.load(family, folder, None, self.host_name)
         except ExchangeError as error:
             return str(error)
         value = found.value and (found.value.name, found.value.type, found.value.number)

@@ -84,7 +84,7 @@ def judge(site: Site, case: Case) -> Finding:
     found = site.look()
     _check_shells(site, case.fault, met, notes)
     _check_left(site, outcome, notes, inherited)
-    noted = "at-work.txt" in site.litter()
+    noted = "journal.txt" in site.litter()
 
     site._is_stuck = False
     after = site.run(change.options)
@@ -140,7 +140,7 @@ def _check_left(site: Site, outcome: Outcome, notes: Notes, inherited: frozenset
         return
     allowed = set(inherited) if outcome.kind == "failed" else set()
     if outcome.kind == "failed" and outcome.told.get("state", "old") != "old":
-        allowed.add("at-work.txt")
+        allowed.add("journal.txt")
     warned = " ".join(outcome.told.get("warnings", ()))
     for name in site.litter():
         told = name in outcome.text or name in warned

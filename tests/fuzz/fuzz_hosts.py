@@ -22,8 +22,7 @@ from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.context import Context
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc import module, transaction
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.spec import ARGUMENT_SPEC
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc import family
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.session import Completed
 from ansible_collections.postmaster.exchange.plugins.module_utils._run import (
     delivery_test as run_delivery_test,
@@ -31,10 +30,10 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._run import (
 from ansible_collections.postmaster.exchange.plugins.module_utils._run import (
     exchange_info as run_exchange_info,
 )
+from ansible_collections.postmaster.exchange.plugins.module_utils._run import imc_delivery, specs
 from ansible_collections.postmaster.exchange.plugins.module_utils._run import (
     queue_info as run_queue_info,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._run import specs
 from ansible_collections.postmaster.exchange.plugins.module_utils._run.follow import Clock
 from delivery_fakes import ROOT, TRACKING, DirectSession, tracking_record
 from exchange_lab.windows.host import LabHost
@@ -238,13 +237,13 @@ def _test(bends: dict[int, Bend]) -> None:
 @contextlib.contextmanager
 def _hurry(host: FakeHost, folder: str) -> Iterator[None]:
     """Let the transaction's clock be the host's, and no disk wait for its platter."""
-    before = transaction.monotonic, os.fsync, os.environ.get("XDG_CACHE_HOME")
-    transaction.monotonic, os.fsync = host.tick, lambda _handle: None
+    before = family.monotonic, os.fsync, os.environ.get("XDG_CACHE_HOME")
+    family.monotonic, os.fsync = host.tick, lambda _handle: None
     os.environ["XDG_CACHE_HOME"] = folder
     try:
         yield
     finally:
-        transaction.monotonic, os.fsync = before[:2]
+        family.monotonic, os.fsync = before[:2]
         if before[2] is None:
             del os.environ["XDG_CACHE_HOME"]
         else:
@@ -258,12 +257,12 @@ def _transaction(bends: dict[int, Bend]) -> None:
     host = FakeHost(routes=table("aol.com;192.0.2.9;0"))
     session = BentSession(host, bends)
     params = _params(
-        ARGUMENT_SPEC,
+        imc_delivery.ARGUMENT_SPEC,
         resolver_search_list="disabled",
         routes=[{"domain": "nestle.com", "addresses": ["192.0.2.25"]}],
     )
     with tempfile.TemporaryDirectory() as folder, _hurry(host, folder):
-        enforced = calmly(module.run, params, _context(session, basedir=Path(folder)))
+        enforced = calmly(imc_delivery.run, params, _context(session, basedir=Path(folder)))
     reported("mail55", "imc", enforced)
     # What is another's survives whatever a host tells.
     assert "aol.com;192.0.2.9;0" in host.rows

@@ -29,7 +29,9 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.or
     Reader,
     View,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc import saved
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.family import MailConnector
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.layout import Layout
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.plan import Saved
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote import clixml
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.session import Cmdlet
 from ansible_collections.postmaster.exchange.plugins.module_utils._run import backups, transaction
@@ -50,6 +52,7 @@ from fuzz_registry import calmly, target
 from fuzz_reports import diagnosed, reported
 from fuzz_values import ODD, bent, long_bytes, mutated, one_odd
 from hypothesis import strategies as st
+from imc_fake_host import FakeHost
 from transport_fakes import FakeCmdlets
 
 # -- CLIXML
@@ -456,7 +459,7 @@ def _delivery(answers: dict[str, Any]) -> None:
 
 # -- backups on the disk
 
-_ORIGIN = saved.Origin("mail5-a", "", r"HKLM\SYSTEM\X")
+_CONNECTOR = MailConnector(FakeHost(), "mail5-a", Layout(registry_key=r"HKLM\SYSTEM\X"))
 _VIEW = View(Organisation("First Organization", "hq.example"), "dc1", ())
 _IMC_FACTS: dict[str, Any] = {
     "format": 1,
@@ -497,13 +500,13 @@ _BACKUPS = st.one_of(
 
 def _backup(content: bytes) -> None:
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name) / _ORIGIN.host / "2026-11-23T114500Z"
+        folder = Path(name) / _CONNECTOR.host / "2026-11-23T114500Z"
         folder.mkdir(parents=True)
         (folder / backups.FACTS_FILE).write_bytes(content)
-        newest = calmly(backups.find, Path(name), _ORIGIN.host)
+        newest = calmly(backups.find, Path(name), _CONNECTOR.host)
         assert newest == folder or isinstance(newest, ExchangeError)
-        found = calmly(saved.load, folder, _ORIGIN)
-        if isinstance(found, saved.Saved) and found.value:
+        found = calmly(transaction.load, _CONNECTOR, folder, None, "mail5-a")
+        if isinstance(found, Saved) and found.value:
             assert found.value.data.isalnum() or found.value.type == "REG_SZ"
         cmdlets = FakeCmdlets({})
         family = SendConnectors(Reader(cmdlets), OrganisationLock(None, Context("ex16").now))

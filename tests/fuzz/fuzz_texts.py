@@ -31,7 +31,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._imc import (
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc import (
     tracking_format as tracking,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.journal import parse_marker
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.state import Journal
 from ansible_collections.postmaster.exchange.plugins.module_utils._mail import addresses
 from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.names import parse_domain
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote import (
@@ -200,11 +200,11 @@ MARKER = (
 
 
 @text_target("note of a transaction at work", "files", [MARKER], [b"backup=", b"service="])
-def _marker(data: bytes) -> None:
-    marker = parse_marker(data)
-    assert "/" not in marker.stamp
-    assert "\\" not in marker.stamp
-    assert ".." not in marker.stamp
+def _journal(data: bytes) -> None:
+    journal = Journal.parse(data)
+    assert "/" not in journal.stamp
+    assert "\\" not in journal.stamp
+    assert ".." not in journal.stamp
 
 
 TRACKING = (

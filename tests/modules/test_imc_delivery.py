@@ -218,7 +218,7 @@ def test_somebody_else_is_at_work_on_the_same_table(site: Site) -> None:
     files = files_of(site.machine.host)
     result = site.one(WANTED)
     assert result["failed"]
-    assert "somebody else changed the route table" in result["msg"]
+    assert "the route table changed while this run was at work" in result["msg"]
     assert "Nothing was changed." in result["msg"]
     assert connector.rows == (*FOREIGN, "THEIRS.EXAMPLE;192.0.2.99;0")
     assert switch(site.machine) == []
@@ -283,9 +283,9 @@ def test_event_4056_is_survived(site: Site) -> None:
     assert result["state"] == "old"
     assert result["service"]["state"] == "running"
     assert "nestle.com;192.0.2.26;0" in result["msg"]
-    assert "were put back, and the service runs. Nothing is lost: backup in" in result["msg"]
+    assert "were put back, and the service runs. The backup is in" in result["msg"]
     assert settings_of(machine) == before
-    assert not [path for path in files_of(machine.host) if "at-work" in path or "pmx-" in path]
+    assert not [path for path in files_of(machine.host) if "journal" in path or "pmx-" in path]
 
 
 @pytest.mark.parametrize("room", [0, 300, 700, 1000])
@@ -350,7 +350,7 @@ def test_a_host_without_a_connector(site: Site) -> None:
 def test_a_stopped_service_stays_stopped(site: Site) -> None:
     result = site.one(WANTED)
     assert result["changed"]
-    assert "left as found" in result["warnings"][0]
+    assert "was left so" in result["warnings"][0]
     assert site.machine.host.services.get(SERVICE).state == STOPPED
 
 
