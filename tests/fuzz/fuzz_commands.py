@@ -89,7 +89,7 @@ def _lines(chosen: Layout) -> list[str]:
     """Return one command of each kind that a transaction runs."""
     temp = chosen.temp_file()
     copies = chosen.imccopy_commands()
-    marker = chosen.marker_path
+    marker = chosen.journal_path
     lines = [
         chosen.query(chosen.registry_key),
         chosen.delete_value("DisableResolverSearchList"),
