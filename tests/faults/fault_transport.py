@@ -45,8 +45,8 @@ from fault_cases import (
 from fault_engine import Job, Outcome, Stable
 from transport_fakes import FakeCmdlets
 
-#: The request of the second change: after opening (2), two looks and the first change (2 each).
-_IN_THE_MIDDLE = 9
+#: The request of the second change: after opening (2), two looks and the first change (3 each).
+_IN_THE_MIDDLE = 12
 ADMIN, PASSWORD = "admin@hq.example", "only for the lab"
 LABEL = "First Organization hq.example"
 NESTLE = {"domain": "nestle.com", "addresses": ["192.0.2.25", "192.0.2.26"]}
