@@ -129,9 +129,9 @@ options:
     type: path
   host_backup_dir:
     description:
-      - Folder on the host for its own backups, for the claim by which one run at a time works on
-        it, and for the notes of runs that broke off or owe a restart. In it, each Exchange computer
-        has a folder of its own.
+      - Folder on the host for its own backups, for the lease by which one run at a time works on
+        it, and for the notes of runs that broke off or left a restart pending. In it, each
+        Exchange computer has a folder of its own.
       - Runs that are not to meet on a host must have the same folder there.
       - Backups are never removed. Old ones can be deleted by hand.
       - The default is C(%ALLUSERSPROFILE%\postmaster.exchange).
@@ -492,8 +492,8 @@ parts:
     service: old
 at_work:
   description:
-    - The other run that works on the host, or was cut off there - its C(controller), and C(since)
-      and C(until) when by the host's clock it has the host for itself.
+    - The other run that has locked the host - its C(controller), and C(since) and C(until) when by
+      the host's clock its lease lasts.
   returned: when the task failed for that reason
   type: dict
   sample:

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._base.errors import InvalidInput
-from .._pairs.addresses import Address
 from .._run.installation import INSTALLATION_SPEC, Installation, parse_installation
-from .._run.routes import Route, parse_routes
+from .._run.routes import Address, Route, parse_routes
 from .family import Timeouts
 from .layout import PARAMETERS_KEY, Layout
 from .plan import Desired, Policy, State

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from .._base.errors import InvalidInput
-from .._pairs.addresses import Address
 from .._pairs.names import parse_domain, shown
 
 #: Statuses after which nothing is known about a domain's addresses: its routes stay as they are.
@@ -22,6 +21,7 @@ UNKNOWN_STATUSES = frozenset({"temporary_failure", "disagreement", "loop", "no_a
 GONE_STATUSES = frozenset({"no_such_domain", "null_mx"})
 STATUSES = ("ok", *sorted(GONE_STATUSES), *sorted(UNKNOWN_STATUSES))
 
+Address = IPv4Address | IPv6Address
 AddressCheck = Callable[[Address], str]
 """Says why an address cannot be used, or returns nothing."""
 
