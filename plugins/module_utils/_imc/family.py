@@ -47,7 +47,15 @@ from .plan import Desired, ImcChange, ImcPlan, Part, Policy, Saved, ServiceStep,
 from .report import ReturnRoutes, result, service_facts
 from .setting import SettingPlan, same_value
 from .state import HostState, Journal, PendingRestart, ServiceState
-from .steps import Reach, ServiceControl, ServiceError, Source, put_setting, put_table
+from .steps import (
+    ChangedMeanwhileError,
+    Reach,
+    ServiceControl,
+    ServiceError,
+    Source,
+    put_setting,
+    put_table,
+)
 
 _MOST_SUSPECTS = 5
 _MOST_SHOWN = 80  # characters of a row
@@ -273,7 +281,12 @@ class MailConnector:
             self._begun.append(part)
         if part is Part.TABLE and self._temp and plan.table and self._before and self._before.table:
             imccopy = self._before.table.imccopy
-            put_table(self._reach, imccopy, Source(self._temp), plan.table.after)
+            saved = self._saved.routes_file.seen if self._saved else ""
+            try:
+                put_table(self._reach, imccopy, Source(self._temp, over=saved), plan.table.after)
+            except ChangedMeanwhileError:
+                self._begun.remove(part)  # what another writer made of it is not ours to undo
+                raise
         elif part is Part.SETTING:
             put_setting(self._reach, plan.setting)
         elif service:
@@ -540,9 +553,10 @@ class _WayBack:
         were = "were" if settings[1:] else "was"
         back = f"The previous {' and '.join(settings)} {were} put back"
         runs = ", and the service runs" if Part.SERVICE in parts else ""
+        nothing = "No setting was changed" if parts else "Nothing was changed"
         return Undone(
             parts,
-            f"{back if settings else 'No setting was changed'}{runs}.",
+            f"{back if settings else nothing}{runs}.",
             cause.hint or "Remove the cause, and run again.",
             {"service": service_facts(found.service) if found else None},
         )

@@ -147,6 +147,15 @@ class Layout:
         """Replace the route table by that of a file."""
         return self._fenced(_with_arguments(imccopy, f"-restore routes {file.argument}"))
 
+    def restore_over(self, imccopy: str, file: TempFile, now: TempFile, expected: str) -> str:
+        """Print ``same`` and replace the route table, if ``now`` is byte for byte as expected.
+
+        Exit code 1 of ``fc`` says that it is not.
+        """
+        compare = f"fc /b {commands.quoted(now.seen)} {commands.quoted(expected)} >nul"
+        restore = _with_arguments(imccopy, f"-restore routes {file.argument}")
+        return self._fenced(f"{compare}&&echo same&&{restore}")
+
     # -- our own folder on the host
 
     def backup_path(self, *names: str) -> str:

@@ -11,7 +11,7 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from .._base.errors import ExchangeError
@@ -52,11 +52,19 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The file that imccopy is to read: first copied from a path, and removed unless kept."""
+    """The file that imccopy is to read: first copied from a path, and removed unless kept.
+
+    ``over`` is a file on the host with the table that it may replace; no other one is replaced.
+    """
 
     file: TempFile
     copied_from: str = ""
     keep: bool = False
+    over: str = ""
+
+
+class ChangedMeanwhileError(ExchangeError):
+    """Another writer changed the table since it was read, so it was not replaced."""
 
 
 def put_table(reach: Reach, imccopy: str, source: Source, wanted: RoutesFile) -> None:
@@ -66,7 +74,11 @@ def put_table(reach: Reach, imccopy: str, source: Source, wanted: RoutesFile) ->
     batch = changing(layout)
     if source.copied_from:
         batch.add("copy", copy(source.copied_from, file.seen))
-    batch.add("restore", layout.restore(imccopy, file))
+    if source.over:  # compared in the very line that writes, so that nothing comes between
+        batch.add("now", layout.save(imccopy, temp))
+        batch.add("restore", layout.restore_over(imccopy, file, temp, source.over))
+    else:
+        batch.add("restore", layout.restore(imccopy, file))
     if not source.keep:
         batch.add("drop", commands.delete(file.seen))
     changed(batch, layout)
@@ -74,6 +86,8 @@ def put_table(reach: Reach, imccopy: str, source: Source, wanted: RoutesFile) ->
     sections = run_with_temp(session, batch, temp, reach.timeout)
     check_fence(session.host, sections)
     restored = sections["restore"]
+    if source.over and not restored.output.startswith(b"same"):
+        raise _not_replaced(session.host, sections)
     if not restored.ok:
         raise ExchangeError(
             f"{session.host}: imccopy did not write the route table (exit code"
@@ -84,6 +98,21 @@ def put_table(reach: Reach, imccopy: str, source: Source, wanted: RoutesFile) ->
         raise ExchangeError(
             f"{session.host}: the route table reads back different from what was written."
         )
+
+
+def _not_replaced(host: str, sections: Mapping[str, Section]) -> ChangedMeanwhileError:
+    saved, restored = sections["now"], sections["restore"]
+    if saved.ok and restored.exit_code == 1:
+        return ChangedMeanwhileError(
+            f"{host}: the route table changed while this run was at work.",
+            hint="Check who changed it, then run again.",
+        )
+    said = excerpt(saved.output + restored.output)
+    return ChangedMeanwhileError(
+        f"{host}: the route table could not be compared before it is replaced (fc: exit code"
+        f" {restored.exit_code}, {said}).",
+        hint="Check free disk space and permissions on the host.",
+    )
 
 
 def put_setting(reach: Reach, plan: SettingPlan | None) -> RegistryValue | None:

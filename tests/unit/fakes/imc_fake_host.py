@@ -166,6 +166,16 @@ class FakeHost:
                 code, output = self._execute(statement)
                 yield output
 
+    def _chain(self, statements: str) -> Reply:
+        """Carry out commands joined by ``&&``, up to the first that fails."""
+        code, output = 0, b""
+        for statement in statements.split("&&"):
+            code, said = self._execute(statement.removesuffix(" >nul"))
+            output += b"" if statement.endswith(" >nul") else said
+            if code:
+                break
+        return code, output
+
     def _execute(self, statement: str) -> Reply:
         if match := re.fullmatch(r'(>>?)"([^"]+)" echo[ .](.*)', statement):
             return self._echo(match[2], match[3], append=match[1] == ">>")
@@ -177,7 +187,7 @@ class FakeHost:
         if match := re.fullmatch(r'\(if (not )?exist "([^"]+)" (.+?)( 2>&1)?\)', statement):
             # A command that is not carried out leaves the exit code of the last one.
             runs = self._exists(match[2]) != bool(match[1])
-            return self._execute(match[3] + (match[4] or "")) if runs else (0, b"")
+            return self._chain(match[3] + (match[4] or "")) if runs else (0, b"")
         if match := re.fullmatch(r'\(for %I in \("([^"]+)"\) do @echo size=%~zI\)', statement):
             content = self.files.get(self._key(match[1]))
             return 0, b"size=%s\r\n" % (b"" if content is None else b"%d" % len(content))
@@ -191,6 +201,8 @@ class FakeHost:
             return reply
         simple: dict[str, Callable[[list[str]], Reply]] = {
             "type": self._type,
+            "echo": lambda args: (0, " ".join(args).encode() + b"\r\n"),
+            "fc": self._fc,
             "del": self._del,
             "mkdir": self._mkdir,
             "rd": self._rd,
@@ -232,6 +244,12 @@ class FakeHost:
     def _type(self, args: list[str]) -> Reply:
         content = self.files.get(self._key(args[0]))
         return (1, b"not found\r\n") if content is None else (0, content)
+
+    def _fc(self, args: list[str]) -> Reply:
+        one, other = (self.files.get(self._key(name)) for name in args[1:3])
+        if one is None or other is None:
+            return 2, b"cannot open\r\n"
+        return (0, b"no differences\r\n") if one == other else (1, b"00000000: 00 01\r\n")
 
     def _del(self, args: list[str]) -> Reply:
         return (0, b"") if self.files.pop(self._key(args[0]), None) is not None else (0, b"?\r\n")

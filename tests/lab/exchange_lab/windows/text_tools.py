@@ -97,6 +97,19 @@ def _contains(line: bytes, wanted: bytes, ignore_case: bool) -> bool:
 # -- findstr ---------------------------------------------------------------------------------
 
 
+def fc(invocation: Invocation) -> int:
+    """``fc /b FILE FILE``: 0 the same, 1 different, 2 a file cannot be read."""
+    names = [word for word in invocation.argv[1:] if not word.startswith("/")]
+    try:
+        one, other = (invocation.read_file(name) for name in names)
+    except (WinError, ValueError):
+        invocation.err("FC: cannot open the files\r\n")
+        return 2
+    same = one == other
+    invocation.out("FC: no differences encountered\r\n" if same else "00000000: 00 01\r\n")
+    return 0 if same else 1
+
+
 def findstr(invocation: Invocation) -> int:
     """``findstr [/b /e /l /r /i /x /v /n /m] [/c:TEXT] TEXT [FILE...]``: 0, 1 not found, 2 use."""
     switches: set[str] = set()

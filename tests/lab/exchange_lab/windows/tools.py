@@ -13,7 +13,7 @@ from .errors import WinError
 from .process import Invocation, Tool
 from .reg_tool import reg
 from .sc_tool import sc
-from .text_tools import find, findstr, more
+from .text_tools import fc, find, findstr, more
 
 if TYPE_CHECKING:
     from .host import LabHost
@@ -144,6 +144,7 @@ def _counter(invocation: Invocation, path: str) -> Callable[[], float] | None:
 
 STANDARD: dict[str, Tool] = {
     "cmd": cmd,
+    "fc": fc,
     "find": find,
     "findstr": findstr,
     "hostname": hostname,

@@ -94,7 +94,7 @@ def test_a_run_at_work_is_not_disturbed(run: Runner) -> None:
     assert isinstance(error, LeaseLost)
     assert "the host is locked by a run on controller" in error.message
     assert "this controller" in error.message
-    assert "since 2026-11-23 11:45:00 UTC" in error.message
+    assert "started 2026-11-23 11:45:00 UTC" in error.message
     assert "Nothing was changed." in error.message
     assert error.details["changed"] is False
     assert len(second.lines) == 1

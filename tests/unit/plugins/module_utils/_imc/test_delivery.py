@@ -238,6 +238,26 @@ def test_a_concurrent_edit_stops_the_run(run: Runner) -> None:
     assert not host.folders
 
 
+def test_an_edit_right_before_the_write_is_kept(run: Runner) -> None:
+    """A row that an administrator enters after the backup, while this run writes its file."""
+    host = FakeHost(routes=table("partner.corp;10.1.2.3;0"))
+
+    def edit(_host: FakeHost) -> None:
+        if "busy" in host.current:
+            host.routes = table("partner.corp;10.1.2.3;0", "new.corp;10.1.2.4;0")
+
+    host.hooks["mkdir"] = edit
+    error = run.fail(host, **DONE)
+    assert "the route table changed while this run was at work. Nothing was" in error.message
+    assert (error.details["changed"], error.details["parts"]) == (False, {})
+    assert host.rows == ["partner.corp;10.1.2.3;0", "new.corp;10.1.2.4;0"]
+    assert (host.value, host.state) == (None, 4)
+    assert not [path for path in host.files if "journal" in path or "pmx-" in path]
+    host.hooks.clear()
+    assert run(host, **DONE)["changed"]
+    assert host.rows == ["partner.corp;10.1.2.3;0", "new.corp;10.1.2.4;0", *DONE_ROWS]
+
+
 def test_a_concurrent_edit_of_the_value_stops_the_run(run: Runner) -> None:
     host = FakeHost()
 
@@ -276,7 +296,7 @@ def test_imccopy_that_says_yes_and_does_nothing(run: Runner) -> None:
     deaf: list[str] = []
 
     def deaf_once(fake: FakeHost) -> Reply | None:
-        if "-restore" in fake.lines[-1] and not deaf:
+        if "-restore" in fake.current and not deaf:
             deaf.append(fake.lines[-1])
             return 0, b""
         return None
