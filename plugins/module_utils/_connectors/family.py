@@ -27,16 +27,19 @@ from .organisation import Organisation, Reader, View
 from .plan import (
     NEW,
     OTHER_SETTINGS,
+    PIN_PARAMETERS,
     REMOVE,
     SET,
     ConnectorPlan,
     Desired,
     Step,
     changes_to,
+    differing,
     make_plan,
     new_parameters,
     present_parameters,
     restore_plan,
+    same,
 )
 from .report import result
 
@@ -241,11 +244,12 @@ class SendConnectors:
         )
 
     def _take_back(self, steps: Sequence[Step]) -> None:
-        """Undo each connector's steps from what it is now; the first ``present`` is what it was."""
-        now = {connector.identity: connector for connector in self._look().connectors}
-        by_name = {connector.name: connector for connector in now.values()}
+        """Undo the steps, the last first, from what the connectors are now."""
+        connectors = self._look().connectors
+        now = {connector.identity: present_parameters(connector) for connector in connectors}
+        made = {c.name: c.identity for c in connectors if c.ours}
         for step in reversed(steps):
-            cmdlet = _reverse(step, now, by_name)
+            cmdlet = _reverse(step, now, made)
             if cmdlet:
                 self.reader.invoke(cmdlet, self._at)
         wrong = [d for d, part in self._parts(steps, None).items() if part != "old"]
@@ -272,31 +276,41 @@ class SendConnectors:
         return dict(sorted(parts.items()))
 
 
-def _reverse(
-    step: Step, now: Mapping[str, Connector], by_name: Mapping[str, Connector]
-) -> Cmdlet | None:
-    """Return the cmdlet that takes a step back, or None where there is nothing to take back."""
+def _reverse(step: Step, now: dict[str, dict[str, Any]], made: Mapping[str, str]) -> Cmdlet | None:
+    """Return the cmdlet that takes a step back, or None where there is nothing to take back.
+
+    ``now`` are the parameters of the present connectors by identity, kept up to date; ``made`` are
+    the identities of our own by name.
+    """
     old = step.present
     if old is None:
-        made = by_name.get(step.connector)
-        if made is None or not made.ours:
+        identity = made.get(step.connector)
+        if identity is None:
             return None
-        return Cmdlet(REMOVE, {"Identity": made.identity, "Confirm": False})
+        return Cmdlet(REMOVE, {"Identity": identity, "Confirm": False})
     present = now.get(old.identity)
     if present is None:
         return Cmdlet(NEW, new_parameters(old))
-    changes = changes_to(present_parameters(old), present)
-    return Cmdlet(SET, {"Identity": present.identity, **changes}) if changes else None
+    before = present_parameters(old)
+    back = {name: before[name] for name in _own(step) if same(_own(step)[name], present[name])}
+    changes = differing(back, present)
+    present |= changes
+    return Cmdlet(SET, {"Identity": old.identity, **changes}) if changes else None
+
+
+def _own(step: Step) -> dict[str, Any]:
+    """Return the parameters that a step sets of what a pin decides about."""
+    return {name: value for name, value in step.parameters.items() if name in PIN_PARAMETERS}
 
 
 def _part(step: Step, by_name: Mapping[str, Connector]) -> Part:
     now, old = by_name.get(step.connector), step.present
     if now is None:
         return "old" if old is None else "new" if step.cmdlet == REMOVE else "unknown"
-    if old is not None and not changes_to(present_parameters(old), now):
-        return "old"
+    before = present_parameters(old) if old else {}
     if step.cmdlet == REMOVE:
-        return "unknown"
-    present = present_parameters(now)
-    wanted = {name: value for name, value in step.parameters.items() if name in present}
-    return "unknown" if changes_to(wanted, now) else "new"
+        return "unknown" if changes_to(before, now) else "old"
+    own = _own(step)
+    if old and not changes_to({name: before[name] for name in own}, now):
+        return "old"
+    return "unknown" if changes_to(own, now) else "new"

@@ -43,6 +43,21 @@ OTHER_SETTINGS = (
     "TlsCertificateName",
     "UseExternalDNSServersEnabled",
 )
+#: Parameters that a pin decides about, as far as they are set.
+PIN_PARAMETERS = (
+    "AddressSpaces",
+    "SmartHosts",
+    "DNSRoutingEnabled",
+    "SmartHostAuthMechanism",
+    "Port",
+    "Comment",
+    "Enabled",
+    "SourceTransportServers",
+    "TlsAuthLevel",
+    "TlsDomain",
+    "RequireTLS",
+    "ProtocolLoggingLevel",
+)
 # How a new connector is where its parameters do not say.
 _DEFAULTS = {"RequireTLS": False, "ProtocolLoggingLevel": "None"}
 
@@ -154,18 +169,24 @@ def same(wanted: object, present: object) -> bool:
     """Whether two values of a parameter are alike; Exchange compares texts without case."""
     if isinstance(wanted, str) and isinstance(present, str):
         return wanted.casefold() == present.casefold()
+    if isinstance(wanted, list) and isinstance(present, list):
+        return len(wanted) == len(present) and all(map(same, wanted, present))
     return wanted == present
 
 
 def changes_to(wanted: Parameters, connector: Connector) -> dict[str, Any]:
-    """Return the parameters of a connector that are not as wanted; None is ``$null``.
+    """Return the parameters of a connector that are not as wanted; None is ``$null``."""
+    return differing(wanted, present_parameters(connector))
+
+
+def differing(wanted: Parameters, present: Parameters) -> dict[str, Any]:
+    """Return the wanted parameters that are not so at present.
 
     Exchange needs the smart hosts again in the command that ends routing by DNS.
     """
-    present = present_parameters(connector)
     changed = {name: value for name, value in wanted.items() if not same(value, present[name])}
     if changed.get("DNSRoutingEnabled") is False:
-        changed["SmartHosts"] = wanted["SmartHosts"]
+        changed["SmartHosts"] = wanted.get("SmartHosts", present["SmartHosts"])
     return changed
 
 

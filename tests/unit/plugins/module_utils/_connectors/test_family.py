@@ -70,11 +70,13 @@ class Directory:
     before: Callable[[int, Cmdlet], None] = lambda _n, _c: None
     after: Callable[[int, Cmdlet], None] = lambda _n, _c: None
     count: int = 0
+    asked: list[Cmdlet] = field(default_factory=list)
     host: str = "ex1"
     requests: int = 0
 
     def invoke(self, cmdlet: Cmdlet, *, timeout: float = 120.0) -> Sequence[Mapping[str, Any]]:
         self.count += 1
+        self.asked.append(cmdlet)
         number = self.count
         self.before(number, cmdlet)
         result = self._do(cmdlet)
@@ -141,13 +143,13 @@ def swift(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transaction, "sleep", lambda _seconds: None)
 
 
-def enforce(there: Directory) -> int:
+def enforce(there: Directory, wanted: planning.Desired = DESIRED) -> int:
     """Run the transaction as the module does; return the number of steps planned."""
     context = Context("ex1")
     lock = OrganisationLock(None, context.now)
     family = SendConnectors(Reader(there, sleep=lambda _seconds: None), lock, "dc1")
     policy = transaction.Policy(ChangeLimit(), context.basedir / "backups")
-    return len(transaction.change(family, DESIRED, policy, context).plan.changes)
+    return len(transaction.change(family, wanted, policy, context).plan.changes)
 
 
 def test_enforce_then_nothing_to_do() -> None:
@@ -198,6 +200,44 @@ def test_a_lasting_refusal_rolls_back() -> None:
         enforce(there)
     assert caught.value.details["rolled_back"] is True
     assert settings(there) == old
+
+
+def test_an_undo_leaves_what_an_administrator_set_meanwhile() -> None:
+    there = directory()
+
+    def meddle(_count: int, cmdlet: Cmdlet) -> None:
+        if cmdlet.parameters.get("Identity") == "guid-gone":
+            there.entries["guid-aol"].update(RequireTLS=True, TlsAuthLevel="EncryptionOnly")
+            raise CmdletError("access denied", cmdlet=cmdlet.name)
+
+    there.before = meddle
+    with pytest.raises(ExchangeError, match="put back") as caught:
+        enforce(there)
+    assert caught.value.details["state"] == "old"
+    aol = there.entries["guid-aol"]
+    assert (aol["SmartHosts"], aol["RequireTLS"]) == (["[198.51.100.9]"], True)
+    assert aol["TlsAuthLevel"] == "EncryptionOnly"
+    undone = [cmdlet for cmdlet in there.asked if cmdlet.name == "Set-SendConnector"][-1]
+    assert set(undone.parameters) == {"Identity", "SmartHosts", "DomainController"}
+
+
+@pytest.mark.parametrize("pins", [3, 12])
+def test_an_undo_reads_all_connectors_as_often_for_many_pins_as_for_few(pins: int) -> None:
+    there = Directory({"guid-Internet": entry("Internet", "*", [], "default route")})
+    wanted = planning.Desired(
+        tuple(Settings(f"d{number}.example", ("[192.0.2.1]",)) for number in range(pins))
+    )
+
+    def refuse_last(_count: int, cmdlet: Cmdlet) -> None:
+        if cmdlet.parameters.get("Name", "").endswith(f" d{pins - 1}.example"):
+            raise CmdletError("access denied", cmdlet=cmdlet.name)
+
+    there.before = refuse_last
+    with pytest.raises(ExchangeError, match="put back"):
+        enforce(there, wanted)
+    assert list(there.entries) == ["guid-Internet"]
+    reads = [cmdlet for cmdlet in there.asked if cmdlet.name == "Get-SendConnector"]
+    assert len(reads) == 6
 
 
 def test_two_writers_at_the_same_moment_end_right() -> None:
