@@ -129,10 +129,10 @@ options:
     type: path
   host_backup_dir:
     description:
-      - Folder on the host for its own backups, for the lease by which one run at a time works on
-        it, and for the notes of runs that broke off or left a restart pending. In it, each
-        Exchange computer has a folder of its own.
-      - Runs that are not to meet on a host must have the same folder there.
+      - Folder on the host for its own backups. In it, each Exchange computer has a folder of its
+        own.
+      - The lease by which one run at a time works on a host, and the notes of runs, stay at their
+        one place whatever this option is.
       - Backups are never removed. Old ones can be deleted by hand.
       - The default is C(%ALLUSERSPROFILE%\postmaster.exchange).
     type: str

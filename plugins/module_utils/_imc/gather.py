@@ -131,7 +131,7 @@ def gather(
         root_dir=root_dir.data if root_dir else "",
         build=build,
         tracking_folder=tracking,
-        journal=_journal(host, sections),
+        journal=_journal(host, layout, sections),
         lease=parse_lease(sections["lease"].output),
         pending_restart=pending,
     )
@@ -219,14 +219,14 @@ def told_values(section: Section, key: str) -> dict[str, RegistryValue]:
     return values_of(parse_reg_query(section.output), key) if section.ok else {}
 
 
-def _journal(host: str, sections: Sections) -> Journal | None:
+def _journal(host: str, layout: Layout, sections: Sections) -> Journal | None:
     if not sections["noted"].output.strip():
         return None
     text = sections["journal"]
     if not text.ok:
         raise ExchangeError(
             f"{host}: the journal of an earlier run cannot be read: {excerpt(text.output)}.",
-            hint="Check the rights of the account in the folder host_backup_dir.",
+            hint=f"Check the rights of the account on {layout.journal_path}.",
         )
     return Journal.parse(text.output)
 

@@ -212,8 +212,7 @@ class HostLock:
         said = b"".join(sections[name].output for name in sections if name.startswith("held_"))
         raise ExchangeError(
             f"{host}: the host could not be locked ({excerpt(said)}).",
-            hint="Check the rights of the account in the folder host_backup_dir, and what is in"
-            f" {self.layout.lease_path()}.",
+            hint=f"Check the rights of the account on {self.layout.lease_path()}, and what is there.",
         )
 
     def give_up(self, session: Session, *files: str, timeout: float = 60.0) -> list[str]:
@@ -257,7 +256,7 @@ class HostLock:
 
     def _draft(self) -> tuple[str, str]:
         """Return the folder that becomes the lease, and the file in it."""
-        folder = self.layout.backup_path(f"lease-{self.lease.run}")
+        folder = self.layout.own_path(f"lease-{self.lease.run}")
         return folder, f"{folder}\\{self.lease.name}"
 
     def _drop_draft(self, batch: Batch) -> None:

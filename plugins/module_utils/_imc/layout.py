@@ -160,26 +160,33 @@ class Layout:
 
     def backup_path(self, *names: str) -> str:
         """Return a path in the folder of backups of this Exchange computer."""
-        owner = commands.computer_name(self.computer) if self.computer else SERVICE_NAME
         if self.host_backup_dir:
-            return commands.in_folder(self.host_backup_dir, owner, *names)
-        return commands.in_folder(commands.ALL_USERS, _HOST_FOLDER, owner, *names)
+            return commands.in_folder(self.host_backup_dir, self._owner, *names)
+        return self.own_path(*names)
+
+    def own_path(self, *names: str) -> str:
+        """Return a path in the folder where runs meet: the same one, whatever their options."""
+        return commands.in_folder(commands.ALL_USERS, _HOST_FOLDER, self._owner, *names)
+
+    @property
+    def _owner(self) -> str:
+        return commands.computer_name(self.computer) if self.computer else SERVICE_NAME
 
     @property
     def journal_path(self) -> str:
         """The journal of a run at work."""
-        return self.backup_path("journal.txt")
+        return self.own_path("journal.txt")
 
     @property
     def pending_restart_path(self) -> str:
         """The note of a pending restart of the service."""
-        return self.backup_path("pending-restart.txt")
+        return self.own_path("pending-restart.txt")
 
     # -- the lease, see ``host_lock``
 
     def lease_path(self, *names: str) -> str:
         """Return the folder of the lease, or a path in it."""
-        return self.backup_path("lease", *names)
+        return self.own_path("lease", *names)
 
     @property
     def busy_path(self) -> str:

@@ -360,3 +360,25 @@ def test_a_takeover_that_fails_leaves_a_dead_run_known_for_dead(fault: str, run:
     fake.faults = {}
     assert run(fake, **DONE)["restarted"]
     assert claims(fake) == []
+
+
+def test_runs_meet_whatever_folder_their_backups_have(run: Runner) -> None:
+    """The lease and the notes of runs do not move with the option host_backup_dir."""
+    first = host()
+    errors: list[ExchangeError] = []
+
+    def meanwhile(_fake: FakeHost) -> None:
+        if errors:
+            return
+        second = host()
+        second.files, second.folders, second.routes = first.files, first.folders, first.routes
+        errors.append(LeaseLost("begun"))
+        errors.append(run.fail(second, **DONE, host_backup_dir=r"D:\backups"))
+
+    first.hooks["sc"] = lambda fake: meanwhile(fake) if "stop" in fake.current else None
+    run(first, **DONE)
+    assert isinstance(errors[-1], LeaseLost)
+    assert first.rows == [*FOREIGN, *DONE_ROWS]
+    other = host()
+    assert run(other, **DONE, host_backup_dir=r"D:\backups")["changed"]
+    assert [path for path in other.files if path.startswith("d:\\backups\\msexchangeimc\\")]
