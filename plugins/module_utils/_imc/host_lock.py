@@ -212,7 +212,7 @@ class HostLock:
         said = b"".join(sections[name].output for name in sections if name.startswith("held_"))
         raise ExchangeError(
             f"{host}: the host could not be locked ({excerpt(said)}).",
-            hint=f"Check the rights of the account on {self.layout.lease_path()}, and what is there.",
+            hint=f"Check the rights of the account and what is in {self.layout.lease_path()}.",
         )
 
     def give_up(self, session: Session, *files: str, timeout: float = 60.0) -> list[str]:
