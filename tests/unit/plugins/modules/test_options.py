@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.context import EngineModule
-from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.spec import (
-    ARGUMENT_SPEC as CONNECTORS_SPEC,
-)
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.spec import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._run.imc_delivery import (
     ARGUMENT_SPEC as IMC_SPEC,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._run.module_runner import (
     argument_spec,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._run.transport_delivery import (
+    ARGUMENT_SPEC as CONNECTORS_SPEC,
 )
 from ansible_collections.postmaster.exchange.plugins.plugin_utils._action import EngineAction
 
