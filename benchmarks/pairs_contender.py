@@ -84,12 +84,9 @@ def ours(task: Task) -> int:
     """mx_pairs_info' engine, as the action plugin runs it."""
     from ansible.module_utils.common.arg_spec import ArgumentSpecValidator  # noqa: PLC0415
     from ansible_collections.postmaster.exchange.plugins.module_utils._base.context import Context  # noqa: PLC0415
-    from ansible_collections.postmaster.exchange.plugins.module_utils._pairs import (  # noqa: PLC0415
-        module,
-        spec,
-    )
+    from ansible_collections.postmaster.exchange.plugins.module_utils._pairs import module  # noqa: PLC0415
 
-    checked = ArgumentSpecValidator(spec.ARGUMENT_SPEC).validate(_options(task))
+    checked = ArgumentSpecValidator(module.ARGUMENT_SPEC).validate(_options(task))
     result = module.run(checked.validated_parameters, Context(host="benchmark"))
     return len(result["pairs"])
 

@@ -74,6 +74,7 @@ options:
     choices:
       - disagreement
       - loop
+      - moving
       - no_address
       - no_such_domain
       - null_mx

@@ -51,9 +51,10 @@ options:
       - C(addresses) is the list of its IPv4 addresses in the order of preference. The rows of the
         domain become exactly these pairs, in this order, where its first row stood or at the end of
         the table. Rows that are there already keep their spelling and flag.
-      - C(status) is V(ok) by default. With V(temporary_failure), V(disagreement), V(loop) or
-        V(no_address) nothing is known about the addresses, and the rows of the domain are never
-        changed, in whatever O(state). With V(no_such_domain) or V(null_mx) see O(missing_domain).
+      - C(status) is V(ok) by default. With V(temporary_failure), V(disagreement), V(moving),
+        V(loop) or V(no_address) nothing is known about the addresses, and the rows of the domain
+        are never changed, in whatever O(state). With V(no_such_domain) or V(null_mx) see
+        O(missing_domain).
       - An address or domain that is none, an IPv6 address, a route without an address, or a domain
         with two different answers fails the task before anything is asked of the host.
       - Without this option the table is neither read nor changed.

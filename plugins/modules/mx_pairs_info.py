@@ -31,11 +31,23 @@ options:
         search list is applied to them.
       - Upper case, a trailing dot, and international names (IDNA 2008) are accepted. Domains that
         are given twice are asked and returned once.
-      - If one of them is no domain (an address, an e-mail address, too long, empty, ...), the task
-        fails and names all that are wrong, before anything is asked.
+      - An entry may be a dictionary with the name as C(domain), and with settings of that domain,
+        C(allow_private), C(dead_exchanges) and C(moving), in the place of the options of these
+        names. Other keys are ignored.
+      - For an entry that is not a domain (an address, an e-mail address, too long, empty, ...) see
+        O(invalid_domains).
     type: list
-    elements: str
+    elements: raw
     required: true
+  invalid_domains:
+    description:
+      - What happens if an entry of O(domains) is not a domain, or a setting of it is not known.
+      - V(fail) fails the task before anything is asked, and names all such entries.
+      - V(return) resolves the others, and returns these in RV(invalid).
+    type: str
+    choices: [fail, return]
+    default: fail
+    version_added: 0.2.0
   nameservers:
     description:
       - The name servers to ask, as address, V(address:port) or V([IPv6 address]:port).
@@ -102,11 +114,37 @@ options:
     default: []
   allow_private:
     description:
-      - Keep addresses that no mail server on the Internet can have (private, loopback, link-local,
-        documentation, multicast and other ranges that are not global). Without it they are left out
-        with a warning.
+      - Keep addresses that no mail server on the Internet has (private, documentation, shared and
+        other ranges that are not global). Without it they are left out with a warning.
+      - Addresses that no mail server can have are left out either way. They are unspecified,
+        loopback, link-local, multicast, reserved and broadcast addresses.
     type: bool
     default: false
+  dead_exchanges:
+    description:
+      - What an exchange means whose addresses cannot be looked up, while the MX of its domain can.
+      - V(refuse) makes the domain a V(temporary_failure), since part of its pairs would not be the
+        pairs.
+      - V(drop) asks again some seconds later. Where all name servers fail in the same way both
+        times, the exchange is left out with the warning V(dead_exchange), as Exchange does with
+        C(DnsFaultTolerance) set to C(Lenient). At least one other exchange has to be left.
+    type: str
+    choices: [refuse, drop]
+    default: refuse
+    version_added: 0.2.0
+  moving:
+    description:
+      - What happens to a domain whose addresses change from answer to answer, as those in the pools
+        of large providers do. That is found where addresses with a TTL of up to 60 seconds are
+        others when they are asked for again. Exchanges under C(mail.protection.outlook.com) count
+        as moving, whatever they answer.
+      - V(keep) gives the domain the status V(moving) and no pairs, so no new route is made and an
+        existing one stays.
+      - V(pin) returns all addresses that were seen.
+    type: str
+    choices: [keep, pin]
+    default: keep
+    version_added: 0.2.0
   search_list:
     description:
       - The suffixes that the mail servers append to names. For each of them, the domain is also
@@ -134,7 +172,10 @@ options:
       - Also ask what tells more about a domain and its exchanges. Whether their name servers
         fail on AAAA, which is the known cause of C(451 4.4.0 DNS query failed) (KB972744); and
         whether answers are authentic (DNSSEC).
-      - It doubles the number of questions, and never changes a status or a pair.
+      - It doubles the number of questions, and never changes a status or a pair. It is asked when
+        all pairs are known.
+      - Where a name server denies a name because AAAA is asked, a caching name server may deny it
+        to others for some time. Better leave it off in runs that change routes.
     type: bool
     default: false
   fail_on:
@@ -147,6 +188,7 @@ options:
       - no_such_domain
       - no_address
       - loop
+      - moving
       - temporary_failure
       - disagreement
     default: []
@@ -225,6 +267,15 @@ EXAMPLES = r"""
     domains: [nestle.com]
     evidence: true
 
+- name: Give one partner a private address, and another one exchange less
+  postmaster.exchange.mx_pairs_info:
+    domains:
+      - nestle.com
+      - domain: partner.example
+        allow_private: true
+      - domain: aol.com
+        dead_exchanges: drop
+
 - name: Ask from a host in another network
   postmaster.exchange.mx_pairs_info:
     domains: [nestle.com]
@@ -249,6 +300,7 @@ domains:
           DNS says that it does not exist. Only these two mean that the domain is gone.
         - V(no_address) if no exchange has an address that can be used, V(loop) if only our own
           hosts were left as exchanges.
+        - V(moving) if the addresses change from answer to answer, see O(moving).
         - V(temporary_failure) if a question that the pairs depend on got no answer, V(disagreement)
           if name servers differ with O(agreement=all). The pairs are not known then.
       type: str
@@ -293,7 +345,8 @@ domains:
         - >-
           The codes are V(null_mx_ignored), V(mx_is_address), V(mx_is_no_host), V(mx_is_cname),
           V(own_exchange), V(exchange_without_address), V(address_not_global), V(max_pairs),
-          V(alias_to_nowhere), V(search_list_hijack) and V(aaaa_trouble).
+          V(alias_to_nowhere), V(dead_exchange), V(moving), V(search_list_hijack) and
+          V(aaaa_trouble).
       type: list
       elements: dict
       sample:
@@ -359,7 +412,9 @@ domains:
       type: dict
       contains:
         authentic:
-          description: Whether the name server vouches for MX and addresses by DNSSEC (AD flag).
+          description:
+            - Whether the name server vouches for MX and addresses by DNSSEC. The AD flag counts
+              only in answers with EDNS and without the flag AA.
           type: bool
           sample: false
 pairs:
@@ -394,6 +449,26 @@ routes:
       type: list
       elements: str
       sample: [192.0.2.25, 192.0.2.26]
+    short_lived:
+      description:
+        - Only there, and true, where the addresses have a TTL of up to 60 seconds. An existing
+          route that shares an address with these stays as it is.
+      type: bool
+      sample: true
+invalid:
+  description: The entries of O(domains) that are refused, with O(invalid_domains=return).
+  returned: success, or failure by O(fail_on)
+  type: list
+  elements: dict
+  contains:
+    entry:
+      description: The entry, as text.
+      type: str
+      sample: postmaster@nestle.com
+    message:
+      description: Why it is refused.
+      type: str
+      sample: "'postmaster@nestle.com' is an e-mail address; use its domain part"
 stats:
   description: Counters of the run.
   returned: success, or failure by O(fail_on)

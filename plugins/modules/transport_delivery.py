@@ -39,9 +39,10 @@ options:
       - C(domain) is the mail domain.
       - C(addresses) is the list of its addresses, IPv4 or IPv6. They become the smart hosts of the
         connector. Exchange treats them as equals, whatever their order; see O(tiers).
-      - C(status) is V(ok) by default. With V(temporary_failure), V(disagreement), V(loop) or
-        V(no_address) nothing is known about the addresses, and the connector of the domain is never
-        changed, in whatever O(state). With V(no_such_domain) or V(null_mx) see O(missing_domain).
+      - C(status) is V(ok) by default. With V(temporary_failure), V(disagreement), V(moving),
+        V(loop) or V(no_address) nothing is known about the addresses, and the connector of the
+        domain is never changed, in whatever O(state). With V(no_such_domain) or V(null_mx) see
+        O(missing_domain).
       - Needed for all but O(state=restored).
     type: list
     elements: dict

@@ -13,33 +13,31 @@ from typing import Any
 import dns.flags
 import dns.message
 import dns.rrset
-from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.dnslib import (
-    MAX_RECORDS,
-    Malformed,
-    NotOurs,
-    decode_reply,
-    encode_query,
-    library_reply,
-)
 from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.first_pass import (
-    Bulk,
+    FirstPass,
     Limits,
     Pace,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.model import (
+    NameServer,
+    Patience,
     Question,
     RecordType,
     Stats,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.reading import (
-    Trouble,
+from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.replies import (
+    MAX_RECORDS,
+    MalformedReplyError,
+    QueryError,
+    UnrelatedMessageError,
+    decode_reply,
+    encode_query,
+    library_reply,
     read,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.resolver import (
-    Asker,
-    Patience,
+    Resolver,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.sockets import NameServer
 from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.wire import read_plain
 from fuzz_registry import calmly, target
 from fuzz_values import long_bytes, mutated
@@ -87,14 +85,14 @@ def _decode(wire: bytes) -> None:
     for question in _QUESTIONS:
         try:
             reply = decode_reply(wire, question, IDENT)
-        except (NotOurs, Malformed):
+        except (UnrelatedMessageError, MalformedReplyError):
             continue
         if (plain := read_plain(wire, question, IDENT)) is not None:
             assert plain == library_reply(wire, question, IDENT)
         assert len(reply.records) <= MAX_RECORDS
         try:
             answer = read(question, reply, "192.0.2.53")
-        except Trouble:
+        except QueryError:
             continue
         assert answer.nameserver == "192.0.2.53"
 
@@ -205,12 +203,12 @@ async def _over_udp(datagrams: list[tuple[str, bytes]]) -> None:
 
 async def _follow(port: int) -> None:
     where, question, pace = NameServer("127.0.0.1", port), _QUESTIONS[0], Pace(0)
-    first = Bulk(where, Limits(4, 0.05), pace, lambda _answer: ())
+    first = FirstPass(where, Limits(4, 0.05), pace, lambda _answer: ())
     await asyncio.to_thread(first.ask, [question])
     assert all(told.kind.definite for told in first.known.values())
     assert all(told is None or told.message.isprintable() for told in first.failed.values())
-    asker = Asker([where], _PATIENCE, asyncio.Semaphore(4), Stats(), pace)
-    answer = await asyncio.wait_for(asker.follow(question), 30)
+    resolver = Resolver([where], _PATIENCE, asyncio.Semaphore(4), Stats(), pace)
+    answer = await asyncio.wait_for(resolver.follow(question), 30)
     for failure in answer.failures:
         assert failure.message.isprintable()
 

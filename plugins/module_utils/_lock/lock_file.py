@@ -20,8 +20,8 @@ from typing import Any
 from ansible.module_utils.common.yaml import HAS_YAML, yaml_load
 
 from .._base.errors import InvalidInput, MissingLibrary
+from .._pairs.module import AGREEMENTS, FAMILIES
 from .._pairs.names import is_host_name, parse_domain, shown
-from .._pairs.spec import AGREEMENTS, FAMILIES
 from .._run.routes import GONE_STATUSES
 from .lock import Conditions, Entry, Lock, LockedPair
 

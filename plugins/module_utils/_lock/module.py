@@ -18,8 +18,8 @@ from .._base import atomic_write
 from .._base.context import Context, EngineModule
 from .._base.errors import ExchangeError, InvalidInput
 from .._base.texts import listed, utc_text
+from .._pairs.module import ARGUMENT_SPEC as PAIRS_SPEC
 from .._pairs.names import parse_domain, parse_entry, shown
-from .._pairs.spec import ARGUMENT_SPEC as PAIRS_SPEC
 from .._run.routes import STATUSES
 from .lock import Conditions, Entry, Lock, entries_of, renew
 from .lock_file import LARGEST, parse, render

@@ -6,8 +6,8 @@
 Most questions are answered plainly at once, and an event loop with a task for each takes longer
 than the name server does. So this pass has one selector and a window of sockets. It keeps only
 answers that say something about a name, whole and over UDP. Whatever else becomes of a question
-(nothing, an error, a truncated answer, aliases that do not end) is left to ``asker``, which asks
-again with all its patience, and goes on from what became of the question here.
+(nothing, an error, a truncated answer, aliases that do not end) is left to ``resolver``, which asks
+again with all its patience: what had less time here than its own timeout does not count as a try.
 
 Each socket has a random port of its own and one question under way, under a random id: who cannot
 see the question has to guess both, as with a new socket for each.
@@ -27,18 +27,17 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from .dnslib import Malformed, NotOurs, decode_reply, encode_query
-from .model import Answer, Kind, Question, Reply
-from .reading import REFUSED, WITHOUT_EDNS, Trouble, read
-from .sockets import (
-    LARGEST_DATAGRAM,
-    MAX_STRAY,
-    NameServer,
-    endpoint,
-    open_socket,
-    reason,
-    told_stray,
+from .model import Answer, AnswerKind, NameServer, QueryError, Question, Reply
+from .replies import (
+    REFUSED,
+    WITHOUT_EDNS,
+    MalformedReplyError,
+    UnrelatedMessageError,
+    decode_reply,
+    encode_query,
+    read,
 )
+from .sockets import LARGEST_DATAGRAM, MAX_STRAY, endpoint, open_socket, reason, stray_text
 
 #: Questions during which nothing at all was heard, after which the pass ends and leaves the rest.
 _SILENT = 50
@@ -50,21 +49,25 @@ _FEW = 8
 #: Octets of chance fetched from the system at a time, two for each id.
 _CHANCE = 512
 
-# Given an answer, says what else is to be asked.
+# Returns what else is to be asked, given an answer.
 More = Callable[[Answer], Iterable[Question]]
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many questions may be under way at most, and how long each may take (seconds)."""
+    """How many questions may be under way at most, and how long each may take (seconds).
+
+    ``counts`` means that a question which took so long was tried as long as it should be.
+    """
 
     window: int
     timeout: float
+    counts: bool = True
 
 
 @dataclass(slots=True)
 class Pace:
-    """Says when the next question may leave, ``rate`` of them in a second (0: no limit).
+    """Decides when the next question may leave, ``rate`` of them in a second (0: no limit).
 
     What was not used up to a tenth of a second ago may be used now.
     """
@@ -125,16 +128,17 @@ class _Line:
     stray: int = 0
 
 
-class Bulk:
+class FirstPass:
     """One pass over the questions of a run."""
 
     def __init__(self, server: NameServer, limits: Limits, pace: Pace, more: More) -> None:
         self.known: dict[Question, Answer] = {}
         # Why a question got no answer; None if it was truncated.
-        self.failed: dict[Question, Trouble | None] = {}
+        self.failed: dict[Question, QueryError | None] = {}
         self._server = server
         self._name = str(server)
         self._timeout = limits.timeout
+        self._counts = limits.counts
         self.window = Window(limits.window)
         self._pace = pace
         self._more = more
@@ -157,7 +161,7 @@ class Bulk:
         self._add(questions)
         with selectors.DefaultSelector() as selector, ExitStack() as stack:
             try:
-                while self._goes_on():
+                while self._unanswered < _SILENT and (self._waiting or self._under_way):
                     self._send_some(selector, stack)
                     arrived = selector.select(self._patience())
                     now = time.monotonic()
@@ -166,9 +170,6 @@ class Bulk:
                     self._expire(selector)
             except OSError:
                 pass  # no route, no more sockets: the careful way says what is wrong
-
-    def _goes_on(self) -> bool:
-        return self._unanswered < _SILENT and bool(self._waiting or self._under_way)
 
     def _add(self, questions: Iterable[Question]) -> None:
         for question in questions:
@@ -181,25 +182,21 @@ class Bulk:
         while self._waiting and self._under_way < self.window.size:
             if limited and self._pace.wait(now):
                 break
-            line = self._free.pop() if self._free else self._open(selector, stack)
-            self._send(line, self._waiting.popleft(), now)
+            if self._free:
+                line = self._free.pop()
+            else:
+                sock = stack.enter_context(open_socket(self._server, socket.SOCK_DGRAM))
+                sock.connect(endpoint(self._server))
+                line = _Line(sock)
+                selector.register(sock, selectors.EVENT_READ, line)
+            question = line.question = self._waiting.popleft()
+            line.ident = next(self._idents)
+            line.stray = 0
+            self._busy.append((now + self._timeout, line, question))
+            self._under_way += 1
+            line.sock.send(encode_query(question, line.ident))
             if limited:
                 self._pace.left(now)
-
-    def _open(self, selector: selectors.BaseSelector, stack: ExitStack) -> _Line:
-        sock = stack.enter_context(open_socket(self._server, socket.SOCK_DGRAM))
-        sock.connect(endpoint(self._server))
-        line = _Line(sock)
-        selector.register(sock, selectors.EVENT_READ, line)
-        return line
-
-    def _send(self, line: _Line, question: Question, now: float) -> None:
-        line.question = question
-        line.ident = next(self._idents)
-        line.stray = 0
-        self._busy.append((now + self._timeout, line, question))
-        self._under_way += 1
-        line.sock.send(encode_query(question, line.ident))
 
     def _patience(self) -> float:
         """Return for how many seconds there is nothing to do unless something arrives."""
@@ -216,7 +213,7 @@ class Bulk:
         except BlockingIOError:
             return
         except OSError as error:  # nobody listens, says the kernel
-            self._lost(line, Trouble(Kind.UNREACHABLE, reason(error)))
+            self._lost(line, QueryError(AnswerKind.UNREACHABLE, reason(error)))
             self._unanswered += 1
             return
         question = line.question
@@ -224,37 +221,37 @@ class Bulk:
             return  # late, or somebody else's
         try:
             reply = decode_reply(wire, question, line.ident)
-        except NotOurs:
+        except UnrelatedMessageError:
             line.stray += 1
             if line.stray >= MAX_STRAY:
-                self._lost(line, Trouble(Kind.MALFORMED, told_stray(line.stray)))
+                self._lost(line, QueryError(AnswerKind.MALFORMED, stray_text(line.stray)))
             return
-        except Malformed as error:
-            self._lost(line, Trouble(Kind.MALFORMED, str(error)))
+        except MalformedReplyError as error:
+            self._lost(line, QueryError(AnswerKind.MALFORMED, str(error)))
             return
         self._ended(line)
         self._unanswered = 0
         self._heard = now
         self.window.ended(lost=reply.rcode == REFUSED)
-        if reply.truncated:
-            self.failed[question] = None
-        else:
-            self._keep(question, reply)
+        self._keep(question, reply)
 
     def _keep(self, question: Question, reply: Reply) -> None:
+        if reply.truncated:
+            self.failed[question] = None
+            return
         try:
             answer = read(question, reply, self._name)
-        except Trouble as trouble:
+        except QueryError as error:
             if reply.rcode not in WITHOUT_EDNS:  # those are asked again without it
-                self.failed[question] = trouble
+                self.failed[question] = error
             return
         self.known[question] = answer
         if not answer.unfinished:
             self._add(self._more(answer))
 
-    def _lost(self, line: _Line, trouble: Trouble) -> None:
+    def _lost(self, line: _Line, error: QueryError) -> None:
         if line.question is not None:
-            self.failed[line.question] = trouble
+            self.failed[line.question] = error
             self._ended(line)
 
     def _ended(self, line: _Line) -> None:
@@ -272,8 +269,9 @@ class Bulk:
                 break
             self._busy.popleft()
             if under_way:
-                told = f"no answer within {self._timeout:.1f} s"
-                self.failed[question] = Trouble(Kind.TIMEOUT, told)
+                if self._counts:
+                    message = f"no answer within {self._timeout:.1f} s"
+                    self.failed[question] = QueryError(AnswerKind.TIMEOUT, message)
                 line.question = None
                 self._under_way -= 1
                 self._unanswered += self._heard < deadline - self._timeout

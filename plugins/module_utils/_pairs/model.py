@@ -1,24 +1,31 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The things of this field: questions, replies, answers, pairs, and what is said about a domain.
+"""The types of this field: options, questions, answers, pairs, and what a run says about a domain.
 
 Names are text: lower case, A-labels, without the trailing dot; the root is ``.``. Octets that no
-host name may hold stand as ``\\DDD`` (RFC 1035 section 5.1). Times to live are seconds.
-
-What a run over many domains makes many of is a named tuple, which Python makes and compares faster
-than it does a data class.
+host name may hold stand as ``\\DDD`` (RFC 1035 section 5.1). Times to live are seconds. What a run
+over many domains makes many of is a named tuple, which Python makes and compares faster than it
+does a data class.
 
 This file is private to the collection postmaster.exchange.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import NamedTuple
+from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network
+from typing import NamedTuple, TypeAlias
 
-ROOT = "."
+from .addresses import sort_key
+from .names import ROOT
+
+__all__ = ["ROOT"]
+
+Network: TypeAlias = "IPv4Network | IPv6Network"
 
 
 class RecordType(IntEnum):
@@ -30,7 +37,7 @@ class RecordType(IntEnum):
     AAAA = 28
 
 
-class Kind(StrEnum):
+class AnswerKind(StrEnum):
     """What became of a question.
 
     The first three say something about the name. All others say something about our view of it,
@@ -55,7 +62,16 @@ class Kind(StrEnum):
         return self in _DEFINITE
 
 
-_DEFINITE = frozenset({Kind.ANSWER, Kind.NO_DATA, Kind.NO_SUCH_NAME})
+_DEFINITE = frozenset({AnswerKind.ANSWER, AnswerKind.NO_DATA, AnswerKind.NO_SUCH_NAME})
+
+
+class QueryError(Exception):
+    """Why a reply, or its absence, is no answer."""
+
+    def __init__(self, kind: AnswerKind, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
 
 
 class Status(StrEnum):
@@ -66,8 +82,101 @@ class Status(StrEnum):
     NO_SUCH_DOMAIN = "no_such_domain"
     NO_ADDRESS = "no_address"
     LOOP = "loop"
+    MOVING = "moving"
     TEMPORARY_FAILURE = "temporary_failure"
     DISAGREEMENT = "disagreement"
+
+
+@dataclass(frozen=True, slots=True)
+class NameServer:
+    """Where to ask. ``str()`` is how results and messages call it."""
+
+    address: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait: ``timeout`` seconds for one reply, doubled each round over the servers;
+    ``retries`` further rounds; ``lifetime`` seconds for one question altogether."""
+
+    timeout: float
+    retries: int
+    lifetime: float
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Addresses and ranges. Whether an address lies in one takes a look for each prefix length."""
+
+    ranges: tuple[Network, ...] = ()
+
+    @cached_property
+    def _starts(self) -> dict[tuple[int, int], set[int]]:
+        """The numbers of the networks, by version and by the bits that their hosts have."""
+        starts: dict[tuple[int, int], set[int]] = {}
+        for network in self.ranges:
+            bits = network.max_prefixlen - network.prefixlen
+            number = int(network.network_address) >> bits
+            starts.setdefault((network.version, bits), set()).add(number)
+        return starts
+
+    def __contains__(self, address: str) -> bool:
+        """Whether an address lies in one of them."""
+        version, octets = sort_key(address)
+        number = int.from_bytes(octets)
+        return any(
+            number >> bits in starts
+            for (family, bits), starts in self._starts.items()
+            if family == version
+        )
+
+
+class DomainSettings(NamedTuple):
+    """What may be set for one domain: private addresses (rule 24), exchanges whose addresses fail
+    for good (rule 14, V(refuse) or V(drop)), and moving addresses (rule 23, V(keep) or V(pin))."""
+
+    allow_private: bool = False
+    dead_exchanges: str = "refuse"
+    moving: str = "keep"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the administrator wants of all domains.
+
+    ``types`` are A, AAAA or both; ``max_pairs`` 0 is no limit; ``own_unknown`` are the questions
+    for our own addresses that failed: while they are not known, mail might be made to loop.
+    """
+
+    types: tuple[RecordType, ...] = (RecordType.A,)
+    own_names: frozenset[str] = frozenset()
+    own_networks: Networks = field(default_factory=Networks)
+    own_unknown: tuple[Failure, ...] = ()
+    max_pairs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """One task's options. ``own_hosts`` are names whose addresses count as ours, too; ``refused``
+    are entries that are no domains, each with the reason."""
+
+    domains: Mapping[str, DomainSettings]
+    nameservers: tuple[NameServer, ...]
+    patience: Patience
+    concurrency: int
+    max_rate: float
+    policy: Policy
+    own_hosts: tuple[str, ...]
+    search_list: tuple[str, ...]
+    agreement: str
+    evidence: bool
+    fail_on: frozenset[Status]
+    refused: tuple[tuple[str, str], ...] = ()
 
 
 class Question(NamedTuple):
@@ -99,9 +208,10 @@ class RecordSet(NamedTuple):
 class Reply(NamedTuple):
     """One message of a name server, already checked to be the reply to our question.
 
-    ``soa`` is the zone and the negative time to live (RFC 2308 section 5) of the SOA record in the
-    authority section; ``referral`` means name servers of another zone instead of an answer;
-    ``extended_error`` is the first info code of RFC 8914.
+    ``authentic`` is the AD flag where it can be believed (rule 19); ``soa`` is the zone and the
+    negative time to live (RFC 2308 section 5) of the SOA record in the authority section;
+    ``referral`` means name servers of another zone instead of an answer; ``extended_error`` is the
+    first info code of RFC 8914.
     """
 
     rcode: int
@@ -121,7 +231,7 @@ class Failure:
     """
 
     question: Question
-    kind: Kind
+    kind: AnswerKind
     nameserver: str
     message: str
     needed: bool = True
@@ -131,13 +241,13 @@ class Answer(NamedTuple):
     """What became of one question, aliases followed, retries over.
 
     ``chain`` are the names that aliases led through, in order, without the name asked; ``mx`` and
-    ``texts`` (addresses) are sorted; ``ttl`` is the smallest of all that was read, and
-    None where nothing told one. ``unfinished`` means that the last alias has yet to be asked about.
+    ``texts`` (addresses) are sorted; ``ttl`` is the smallest of all that was read, and None where
+    nothing told one. ``unfinished`` means that the last alias has yet to be asked about.
     ``nameserver`` is who gave it; ``failures`` tells who did not, if ``kind`` is indefinite.
     """
 
     question: Question
-    kind: Kind
+    kind: AnswerKind
     mx: tuple[Mx, ...] = ()
     texts: tuple[str, ...] = ()
     chain: tuple[str, ...] = ()
@@ -158,23 +268,12 @@ class Pair(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class DomainWarning:
     """A warning about a domain: a stable code, a sentence, and the facts in it."""
 
     code: str
     message: str
     facts: tuple[tuple[str, str | int], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What was asked only because ``evidence`` is wanted.
-
-    ``authentic`` tells whether the name server vouched (AD flag) for the MX answer and for every
-    address answer.
-    """
-
-    authentic: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,17 +286,23 @@ class View:
 
 
 class DomainResult(NamedTuple):
-    """All that one run says about one domain."""
+    """All that one run says about one domain.
+
+    ``authentic`` is evidence: whether a name server vouched for MX and addresses by DNSSEC; None
+    where evidence was not asked for. ``short_lived`` means that the answers are good for seconds
+    only, so that another run may see other addresses.
+    """
 
     domain: str
     status: Status
     pairs: tuple[Pair, ...] = ()
     implicit_mx: bool = False
     ttl: int | None = None
-    notes: tuple[Note, ...] = ()
+    warnings: tuple[DomainWarning, ...] = ()
     failures: tuple[Failure, ...] = ()
     views: tuple[View, ...] = ()
-    evidence: Evidence | None = None
+    authentic: bool | None = None
+    short_lived: bool = False
 
 
 @dataclass(slots=True)
@@ -212,9 +317,9 @@ class Stats:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RunResult:
     """The whole run: one result for every domain asked, in the order asked."""
 
     results: tuple[DomainResult, ...]
-    notes: tuple[Note, ...] = ()
+    warnings: tuple[DomainWarning, ...] = ()
     stats: Stats = field(default_factory=Stats)

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is a domain and what is not (rule 1).
+"""The syntax of domains and host names (rule 1), for all of the collection.
 
 A domain given by an administrator is checked strictly and refused with a sentence that says why. A
-host name that a DNS answer holds is only asked whether it can be one.
+name from a DNS answer, a message or a log is only asked whether it can be one.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -13,14 +13,23 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import traceback
 import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from .._base.errors import InvalidInput
-from .dnslib import a_label
-from .model import ROOT
+from ansible.module_utils.basic import missing_required_lib
 
+from .._base.errors import InvalidInput, MissingLibrary
+
+try:
+    import idna
+except ImportError:
+    IDNA_ERROR: str | None = traceback.format_exc()
+else:
+    IDNA_ERROR = None
+
+ROOT = "."
 MAX_LABEL = 63  # octets, RFC 1035 section 2.3.4
 MAX_NAME = 253  # octets of the text without the trailing dot, which is 255 on the wire
 _MAX_INPUT = 1000  # characters; longer text is not even looked at
@@ -33,8 +42,10 @@ _HOST = re.compile(
     r"(?!.{254})[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
     r"(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*"
 )
-# What most domains are: nothing has to be mapped, and the end is that of no address.
-_PLAIN = re.compile(r"(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{1,63}")
+_MAIL = re.compile(
+    r"(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+"
+    r"(?![0-9]+$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+)
 _BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b\u2060\ufeff]")
 
 
@@ -44,19 +55,24 @@ def parse_domain(text: str, *, host: bool = False) -> str:
     ``host`` accepts the underscores that names of Windows computers and their domains hold. Raises
     InvalidInput with a sentence that begins with the text given.
     """
-    if text.isascii() and _PLAIN.fullmatch(plain := text.lower().removesuffix(".")):
-        return plain
-    reason = _not_even_alike(text)
-    if reason:
+    if text.isascii() and _MAIL.fullmatch(plain := text.lower().removesuffix(".")):
+        return plain  # what most domains are
+    if reason := _not_even_alike(text):
         raise _refusal(text, reason)
-    name = _prepared(text)
-    if _literal(name):
+    name = text.lower() if text.isascii() else _mapped(text)
+    name = name.removesuffix(".")
+    if is_address(name):
         raise _refusal(text, "is an address, not a domain")
-    labels = [_ascii_label(text, label) for label in name.split(".")]
     pattern = _HOST_LABEL if host else _LABEL
-    for label in labels:
-        reason = _bad_label(label, pattern)
-        if reason:
+    labels = []
+    for label in name.split("."):
+        try:
+            labels.append(label if label.isascii() else _a_label(label))
+        except ValueError as err:
+            raise _refusal(
+                text, f"is not a valid internationalised domain name (IDNA 2008): {err}"
+            ) from err
+        if reason := _bad_label(labels[-1], pattern):
             raise _refusal(text, reason)
     if labels[-1].isdigit():
         raise _refusal(text, "ends in a number, as an address does; no domain does")
@@ -71,14 +87,24 @@ def parse_entry(entry: object) -> tuple[str, Mapping[str, Any]]:
 
     Raises InvalidInput as parse_domain does.
     """
+    settings: Mapping[str, Any] = {}
+    name = entry
     if isinstance(entry, Mapping):
         settings = {key: value for key, value in entry.items() if key != "domain"}
         name = entry.get("domain")
-    else:
-        name, settings = entry, {}
     if not isinstance(name, str):
         raise InvalidInput(f"{shown(str(entry))} must be a domain or a dictionary with 'domain'")
     return parse_domain(name), settings
+
+
+def mail_domain(text: str) -> str | None:
+    """Return text from a message or a log as a lower-case mail domain, or None.
+
+    Such a domain is in ASCII, has two labels or more, and its last label is not a number: that
+    would be an address.
+    """
+    name = text.strip().rstrip(".").lower()
+    return name if name.isascii() and _MAIL.fullmatch(name) else None
 
 
 def is_host_name(name: str) -> bool:
@@ -90,8 +116,17 @@ def is_host_name(name: str) -> bool:
 
 
 def is_address(name: str) -> bool:
-    """Whether a name from a DNS answer is really an address that somebody typed (rule 7)."""
-    return _literal(name)
+    """Whether a name is an address, as in ``192.0.2.1``, ``[192.0.2.1]`` or ``[ipv6:::1]``."""
+    if name[-1:].isalpha() and ":" not in name:
+        return False  # neither form ends so
+    bare = name
+    if name.startswith("[") and name.endswith("]"):
+        bare = name[1:-1].removeprefix("ipv6:")
+    try:
+        ipaddress.ip_address(bare)
+    except ValueError:
+        return False
+    return True
 
 
 def is_below(name: str, zone: str) -> bool:
@@ -111,61 +146,45 @@ def _refusal(text: str, reason: str) -> InvalidInput:
 
 def _not_even_alike(text: str) -> str:
     """Return why text cannot be meant as a domain, or nothing."""
-    findings = (
-        (text in ("", "."), "is empty"),
-        (
-            len(text) > _MAX_INPUT,
-            f"is {len(text)} characters long; the limit of a name is {MAX_NAME} octets",
-        ),
-        (
-            text.startswith("{"),
-            "is a dictionary or a template, not a name (pick the name with map(attribute=...))",
-        ),
-        ("@" in text, "is an e-mail address; give what stands behind the @"),
-        ("://" in text, "is a URL; give its host name only"),
-        (_BLANK.search(text) is not None, "holds white space or an invisible character"),
-    )
-    return next((reason for found, reason in findings if found), "")
+    if text in ("", ROOT):
+        return "is empty"
+    if len(text) > _MAX_INPUT:
+        return f"is {len(text)} characters long; the limit of a name is {MAX_NAME} octets"
+    if text.startswith("{"):
+        return "is a dictionary or a template, not a name (pick the name with map(attribute=...))"
+    if "@" in text:
+        return "is an e-mail address; use its domain part"
+    if "://" in text:
+        return "is a URL; give its host name only"
+    return "holds white space or an invisible character" if _BLANK.search(text) else ""
 
 
-def _prepared(text: str) -> str:
-    """Map what users type to what IDNA takes (RFC 5895), and drop the trailing dot."""
-    if text.isascii():
-        return text.lower().removesuffix(".")
+def _mapped(text: str) -> str:
+    """Map what users type to what IDNA takes (RFC 5895)."""
     wide = "".join(
         unicodedata.normalize("NFKC", char)
         if unicodedata.decomposition(char).startswith(("<wide>", "<narrow>"))
         else char
         for char in text.translate(_DOTS).lower()
     )
-    name = unicodedata.normalize("NFC", wide)
-    return name.removesuffix(".")
+    return unicodedata.normalize("NFC", wide)
 
 
-def _literal(name: str) -> bool:
-    if name[-1:].isalpha() and ":" not in name:
-        return False  # neither form ends so
-    bare = name
-    if name.startswith("[") and name.endswith("]"):
-        bare = name[1:-1].removeprefix("ipv6:")
+def _a_label(label: str) -> str:
+    """Return the A-label of one internationalised label (RFC 5891); ValueError says why not."""
+    if IDNA_ERROR is not None:
+        raise MissingLibrary(
+            missing_required_lib("idna", reason="for internationalised domain names"),
+            details={"exception": IDNA_ERROR},
+        )
     try:
-        ipaddress.ip_address(bare)
-    except ValueError:
-        return False
-    return True
-
-
-def _ascii_label(text: str, label: str) -> str:
-    if label.isascii():
-        return label
-    try:
-        return a_label(label)
-    except ValueError as err:
-        raise _refusal(text, f"is no internationalised domain name (IDNA 2008): {err}") from err
+        return idna.encode(label).decode("ascii")
+    except idna.IDNAError as err:
+        raise ValueError(str(err)) from err
 
 
 def _bad_label(label: str, pattern: re.Pattern[str]) -> str:
-    """Return why one A-label is none, or nothing."""
+    """Return why one A-label is invalid, or nothing."""
     if not label:
         return "has an empty label (two dots in a row, or a dot at the start)"
     if len(label) > MAX_LABEL:

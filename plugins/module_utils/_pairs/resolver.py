@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Questions to a group of name servers: each asked once, retried, bounded (rules 2, 13, 15).
+"""Questions to a group of name servers: each asked once, retried, bounded (rules 2, 13, 15, 22).
 
 This file is private to the collection postmaster.exchange.
 """
@@ -12,39 +12,50 @@ import asyncio
 import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
-from .dnslib import decode_reply, encode_query
 from .first_pass import Pace
-from .model import Answer, Failure, Kind, Question, RecordType, Reply, Stats
-from .reading import RESOLVED, WITHOUT_EDNS, Trouble, joined, read
-from .sockets import NameServer, ask_tcp, ask_udp
+from .model import (
+    Answer,
+    AnswerKind,
+    Failure,
+    NameServer,
+    Patience,
+    QueryError,
+    Question,
+    RecordType,
+    Reply,
+    Stats,
+)
+from .replies import RESOLVED, WITHOUT_EDNS, decode_reply, encode_query, joined, read
+from .sockets import ask_tcp, ask_udp
 
-# Timeouts in a row after which a server is asked after the others, and after which a run in which
-# all of them keep silent no longer repeats its questions.
+# Timeouts in a row after which a server is asked after the others.
 _DOUBTFUL = 3
+# Questions in a row that all servers kept silent about, with all patience, after which the others
+# are asked once only.
 _SILENT = 10
+# Questions that only came without EDNS, or not even so, after which this is no longer tried.
+_SETTLED = 3
 _PAUSE = 0.05  # seconds that a round over all servers takes at least, doubled for each
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long to wait: ``timeout`` seconds for one reply, doubled each round over the servers;
-    ``retries`` further rounds; ``lifetime`` seconds for one question altogether."""
-
-    timeout: float
-    retries: int
-    lifetime: float
 
 
 @dataclass(slots=True, eq=False)
 class _Server:
-    """One name server, and what this run has learnt about it."""
+    """One name server, and what this run has learnt about it.
+
+    ``edns`` is whether questions have an OPT record; ``proven`` that an answer came to one that
+    has; ``plain_only`` and ``plain_lost`` count the questions that timed out with it and were
+    answered, or not, without it.
+    """
 
     where: NameServer
     timeouts: int = 0
     edns: bool = True
+    proven: bool = False
+    plain_only: int = 0
+    plain_lost: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +65,22 @@ class _Try:
     question: Question
     deadline: float
     timeout: float
+    edns: bool = True
     checking_disabled: bool = False
 
     def left(self) -> float:
-        """Return the seconds that this try may wait; Trouble if there are none."""
+        """Return the seconds that this try may wait; QueryError if there are none."""
         left = min(self.timeout, _seconds_to(self.deadline))
         if left <= 0:
-            raise Trouble(Kind.TIMEOUT, "no answer within the lifetime of the question")
+            raise QueryError(AnswerKind.TIMEOUT, "no answer within the lifetime of the question")
         return left
 
 
-class Asker:
+class Resolver:
     """Asks one group of equal name servers.
 
     ``slots`` bounds the questions under way, and ``pace`` how many leave in a second, over all
-    askers of a run; ``stats`` is counted up.
+    resolvers of a run; ``stats`` is counted up.
     """
 
     def __init__(
@@ -86,18 +98,28 @@ class Asker:
         self._pace = pace
         self._known: dict[Question, Answer | asyncio.Future[Answer]] = {}
         self._unused: set[Question] = set()  # preloaded, and not needed yet
-        self._tried: dict[Question, Trouble | None] = {}  # by the first server
-        self._answered = False  # by the first server, before
+        self._tried: dict[Question, QueryError | None] = {}  # by the first server
+        self._unanswered = 0  # questions in a row
+
+    @property
+    def servers(self) -> tuple[NameServer, ...]:
+        """The name servers of the group."""
+        return tuple(server.where for server in self._servers)
+
+    def again(self, *servers: NameServer) -> Resolver:
+        """Return a resolver that asks all once more, of ``servers`` only if there are some."""
+        other = Resolver((), self._patience, self._slots, self._stats, self._pace)
+        other._servers = [x for x in self._servers if not servers or x.where in servers]
+        return other
 
     def preload(
-        self, known: Mapping[Question, Answer], failed: Mapping[Question, Trouble | None]
+        self, known: Mapping[Question, Answer], failed: Mapping[Question, QueryError | None]
     ) -> None:
         """Take over what became of questions to the first server.
 
         Each answer counts as a question of this run. Questions that ``failed`` (None: truncated)
         go on as if they had just been asked here.
         """
-        self._answered = bool(known)
         self._tried.update(failed)
         self._known.update(known)
         self._unused.update(known)
@@ -115,6 +137,10 @@ class Asker:
         whole = [x for x in found if isinstance(x, Answer) and not x.unfinished]
         return tuple(whole) if len(whole) == len(found) else None
 
+    async def addresses(self, name: str, types: Iterable[RecordType]) -> tuple[Answer, ...]:
+        """Return the answers for the addresses of a host."""
+        return tuple(await asyncio.gather(*(self.follow(Question(name, t)) for t in types)))
+
     async def follow(self, question: Question) -> Answer:
         """Return what became of a question; aliases are asked about until they end."""
         answer = await self._once(question)
@@ -122,8 +148,9 @@ class Asker:
             alias = Question(answer.chain[-1], question.rdtype)
             try:
                 answer = joined(answer, await self._once(alias))
-            except Trouble as trouble:
-                return _failed(question, [_failure(question, answer.nameserver, trouble)])
+            except QueryError as error:
+                failure = Failure(question, error.kind, answer.nameserver, error.message)
+                return Answer(question, error.kind, failures=(failure,))
         return answer
 
     async def _once(self, question: Question) -> Answer:
@@ -146,78 +173,85 @@ class Asker:
         return answer
 
     async def _ask(self, question: Question) -> Answer:
-        """Go round the servers until one answers, or patience ends."""
+        """Go round the servers until one answers, or patience ends.
+
+        In the second round, servers that did not answer are asked without EDNS (rule 22); that
+        round takes place for them even without retries.
+        """
         deadline = asyncio.get_running_loop().time() + self._patience.lifetime
         failures: dict[NameServer, Failure] = {}
+        given_up = self._unanswered >= _SILENT
+        retries = 0 if given_up else self._patience.retries
         begun = 0.0
-        for round_ in range(self._patience.retries + 1):
-            if round_ and not await self._another_round(begun + _PAUSE * 2**round_, deadline):
-                break
+        for round_ in range(max(retries, not given_up) + 1):
+            servers = sorted(self._servers, key=lambda s: s.timeouts >= _DOUBTFUL)
+            plain = round_ == 1 and [x for x in servers if _may_lack_edns(x, failures)]
+            if round_ > retries:
+                servers = plain or []
+            if round_ and servers:  # what was refused at once is not asked again at once
+                earliest = min(begun + _PAUSE * 2**round_, deadline)
+                await asyncio.sleep(max(0.0, _seconds_to(earliest)))
             begun = asyncio.get_running_loop().time()
-            one = _Try(question, deadline, self._patience.timeout * 2**round_)
-            for server in sorted(self._servers, key=lambda s: s.timeouts >= _DOUBTFUL):
+            attempt = _Try(question, deadline, self._patience.timeout * 2**round_)
+            for server in servers:
                 if failures and _seconds_to(deadline) <= 0:
                     break
                 self._stats.retries += bool(failures)
+                edns = server.edns and not (plain and server in plain)
                 try:
-                    return await self._answer(server, one)
-                except Trouble as trouble:
-                    failures[server.where] = _failure(question, str(server.where), trouble)
+                    reply = await self._exchange(server, replace(attempt, edns=edns))
+                    answer = read(question, reply, str(server.where))
+                except QueryError as error:
+                    failures[server.where] = Failure(
+                        question, error.kind, str(server.where), error.message
+                    )
+                else:
+                    self._unanswered = 0
+                    return answer
         return await self._explained(question, deadline, failures)
 
-    async def _another_round(self, earliest: float, deadline: float) -> bool:
-        """Whether to go round again; what was refused at once is not asked again at once."""
-        if all(server.timeouts >= _SILENT for server in self._servers):
-            return False
-        await asyncio.sleep(max(0.0, _seconds_to(min(earliest, deadline))))
-        return _seconds_to(deadline) > 0
-
-    async def _answer(self, server: _Server, one: _Try) -> Answer:
-        reply = await self._exchange(server, one)
-        return read(one.question, reply, str(server.where))
-
-    async def _exchange(self, server: _Server, one: _Try) -> Reply:
+    async def _exchange(self, server: _Server, attempt: _Try) -> Reply:
         """Get one server's reply: with EDNS unless it cannot, over TCP if it is too long."""
-        if server is self._servers[0] and one.question in self._tried:
-            trouble = self._tried.pop(one.question)
-            if trouble is None:
-                return await self._tcp(server, one)
-            if not self._answered:  # what was lost among answers is no silence
-                self._note(server, trouble)
-            raise trouble
-        reply = await self._udp(server, one, edns=server.edns)
-        if server.edns and reply.rcode in WITHOUT_EDNS:
-            reply = await self._udp(server, one, edns=False)
-            server.edns = reply.rcode in WITHOUT_EDNS
-        if not reply.truncated:
-            return reply
-        return await self._tcp(server, one)
-
-    async def _tcp(self, server: _Server, one: _Try) -> Reply:
-        self._stats.tcp += 1
-        await self._turn()
-        query, decode = _codec(one, edns=server.edns)
-        return await ask_tcp(server.where, query, decode, one.left())
-
-    async def _udp(self, server: _Server, one: _Try, *, edns: bool) -> Reply:
-        await self._turn()
-        query, decode = _codec(one, edns=edns)
+        if server is self._servers[0] and attempt.question in self._tried:
+            error = self._tried.pop(attempt.question)
+            if error is not None:
+                raise error
+            return await self._send(server, attempt, tcp=True)
         try:
-            reply = await ask_udp(server.where, query, decode, one.left())
-        except Trouble as trouble:
-            self._note(server, trouble)
+            reply = await self._send(server, attempt)
+        except QueryError as error:
+            silent = error.kind is AnswerKind.TIMEOUT
+            server.timeouts = server.timeouts + 1 if silent else 0
+            server.plain_lost += silent and server.edns and not attempt.edns
             raise
         server.timeouts = 0
-        return reply
+        if attempt.edns and reply.rcode in WITHOUT_EDNS:
+            attempt = replace(attempt, edns=False)
+            reply = await self._send(server, attempt)
+            server.edns = reply.rcode in WITHOUT_EDNS
+        elif attempt.edns:
+            server.proven = True
+        elif server.edns:
+            server.plain_only += 1
+            server.edns = server.proven or server.plain_only < _SETTLED
+        return await self._send(server, attempt, tcp=True) if reply.truncated else reply
 
-    def _note(self, server: _Server, trouble: Trouble) -> None:
-        server.timeouts = server.timeouts + 1 if trouble.kind is Kind.TIMEOUT else 0
-
-    async def _turn(self) -> None:
-        """Wait until another question may leave."""
+    async def _send(self, server: _Server, attempt: _Try, *, tcp: bool = False) -> Reply:
+        """Send a query under a fresh random id when its turn has come, and return the reply."""
         while wait := self._pace.wait(time.monotonic()):
             await asyncio.sleep(wait)
         self._pace.left(time.monotonic())
+        self._stats.tcp += tcp
+        ident = secrets.randbelow(1 << 16)
+        query = encode_query(
+            attempt.question,
+            ident,
+            edns=attempt.edns,
+            checking_disabled=attempt.checking_disabled,
+        )
+        decode = partial(decode_reply, question=attempt.question, ident=ident)
+        ask = ask_tcp if tcp else ask_udp
+        return await ask(server.where, query, decode, attempt.left())
 
     async def _explained(
         self, question: Question, deadline: float, failures: dict[NameServer, Failure]
@@ -227,37 +261,39 @@ class Asker:
         Many resolvers send no extended error with SERVFAIL; one that answers when told not to
         check (RFC 4035 section 3.2.2) failed over DNSSEC.
         """
-        one = _Try(question, deadline, self._patience.timeout, checking_disabled=True)
+        silent = all(x.kind is AnswerKind.TIMEOUT for x in failures.values())
+        self._unanswered = self._unanswered + 1 if silent else 0
         for server in self._servers:
             failure = failures.get(server.where)
-            if failure is None or failure.kind is not Kind.SERVER_FAILURE:
+            if failure is None or failure.kind is not AnswerKind.SERVER_FAILURE:
                 continue
             self._stats.retries += 1
+            timeout = self._patience.timeout
+            attempt = _Try(question, deadline, timeout, server.edns, checking_disabled=True)
             try:
-                reply = await self._exchange(server, one)
-            except Trouble:
+                reply = await self._exchange(server, attempt)
+            except QueryError:
                 continue
             if reply.rcode in RESOLVED:
-                bogus = Trouble(Kind.BOGUS, f"{failure.message}; answers without DNSSEC validation")
-                failures[server.where] = _failure(question, str(server.where), bogus)
-        return _failed(question, [failures[s.where] for s in self._servers if s.where in failures])
+                failures[server.where] = replace(
+                    failure,
+                    kind=AnswerKind.BOGUS,
+                    message=f"{failure.message}; answers without DNSSEC validation",
+                )
+        ordered = tuple(failures[s.where] for s in self._servers if s.where in failures)
+        return Answer(question, ordered[0].kind, failures=ordered)
+
+
+def _may_lack_edns(server: _Server, failures: Mapping[NameServer, Failure]) -> bool:
+    """Whether a server kept silent so far, and might answer a question without EDNS."""
+    failure = failures.get(server.where)
+    return (
+        server.edns
+        and server.plain_lost < _SETTLED
+        and failure is not None
+        and failure.kind is AnswerKind.TIMEOUT
+    )
 
 
 def _seconds_to(deadline: float) -> float:
     return deadline - asyncio.get_running_loop().time()
-
-
-def _codec(one: _Try, *, edns: bool) -> tuple[bytes, partial[Reply]]:
-    """Return a query under a fresh random id, and what reads the reply to it."""
-    ident = secrets.randbelow(1 << 16)
-    query = encode_query(one.question, ident, edns=edns, checking_disabled=one.checking_disabled)
-    return query, partial(decode_reply, question=one.question, ident=ident)
-
-
-def _failure(question: Question, nameserver: str, trouble: Trouble) -> Failure:
-    return Failure(question, trouble.kind, nameserver, trouble.message)
-
-
-def _failed(question: Question, failures: list[Failure]) -> Answer:
-    """Return the answer of a question that got none; its kind is that of the first server."""
-    return Answer(question, failures[0].kind, failures=tuple(failures))

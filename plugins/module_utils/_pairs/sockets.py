@@ -17,11 +17,9 @@ import socket
 import struct
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from .dnslib import Malformed, NotOurs
-from .model import Kind, Reply
-from .reading import Trouble
+from .model import AnswerKind, NameServer, QueryError, Reply
+from .replies import MalformedReplyError, UnrelatedMessageError
 
 # Datagrams that are no reply to the question; a server (or a liar) that sends more is not heard.
 MAX_STRAY = 64
@@ -31,18 +29,6 @@ _LENGTH = struct.Struct("!H")
 Decoder = Callable[[bytes], Reply]
 
 
-@dataclass(frozen=True, slots=True)
-class NameServer:
-    """Where to ask. ``str()`` is how results and messages call it."""
-
-    address: str
-    port: int
-
-    def __str__(self) -> str:
-        host = f"[{self.address}]" if ":" in self.address else self.address
-        return f"{host}:{self.port}"
-
-
 def most_sockets() -> int:
     """Return how many sockets may be open at once: half of what the system grants a process."""
     files, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -50,7 +36,7 @@ def most_sockets() -> int:
 
 
 async def ask_udp(server: NameServer, query: bytes, decode: Decoder, timeout: float) -> Reply:
-    """Send one datagram and return the reply to it; Trouble after ``timeout`` seconds.
+    """Send one datagram and return the reply to it; QueryError after ``timeout`` seconds.
 
     What is not a reply to this question does not end the wait: it may come from anybody.
     """
@@ -64,34 +50,40 @@ async def ask_udp(server: NameServer, query: bytes, decode: Decoder, timeout: fl
                     wire = await asyncio.get_running_loop().sock_recv(sock, LARGEST_DATAGRAM)
                     try:
                         return decode(wire)
-                    except NotOurs:
+                    except UnrelatedMessageError:
                         stray += 1
     except TimeoutError:
         if not stray:
-            raise Trouble(Kind.TIMEOUT, f"no answer within {timeout:.1f} s") from None
+            raise QueryError(AnswerKind.TIMEOUT, f"no answer within {timeout:.1f} s") from None
     except OSError as err:
-        raise Trouble(Kind.UNREACHABLE, reason(err)) from err
-    except Malformed as err:
-        raise Trouble(Kind.MALFORMED, str(err)) from err
-    raise Trouble(Kind.MALFORMED, told_stray(stray))
+        raise QueryError(AnswerKind.UNREACHABLE, reason(err)) from err
+    except MalformedReplyError as err:
+        raise QueryError(AnswerKind.MALFORMED, str(err)) from err
+    raise QueryError(AnswerKind.MALFORMED, stray_text(stray))
 
 
 async def ask_tcp(server: NameServer, query: bytes, decode: Decoder, timeout: float) -> Reply:
-    """Ask over TCP (RFC 7766) and return the reply; Trouble after ``timeout`` seconds."""
+    """Ask over TCP (RFC 7766) and return the reply; QueryError after ``timeout`` seconds."""
     try:
         with open_socket(server, socket.SOCK_STREAM) as sock:
             async with asyncio.timeout(timeout):
-                reply = decode(await _converse(sock, server, query))
+                loop = asyncio.get_running_loop()
+                await loop.sock_connect(sock, endpoint(server))
+                await loop.sock_sendall(sock, _LENGTH.pack(len(query)) + query)
+                (length,) = _LENGTH.unpack(await _exactly(sock, _LENGTH.size))
+                reply = decode(await _exactly(sock, length))
     except TimeoutError:
-        raise Trouble(Kind.TIMEOUT, f"no answer over TCP within {timeout:.1f} s") from None
+        raise QueryError(AnswerKind.TIMEOUT, f"no answer over TCP within {timeout:.1f} s") from None
     except OSError as err:
-        raise Trouble(Kind.UNREACHABLE, f"{reason(err)} (TCP)") from err
+        raise QueryError(AnswerKind.UNREACHABLE, f"{reason(err)} (TCP)") from err
     except EOFError:
-        raise Trouble(Kind.MALFORMED, "closed the TCP connection without an answer") from None
-    except (Malformed, NotOurs) as err:
-        raise Trouble(Kind.MALFORMED, f"{err} (TCP)") from err
+        raise QueryError(
+            AnswerKind.MALFORMED, "closed the TCP connection without an answer"
+        ) from None
+    except (MalformedReplyError, UnrelatedMessageError) as err:
+        raise QueryError(AnswerKind.MALFORMED, f"{err} (TCP)") from err
     if reply.truncated:
-        raise Trouble(Kind.MALFORMED, "sent a truncated answer over TCP")
+        raise QueryError(AnswerKind.MALFORMED, "sent a truncated answer over TCP")
     return reply
 
 
@@ -113,14 +105,6 @@ def endpoint(server: NameServer) -> tuple[str, int] | tuple[str, int, int, int]:
     return address, server.port, 0, scope
 
 
-async def _converse(sock: socket.socket, server: NameServer, query: bytes) -> bytes:
-    loop = asyncio.get_running_loop()
-    await loop.sock_connect(sock, endpoint(server))
-    await loop.sock_sendall(sock, _LENGTH.pack(len(query)) + query)
-    (length,) = _LENGTH.unpack(await _exactly(sock, _LENGTH.size))
-    return await _exactly(sock, length)
-
-
 async def _exactly(sock: socket.socket, length: int) -> bytes:
     loop = asyncio.get_running_loop()
     wire = bytearray()
@@ -132,7 +116,7 @@ async def _exactly(sock: socket.socket, length: int) -> bytes:
     return bytes(wire)
 
 
-def told_stray(number: int) -> str:
+def stray_text(number: int) -> str:
     """Return what is said of a server that sends anything but a reply to the question."""
     return f"sent {number} packets, none of them a reply to the question"
 

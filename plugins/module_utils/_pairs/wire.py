@@ -88,6 +88,15 @@ def _section(question: Question) -> bytes | None:
     return "".join(labels).encode("ascii") + _ENDS[question.rdtype]
 
 
+def is_believable(flags: int, *, edns: bool) -> bool:
+    """Whether the AD flag of a reply can be believed (rule 19).
+
+    An authoritative server validates nothing, and one without EDNS knows no DNSSEC: such servers
+    copy the bit of the question.
+    """
+    return flags & (_AD | _AA) == _AD and edns
+
+
 def read_plain(wire: bytes, question: Question, ident: int) -> Reply | None:
     """Return the reply to ``question``, asked under ``ident``; None for what is not plain.
 
@@ -120,11 +129,12 @@ class _Reader:
         self._question(question)
         records = self._answers(answers, question.rdtype)
         soa, referral = self._authority(authority) if authority else (None, False)
-        self._additional(additional)
+        edns = self._additional(additional)
         if self._at != len(self._wire):
             raise _NotPlain
         referral = referral and soa is None and not flags & _AA
-        return Reply(flags & _RCODE, False, bool(flags & _AD), records, soa, referral)
+        authentic = is_believable(flags, edns=edns)
+        return Reply(flags & _RCODE, False, authentic, records, soa, referral)
 
     def _question(self, question: Question) -> None:
         """Pass over the question, which has to be ours in every octet."""
@@ -173,7 +183,11 @@ class _Reader:
         octets = self._wire[start : self._at]
         if not len(octets) == length == (_IPV4_OCTETS if kind == _A else _IPV6_OCTETS):
             raise _NotPlain
-        return inet_ntoa(octets) if kind == _A else _ipv6(octets)
+        if kind == _A:
+            return inet_ntoa(octets)
+        if not any(octets[:10]):  # those that hold an IPv4 address
+            raise _NotPlain
+        return str(IPv6Address(octets))
 
     def _authority(self, number: int) -> tuple[tuple[str, int] | None, bool]:
         """Return zone and negative TTL of the SOA record, and whether there are name servers."""
@@ -198,11 +212,11 @@ class _Reader:
                 raise _NotPlain
         return soa, servers
 
-    def _additional(self, number: int) -> None:
-        """Pass over addresses of name servers and an OPT record that says nothing."""
+    def _additional(self, number: int) -> bool:
+        """Pass over addresses of name servers and an OPT record; whether there is one."""
         if number == 1 and _PLAIN_OPT.fullmatch(self._wire, self._at):
             self._at = len(self._wire)
-            return
+            return True
         options = False
         for _unused in range(number):
             owner = self._name(root=True)
@@ -217,18 +231,15 @@ class _Reader:
                 (_AAAA, _IPV6_OCTETS),
             }:
                 raise _NotPlain
-            self._octets(length)
+            self._at += length
+            if self._at > len(self._wire):
+                raise _NotPlain
+        return options
 
     def _unpack(self, form: struct.Struct) -> tuple[int, ...]:
         values = form.unpack_from(self._wire, self._at)
         self._at += form.size
         return values
-
-    def _octets(self, length: int) -> bytes:
-        start, self._at = self._at, self._at + length
-        if self._at > len(self._wire):
-            raise _NotPlain
-        return self._wire[start : self._at]
 
     def _owner(self) -> str:
         """Read the name of an answer, which mostly is the name asked."""
@@ -276,20 +287,17 @@ class _Reader:
             return known
         if not _HEADER.size <= target < start or hops > _MOST_HOPS:
             raise _NotPlain
-        if target < self._behind:
-            name = self._end_of_question(target - _HEADER.size)
+        if target < self._behind:  # on the wire, each label has one octet before it
+            at = target - _HEADER.size
+            if at and self._asked[at - 1] != ".":
+                raise _NotPlain
+            name = self._asked[at:]
         else:
             name, _end = self._labels(target, hops)
         if not name:
             raise _NotPlain
         self._names[target] = name
         return name
-
-    def _end_of_question(self, at: int) -> str:
-        """Return the end of the name asked: on the wire, each label has one octet before it."""
-        if at and self._asked[at - 1] != ".":
-            raise _NotPlain
-        return self._asked[at:]
 
 
 @lru_cache(_KEPT)
@@ -298,10 +306,3 @@ def _text(joined: bytes, labels: int) -> str:
     if not _LABELS.fullmatch(joined) or joined.count(b".") >= labels:
         raise _NotPlain
     return joined.decode("ascii").lower()
-
-
-def _ipv6(octets: bytes) -> str:
-    """Return the text of an IPv6 address (RFC 5952), but of those that hold an IPv4 address."""
-    if not any(octets[:10]):
-        raise _NotPlain
-    return str(IPv6Address(octets))

@@ -16,7 +16,7 @@ from .._base.errors import InvalidInput
 from .._pairs.names import parse_domain, shown
 
 #: Statuses after which nothing is known about a domain's addresses: its routes stay as they are.
-UNKNOWN_STATUSES = frozenset({"temporary_failure", "disagreement", "loop", "no_address"})
+UNKNOWN_STATUSES = frozenset({"temporary_failure", "disagreement", "loop", "moving", "no_address"})
 #: Statuses that say a domain takes no mail any more.
 GONE_STATUSES = frozenset({"no_such_domain", "null_mx"})
 STATUSES = ("ok", *sorted(GONE_STATUSES), *sorted(UNKNOWN_STATUSES))
@@ -28,11 +28,15 @@ AddressCheck = Callable[[Address], str]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One domain and where its mail is to go, in this order. ``domain`` is in lower case."""
+    """One domain and where its mail is to go, in this order. ``domain`` is in lower case.
+
+    ``short_lived`` means that DNS promised the addresses for seconds only, see ``settled``.
+    """
 
     domain: str
     addresses: tuple[str, ...] = ()
     status: str = "ok"
+    short_lived: bool = False
 
 
 def parse_routes(
@@ -56,6 +60,22 @@ def parse_routes(
                 hint="List each domain once, with all its addresses in order.",
             )
     return tuple(routes.values())
+
+
+def settled(routes: Sequence[Route], pinned: Mapping[str, Sequence[str]]) -> tuple[Route, ...]:
+    """Return the routes, short-lived ones as they are pinned where the pin shares an address.
+
+    Pools of mail servers show some of their addresses at a time; following each answer would change
+    the pin, and restart a service, at every run. ``pinned`` has the addresses by domain.
+    """
+    return tuple(
+        replace(route, addresses=tuple(now))
+        if route.short_lived
+        and (now := pinned.get(route.domain))
+        and not set(now).isdisjoint(route.addresses)
+        else route
+        for route in routes
+    )
 
 
 def _parse_route(entry: object, where: str, needs_addresses: bool) -> Route:
@@ -82,7 +102,7 @@ def _parse_route(entry: object, where: str, needs_addresses: bool) -> Route:
             f"{where} has no address: a route without an address is refused.",
             hint="Give its addresses, or leave the domain out.",
         )
-    return Route(domain, tuple(given), status)
+    return Route(domain, tuple(given), status, short_lived=entry.get("short_lived") is True)
 
 
 def _checked(route: Route, where: str, check: AddressCheck, kind: str) -> tuple[str, ...]:

@@ -10,8 +10,10 @@ from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.context import Context
-from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.module import run
-from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.spec import ARGUMENT_SPEC
+from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.module import (
+    ARGUMENT_SPEC,
+    run,
+)
 
 
 def mx_pairs(*servers: object, domains: Iterable[str], **options: Any) -> dict[str, Any]:

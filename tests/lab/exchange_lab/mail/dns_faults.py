@@ -37,6 +37,9 @@ class Fault(Enum):
     BOGUS = auto()  # SERVFAIL unless checking is disabled, as a validating resolver
     BOGUS_EXPLAINED = auto()  # SERVFAIL with the extended error "DNSSEC bogus"
     NO_EDNS = auto()  # FORMERR for every question with EDNS
+    BADVERS = auto()  # BADVERS for every question with EDNS
+    EDNS_LOST = auto()  # nothing for every question with EDNS, as behind some firewalls
+    LARGE_LOST = auto()  # nothing where the answer has over 512 octets, as behind some firewalls
     TRUNCATED = auto()  # TC over UDP, the answer over TCP
     TRUNCATED_CLOSED = auto()  # TC over UDP, TCP closed without a word
     TRUNCATED_SILENT = auto()  # TC over UDP, nothing over TCP
@@ -87,8 +90,12 @@ def sendings(
     transport: str,
 ) -> list[Sending]:
     """Return what to send where ``reply`` would be right; ``seconds`` as in ``set_fault``."""
-    if fault is Fault.TIMEOUT:
+    if fault is Fault.TIMEOUT or (fault is Fault.EDNS_LOST and query.edns >= 0):
         return []
+    if fault in (Fault.EDNS_LOST, Fault.LARGE_LOST):
+        octets = wire(reply, query, transport)
+        lost = fault is Fault.LARGE_LOST and transport == "udp" and len(octets) > _WITHOUT_EDNS
+        return [] if lost else [Sending(octets)]
     if fault is Fault.SLOW:
         return [Sending(wire(reply, query, transport), seconds)]
     if fault in _TRUNCATED:
@@ -166,7 +173,7 @@ def _wrong(
         octets[6:8] = b"\x00\x01"
         rdtype = int(reply.question[0].rdtype).to_bytes(2)
         return bytes(octets) + b"\xc0\x0c" + rdtype + b"\x00\x01\x00\x00\x01\x2c\x00\x63\x01"
-    if (fault is Fault.NO_EDNS and query.edns < 0) or (
+    if (fault in (Fault.NO_EDNS, Fault.BADVERS) and query.edns < 0) or (
         fault is Fault.BOGUS and query.flags & dns.flags.CD
     ):
         return wire(reply, query, transport)
@@ -177,6 +184,8 @@ def _wrong(
     elif fault is Fault.NO_EDNS:
         wrong.use_edns(False)
         wrong.set_rcode(dns.rcode.FORMERR)
+    elif fault is Fault.BADVERS:
+        wrong.set_rcode(dns.rcode.BADVERS)
     else:
         wrong.set_rcode(_RCODES.get(fault, dns.rcode.SERVFAIL))
     if fault is Fault.BOGUS_EXPLAINED:

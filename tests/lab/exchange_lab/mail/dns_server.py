@@ -58,10 +58,11 @@ class _Planned:
 class DnsServer:
     """A name server for some zones, in a thread of its own, over UDP and TCP on one port.
 
-    ``zones`` maps origins to master-file text (see ``dns_zones.Zones``). Records
-    are answered in the order of the zone; ``rotate`` turns that by one with each answer, as most
-    name servers do. ``authentic`` sets the AD flag, as a validating
-    resolver does for signed names.
+    ``zones`` maps origins to master-file text (see ``dns_zones.Zones``). Records are answered in
+    the order of the zone; ``rotate`` turns that by one with each answer, as most name servers do,
+    and ``pool`` gives only so many addresses. ``authentic`` sets the AD flag and no AA, as a
+    validating resolver does for signed names; ``echoes_ad`` copies AD from the question, as
+    Samba's server does.
     """
 
     def __init__(
@@ -72,6 +73,8 @@ class DnsServer:
         address: str = "127.0.0.1",
         rotate: bool = False,
         authentic: bool = False,
+        echoes_ad: bool = False,
+        pool: int = 0,
     ) -> None:
         self.address = address
         self.port = port
@@ -80,6 +83,8 @@ class DnsServer:
         self._zones = Zones(zones)
         self._rotate = rotate
         self._authentic = authentic
+        self._echoes_ad = echoes_ad
+        self._pool = pool
         self._turns = 0
         self._waiting = 0
         self._faults: dict[tuple[str, str], _Planned] = {}
@@ -255,9 +260,13 @@ class DnsServer:
         reply = self._zones.answer(query)
         if self._authentic:
             reply.flags |= dns.flags.AD
-        if self._rotate:
+            reply.flags &= ~dns.flags.AA
+        if self._echoes_ad:
+            reply.flags |= query.flags & dns.flags.AD
+        if self._rotate or self._pool:
             self._turns += 1
-            reply.answer = [_rotated(rrset, self._turns) for rrset in reply.answer]
+            turned = [_rotated(rrset, self._turns) for rrset in reply.answer]
+            reply.answer = [_first(rrset, self._pool) for rrset in turned]
         return reply
 
 
@@ -289,3 +298,10 @@ def _rotated(rrset: dns.rrset.RRset, turns: int) -> dns.rrset.RRset:
     records = deque(rrset)
     records.rotate(turns)
     return dns.rrset.from_rdata_list(rrset.name, rrset.ttl, list(records))
+
+
+def _first(rrset: dns.rrset.RRset, number: int) -> dns.rrset.RRset:
+    """Return so many addresses of a set; 0 are all, and other records stay whole."""
+    if not number or rrset.rdtype not in (dns.rdatatype.A, dns.rdatatype.AAAA):
+        return rrset
+    return dns.rrset.from_rdata_list(rrset.name, rrset.ttl, list(rrset)[:number])

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.context import Context
-from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.module import run
-from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.spec import ARGUMENT_SPEC
+from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.module import (
+    ARGUMENT_SPEC,
+    run,
+)
 from exchange_lab.mail.dns_server import DnsServer
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
@@ -51,7 +53,7 @@ def resolve(params: Params) -> Callable[..., dict[str, Any]]:
 def one(resolve: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
     """Return a function that runs mx_pairs_info for one domain and returns what it says of it."""
 
-    def go(*servers: DnsServer, domain: str = "nestle.com", **options: Any) -> dict[str, Any]:
+    def go(*servers: DnsServer, domain: Any = "nestle.com", **options: Any) -> dict[str, Any]:
         (found,) = resolve(*servers, domains=[domain], **options)["domains"]
         return dict(found)
 

@@ -193,7 +193,9 @@ def test_rule_11_addresses_that_are_not_global(one: Run) -> None:
         found = one(server, allow_private=False)
         assert [pair["address"] for pair in found["pairs"]] == ["9.9.9.9"]
         assert _codes(found) == ["address_not_global"] * 3
-        assert len(one(server, allow_private=True)["pairs"]) == 4
+        kept = one(server, allow_private=True)
+        assert [pair["address"] for pair in kept["pairs"]] == ["9.9.9.9", "10.1.2.3", "192.0.2.25"]
+        assert "127.0.0.1 of mail.nestle.com is loopback" in kept["warnings"][0]["message"]
 
 
 def test_rule_12_one_address_is_one_pair(one: Run) -> None:
@@ -303,7 +305,7 @@ def test_rule_21_routes_name_every_domain_asked(resolve: Run) -> None:
     ]
     assert result["stats"]["domains"] == 4
     assert result["stats"]["seconds"] > 0
-    assert any("Could not be resolved now" in x and "broken.com" in x for x in result["warnings"])
+    assert any("DNS lookup failed" in x and "broken.com" in x for x in result["warnings"])
     assert any("MX of broken.com: server_failure" in x for x in result["warnings"])
 
 
@@ -382,3 +384,47 @@ def test_a_person_who_waits_is_told_now_and_then_how_far_it_is(
         options = params(domains=names, nameservers=[at], concurrency=1)
         run(options, Context(host="test", progress=said.append))
     assert said == [f"{done} of 9 domains resolved" for done in (3, 6, 9)]
+
+
+def test_answers_within_the_timeout_count_however_many_are_late(
+    resolve: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_FIRST_PATIENCE", 0.1)
+    zones = {f"d{n}.example": "@ MX 10 mail\nmail A 192.0.2.25" for n in range(40)}
+    with DnsServer(zones) as server:
+        server.set_fault("*", "*", Fault.SLOW, seconds=0.13)  # as with a cold cache
+        result = resolve(server, domains=list(zones), timeout=0.5, retries=0)
+    assert {route["status"] for route in result["routes"]} == {"ok"}
+
+
+def test_no_domain_fails_before_its_retries_were_used(
+    resolve: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_FIRST_PATIENCE", 0.05)
+    zones = {f"d{n}.example": "@ MX 0 ." for n in range(40)}
+    with DnsServer(zones) as server:
+        server.set_fault("*", "*", Fault.SLOW, seconds=0.3)  # too slow for the first round
+        result = resolve(server, domains=list(zones), timeout=0.2, retries=2)
+    assert {route["status"] for route in result["routes"]} == {"null_mx"}
+
+
+def test_rule_25_a_bad_entry_fails_alone_where_that_is_asked(resolve: Run) -> None:
+    asked = [
+        "nestle.com",
+        "me@nestle.com",
+        {"domain": "aol.com", "moving": "perhaps"},
+        {"moving": "pin"},
+        {"domain": "nestle.com", "allow_private": False},
+    ]
+    with DnsServer({"nestle.com": NESTLE}) as server:
+        result = resolve(server, domains=asked, invalid_domains="return")
+        assert [route["domain"] for route in result["routes"]] == ["nestle.com"]
+        assert [x["message"] for x in result["invalid"]] == [
+            "'me@nestle.com' is an e-mail address; use its domain part",
+            "moving of aol.com must be one of keep, pin",
+            "\"{'moving': 'pin'}\" must be a domain or a dictionary with 'domain'",
+            "nestle.com is listed twice, with different settings",
+        ]
+        assert result["invalid"][0]["entry"] == "me@nestle.com"
+        with pytest.raises(InvalidInput, match="is an e-mail address"):
+            resolve(server, domains=asked)

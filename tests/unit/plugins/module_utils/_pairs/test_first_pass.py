@@ -12,21 +12,21 @@ from typing import Any
 
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._pairs import engine
-from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.collector import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.engine import (
     collector_paused,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.first_pass import (
-    Bulk,
+    FirstPass,
     Limits,
     Pace,
     Window,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.model import (
+    NameServer,
     Question,
     RecordType,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.sockets import (
-    NameServer,
     most_sockets,
 )
 from exchange_lab.mail.dns_server import DnsServer, Fault
@@ -149,7 +149,7 @@ def test_no_question_leaves_before_its_turn() -> None:
     pace = _Turnstile(1)
     with DnsServer(dict.fromkeys(names, "@ MX 0 .")) as server:
         where = NameServer(server.address, server.port)
-        bulk = Bulk(where, Limits(500, 1.0), pace, lambda _answer: ())
+        bulk = FirstPass(where, Limits(500, 1.0), pace, lambda _answer: ())
         bulk.ask([Question(name, RecordType.MX) for name in names])
     assert len(bulk.known) == pace.passed == 60
 

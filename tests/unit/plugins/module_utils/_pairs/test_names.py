@@ -8,12 +8,18 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import InvalidInput
+from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import (
+    InvalidInput,
+    MissingLibrary,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._pairs import names
 from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.names import (
     is_address,
     is_below,
     is_host_name,
+    mail_domain,
     parse_domain,
+    parse_entry,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -149,3 +155,44 @@ def test_a_name_below_a_zone() -> None:
     assert is_below("nestle.com", "nestle.com")
     assert is_below("nestle.com", ".")
     assert not is_below("mynestle.com", "nestle.com")
+
+
+def test_without_idna_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(names, "IDNA_ERROR", "Traceback: no idna")
+    with pytest.raises(MissingLibrary, match="idna"):
+        parse_domain("bücher.example")
+    assert parse_domain("nestle.com") == "nestle.com"
+
+
+@pytest.mark.parametrize(
+    ("text", "domain"),
+    [
+        (" Nestle.COM. ", "nestle.com"),
+        ("nestle", None),
+        ("192.0.2.1", None),
+        ("b\u00fccher.example", None),
+        ("a..example", None),
+        ("-a.example", None),
+        ("a" * 64 + ".example", None),
+        (".".join(["a" * 60] * 5), None),
+    ],
+)
+def test_a_domain_in_a_message_is_taken_or_left(text: str, domain: str | None) -> None:
+    assert mail_domain(text) == domain
+
+
+@pytest.mark.parametrize(
+    ("entry", "parsed"),
+    [
+        ("NESTLE.com.", ("nestle.com", {})),
+        ({"domain": "Aol.com", "moving": "pin"}, ("aol.com", {"moving": "pin"})),
+    ],
+)
+def test_an_entry_is_a_name_or_has_one(entry: object, parsed: object) -> None:
+    assert parse_entry(entry) == parsed
+
+
+@pytest.mark.parametrize("entry", [5, None, {}, {"domain": 5}, ["nestle.com"]])
+def test_an_entry_without_a_name_is_refused(entry: object) -> None:
+    with pytest.raises(InvalidInput, match="must be a domain or a dictionary with 'domain'"):
+        parse_entry(entry)

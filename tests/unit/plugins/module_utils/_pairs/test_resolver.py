@@ -13,17 +13,17 @@ import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.first_pass import Pace
 from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.model import (
     Answer,
-    Kind,
+    AnswerKind,
     Mx,
+    NameServer,
+    Patience,
     Question,
     RecordType,
     Stats,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.resolver import (
-    Asker,
-    Patience,
+    Resolver,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.sockets import NameServer
 from exchange_lab.mail.dns_faults import POISON
 from exchange_lab.mail.dns_server import DnsServer, Fault
 
@@ -50,8 +50,8 @@ def _ask(
     stats: Stats | None = None,
 ) -> list[Answer]:
     async def go() -> list[Answer]:
-        asker = Asker(servers, patience, asyncio.Semaphore(50), stats or Stats(), Pace(0))
-        return await asyncio.gather(*(asker.follow(question) for question in questions))
+        resolver = Resolver(servers, patience, asyncio.Semaphore(50), stats or Stats(), Pace(0))
+        return await asyncio.gather(*(resolver.follow(question) for question in questions))
 
     return asyncio.run(go())
 
@@ -77,33 +77,37 @@ def test_rule_6_the_end_of_an_alias_in_another_zone_is_asked_about() -> None:
         assert (answer.texts, both.count()) == (("192.0.2.26",), 1)
     with DnsServer({"com": "nestle CNAME mail.other.example."}) as alone:
         answer = _one(Question("nestle.com", RecordType.A), alone)
-        assert answer.kind is Kind.REFUSED  # asked about the target, for which it is not there
+        assert (
+            answer.kind is AnswerKind.REFUSED
+        )  # asked about the target, for which it is not there
         assert alone.count("mail.other.example", "A") > 0
 
 
 @pytest.mark.parametrize(
     ("fault", "kind"),
     [
-        (Fault.SERVFAIL, Kind.SERVER_FAILURE),
-        (Fault.REFUSED, Kind.REFUSED),
-        (Fault.LAME, Kind.LAME),
-        (Fault.TIMEOUT, Kind.TIMEOUT),
-        (Fault.MALFORMED, Kind.MALFORMED),
-        (Fault.BOGUS, Kind.BOGUS),
-        (Fault.BOGUS_EXPLAINED, Kind.BOGUS),
-        (Fault.NXDOMAIN, Kind.NO_SUCH_NAME),
-        (Fault.NO_DATA, Kind.NO_DATA),
-        (Fault.WRONG_ID, Kind.MALFORMED),
-        (Fault.WRONG_QUESTION, Kind.MALFORMED),
-        (Fault.GARBAGE, Kind.MALFORMED),
-        (Fault.FLOOD, Kind.MALFORMED),
-        (Fault.WRONG_SOURCE, Kind.TIMEOUT),
-        (Fault.TRUNCATED_CLOSED, Kind.MALFORMED),
-        (Fault.TRUNCATED_SILENT, Kind.TIMEOUT),
-        (Fault.TRUNCATED_TWICE, Kind.MALFORMED),
+        (Fault.SERVFAIL, AnswerKind.SERVER_FAILURE),
+        (Fault.REFUSED, AnswerKind.REFUSED),
+        (Fault.LAME, AnswerKind.LAME),
+        (Fault.TIMEOUT, AnswerKind.TIMEOUT),
+        (Fault.MALFORMED, AnswerKind.MALFORMED),
+        (Fault.BOGUS, AnswerKind.BOGUS),
+        (Fault.BOGUS_EXPLAINED, AnswerKind.BOGUS),
+        (Fault.NXDOMAIN, AnswerKind.NO_SUCH_NAME),
+        (Fault.NO_DATA, AnswerKind.NO_DATA),
+        (Fault.WRONG_ID, AnswerKind.MALFORMED),
+        (Fault.WRONG_QUESTION, AnswerKind.MALFORMED),
+        (Fault.GARBAGE, AnswerKind.MALFORMED),
+        (Fault.FLOOD, AnswerKind.MALFORMED),
+        (Fault.WRONG_SOURCE, AnswerKind.TIMEOUT),
+        (Fault.TRUNCATED_CLOSED, AnswerKind.MALFORMED),
+        (Fault.TRUNCATED_SILENT, AnswerKind.TIMEOUT),
+        (Fault.TRUNCATED_TWICE, AnswerKind.MALFORMED),
     ],
 )
-def test_rule_13_what_goes_wrong_is_told_apart(server: DnsServer, fault: Fault, kind: Kind) -> None:
+def test_rule_13_what_goes_wrong_is_told_apart(
+    server: DnsServer, fault: Fault, kind: AnswerKind
+) -> None:
     server.set_fault("*", "*", fault)
     started = time.monotonic()
     answer = _one(MX, server)
@@ -115,7 +119,10 @@ def test_rule_13_what_goes_wrong_is_told_apart(server: DnsServer, fault: Fault, 
 def test_rule_13_nobody_there(server: DnsServer) -> None:
     server.stop()
     answer = _one(MX, server)
-    assert (answer.kind, answer.failures[0].message) == (Kind.UNREACHABLE, "connection refused")
+    assert (answer.kind, answer.failures[0].message) == (
+        AnswerKind.UNREACHABLE,
+        "connection refused",
+    )
 
 
 @pytest.mark.parametrize(
@@ -154,13 +161,13 @@ def test_rule_15_the_next_name_server_is_asked(server: DnsServer, fault: Fault) 
 
 def test_rule_15_timeouts_grow(server: DnsServer) -> None:
     server.set_fault("*", "*", Fault.SLOW, seconds=0.3)  # too slow for the first round only
-    assert _one(MX, server).kind is Kind.ANSWER
+    assert _one(MX, server).kind is AnswerKind.ANSWER
     assert server.count() == 2
 
 
 def test_rule_15_a_lost_packet_is_asked_for_again(server: DnsServer) -> None:
     server.set_fault("*", "*", Fault.TIMEOUT, times=1)
-    assert _one(MX, server).kind is Kind.ANSWER
+    assert _one(MX, server).kind is AnswerKind.ANSWER
 
 
 def test_rule_15_a_truncated_answer_is_asked_again_over_tcp(server: DnsServer) -> None:
@@ -182,8 +189,8 @@ def test_rule_15_what_is_longer_than_1232_octets_comes_over_tcp() -> None:
 def test_more_than_any_domain_has_is_no_answer() -> None:
     zone = "\n".join(f"@ MX 10 mail{n}" for n in range(800))
     with DnsServer({"nestle.com": zone}) as server:
-        answer = _one(MX, server)
-        assert (answer.kind, answer.mx) == (Kind.MALFORMED, ())
+        answer = _one(MX, server, patience=Patience(timeout=2.0, retries=0, lifetime=5.0))
+        assert (answer.kind, answer.mx) == (AnswerKind.MALFORMED, ())
         assert "announces 800 answer records" in answer.failures[0].message
 
 
@@ -191,12 +198,47 @@ def test_rule_15_a_server_without_edns_is_asked_without(server: DnsServer) -> No
     server.set_fault("*", "*", Fault.NO_EDNS)
 
     async def go() -> None:
-        asker = Asker([_where(server)], QUICK, asyncio.Semaphore(1), Stats(), Pace(0))
+        resolver = Resolver([_where(server)], QUICK, asyncio.Semaphore(1), Stats(), Pace(0))
         for question in (MX, A):
-            assert (await asker.follow(question)).kind is Kind.ANSWER
+            assert (await resolver.follow(question)).kind is AnswerKind.ANSWER
 
     asyncio.run(go())
     assert (server.count(rdtype="MX"), server.count(rdtype="A")) == (2, 1)  # it is remembered
+
+
+@pytest.mark.parametrize("fault", [Fault.BADVERS, Fault.EDNS_LOST])
+@pytest.mark.parametrize("retries", [0, 2])
+def test_rule_22_a_question_is_asked_without_edns_before_it_fails(
+    server: DnsServer, fault: Fault, retries: int
+) -> None:
+    server.set_fault("*", "*", fault)
+    patience = Patience(timeout=0.1, retries=retries, lifetime=2.0)
+    assert _one(MX, server, patience=patience).mx == (Mx(10, "mail.nestle.com"),)
+    assert server.count() == 2
+
+
+def test_rule_22_an_answer_that_is_lost_for_its_length_comes_over_tcp() -> None:
+    zone = "\n".join(f"@ A 192.0.2.{n}" for n in range(1, 60))
+    with DnsServer({"nestle.com": zone}) as server:
+        server.set_fault("*", "*", Fault.LARGE_LOST)
+        answer = _one(Question("nestle.com", RecordType.A), server)
+        assert len(answer.texts) == 59
+        assert server.count(transport="tcp") == 1
+
+
+def test_rule_22_a_server_that_never_answers_with_edns_is_asked_without(
+    server: DnsServer,
+) -> None:
+    server.set_fault("*", "*", Fault.EDNS_LOST)
+
+    async def go() -> None:
+        resolver = Resolver([_where(server)], QUICK, asyncio.Semaphore(1), Stats(), Pace(0))
+        for n in range(5):
+            answer = await resolver.follow(Question(f"n{n}.nestle.com", RecordType.MX))
+            assert answer.kind is AnswerKind.NO_SUCH_NAME
+
+    asyncio.run(go())
+    assert server.count() == 2 + 2 + 2 + 1 + 1
 
 
 def test_a_server_that_keeps_silent_is_asked_after_the_others(server: DnsServer) -> None:
@@ -205,10 +247,10 @@ def test_a_server_that_keeps_silent_is_asked_after_the_others(server: DnsServer)
         servers = [_where(silent), _where(server)]
 
         async def go() -> None:
-            asker = Asker(servers, QUICK, asyncio.Semaphore(1), Stats(), Pace(0))
+            resolver = Resolver(servers, QUICK, asyncio.Semaphore(1), Stats(), Pace(0))
             for n in range(10):
-                answer = await asker.follow(Question(f"n{n}.nestle.com", RecordType.MX))
-                assert answer.kind is Kind.NO_SUCH_NAME
+                answer = await resolver.follow(Question(f"n{n}.nestle.com", RecordType.MX))
+                assert answer.kind is AnswerKind.NO_SUCH_NAME
 
         asyncio.run(go())
         assert silent.count() == 3
@@ -220,19 +262,19 @@ def test_questions_are_no_longer_repeated_when_no_server_says_anything(server: D
     patience = Patience(timeout=0.05, retries=2, lifetime=5.0)
 
     async def go() -> None:
-        asker = Asker([_where(server)], patience, asyncio.Semaphore(1), Stats(), Pace(0))
-        for n in range(6):
-            await asker.follow(Question(f"n{n}.nestle.com", RecordType.MX))
+        resolver = Resolver([_where(server)], patience, asyncio.Semaphore(1), Stats(), Pace(0))
+        for n in range(12):
+            await resolver.follow(Question(f"n{n}.nestle.com", RecordType.MX))
 
     asyncio.run(go())
-    assert server.count() == 3 + 3 + 3 + 1 + 1 + 1
+    assert server.count() == 10 * 3 + 2  # ten got all patience
 
 
 def test_lifetime_ends_a_question(server: DnsServer) -> None:
     server.set_fault("*", "*", Fault.TIMEOUT)
     started = time.monotonic()
     answer = _one(MX, server, patience=Patience(timeout=0.2, retries=10, lifetime=0.5))
-    assert answer.kind is Kind.TIMEOUT
+    assert answer.kind is AnswerKind.TIMEOUT
     assert time.monotonic() - started < 1.5
     assert server.count() <= 3
 
@@ -258,8 +300,8 @@ def test_each_server_of_a_failure_is_named_with_what_it_said(server: DnsServer) 
         second.set_fault("*", "*", Fault.TIMEOUT)
         answer = _one(MX, server, second)
         assert [(f.nameserver, f.kind, f.question) for f in answer.failures] == [
-            (f"127.0.0.1:{server.port}", Kind.REFUSED, MX),
-            (f"127.0.0.1:{second.port}", Kind.TIMEOUT, MX),
+            (f"127.0.0.1:{server.port}", AnswerKind.REFUSED, MX),
+            (f"127.0.0.1:{second.port}", AnswerKind.TIMEOUT, MX),
         ]
 
 
@@ -267,9 +309,9 @@ def test_concurrency_bounds_the_questions_under_way(server: DnsServer) -> None:
     server.set_fault("*", "*", Fault.SLOW, seconds=0.03)
 
     async def go() -> None:
-        asker = Asker([_where(server)], QUICK, asyncio.Semaphore(7), Stats(), Pace(0))
+        resolver = Resolver([_where(server)], QUICK, asyncio.Semaphore(7), Stats(), Pace(0))
         names = [Question(f"n{n}.nestle.com", RecordType.MX) for n in range(40)]
-        await asyncio.gather(*(asker.follow(question) for question in names))
+        await asyncio.gather(*(resolver.follow(question) for question in names))
 
     asyncio.run(go())
     assert server.peak == 7

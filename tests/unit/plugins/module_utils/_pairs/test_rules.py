@@ -7,29 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from ipaddress import ip_network
 from random import Random
 
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.addresses import (
-    Networks,
-    parse_network,
     sort_key,
     why_not_global,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.model import (
     Answer,
+    AnswerKind,
     DomainResult,
+    DomainSettings,
     Failure,
-    Kind,
     Mx,
+    Networks,
     Pair,
+    Policy,
     Question,
     RecordType,
     Status,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.rules import (
     Answers,
-    Policy,
     agreed,
     decide,
     locate,
@@ -39,19 +40,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 DOMAIN = "nestle.com"
-LAB = Policy(allow_private=True)
+LAB = Policy()
+PRIVATE = DomainSettings(allow_private=True)
 
 
 def _mx(*records: tuple[int, str], ttl: int | None = 300) -> Answer:
     return Answer(
         Question(DOMAIN, RecordType.MX),
-        Kind.ANSWER,
+        AnswerKind.ANSWER,
         mx=tuple(Mx(preference, exchange) for preference, exchange in records),
         ttl=ttl,
     )
 
 
-def _nothing(kind: Kind, name: str = DOMAIN, rdtype: RecordType = RecordType.MX) -> Answer:
+def _nothing(kind: AnswerKind, name: str = DOMAIN, rdtype: RecordType = RecordType.MX) -> Answer:
     question = Question(name, rdtype)
     failures = () if kind.definite else (Failure(question, kind, "192.0.2.53:53", "no"),)
     return Answer(question, kind, failures=failures)
@@ -59,17 +61,22 @@ def _nothing(kind: Kind, name: str = DOMAIN, rdtype: RecordType = RecordType.MX)
 
 def _a(name: str, *addresses: str, chain: tuple[str, ...] = (), ttl: int | None = 300) -> Answers:
     question = Question(name, RecordType.A)
-    kind = Kind.ANSWER if addresses else Kind.NO_DATA
+    kind = AnswerKind.ANSWER if addresses else AnswerKind.NO_DATA
     return (Answer(question, kind, texts=addresses, chain=chain, ttl=ttl),)
 
 
-def _decide(mx: Answer, addresses: Mapping[str, Answers], policy: Policy = LAB) -> DomainResult:
-    located = {name: locate(answers, policy) for name, answers in addresses.items()}
-    return decide(plan(DOMAIN, mx, policy), located, policy)
+def _decide(
+    mx: Answer,
+    addresses: Mapping[str, Answers],
+    policy: Policy = LAB,
+    settings: DomainSettings = PRIVATE,
+) -> DomainResult:
+    located = {name: locate(answers) for name, answers in addresses.items()}
+    return decide(plan(DOMAIN, mx, policy), located, policy, settings)
 
 
 def _codes(result: DomainResult) -> list[str]:
-    return [note.code for note in result.notes]
+    return [note.code for note in result.warnings]
 
 
 def _short(result: DomainResult) -> list[tuple[int, str, str]]:
@@ -94,18 +101,18 @@ def test_rule_3_pairs_are_sorted_by_preference_exchange_and_number() -> None:
 
 
 def test_rule_4_without_mx_the_domain_is_its_own_exchange() -> None:
-    result = _decide(_nothing(Kind.NO_DATA), {DOMAIN: _a(DOMAIN, "192.0.2.1")})
+    result = _decide(_nothing(AnswerKind.NO_DATA), {DOMAIN: _a(DOMAIN, "192.0.2.1")})
     assert (result.status, result.implicit_mx) == (Status.OK, True)
     assert _short(result) == [(0, DOMAIN, "192.0.2.1")]
 
 
 def test_rule_4_without_mx_and_address_there_is_nothing() -> None:
-    result = _decide(_nothing(Kind.NO_DATA), {DOMAIN: _a(DOMAIN)})
+    result = _decide(_nothing(AnswerKind.NO_DATA), {DOMAIN: _a(DOMAIN)})
     assert (result.status, result.implicit_mx) == (Status.NO_ADDRESS, False)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in Kind if not kind.definite])
-def test_rule_4_an_error_is_no_implicit_mx(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [kind for kind in AnswerKind if not kind.definite])
+def test_rule_4_an_error_is_no_implicit_mx(kind: AnswerKind) -> None:
     planned = plan(DOMAIN, _nothing(kind), LAB)
     assert (planned.exchanges, planned.status) == ((), Status.TEMPORARY_FAILURE)
 
@@ -134,16 +141,18 @@ def test_rule_6_an_exchange_that_is_an_alias_counts_and_is_told() -> None:
     result = _decide(_mx((10, "a.x")), {"a.x": _a("a.x", "192.0.2.1", chain=("b.x", "c.x"))})
     assert _short(result) == [(10, "a.x", "192.0.2.1")]
     assert _codes(result) == ["mx_is_cname"]
-    assert dict(result.notes[0].facts)["target"] == "c.x"
+    assert dict(result.warnings[0].facts)["target"] == "c.x"
 
 
 def test_rule_6_a_domain_that_is_an_alias_is_its_own_exchange_without_warning() -> None:
-    result = _decide(_nothing(Kind.NO_DATA), {DOMAIN: _a(DOMAIN, "192.0.2.1", chain=("b.x",))})
+    result = _decide(
+        _nothing(AnswerKind.NO_DATA), {DOMAIN: _a(DOMAIN, "192.0.2.1", chain=("b.x",))}
+    )
     assert (_short(result), _codes(result)) == ([(0, DOMAIN, "192.0.2.1")], [])
 
 
 def test_rule_6_an_alias_of_nothing_is_no_domain() -> None:
-    lost = _nothing(Kind.NO_SUCH_NAME)._replace(chain=("gone.x",))
+    lost = _nothing(AnswerKind.NO_SUCH_NAME)._replace(chain=("gone.x",))
     result = _decide(lost, {})
     assert (result.status, _codes(result)) == (Status.NO_SUCH_DOMAIN, ["alias_to_nowhere"])
 
@@ -168,19 +177,19 @@ def test_rule_8_an_own_name_takes_the_worse_exchanges_with_it() -> None:
     mx = _mx((5, "a.x"), (10, "b.x"), (10, "c.x"), (20, "d.x"))
     planned = plan(DOMAIN, mx, ours)
     assert planned.exchanges == (Mx(5, "a.x"),)  # the addresses of the others are not even asked
-    result = decide(planned, {"a.x": locate(_a("a.x", "192.0.2.1"), ours)}, ours)
+    result = decide(planned, {"a.x": locate(_a("a.x", "192.0.2.1"))}, ours, PRIVATE)
     assert _short(result) == [(5, "a.x", "192.0.2.1")]
-    assert dict(result.notes[0].facts)["dropped"] == 3
+    assert dict(result.warnings[0].facts)["dropped"] == 3
 
 
 def test_rule_8_an_own_address_takes_the_worse_exchanges_with_it() -> None:
-    ours = Policy(own_networks=Networks((parse_network("10.0.0.0/8"),)))
+    ours = Policy(own_networks=Networks((ip_network("10.0.0.0/8"),)))
     result = _decide(
         _mx((5, "a.x"), (10, "b.x"), (20, "c.x")),
         {
             "a.x": _a("a.x", "9.9.9.9"),
             "b.x": _a("b.x", "8.8.8.8", "10.1.1.1"),
-            "c.x": (_nothing(Kind.TIMEOUT, "c.x", RecordType.A),),  # does not matter any more
+            "c.x": (_nothing(AnswerKind.TIMEOUT, "c.x", RecordType.A),),  # does not matter any more
         },
         ours,
     )
@@ -198,7 +207,7 @@ def test_rule_8_an_alias_of_an_own_name_is_ours() -> None:
     "ours",
     [
         replace(LAB, own_names=frozenset({"a.x"})),
-        replace(LAB, own_networks=Networks((parse_network("192.0.2.1"),))),
+        replace(LAB, own_networks=Networks((ip_network("192.0.2.1"),))),
     ],
 )
 def test_rule_8_nothing_left_is_a_loop(ours: Policy) -> None:
@@ -207,12 +216,12 @@ def test_rule_8_nothing_left_is_a_loop(ours: Policy) -> None:
     result = _decide(mx, addresses, ours)
     assert (result.status, result.pairs) == (Status.LOOP, ())
     implicit = replace(ours, own_names=ours.own_names | {DOMAIN} if ours.own_names else frozenset())
-    result = _decide(_nothing(Kind.NO_DATA), {DOMAIN: _a(DOMAIN, "192.0.2.1")}, implicit)
+    result = _decide(_nothing(AnswerKind.NO_DATA), {DOMAIN: _a(DOMAIN, "192.0.2.1")}, implicit)
     assert result.status is Status.LOOP
 
 
 def test_rule_8_while_our_own_addresses_are_not_known_nothing_is() -> None:
-    unknown = _nothing(Kind.TIMEOUT, "mail.hq", RecordType.A).failures
+    unknown = _nothing(AnswerKind.TIMEOUT, "mail.hq", RecordType.A).failures
     result = _decide(
         _mx((5, "a.x")), {"a.x": _a("a.x", "192.0.2.1")}, replace(LAB, own_unknown=unknown)
     )
@@ -224,27 +233,27 @@ def test_rule_9_an_exchange_without_address_is_left_out() -> None:
         _mx((5, "a.x"), (7, "n.x"), (10, "b.x")),
         {
             "a.x": _a("a.x"),
-            "n.x": (_nothing(Kind.NO_SUCH_NAME, "n.x", RecordType.A),),
+            "n.x": (_nothing(AnswerKind.NO_SUCH_NAME, "n.x", RecordType.A),),
             "b.x": _a("b.x", "192.0.2.1"),
         },
     )
     assert _short(result) == [(10, "b.x", "192.0.2.1")]
     assert _codes(result) == ["exchange_without_address"] * 2
-    assert "does not exist" in result.notes[1].message
+    assert "does not exist" in result.warnings[1].message
 
 
 def test_rule_10_both_families_stand_together() -> None:
-    v6 = Answer(Question("a.x", RecordType.AAAA), Kind.ANSWER, texts=("2001:db8::1",), ttl=60)
+    v6 = Answer(Question("a.x", RecordType.AAAA), AnswerKind.ANSWER, texts=("2001:db8::1",), ttl=60)
     result = _decide(_mx((5, "a.x")), {"a.x": (*_a("a.x", "192.0.2.1"), v6)})
     assert [(p.address, p.ttl) for p in result.pairs] == [("192.0.2.1", 300), ("2001:db8::1", 60)]
 
 
 def test_rule_11_addresses_that_are_not_global_are_left_out_unless_wanted() -> None:
     mx, addresses = _mx((5, "a.x")), {"a.x": _a("a.x", "10.0.0.1", "127.0.0.1", "8.8.8.8")}
-    result = _decide(mx, addresses, Policy())
+    result = _decide(mx, addresses, settings=DomainSettings())
     assert _short(result) == [(5, "a.x", "8.8.8.8")]
     assert _codes(result) == ["address_not_global"] * 2
-    assert len(_decide(mx, addresses, LAB).pairs) == 3
+    assert [x.address for x in _decide(mx, addresses).pairs] == ["8.8.8.8", "10.0.0.1"]  # rule 24
 
 
 def test_rule_12_an_address_counts_once_at_its_best_preference() -> None:
@@ -256,12 +265,12 @@ def test_rule_12_an_address_counts_once_at_its_best_preference() -> None:
 
 
 def test_rule_13_no_such_domain() -> None:
-    result = _decide(_nothing(Kind.NO_SUCH_NAME), {})
+    result = _decide(_nothing(AnswerKind.NO_SUCH_NAME), {})
     assert (result.status, result.failures) == (Status.NO_SUCH_DOMAIN, ())
 
 
-@pytest.mark.parametrize("kind", [kind for kind in Kind if not kind.definite])
-def test_rule_14_part_of_a_table_is_not_a_table(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [kind for kind in AnswerKind if not kind.definite])
+def test_rule_14_part_of_a_table_is_not_a_table(kind: AnswerKind) -> None:
     failed = _nothing(kind, "b.x", RecordType.A)
     result = _decide(
         _mx((5, "a.x"), (10, "b.x")), {"a.x": _a("a.x", "192.0.2.1"), "b.x": (failed,)}
@@ -322,12 +331,19 @@ _texts = st.one_of(
     st.sampled_from(["10.0.0.1", "8.8.8.8", "9.9.9.9", "127.0.0.1"]),
     st.ip_addresses(v=4).map(str),
 )
-_kinds = st.sampled_from([Kind.ANSWER, Kind.ANSWER, Kind.NO_DATA, Kind.NO_SUCH_NAME, Kind.TIMEOUT])
+_kinds = st.sampled_from(
+    [
+        AnswerKind.ANSWER,
+        AnswerKind.ANSWER,
+        AnswerKind.NO_DATA,
+        AnswerKind.NO_SUCH_NAME,
+        AnswerKind.TIMEOUT,
+    ]
+)
 _policies = st.builds(
     Policy,
     own_names=st.sampled_from([frozenset(), frozenset({"ours.x"})]),
-    own_networks=st.sampled_from([Networks(), Networks((parse_network("9.9.9.9"),))]),
-    allow_private=st.booleans(),
+    own_networks=st.sampled_from([Networks(), Networks((ip_network("9.9.9.9"),))]),
     max_pairs=st.integers(0, 3),
 )
 
@@ -337,12 +353,14 @@ def _worlds(draw: st.DrawFn) -> tuple[Answer, dict[str, Answers]]:
     """Some MX answer of a domain, and an answer for each exchange that it could name."""
     kind = draw(_kinds)
     records = draw(st.lists(st.tuples(st.integers(0, 3), _names), min_size=1, max_size=6))
-    mx = _mx(*sorted(set(records))) if kind is Kind.ANSWER else _nothing(kind)
+    mx = _mx(*sorted(set(records))) if kind is AnswerKind.ANSWER else _nothing(kind)
     addresses: dict[str, Answers] = {}
     for name in ("a.x", "b.x", "c.x", "ours.x", DOMAIN):
         kind = draw(_kinds)
         texts = draw(st.lists(_texts, min_size=1, max_size=4, unique=True))
-        found = _a(name, *texts) if kind is Kind.ANSWER else (_nothing(kind, name, RecordType.A),)
+        found = (
+            _a(name, *texts) if kind is AnswerKind.ANSWER else (_nothing(kind, name, RecordType.A),)
+        )
         addresses[name] = found
     return mx, addresses
 
@@ -384,8 +402,10 @@ def test_law_pairs_are_sorted_and_each_address_is_there_once(
 def test_law_no_address_that_is_not_global_unless_wanted(
     world: tuple[Answer, dict[str, Answers]], policy: Policy
 ) -> None:
-    for pair in _decide(*world, policy).pairs:
-        assert policy.allow_private or not why_not_global(pair.address)
+    for pair in _decide(*world, policy, DomainSettings()).pairs:
+        assert not why_not_global(pair.address)[0]
+    for pair in _decide(*world, policy, PRIVATE).pairs:
+        assert not why_not_global(pair.address)[1]  # rule 24
 
 
 @given(_worlds(), _policies)
@@ -414,7 +434,9 @@ def test_law_a_failure_that_counts_hides_all_pairs(
     world: tuple[Answer, dict[str, Answers]], policy: Policy
 ) -> None:
     mx, addresses = world
-    everything_fails = {name: (_nothing(Kind.TIMEOUT, name, RecordType.A),) for name in addresses}
+    everything_fails = {
+        name: (_nothing(AnswerKind.TIMEOUT, name, RecordType.A),) for name in addresses
+    }
     assert _decide(mx, everything_fails, policy).pairs == ()
 
 
@@ -425,6 +447,6 @@ def test_law_more_questions_that_fail_never_add_a_pair(
     mx, addresses = world
     before = _decide(mx, addresses, policy)
     for name in addresses:
-        broken = {**addresses, name: (_nothing(Kind.SERVER_FAILURE, name, RecordType.A),)}
+        broken = {**addresses, name: (_nothing(AnswerKind.SERVER_FAILURE, name, RecordType.A),)}
         after = _decide(mx, broken, policy)
         assert after.pairs in ((), before.pairs)

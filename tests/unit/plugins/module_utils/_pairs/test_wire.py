@@ -13,18 +13,18 @@ import dns.rdata
 import dns.rdatatype
 import dns.rrset
 import pytest
-from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.dnslib import (
-    Malformed,
-    NotOurs,
-    library_query,
-    library_reply,
-)
 from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.model import (
     Mx,
     Question,
     RecordSet,
     RecordType,
     Reply,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.replies import (
+    MalformedReplyError,
+    UnrelatedMessageError,
+    library_query,
+    library_reply,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.wire import (
     plain_query,
@@ -138,7 +138,7 @@ def test_octets_of_any_kind(octets: bytes) -> None:
     ):
         try:
             expected: Reply | None = library_reply(wire, question, IDENT)
-        except (NotOurs, Malformed):
+        except (UnrelatedMessageError, MalformedReplyError):
             expected = None
         assert read_plain(wire, question, IDENT) in (None, expected)
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import InvalidInput
-from ansible_collections.postmaster.exchange.plugins.module_utils._pairs import options as module
+from ansible_collections.postmaster.exchange.plugins.module_utils._pairs import module
 from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.model import RecordType
-from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.options import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.module import (
     Options,
-    from_params,
     parse_nameserver,
+    parse_options,
     parse_resolv_conf,
 )
 
@@ -25,14 +25,14 @@ Params = Callable[..., dict[str, Any]]
 
 
 def _options(params: Params, **options: Any) -> Options:
-    return from_params(
+    return parse_options(
         params(**{"domains": ["nestle.com"], "nameservers": ["192.0.2.53"], **options})
     )
 
 
 def test_rule_1_duplicates_are_folded_and_the_order_stays(params: Params) -> None:
     options = _options(params, domains=["b.example", "A.example.", "a.example", "B.EXAMPLE"])
-    assert options.domains == ("b.example", "a.example")
+    assert tuple(options.domains) == ("b.example", "a.example")
 
 
 def test_rule_1_all_that_is_no_domain_is_named_at_once(params: Params) -> None:
@@ -56,7 +56,7 @@ def test_an_empty_list_of_domains_needs_no_name_server(
     params: Params, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(module, "RESOLV_CONF", tmp_path / "absent")
-    assert from_params(params(domains=[])).domains == ()
+    assert parse_options(params(domains=[])).domains == {}
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_name_servers_are_addresses_with_or_without_port(
     ],
 )
 def test_what_is_no_name_server_is_refused(params: Params, text: str) -> None:
-    with pytest.raises(InvalidInput, match="is no address of a name server"):
+    with pytest.raises(InvalidInput, match="is not the address of a name server"):
         _options(params, nameservers=[text])
 
 
@@ -165,7 +165,7 @@ def test_rule_10_families_become_record_types(params: Params) -> None:
     ],
 )
 def test_numbers_out_of_range_are_refused(params: Params, option: str, value: Any) -> None:
-    with pytest.raises(InvalidInput, match=f"{option} is .*it has to be from"):
+    with pytest.raises(InvalidInput, match=f"{option} is .*it must be from"):
         _options(params, **{option: value})
 
 

@@ -16,20 +16,19 @@ import dns.rdatatype
 import dns.rrset
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import MissingLibrary
-from ansible_collections.postmaster.exchange.plugins.module_utils._pairs import dnslib
-from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.dnslib import (
-    Malformed,
-    NotOurs,
-    decode_reply,
-    encode_query,
-    error_name,
-)
+from ansible_collections.postmaster.exchange.plugins.module_utils._pairs import replies
 from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.model import (
     Mx,
     Question,
     RecordSet,
     RecordType,
     Reply,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.replies import (
+    MalformedReplyError,
+    UnrelatedMessageError,
+    decode_reply,
+    encode_query,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -100,6 +99,11 @@ def test_rule_19_the_ad_flag_is_read() -> None:
     assert not _decode(reply).authentic
     reply.flags |= dns.flags.AD
     assert _decode(reply).authentic
+    reply.flags |= dns.flags.AA  # such a server validates nothing (rule 19)
+    assert not _decode(reply).authentic
+    reply.flags &= ~dns.flags.AA
+    reply.use_edns(False)  # nor does one that knows no EDNS
+    assert not _decode(reply).authentic
 
 
 def test_what_a_negative_answer_says() -> None:
@@ -124,13 +128,11 @@ def test_rule_13_an_extended_error_is_read() -> None:
     reply.use_edns(0, options=[dns.edns.EDEOption(dns.edns.EDECode.make(22), "\x1b[31mlies")])
     reply.set_rcode(dns.rcode.SERVFAIL)
     assert _decode(reply).extended_error == 22
-    assert error_name(22) == "extended error 22 (no reachable authority)"
-    assert error_name(40000) == "extended error 40000"
 
 
 @pytest.mark.parametrize("ident", [0, IDENT ^ 1, 0xFFFF])
 def test_another_id_is_not_ours(ident: int) -> None:
-    with pytest.raises(NotOurs):
+    with pytest.raises(UnrelatedMessageError):
         decode_reply(_reply().to_wire(), MX, ident)
 
 
@@ -139,19 +141,19 @@ def test_another_id_is_not_ours(ident: int) -> None:
     [Question("liar.example", RecordType.MX), Question("nestle.com", RecordType.A)],
 )
 def test_another_question_is_not_ours(question: Question) -> None:
-    with pytest.raises(NotOurs):
+    with pytest.raises(UnrelatedMessageError):
         _decode(_reply(question))
 
 
 def test_a_question_is_no_reply() -> None:
-    with pytest.raises(NotOurs):
+    with pytest.raises(UnrelatedMessageError):
         decode_reply(encode_query(MX, IDENT), MX, IDENT)
 
 
 def test_a_reply_without_question_is_ours_only_as_an_error() -> None:
     reply = _with("nestle.com. 300 MX 10 mail.nestle.com.")
     reply.question = []
-    with pytest.raises(NotOurs):
+    with pytest.raises(UnrelatedMessageError):
         _decode(reply)
     reply.answer = []
     reply.set_rcode(dns.rcode.REFUSED)
@@ -167,7 +169,7 @@ def test_rule_15_of_a_truncated_reply_nothing_is_taken() -> None:
 def test_a_reply_that_announces_too_much_is_not_read() -> None:
     wire = bytearray(_reply().to_wire())
     wire[6:8] = struct.pack("!H", 501)
-    with pytest.raises(Malformed, match="announces 501 answer records"):
+    with pytest.raises(MalformedReplyError, match="announces 501 answer records"):
         decode_reply(bytes(wire), MX, IDENT)
 
 
@@ -176,7 +178,7 @@ def test_rdata_that_does_not_fit_is_malformed() -> None:
     at = bytes(wire).index(struct.pack("!I", 300)) + 4
     for length in (0, 1, 3, 200, 0xFFFF):
         wire[at : at + 2] = struct.pack("!H", length)
-        with pytest.raises(Malformed):
+        with pytest.raises(MalformedReplyError):
             decode_reply(bytes(wire), MX, IDENT)
 
 
@@ -184,7 +186,7 @@ def test_a_name_that_points_to_itself_is_malformed() -> None:
     wire = bytearray(_with("nestle.com. 300 MX 10 mail.example.").to_wire())
     at = bytes(wire).index(b"\x04mail")
     wire[at : at + 2] = struct.pack("!H", 0xC000 | at)
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedReplyError):
         decode_reply(bytes(wire), MX, IDENT)
 
 
@@ -209,7 +211,7 @@ def test_octets_changed_at_random_never_surprise(
     for octets in (bytes(wire), bytes(wire[:cut])):
         try:
             found = decode_reply(octets, MX, IDENT)
-        except (NotOurs, Malformed):
+        except (UnrelatedMessageError, MalformedReplyError):
             continue
         assert isinstance(found, Reply)
 
@@ -219,15 +221,12 @@ def test_any_octets_behind_a_good_header_never_surprise(octets: bytes) -> None:
     header = struct.pack("!6H", IDENT, 0x8180, 1, 2, 1, 1)
     try:
         decode_reply(header + octets, MX, IDENT)
-    except (NotOurs, Malformed):
+    except (UnrelatedMessageError, MalformedReplyError):
         return
 
 
 def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dnslib, "DNSPYTHON_ERROR", "Traceback: no dns")
-    monkeypatch.setattr(dnslib, "IDNA_ERROR", "Traceback: no idna")
+    monkeypatch.setattr(replies, "DNSPYTHON_ERROR", "Traceback: no dns")
     with pytest.raises(MissingLibrary, match=r"dnspython >= 2\.6") as caught:
-        dnslib.require_dnspython()
+        replies.require_dnspython()
     assert caught.value.details["exception"] == "Traceback: no dns"
-    with pytest.raises(MissingLibrary, match="idna"):
-        dnslib.a_label("bücher")

@@ -1,0 +1,32 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Routes with a short life: a pin that shares an address stays (rule 23)."""
+
+from __future__ import annotations
+
+from ansible_collections.postmaster.exchange.plugins.module_utils._run.routes import (
+    Route,
+    parse_routes,
+    settled,
+)
+
+
+def parsed(**entry: object) -> Route:
+    given = {"domain": "nestle.com", "addresses": ["192.0.2.1", "192.0.2.2"], **entry}
+    (route,) = parse_routes([given], needs_addresses=True, check=lambda _address: "")
+    return route
+
+
+def test_a_short_lived_route_leaves_a_pin_that_shares_an_address() -> None:
+    route = parsed(short_lived=True)
+    (kept,) = settled([route], {"nestle.com": ["192.0.2.9", "192.0.2.2"]})
+    assert kept.addresses == ("192.0.2.9", "192.0.2.2")
+    for pinned in ({}, {"nestle.com": ["192.0.2.9"]}, {"nestle.com": []}):
+        assert settled([route], pinned) == (route,)
+
+
+def test_other_routes_are_followed_to_the_letter() -> None:
+    route = parsed()
+    assert settled([route], {"nestle.com": ["192.0.2.2"]}) == (route,)
+    assert not parsed(short_lived="yes").short_lived
