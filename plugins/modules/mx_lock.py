@@ -137,13 +137,13 @@ times_only:
   type: bool
   sample: false
 kept:
-  description: The domains that DNS could not tell about, and that stay locked as they were.
+  description: The domains that DNS had no answer for, and that stay locked as they were.
   returned: success
   type: list
   elements: str
   sample: []
 unknown:
-  description: The domains that DNS could not tell about, and that are not in the lock.
+  description: The domains that DNS had no answer for, and that are not in the lock.
   returned: success
   type: list
   elements: str

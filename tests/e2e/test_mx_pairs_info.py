@@ -176,7 +176,7 @@ def test_dns_down_is_a_temporary_failure(run: tuple[Run, dict[str, Any]]) -> Non
         {"domain": "nestle.com", "status": "temporary_failure", "addresses": []}
     ]
     assert down["domains"][0]["failures"][0]["message"] == "connection refused"
-    assert "Could not be resolved now, keeping what is pinned: nestle.com" in done.output
+    assert "DNS lookup failed, existing routes kept: nestle.com" in done.output
 
 
 def test_the_search_list_is_told(run: tuple[Run, dict[str, Any]]) -> None:

@@ -59,7 +59,7 @@ def flat(text: str) -> str:
 @pytest.mark.parametrize(
     ("domains", "said"),
     [
-        (["a@nestle.com"], "is an e-mail address; give what stands behind the @"),
+        (["a@nestle.com"], "is an e-mail address; use its domain part"),
         (["192.0.2.25"], "is an address, not a domain"),
         (["nestle.com", "bad domain.example"], "holds white space"),
         (["x" * 64 + ".example"], "of 64 octets; the limit is 63"),
