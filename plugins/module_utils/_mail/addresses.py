@@ -15,33 +15,17 @@ import re
 from collections.abc import Iterator
 
 from .._base.errors import InvalidInput
-from .._pairs.names import parse_domain, shown
+from .._pairs.names import mail_domain, parse_domain, shown
+
+__all__ = ["checked_mailbox", "domain_of", "domains_in_header", "mail_domain"]
 
 #: Longest header value looked at, in characters; the rest of a longer one is ignored.
 MAX_HEADER_VALUE = 65_536
-#: Longest domain and local part, in characters (RFC 5321 section 4.5.3.1; RFC 1035 section 2.3.4).
-MAX_DOMAIN, MAX_LOCAL_PART = 253, 64
+#: Longest local part, in characters (RFC 5321 section 4.5.3.1).
+MAX_LOCAL_PART = 64
 
-_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_DOMAIN = re.compile(rf"(?:{_LABEL}\.)+{_LABEL}", re.ASCII)
 _LOCAL_PART = re.compile(r"[A-Za-z0-9_+=~/-]+(?:\.[A-Za-z0-9_+=~/-]+)*", re.ASCII)
 _COMMENT = re.compile(r"\([^()]*\)")
-
-
-def mail_domain(text: str) -> str | None:
-    """Return ``text`` as a lower-case mail domain, or None if it is none.
-
-    A domain has two labels or more (RFC 1035 lengths, letters, digits, hyphen), and its last label
-    is not a number: that would be an address.
-    """
-    name = text.strip().rstrip(".").lower()
-    if (
-        len(name) > MAX_DOMAIN
-        or _DOMAIN.fullmatch(name) is None
-        or name.rpartition(".")[2].isdigit()
-    ):
-        return None
-    return name
 
 
 def domain_of(mailbox: str) -> str | None:
