@@ -26,6 +26,7 @@ sys.path.insert(0, str(ROOT / "tests" / "lab"))
 from exchange_lab.controller import Controller, Run  # noqa: E402 - the path comes first
 from exchange_lab.lab import Lab, Machine  # noqa: E402
 from exchange_lab.mail.imc import Imc  # noqa: E402
+from exchange_lab.scenario_default import BEHIND_MANAGER  # noqa: E402
 from exchange_lab.servers import Server  # noqa: E402
 
 _MAIL_SECONDS = 20.0
@@ -86,7 +87,8 @@ class Demo:
         """Tell who takes part, and what is wrong."""
         say("Five Exchange hosts on this machine's loopback, their DNS, and the mail servers of")
         say("four domains. Three hosts are old: a wildcard MX record in the local zone leads their")
-        say("mail astray (Q169781). Two are of one organisation of today, with the same cure for")
+        say("mail astray (Q169781). They have no WinRM, as in life, and are reached through a")
+        say("management host. Two are of one organisation of today, with the same cure for")
         say("another cause: the name servers of one domain ignore questions for AAAA (KB972744).")
         say()
         for name, machine in self.lab.machines.items():
@@ -235,7 +237,7 @@ def main() -> int:
         return keep(collections, (options.folder or ROOT / ".build" / "lab").resolve())
     with tempfile.TemporaryDirectory(prefix="exchange-demo-") as folder:
         try:
-            with Lab(folder=Path(folder, "lab")) as lab:
+            with Lab(BEHIND_MANAGER, folder=Path(folder, "lab")) as lab:
                 controller = Controller(Path(folder, "project"), collections)
                 lab.write_inventory(controller.inventory)
                 Demo(lab, controller).play()

@@ -333,7 +333,7 @@ def test_tiers_cost_names_and_logging(both: Lab, controller: Controller) -> None
     assert run.status == 0, run.output
     assert pins(both) == {"contoso.example": CONTOSO[:1], "nestle.com": NESTLE[:1]}
     made = connectors(both)["Pin nestle.com"]
-    assert made["AddressSpaces"] == ["smtp:nestle.com;7"]
+    assert made["AddressSpaces"] == ["SMTP:nestle.com;7"]
     assert made["SourceTransportServers"] == ["exse-b"]
     assert made["ProtocolLoggingLevel"] == "Verbose"
 

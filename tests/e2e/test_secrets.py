@@ -214,7 +214,7 @@ def site(tmp_path: Path, controller: Controller) -> Iterator[Site]:
 def _failing_hosts(lab: Lab, folder: Path) -> dict[str, dict[str, Any]]:
     """Return the variables of hosts that fail, one in each way."""
     machine = lab["mail55"]
-    port = next(x.port for x in lab.winrm.listeners if x.host is machine.host)
+    port = machine.winrm.port
     (folder / "ca").mkdir()
     certificate = TestAuthority(folder / "ca").issue("127.0.0.1")
     https = lab.winrm.add(machine.host, certificate=certificate).port

@@ -206,7 +206,10 @@ def simple(*hosts: HostSpec) -> Scenario:
     )
 
 
-def behind_manager(scenario: Scenario, manager: str = "mgmt1") -> Scenario:
+MANAGER = "mgmt1"
+
+
+def behind_manager(scenario: Scenario, manager: str = MANAGER) -> Scenario:
     """Return the lab with its old hosts behind a management host, as real ones have to be.
 
     WinRM begins with Windows Server 2003 R2, where Exchange 5.5 does not run.

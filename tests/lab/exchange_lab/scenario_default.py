@@ -21,6 +21,7 @@ from .scenario import (
     Scenario,
     ServerSpec,
     SinkSpec,
+    behind_manager,
 )
 
 _AOL = (
@@ -121,6 +122,9 @@ DEFAULT = Scenario(
     ignoring_aaaa=("contoso.example", "mx1.contoso.example", "mx2.contoso.example"),
     domains=("nestle.com", "aol.com", "sister.example"),
 )
+
+BEHIND_MANAGER = behind_manager(DEFAULT)
+"""The same with its old hosts behind a management host, as no host of theirs can have WinRM."""
 
 MORE_DOMAINS = {
     "nomail.example": "takes no mail (null MX)",

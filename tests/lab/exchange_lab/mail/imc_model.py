@@ -121,8 +121,10 @@ class Assumptions:
     ``failover``: after a row whose host cannot be contacted, the next row of the same domain is
     tried. The real order and failover over rows are unknown; the article's workaround can only help
     if they are like this.
-    ``mx_failover``: the same over several MX records. Off: one attempt contacts one exchange (of
-    the best preference, the first by name) and gives up, which shows exactly the article's symptom.
+    ``mx_failover``: the same over several MX records, as articles have it: by Q182821 an exchange
+    that takes the connection and stays silent is the only one that is not gone past, on the builds
+    that do so. Off: one attempt contacts one exchange (of the best preference, the first by name)
+    and gives up, whatever it says.
     ``retry_after``: pauses between attempts, the last one repeats (the service's default schedule
     is in hours). ``expire_after``: then the sender gets a report (NDR).
     ``patience``: how long a far server may take to answer, ``banner``: how long it may take to
@@ -134,7 +136,7 @@ class Assumptions:
     """
 
     failover: bool = True
-    mx_failover: bool = False
+    mx_failover: bool = True
     retry_after: tuple[float, ...] = (0.25, 0.5, 1.0, 2.0, 4.0, 30.0)
     expire_after: float = 3600.0
     patience: float = 2.0
