@@ -268,25 +268,22 @@ results:
       type: float
       sample: 5.1
     error:
-      description: What a server said, or null where nothing is known.
+      description:
+        - Why the message was not accepted, or null where nothing is known. The keys are those of
+          RV(postmaster.exchange.queue_info#module:queues[].error).
       type: dict
-      contains:
-        code:
-          description: The reply code, or null.
-          type: int
-          sample: 421
-        enhanced:
-          description: The enhanced status code, or null.
-          type: str
-          sample: 4.4.1
-        text:
-          description: The rest of the reply.
-          type: str
-          sample: NSO hq.com Unable to contact destination SMTP demon nestle.com
-        source:
-          description: Where it was read.
-          type: str
-          sample: SMTP protocol log L0000030.LOG
+      sample:
+        code: 421
+        enhanced: 4.3.2
+        text: Service not available
+        error_class: refused
+        origin: far_server
+        address: 192.0.2.25
+        host_name: mail.nestle.com
+        time: 10/21/2020 10:43:36 AM
+        winsock: null
+        line: "451 4.4.395 Target host responded with error. -> 421 4.3.2 Service not available"
+        source: queue EX19\31
     events:
       description: The records of the tracking log about the message.
       type: list
@@ -380,7 +377,7 @@ would_retry:
       description: Its last error, or null.
       type: str
       sample: 451 4.4.0 DNS query failed
-notes:
+warnings:
   description: Sentences about queues that were not seen or not retried.
   returned: as RV(results)
   type: list

@@ -28,7 +28,7 @@ options:
       - V(auto) asks the registry over WinRM, by C(NewestBuild) for Exchange 4.0 to 5.5, and by what
         Setup of 2010 and later leaves under C(SOFTWARE\Microsoft\ExchangeServer). Where the latter
         is found, but Exchange's PowerShell (O(endpoint)) cannot be asked, the version of the
-        registry is returned, and RV(notes) says the rest.
+        registry is returned, and RV(warnings) says the rest.
       - V(transport) asks Exchange's PowerShell, whether or not there is WinRM. Without it
         RV(resolver) is null.
     type: str
@@ -342,7 +342,7 @@ servers:
       description: The same for names of the organisation's own servers (C(InternalDNS...)).
       type: dict
       sample: {servers: [], adapter_enabled: true, protocol: Any}
-notes:
+warnings:
   description: Sentences about what this collection cannot do here, and why.
   returned: success
   type: list

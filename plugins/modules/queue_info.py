@@ -242,25 +242,68 @@ queues:
           queue, without the fields around it (C({LED=...})); or null.
       type: str
       sample: 421 NSO hq.com Unable to contact destination SMTP demon nestle.com
-    code:
-      description: Its reply code.
-      type: int
-      sample: 421
-    enhanced_code:
-      description: Its enhanced status code, or null.
-      type: str
-      sample: 4.4.1
-    address:
+    error:
       description:
-        - The address that was tried last, where Exchange names it, or null.
-        - Of Exchange 4.0 to 5.5 it is an IPv4 address in the text of the error. In a reply of
-          another server that can be the address of this host.
-      type: str
-      sample: 192.0.2.25
-    source:
-      description: Where it was read.
-      type: str
-      sample: SMTP protocol log L0000009.LOG
+        - The same error taken apart, or null. The same keys are returned wherever this collection
+          returns an error of a message.
+      type: dict
+      contains:
+        code:
+          description: Its reply code, or null.
+          type: int
+          sample: 421
+        enhanced:
+          description: Its enhanced status code, or null.
+          type: str
+          sample: "4.4.1"
+        text:
+          description: The rest of the reply.
+          type: str
+          sample: "Service not available"
+        error_class:
+          description:
+            - What kept the mail. V(dns) where DNS gave no answer, V(no_connection) where nothing
+              answered, V(connection_dropped) where a connection broke off, V(certificate) where
+              this side rejected the certificate of the next hop, V(tls_failed) where TLS could
+              not be negotiated, V(tls_required) where the next hop requires it,
+              V(front_end_proxy) where the own front end set up no session, V(wrong_region) where
+              Exchange Online serves the domain elsewhere now, V(relay_refused),
+              V(authentication), V(own_policy) for a rule of the own organisation, V(refused) for
+              any other reply with 4xx or 5xx, V(no_route) where no Send connector takes the
+              domain, else V(other).
+          type: str
+          sample: "refused"
+        origin:
+          description:
+            - Whose word it is, V(this_host), V(front_end), V(edge), V(relay) or V(far_server).
+            - The code and the text are its words.
+          type: str
+          sample: "far_server"
+        address:
+          description:
+            - The address of the next hop that was tried, or null. Never one of the host itself.
+          type: str
+          sample: "192.0.2.25"
+        host_name:
+          description: The name of the next hop that was tried, or null.
+          type: str
+          sample: "mail.nestle.com"
+        time:
+          description: When, as the server writes it in its own format, or null.
+          type: str
+          sample: "10/21/2020 10:43:36 AM"
+        winsock:
+          description: A code of Windows Sockets, such as 10060, or null.
+          type: int
+          sample: 10060
+        line:
+          description: All that Exchange shows, without the fields around it (C({LED=...})).
+          type: str
+          sample: "421 4.3.2 Service not available"
+        source:
+          description: Where it was read.
+          type: str
+          sample: "SMTP protocol log L0000009.LOG"
 stuck_domains:
   description: The domains of RV(queues) that O(min_age) leaves, sorted; all are valid names.
   returned: success
@@ -279,34 +322,9 @@ failures:
       description: Whose mail it concerns, or null where the log does not tell.
       type: str
       sample: nestle.com
-    address:
-      description: An IPv4 address named in it, or null.
-      type: str
-      sample: 192.0.2.25
-    code:
-      description: The reply code.
-      type: int
-      sample: 421
-    enhanced_code:
-      description: The enhanced status code, or null.
-      type: str
-      sample: 4.4.1
-    text:
-      description: The rest of the reply.
-      type: str
-      sample: NSO hq.com Unable to contact destination SMTP demon nestle.com
-    trouble:
-      description:
-        - What kept the mail, by the text of a queue's last error. V(dns) where DNS gave no answer,
-          V(no_connection) where nobody took the connection, V(refused) where a far server answered
-          with 4xx or 5xx, V(no_route) where no Send connector takes the domain, else V(other).
-        - Null with O(family=imc).
-      type: str
-      sample: dns
-    said:
-      description: The reply of a far server that the error quotes, or null.
-      type: str
-      sample: 421 4.3.2 Service not available
+    error:
+      description: The error, as in RV(queues).
+      type: dict
     count:
       description: How often it stands in the files read, or how many queues have it.
       type: int
@@ -339,6 +357,9 @@ returned:
       description: The event of the tracking log.
       type: str
       sample: 1007 gateway report generation
+    error:
+      description: Why, as in RV(queues), or null. Exchange 4.0 to 5.5 does not log it.
+      type: dict
 transport_queues:
   description: The queues of the Transport service; empty with O(family=imc).
   returned: success
@@ -378,15 +399,14 @@ transport_queues:
       description: Its last error, without the fields around it, or null.
       type: str
       sample: 451 4.4.0 DNS query failed
-    trouble:
-      description: As in RV(failures).
-      type: str
-      sample: dns
+    error:
+      description: The same error taken apart, as in RV(queues), or null.
+      type: dict
     next_retry:
       description: When it is tried again (UTC), or null.
       type: str
       sample: "2026-11-23T11:55:07Z"
-notes:
+warnings:
   description: Sentences about what could not be read, and what that means.
   returned: success
   type: list

@@ -15,10 +15,8 @@ from typing import Any
 
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import ExchangeError
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.family import MailConnector
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.layout import (
-    PARAMETERS_KEY,
-    Layout,
-)
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.host import PARAMETERS_KEY
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.layout import Layout
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.routes import RoutesFile
 from ansible_collections.postmaster.exchange.plugins.module_utils._run import backups, transaction
 from exchange_lab.lab import Lab, Machine

@@ -18,10 +18,9 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._connectors im
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc import files as imc_files
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc import layout
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc import pickup as imc_pickup
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.counters import (
-    counters_command,
-)
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.layout import Layout
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.queue import counters_command
+from ansible_collections.postmaster.exchange.plugins.module_utils._mail import message
 from ansible_collections.postmaster.exchange.plugins.module_utils._mail.addresses import (
     checked_mailbox,
 )
@@ -31,7 +30,6 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._remote import
     options,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.parse import RegistryValue
-from ansible_collections.postmaster.exchange.plugins.module_utils._run import message
 from delivery_fakes import imc_host
 from fuzz_cmd_oracle import Ran, commands_of, only_ours
 from fuzz_objects import _PIN_PARAMS
@@ -231,7 +229,7 @@ def _host_paths(text: str) -> None:
         only_ours(commands.type_file(place))
     for computer in ("", "HOSTB"):
         host = imc_host(computer=computer)
-        path = host.reach_file(host.root_dir, "Log", text)
+        path = host.reach_files((host.root_dir, "Log"), [text]).get(text)
         if text and path is not None:
             (ran,) = only_ours(commands.type_file(path))
             assert ran.arguments == (path,)

@@ -30,11 +30,12 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._run import (
 from ansible_collections.postmaster.exchange.plugins.module_utils._run import (
     exchange_info as run_exchange_info,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._run import imc_delivery, specs
+from ansible_collections.postmaster.exchange.plugins.module_utils._run import imc_delivery
+from ansible_collections.postmaster.exchange.plugins.module_utils._run import options as specs
 from ansible_collections.postmaster.exchange.plugins.module_utils._run import (
     queue_info as run_queue_info,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._run.follow import Clock
+from ansible_collections.postmaster.exchange.plugins.module_utils._run.delivery_test import Clock
 from delivery_fakes import ROOT, TRACKING, DirectSession, tracking_record
 from exchange_lab.windows.host import LabHost
 from exchange_lab.windows.services import Service

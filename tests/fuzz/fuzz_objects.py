@@ -18,6 +18,9 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._connectors im
     connector,
     plan,
 )
+from ansible_collections.postmaster.exchange.plugins.module_utils._connectors import (
+    delivery_test as connectors_test,
+)
 from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.family import (
     SendConnectors,
 )
@@ -47,7 +50,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._run import (
 from ansible_collections.postmaster.exchange.plugins.module_utils._run import (
     transport_delivery as pins,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._run.follow import Clock
+from ansible_collections.postmaster.exchange.plugins.module_utils._run.delivery_test import Clock
 from fuzz_registry import calmly, target
 from fuzz_reports import diagnosed, reported
 from fuzz_values import ODD, bent, long_bytes, mutated, one_odd
@@ -384,8 +387,8 @@ def _info(answers: dict[str, Any]) -> None:
 
 
 #: Results of hosts that have nothing to tell, to go with those that have.
-_QUIET: dict[str, Any] = {"queues": [], "stuck_domains": [], "notes": [], "files": 0}
-_KNOWN: dict[str, Any] = {"family": "transport", "version": "2016", "servers": [], "notes": []}
+_QUIET: dict[str, Any] = {"queues": [], "stuck_domains": [], "warnings": [], "files": 0}
+_KNOWN: dict[str, Any] = {"family": "transport", "version": "2016", "servers": [], "warnings": []}
 _QUEUE_PARAMS = {
     "family": "transport",
     "all_servers": True,
@@ -444,8 +447,8 @@ def _delivery(answers: dict[str, Any]) -> None:
         now += seconds
 
     clock = Clock(monotonic=lambda: now, sleep=sleep)
-    accepted = run_delivery_test._send
-    run_delivery_test._send = lambda _test, _probes, _about: {}  # no mail server is asked
+    submit = connectors_test.submit
+    connectors_test.submit = lambda _probes, _options: {}  # no mail server is asked
     try:
         for check_mode in (True, False):
             cmdlets = FakeCmdlets(dict(answers))
@@ -454,7 +457,7 @@ def _delivery(answers: dict[str, Any]) -> None:
             diagnosed("ex16", _KNOWN, tested if isinstance(tested, ExchangeError) else _QUIET)
             _only_plain_parameters(cmdlets)
     finally:
-        run_delivery_test._send = accepted
+        connectors_test.submit = submit
 
 
 # -- backups on the disk

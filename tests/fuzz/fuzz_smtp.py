@@ -10,11 +10,11 @@ import socket
 import threading
 from datetime import UTC, datetime
 
-from ansible_collections.postmaster.exchange.plugins.module_utils._run.message import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._mail.message import (
     Target,
     compose,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._run.submit_smtp import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._mail.submission import (
     SmtpOptions,
     submit,
 )

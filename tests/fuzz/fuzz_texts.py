@@ -12,38 +12,30 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ansible_collections.postmaster.exchange.plugins.module_utils._connectors import (
-    errors as transport_errors,
-)
-from ansible_collections.postmaster.exchange.plugins.module_utils._connectors import (
-    versions as transport_versions,
-)
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc import (
-    counters as imc_counters,
+    servers as transport_versions,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc import files as imc_files
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc import (
     protocol_log as smtplog,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc import (
-    routes,
-    windows_resolver,
-)
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc import (
-    tracking_format as tracking,
-)
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc import queue as imc_counters
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc import routes, tracking
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.state import Journal
-from ansible_collections.postmaster.exchange.plugins.module_utils._mail import addresses
+from ansible_collections.postmaster.exchange.plugins.module_utils._mail import (
+    addresses,
+    smtp_errors,
+)
 from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.names import parse_domain
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote import (
     failures,
     parse,
+    windows_resolver,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.session import (
     Batch,
     Completed,
     Section,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._run import headers
 from fuzz_registry import calmly, target
 from fuzz_values import long_bytes, mutated
 
@@ -159,7 +151,7 @@ TYPEPERF = (
 
 @text_target("typeperf", "commands", [TYPEPERF], [b'"', b'""', b","])
 def _typeperf(data: bytes) -> None:
-    imc_counters.read_counters(Section("counters", 0, data))
+    imc_counters.read_counters(Section("counters", 0, data), [])
 
 
 @text_target("resolver's registry", "commands", [REG.replace(b"RootDir", b"SearchList")])
@@ -233,14 +225,19 @@ SMTP_LOG = (
     b"11/23/2026 11:45:07 : >>> IO: |RCPT TO:<a@nestle.com>|\r\n"
     b"11/23/2026 11:45:08 : <<< IO: |550 5.1.1 No such user|\r\n"
     b"421 NSO hq.com Unable to contact destination SMTP demon nestle.com\r\n"
+    b"4/5/99 10:22:44 AM : A connection to 192.0.2.1 was established.\r\n"
+    b'4/5/99 10:22:44 AM : 499 No routing hosts are reachable for tool.com. Message subject: ""S"".'
+    b" Rescheduling delivery for later.\r\n"
 )
 
 
 @text_target("SMTP protocol log", "files", [SMTP_LOG], [b"<<<", b">>>", b"IO: |", b" : ", b"4"])
 def _smtp_log(data: bytes) -> None:
     for failure in smtplog.parse_log(data):
-        assert 400 <= failure.code <= 599
-        assert failure.line.isprintable()
+        error = failure.error
+        assert error.code is None or 400 <= error.code <= 599
+        assert (error.line + error.text).isprintable()
+        assert "Message subject" not in error.line + error.text
 
 
 HEAD = (
@@ -252,8 +249,8 @@ HEAD = (
 
 @text_target("header of a waiting message", "files", [HEAD], [b"To: ", b"Date: ", b"<", b"(", b'"'])
 def _head(data: bytes) -> None:
-    head = headers.parse_head(data)
-    assert len(head.domains) <= headers.MAX_DOMAINS
+    head = addresses.parse_head(data)
+    assert len(head.domains) <= addresses.MAX_DOMAINS
     assert all(addresses.mail_domain(domain) == domain for domain in head.domains)
     assert head.date is None or head.date.tzinfo is not None
 
@@ -265,12 +262,23 @@ LAST_ERROR = (
 )
 
 
+SINCE_2016 = (
+    b"[{LED=451 4.4.395 Target host responded with error. -> 550-5.7.26 no 550 5.7.26 - smtp};"
+    b"{MSG=};{FQDN=demon.nestle.com};{IP=192.0.2.25};{LRT=11/23/2026 11:45:07 AM}]"
+)
+
+
 @text_target(
-    "last error of a queue", "cmdlets", [LAST_ERROR], [b"{LED=", b"};", b'"', b"451 4.4.0 "]
+    "last error of a queue",
+    "cmdlets",
+    [LAST_ERROR, SINCE_2016],
+    [b"{LED=", b"{IP=", b"};", b'"', b"451 4.4.0 ", b" -> ", b"550-5.7.26 "],
 )
 def _last_error(data: bytes) -> None:
-    error = transport_errors.parse_last_error(_text(data))
-    assert error is None or error.line.isprintable()
+    error = smtp_errors.parse_last_error(_text(data))
+    if error is not None:
+        assert error.line.isprintable()
+        assert smtp_errors.SmtpError.from_dict(error.to_dict()) == error
 
 
 @text_target("display version", "cmdlets", [b"Version 15.1 (Build 2507.6)", b"15.1.2507.6"])

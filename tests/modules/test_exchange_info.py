@@ -82,7 +82,7 @@ def test_a_host_without_exchange_and_the_one_behind_it(hosts: Lab, play: Play) -
     assert (results["manager"]["family"], results["manager"]["failed"]) == ("none", False)
     assert results["manager"]["exchange_installed"] is False
     assert (results["behind"]["family"], results["behind"]["version"]) == ("imc", "4.0")
-    assert any("no imccopy" in note for note in results["behind"]["notes"])
+    assert any("no imccopy" in note for note in results["behind"]["warnings"])
     assert results["nobody"]["failed"] is True
     assert "MSExchangeIMC" in results["nobody"]["msg"]
 

@@ -76,7 +76,7 @@ def test_an_empty_queue_and_a_quiet_log(lab: Lab, play: Play) -> None:
     results = play(lab, "mail50", ("queue", LOOK), check=True)
 
     assert (results["queue"]["files"], results["queue"]["stuck_domains"]) == (0, [])
-    assert any("diagnostics level 3" in note for note in results["queue"]["notes"])
+    assert any("diagnostics level 3" in note for note in results["queue"]["warnings"])
 
 
 def test_a_bad_option_is_a_clear_error(lab: Lab, play: Play) -> None:

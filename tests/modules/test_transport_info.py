@@ -39,7 +39,7 @@ def test_family_version_and_organisation_are_found_without_being_told(
     assert (info["family"], info["version"], info["build"]) == ("transport", *BUILDS[name])
     assert (info["organisation"], info["server"]) == ("First Organization", name)
     assert [one["version"] for one in info["servers"]] == ["2010", "2016", "SE"]
-    assert (info["changed"], info["notes"]) == (False, [])
+    assert (info["changed"], info["warnings"]) == (False, [])
     assert info["resolver"]["search_list"] == ["hq.example"]
     assert info["servers"][0]["external_dns"]["adapter_enabled"] is True
     # Opening with NTLM, two cmdlets (one more on 2010) of two requests, closing.
@@ -53,7 +53,7 @@ def test_the_registry_answers_where_the_endpoint_does_not(site: Lab, play: Play)
 
     assert (results["info"]["family"], results["info"]["version"]) == ("transport", "SE")
     assert results["info"]["servers"] == []
-    assert any("The organisation was not seen" in note for note in results["info"]["notes"])
+    assert any("The organisation was not seen" in note for note in results["info"]["warnings"])
     # Who asks for the family by name wants its answer: the host is unreachable then.
     assert results["wanted"]["unreachable"] is True
 
@@ -63,7 +63,7 @@ def test_without_winrm_exchange_itself_is_asked(site: Lab, play: Play) -> None:
     info = play(site, "ex16", ("info", task))["info"]
 
     assert (info["version"], info["resolver"]) == ("2016", None)
-    assert any("What Windows appends to names was not seen" in note for note in info["notes"])
+    assert any("What Windows appends to names was not seen" in note for note in info["warnings"])
 
 
 def test_the_module_elsewhere_says_the_same_as_the_action(site: Lab, play: Play) -> None:

@@ -47,13 +47,19 @@ def test_stuck_domains_lead_to_their_pairs_and_to_the_known_cause(site: Lab, pla
     assert queue["stuck_domains"] == ["aol.com", "nestle.com"]
     told = {one["domain"]: one for one in queue["queues"]}
     assert told["nestle.com"]["last_error"].startswith("451 4.4.0 DNS query failed")
-    assert (told["nestle.com"]["code"], told["nestle.com"]["enhanced_code"]) == (451, "4.4.0")
-    assert told["aol.com"]["address"] == AOL
+    assert (told["nestle.com"]["error"]["code"], told["nestle.com"]["error"]["enhanced"]) == (
+        451,
+        "4.4.0",
+    )
+    assert told["aol.com"]["error"]["address"] == AOL
     assert told["aol.com"]["oldest"]
     failures = {one["domain"]: one for one in queue["failures"]}
-    assert failures["nestle.com"]["trouble"] == "dns"
-    assert failures["aol.com"]["trouble"] == "refused"
-    assert failures["aol.com"]["said"].startswith("421 ")
+    assert failures["nestle.com"]["error"]["error_class"] == "dns"
+    assert failures["aol.com"]["error"]["error_class"] == "refused"
+    assert (failures["aol.com"]["error"]["code"], failures["aol.com"]["error"]["origin"]) == (
+        421,
+        "far_server",
+    )
     warned = {
         one["domain"]: {warning["code"] for warning in one["warnings"]}
         for one in results["pairs"]["domains"]
@@ -78,8 +84,8 @@ def test_the_queue_of_smart_hosts_leads_to_its_domain(site: Lab, play: Play) -> 
         "SmartHostConnectorDelivery",
     )
     assert (one["domains"], queue["stuck_domains"]) == (["nestle.com"], ["nestle.com"])
-    assert queue["failures"][0]["trouble"] == "no_connection"
-    assert queue["queues"][0]["address"] in {MX1, MX2}
+    assert queue["failures"][0]["error"]["error_class"] == "no_connection"
+    assert queue["queues"][0]["error"]["address"] in {MX1, MX2}
 
 
 def test_one_host_can_tell_of_all_servers(site: Lab, play: Play) -> None:
@@ -113,7 +119,7 @@ def test_a_server_whose_transport_is_down_is_told_beside_the_others(site: Lab, p
     results = play(site, "ex16", ("queue", transport("queue_info", all_servers=True)))
 
     assert results["queue"]["stuck_domains"] == ["nestle.com"]
-    assert any("The queues of ex10" in note for note in results["queue"]["notes"])
+    assert any("The queues of ex10" in note for note in results["queue"]["warnings"])
 
 
 def test_mail_that_was_given_up_is_listed(site: Lab, play: Play) -> None:

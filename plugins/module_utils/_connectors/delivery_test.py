@@ -1,29 +1,53 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A delivery test through a Transport server: submit, follow, look for the reasons.
+"""Test messages through Exchange 2010 to Subscription Edition, followed on all Transport servers.
+
+Events, as "Message tracking" of the Exchange documentation has them: RECEIVE, SEND, SENDEXTERNAL
+(2013 and later), DELIVER, DEFER, FAIL, DSN. A DSN may be about a mere delay, so it decides nothing;
+that a message failed is what FAIL means.
 
 This file is private to the collection postmaster.exchange.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from .._base.errors import ExchangeError, InvalidInput
-from .._remote.session import CmdletError, CmdletSession
-from .._run import submit_smtp
-from .._run.accepted_domains import AcceptedDomains
-from .._run.follow import Clock, Followed, Outcome, follow
-from .._run.installation import Installation
-from .._run.message import Probe
-from .._run.options import DEFAULT_LOCAL_PART, DeliveryTestOptions
-from .._run.verdict import DeliveryError, Result, Verdict, strongest, verdict_of
-from .queue import QueuedMessage, find_message
-from .servers import Server, known_servers, read_servers, this_server, transport_servers
-from .tracking import TrackingTracker
+from .._mail.delivery import Observation, Poll, Retries, Retry, Stage, TestResult, Verdict, is_final
+from .._mail.message import DEFAULT_LOCAL_PART, Probe
+from .._mail.smtp_errors import SmtpError, parse_last_error
+from .._mail.submission import SmtpOptions, Submission, submit
+from .._remote.session import Cmdlet, CmdletError, CmdletSession
+from . import retry
+from .queues import find_message
+from .servers import (
+    NO_SERVERS,
+    AcceptedDomains,
+    KnownServers,
+    Server,
+    read_servers,
+    statuses_of,
+    text_of,
+    this_server,
+    time_of,
+    transport_servers,
+)
 
+#: Events of one message on one server that are read.
+_MOST_EVENTS = 200
+#: How the connector is called over which servers of one organisation hand mail to each other.
+_INTERNAL_CONNECTOR = "intra-organization"
+
+_STAGES = {
+    "SENDEXTERNAL": Stage.TRANSFERRED,
+    "DELIVER": Stage.TRANSFERRED,
+    "FAIL": Stage.RETURNED,
+    "DEFER": Stage.QUEUED,
+}
 _REASONS = {
     Verdict.DELIVERED: "a server of the destination took the message",
     Verdict.QUEUED: "the message waits in a queue",
@@ -31,17 +55,44 @@ _REASONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class TransportRun:
-    """One test, once the servers are known; ``servers`` begin with the one mail is handed to.
+def open_test(
+    session: CmdletSession,
+    submission: Submission,
+    names: Sequence[str],
+    known: KnownServers = NO_SERVERS,
+) -> TransportTest:
+    """Return the test of a host that ``names`` mean; nothing is sent yet.
 
-    ``version`` is that of the server that takes the messages, where it is known.
+    Raises InvalidInput for a way of sending that these hosts do not have.
+    """
+    smtp = submission.smtp
+    if submission.method == "pickup":
+        raise InvalidInput(
+            "With family=transport test messages are submitted by SMTP; method=pickup is for"
+            " Exchange 5.5."
+        )
+    names = (smtp.host, *names)
+    servers, version = known.servers, known.version or None
+    here = this_server(servers, *names)
+    if here is None or here.name.casefold() != known.here.casefold():
+        servers = transport_servers(session, read_servers(session))
+        here = this_server(servers, *names)
+        version = here.version if here else None
+    ordered = tuple(sorted(servers, key=lambda server: server != here))
+    return TransportTest(session, ordered, version, smtp, AcceptedDomains(session))
+
+
+@dataclass(frozen=True, slots=True)
+class TransportTest:
+    """One test, once the servers are known; see ``_run/delivery_test.Tester``.
+
+    ``servers`` begin with the one mail is handed to; ``version`` is its version, where known.
     """
 
     session: CmdletSession
     servers: tuple[Server, ...]
     version: str | None
-    options: DeliveryTestOptions
+    smtp: SmtpOptions
     accepted: AcceptedDomains
     method: str = field(default="smtp", init=False)
     tracking_folder: str | None = field(default=None, init=False)
@@ -56,97 +107,130 @@ class TransportRun:
             hint="Set sender to a mailbox that non-delivery reports may go to.",
         )
 
-    def send(self, probes: Sequence[Probe]) -> dict[str, DeliveryError]:
+    def find_retries(self, domains: Collection[str], sleep: Callable[[float], None]) -> Retries:
+        """Return the queues that hold mail for the domains and can be retried."""
+        return retry.find_retries(self.session, self.servers, domains, sleep, self.accepted)
+
+    def retry(
+        self,
+        retries: Sequence[Retry],
+        progress: Callable[[str], None],
+        sleep: Callable[[float], None],
+    ) -> tuple[Retry, ...]:
+        """Resubmit queues; return those that were."""
+        return retry.retry(self.session, retries, progress, sleep)
+
+    def submit(self, probes: Sequence[Probe]) -> dict[str, SmtpError]:
         """Hand the messages over; return those that were refused, by tag."""
-        return submit_smtp.submit(probes, self.options.smtp)
+        return submit(probes, self.smtp)
 
-    def follow(
-        self, probes: Sequence[Probe], progress: Callable[[str], None], clock: Clock
-    ) -> list[Result]:
-        """Follow accepted messages to their results, with the reasons that can be found."""
-        tracker = TrackingTracker(self.session, self.servers)
-        outcome = follow(probes, tracker, self.options.patience, progress, clock)
-        waiting, hindrance = self._waiting([one.probe for one in outcome.followed if not one.final])
-        return [_result(one, outcome, tracker, waiting, hindrance) for one in outcome.followed]
+    def reopen(self) -> None:
+        """Open a new runspace at the next poll."""
+        self.session.reopen()
 
-    def _waiting(self, probes: Sequence[Probe]) -> tuple[Mapping[str, QueuedMessage], str]:
-        """Return what lies in a queue, by tag, and why that may not be all."""
-        found: dict[str, QueuedMessage] = {}
-        hindrance = ""
-        for probe in probes:
+    def reason(self, verdict: Verdict) -> str:
+        """Return what a verdict means."""
+        return _REASONS.get(verdict, "")
+
+    def poll(self, pending: Sequence[Probe]) -> Poll:
+        """Look on every server for each message, until one has its end."""
+        found: dict[str, list[Observation]] = {}
+        refused: dict[str, CmdletError] = {}
+        for probe in pending:
+            seen = found.setdefault(probe.tag, [])
             for server in self.servers:
+                if server.name in refused:
+                    continue  # asked once in a look, for the first message
                 try:
-                    messages = find_message(self.session, server.name, probe.message_id)
+                    seen += self._observations(probe, server)
                 except CmdletError as error:
-                    hindrance = f"queues of {server.name}: {error.message}"
-                    continue
-                except ExchangeError as error:
-                    return found, error.message
-                # A message is in several queues at most as a copy; an error tells more than none.
-                best = sorted(messages, key=lambda one: one.error is None)
-                if best:
-                    found[probe.tag] = best[0]
+                    refused[server.name] = error
+                if is_final(seen):
                     break
-        return found, hindrance
+        blind = "; ".join(f"tracking log of {x}: {e.message}" for x, e in refused.items())
+        return Poll(found, blind)
+
+    def _observations(self, probe: Probe, server: Server) -> list[Observation]:
+        parameters = {
+            "MessageId": probe.message_id,
+            "Server": server.name,
+            "ResultSize": _MOST_EVENTS,
+        }
+        events = self.session.invoke(Cmdlet("Get-MessageTrackingLog", parameters))
+        return [
+            Observation(
+                stage=stage_of(event, server, self.servers),
+                event=f"{text_of(event.get('EventId'))} on {server.name}",
+                time=time_of(event.get("Timestamp")),
+                time_text=text_of(event.get("Timestamp")),
+                error=_error(event, server),
+            )
+            for event in events
+        ]
+
+    def explain(self, results: Sequence[TestResult], blind: str) -> list[TestResult]:
+        """Return the results of messages that did not arrive with what the queues show."""
+        explained: list[TestResult] = []
+        hindrance = ""
+        lost = False
+        for result in results:
+            queued = None
+            if result.verdict is not Verdict.RETURNED and not lost:
+                try:
+                    queued, refused = self._queued(result)
+                    hindrance = refused or hindrance
+                except ExchangeError as error:
+                    hindrance, lost = error.message, True
+            explained.append(queued or _unexplained(result, blind or hindrance))
+        return explained
+
+    def _queued(self, result: TestResult) -> tuple[TestResult | None, str]:
+        """Return a result with the queue that holds its message, and why none may be seen."""
+        hindrance = ""
+        for server in self.servers:
+            try:
+                messages = find_message(self.session, server.name, result.probe.message_id)
+            except CmdletError as error:
+                hindrance = f"queues of {server.name}: {error.message}"
+                continue
+            # A message is in several queues at most as a copy; an error tells more than none.
+            for message in sorted(messages, key=lambda one: one.error is None):
+                reason = f"the message waits in the queue {message.queue}"
+                found = replace(result, verdict=Verdict.QUEUED, reason=reason, error=message.error)
+                return found, hindrance
+        return None, hindrance
 
 
-def open_run(
-    session: CmdletSession,
-    options: DeliveryTestOptions,
-    known: Installation,
-    names: Sequence[str],
-) -> TransportRun:
-    """Return the test of a host that ``names`` mean; nothing is sent yet.
-
-    Raises InvalidInput for a way of sending that these hosts do not have here.
-    """
-    if options.method == "pickup":
-        raise InvalidInput(
-            "With family=transport test messages are submitted by SMTP; method=pickup is for"
-            " Exchange 5.5."
-        )
-    names = (options.smtp.host, *names)
-    servers = known_servers(known)
-    here = this_server(servers, *names)
-    version: str | None = known.version or None
-    if here is None or here.name.casefold() != known.server.casefold():
-        servers = transport_servers(session, read_servers(session))
-        here = this_server(servers, *names)
-        version = here.version if here else None
-    ordered = tuple(sorted(servers, key=lambda server: server != here))
-    return TransportRun(session, ordered, version, options, AcceptedDomains(session))
-
-
-def _result(
-    one: Followed,
-    outcome: Outcome,
-    tracker: TrackingTracker,
-    waiting: Mapping[str, QueuedMessage],
-    hindrance: str,
-) -> Result:
-    verdict = verdict_of(one.observations)
-    decisive = strongest(one.observations)
-    result = Result(
-        one.probe,
-        verdict,
-        _REASONS.get(verdict, ""),
-        time=decisive.time if decisive else None,
-        seconds=one.seconds,
-        error=tracker.errors.get(one.probe.tag) if verdict is Verdict.RETURNED else None,
-        observations=tuple(one.observations),
-    )
-    if one.final:
+def _unexplained(result: TestResult, hindrance: str) -> TestResult:
+    unseen = "no tracking log has a record of it; is message tracking enabled on the servers?"
+    if result.verdict is Verdict.RETURNED:
         return result
-    queued = waiting.get(one.probe.tag)
-    if queued is not None:
-        error = queued.error.as_delivery_error(f"queue {queued.queue}") if queued.error else None
-        reason = f"the message waits in the queue {queued.queue}"
-        return replace(result, verdict=Verdict.QUEUED, reason=reason, error=error)
-    if verdict is Verdict.UNKNOWN:
-        reason = outcome.blind or hindrance
-        return replace(
-            result,
-            reason=reason
-            or "no tracking log has a record of it; is message tracking enabled on the servers?",
-        )
+    if result.verdict is Verdict.UNKNOWN:
+        return replace(result, reason=hindrance or unseen)
     return replace(result, reason=f"{result.reason}, and no queue shows it now")
+
+
+def _error(event: Mapping[str, Any], server: Server) -> SmtpError | None:
+    """Return why a message failed, as far as an event FAIL has it."""
+    if text_of(event.get("EventId")).upper() != "FAIL":
+        return None
+    source = f"tracking log of {server.name}"
+    own = (server.name, server.fqdn)
+    errors = (parse_last_error(x, source=source, own=own) for x in statuses_of(event))
+    return next(filter(None, errors), None)
+
+
+def stage_of(event: Mapping[str, Any], server: Server, servers: Sequence[Server]) -> Stage:
+    """Return how far a message came by an event in the log of a server."""
+    name = text_of(event.get("EventId")).upper()
+    if name != "SEND":
+        return _STAGES.get(name, Stage.SEEN)
+    if server.build is not None and server.build.logs_external:
+        return Stage.QUEUED  # handed to another server of the organisation
+    # Exchange 2010 has one name for both; the connector and the receiver tell them apart.
+    connector = text_of(event.get("ConnectorId")).casefold()
+    receiver = text_of(event.get("ServerHostname"))
+    internal = connector.startswith(_INTERNAL_CONNECTOR) or any(
+        one.answers_to(receiver) for one in servers
+    )
+    return Stage.QUEUED if internal else Stage.TRANSFERRED

@@ -1,27 +1,24 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""exchange_info for Exchange 2010 and later: the organisation, its servers, and who resolves names.
+"""Facts on a host with Exchange 2010 or later: its organisation, servers and their DNS settings.
 
 This file is private to the collection postmaster.exchange.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from .._base.context import Context
 from .._base.errors import CommandTimeout, ExchangeError, HostUnreachable, InvalidInput, SessionLost
-from .._imc.layout import Layout
-from .._imc.windows_resolver import Resolver, read_resolver
-from .._remote.commands import computer_name
+from .._remote.exchange_facts import ExchangeFacts, Family
 from .._remote.session import Cmdlet, CmdletError, CmdletSession
-from .._run.installation import NOTHING, Installation, usable
+from .._remote.windows_resolver import Resolver, read_resolver
 from .canonical import boolean
-from .servers import Server, read_servers, text_of, texts_of, this_server
-from .versions import Build
+from .servers import Build, Server, read_servers, text_of, texts_of, this_server
 
 #: The cmdlet of Exchange 2013 and later, and its name in 2010 (that warns in 2013).
 _SETTINGS_CMDLETS = ("Get-TransportService", "Get-TransportServer")
@@ -29,10 +26,17 @@ _UNKNOWN_CMDLET = "CommandNotFoundException"
 
 
 @dataclass(frozen=True, slots=True)
-class Organisation:
-    """What cmdlets told; ``settings`` are those of the Transport service, by server in lower case.
+class Windows:
+    """What the registry holds: the newest build installed, and what is appended to names."""
 
-    ``problem`` is why there is nothing, ``gap`` why there are no settings.
+    build: Build
+    resolver: Resolver
+
+
+@dataclass(frozen=True, slots=True)
+class _Organisation:
+    """What cmdlets returned; ``settings`` are those of the Transport service, by server in lower
+    case. ``problem`` is why there is nothing, ``gap`` why there are no settings.
     """
 
     servers: tuple[Server, ...] = ()
@@ -41,82 +45,56 @@ class Organisation:
     gap: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Windows:
-    """What the registry told: the newest build installed, and what is appended to names."""
+def transport_facts(
+    context: Context, *, computer: str = "", basics: bool = False, windows: Windows | None = None
+) -> ExchangeFacts:
+    """Return the facts of a host.
 
-    build: Build
-    resolver: Resolver
-
-
-def run(
-    params: Mapping[str, Any], context: Context, windows: Windows | None = None
-) -> dict[str, Any]:
-    """Return the task result.
-
-    ``windows`` is what the registry told if it was asked. Then cmdlets that cannot be run are
-    a note and no error: which Exchange it is has its answer already. Where only the basics are
-    asked for, no cmdlet is run then.
+    ``windows`` is what the registry held if it was asked. Then cmdlets that cannot be run are a
+    warning and no error: which Exchange it is has its answer already. For the ``basics`` no cmdlet
+    is run then.
     """
-    computer = params.get("target_computer") or ""
-    basics = params.get("gather") == "basics" and windows is not None
-    if basics:
-        organisation = Organisation()
-    else:
-        organisation = _organisation(context, tolerant=windows is not None)
+    basics = basics and windows is not None
+    organisation = (
+        _Organisation() if basics else _read_organisation(context, tolerant=windows is not None)
+    )
     here = this_server(organisation.servers, computer or context.host, context.address)
-    resolver, blind = (windows.resolver, "") if windows else _resolver(context, computer)
+    resolver, gap = (windows.resolver, windows.resolver.odd) if windows else (None, "")
+    if windows is None:
+        try:
+            resolver = read_resolver(context.need_session(), computer)
+            gap = resolver.odd
+        except (HostUnreachable, CommandTimeout, SessionLost, InvalidInput) as error:
+            gap = f"What Windows appends to names was not seen (resolver). {error.message}"
     build = (here.build if here else None) or (windows.build if windows else None)
     settings = (organisation.settings or {}).get(here.name.casefold()) if here else None
-    gaps = f"What Windows appends to names was not seen (resolver). {blind}" if blind else ""
-    if resolver:
-        gaps = resolver.odd
-    return {
-        "changed": False,
-        "family": "transport",
-        "exchange_installed": True,
-        "version": build.version if build else None,
-        "build": str(build) if build else None,
-        "service_pack": build.service_pack if build else None,
-        "service": None,
-        "root_dir": None,
-        "tracking": _tracking(settings),
-        "pickup": None,
-        "resolver": resolver.as_dict() if resolver else None,
-        "tools": {},
-        "installation": _installation(organisation, here).as_dict(),
-        "organisation": next((one.organisation for one in organisation.servers), "") or None,
-        "server": here.name if here else None,
-        "servers": [_server(one, organisation.settings) for one in organisation.servers],
-        "notes": list(_notes(None if basics else organisation, here, build, gaps)),
-    }
-
-
-def _installation(organisation: Organisation, here: Server | None) -> Installation:
-    """Return what the next task need not ask again, if all names of servers can be handed on."""
-    names = [usable(one.name, computer_name) for one in organisation.servers if one.transport]
-    if not all(names):
-        return NOTHING
-    return Installation(
-        version=(here.version if here else None) or "",
-        server=usable(here.name, computer_name) if here else "",
-        servers=tuple(names),
+    folder = text_of((settings or {}).get("MessageTrackingLogPath"))
+    return ExchangeFacts(
+        family=Family.TRANSPORT,
+        version=build.version if build else None,
+        build=str(build) if build else None,
+        service_pack=build.service_pack if build else None,
+        tracking={"folder": folder or None, "exists": None},
+        resolver=resolver.to_dict() if resolver else None,
+        organisation=next((one.organisation for one in organisation.servers), "") or None,
+        server=here.name if here else None,
+        servers=[_server(one, organisation.settings) for one in organisation.servers],
+        warnings=tuple(_warnings(None if basics else organisation, here, build, gap)),
     )
 
 
-def _organisation(context: Context, *, tolerant: bool) -> Organisation:
+def _read_organisation(context: Context, *, tolerant: bool) -> _Organisation:
     try:
         session = context.need_cmdlets()
         servers = read_servers(session)
     except ExchangeError as error:
         if not tolerant:
             raise
-        return Organisation(problem=str(error))
+        return _Organisation(problem=str(error))
     try:
-        settings = _settings(session)
+        return _Organisation(servers, _settings(session))
     except CmdletError as error:
-        return Organisation(servers, gap=str(error))
-    return Organisation(servers, settings)
+        return _Organisation(servers, gap=str(error))
 
 
 def _settings(session: CmdletSession) -> dict[str, Mapping[str, Any]]:
@@ -128,15 +106,6 @@ def _settings(session: CmdletSession) -> dict[str, Mapping[str, Any]]:
             raise
         found = session.invoke(older)
     return {text_of(one.get("Name")).casefold(): one for one in found}
-
-
-def _resolver(context: Context, computer: str) -> tuple[Resolver | None, str]:
-    """Return what Windows appends to names, or why that could not be seen."""
-    try:
-        layout = Layout(computer=computer_name(computer) if computer else "")
-        return read_resolver(context.need_session(), layout), ""
-    except (HostUnreachable, CommandTimeout, SessionLost, InvalidInput) as error:
-        return None, error.message
 
 
 def _server(server: Server, settings: Mapping[str, Mapping[str, Any]] | None) -> dict[str, Any]:
@@ -169,14 +138,6 @@ def _dns(settings: Mapping[str, Any] | None, side: str) -> dict[str, Any] | None
     }
 
 
-def _tracking(settings: Mapping[str, Any] | None) -> dict[str, Any]:
-    folder = text_of((settings or {}).get("MessageTrackingLogPath"))
-    return {
-        "folder": folder or None,
-        "exists": None,
-    }
-
-
 def _flag(settings: Mapping[str, Any] | None, name: str) -> bool | None:
     try:
         return boolean((settings or {})[name])
@@ -184,38 +145,30 @@ def _flag(settings: Mapping[str, Any] | None, name: str) -> bool | None:
         return None
 
 
-def _notes(
-    organisation: Organisation | None, here: Server | None, build: Build | None, gaps: str
+def _warnings(
+    organisation: _Organisation | None, here: Server | None, build: Build | None, gap: str
 ) -> Iterator[str]:
-    """Say what is not known, and what keeps the collection from doing its work here.
+    """Yield what is not known, and what keeps the collection from doing its work here.
 
     ``organisation`` is None where it was not asked.
     """
-    if organisation is not None:
-        yield from _notes_on_server(organisation, here)
+    if organisation is not None and organisation.problem:
+        yield f"The organisation was not seen. {organisation.problem}"
+    elif organisation is not None and here is None:
+        listed = ", ".join(server.name for server in organisation.servers)
+        yield (
+            f"Which server this is, is not known: the organisation has {listed}"
+            " (target_computer names it)."
+        )
+    elif here is not None and not here.transport:
+        yield f"{here.name} does not transport mail ({here.roles or 'no role is known'})."
     if build is not None and build.version is None:
         yield f"The build {build} is none of Exchange 2010 to Subscription Edition."
     if organisation is not None and organisation.gap:
         yield f"The settings of the Transport service were not seen. {organisation.gap}"
-    if gaps:
-        yield gaps
+    if gap:
+        yield gap
     settings = (organisation.settings if organisation is not None else None) or {}
     for name, mine in settings.items():
         if _flag(mine, "MessageTrackingLogEnabled") is False:
             yield f"Message tracking is off on {name}: test messages cannot be followed there."
-
-
-def _notes_on_server(organisation: Organisation, here: Server | None) -> Iterator[str]:
-    if organisation.problem:
-        yield f"The organisation was not seen. {organisation.problem}"
-    elif here is None:
-        yield (
-            f"Which server this is, is not known: the organisation has"
-            f" {_listed(organisation.servers)} (target_computer names it)."
-        )
-    elif not here.transport:
-        yield f"{here.name} does not transport mail ({here.roles or 'no role is known'})."
-
-
-def _listed(servers: Sequence[Server]) -> str:
-    return ", ".join(server.name for server in servers)

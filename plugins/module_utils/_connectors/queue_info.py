@@ -1,137 +1,148 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""queue_info for Exchange 2010 and later, in the same shape as for the Internet Mail Connector.
+"""What waits on Exchange 2010 to Subscription Edition, and mail that was given up.
 
 This file is private to the collection postmaster.exchange.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from .._base.context import Context
+from .._base.texts import utc_text
 from .._mail.addresses import domain_of
-from .._pairs.names import parse_domain
+from .._mail.delivery import LoggedError, QueueLimits, QueueReport, ReturnedMail
+from .._mail.smtp_errors import SmtpError, parse_last_error
 from .._remote.session import Cmdlet, CmdletError, CmdletSession
-from .._run.accepted_domains import AcceptedDomains
-from .._run.installation import parse_installation
-from .._run.queue import iso, stuck
-from .queue import Queue
-from .servers import Server, known_servers, read_servers, text_of, texts_of, this_server, time_of
-from .servers import transport_servers as those_that_transport
-from .waiting import Waiting, by_domain, failures, look
+from .queues import Waiting, read_waiting
+from .servers import (
+    NO_SERVERS,
+    AcceptedDomains,
+    KnownServers,
+    read_servers,
+    statuses_of,
+    text_of,
+    texts_of,
+    this_server,
+    time_of,
+    transport_servers,
+)
 
-#: Failures and returned recipients that the result shows.
-_SHOWN = 100
 #: How far back returned mail is looked for.
 _RETURNED_WITHIN = timedelta(days=1)
 
 
-def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    """Return the task result. Raises ExchangeError where no queue could be seen."""
-    session = context.need_cmdlets()
-    own = {parse_domain(name) for name in params["own_domains"]}
-    computer = params.get("target_computer") or ""
-    known = parse_installation(params)
-    every = known_servers(known)
-    version: str | None = known.version or None
-    if not every:
-        every = read_servers(session)
-        here = this_server(every, computer or context.host, context.address)
-        version = here.version if here else None
-    names = _names(session, every, computer, all_servers=params["all_servers"])
-    waiting = look(session, names, AcceptedDomains(session, own), most_messages=params["max_files"])
-    queues = by_domain(waiting)
-    since = context.now() - _RETURNED_WITHIN
-    returned = _returned(session, names, waiting, since, params["tracking_lines"])
-    return {
-        "changed": False,
-        "family": "transport",
-        "version": version,
-        "service": None,
-        "files": sum(queue.messages for queue in waiting.queues),
-        "bytes": None,
-        "files_unread": waiting.unread,
-        "oldest": iso(min((queue.oldest for queue in queues if queue.oldest), default=None)),
-        "counters": None,
-        "queues": [queue.as_dict() for queue in queues],
-        "stuck_domains": stuck(queues, context.now(), params["min_age"]),
-        "failures": failures(waiting)[:_SHOWN],
-        "returned": returned[-_SHOWN:],
-        "transport_queues": [_queue(waiting, queue) for queue in waiting.queues],
-        "notes": _notes(waiting),
-    }
+@dataclass(frozen=True, slots=True)
+class TransportQueues:
+    """Reads the queues of a server, or of ``all_servers``; see ``_run/queue_info.QueueReader``.
 
+    ``names`` are those of the host, ``computer`` the server that is wanted; an empty one is that
+    which the session leads to.
+    """
 
-def _names(
-    session: CmdletSession, servers: Sequence[Server], computer: str, *, all_servers: bool
-) -> list[str]:
-    """Return which servers' queues to ask for; empty is the one that the session leads to."""
-    if all_servers:
-        return [server.name for server in those_that_transport(session, servers)]
-    return [computer]
+    session: CmdletSession
+    names: tuple[str, ...]
+    now: datetime
+    computer: str = ""
+    all_servers: bool = False
+    known: KnownServers = NO_SERVERS
 
+    def queues(self, limits: QueueLimits) -> QueueReport:
+        """Return what waits. Raises ExchangeError where no queue could be read."""
+        servers, version = self.known.servers, self.known.version or None
+        if not servers:
+            servers = read_servers(self.session)
+            here = this_server(servers, self.computer or self.names[0], *self.names[1:])
+            version = here.version if here else None
+        asked = [self.computer]
+        if self.all_servers:
+            asked = [server.name for server in transport_servers(self.session, servers)]
+        accepted = AcceptedDomains(self.session, limits.own_domains)
+        waiting = read_waiting(self.session, asked, accepted, most_messages=limits.messages)
+        report = QueueReport("transport", version, unread=waiting.unread)
+        report.files = sum(queue.messages for queue in waiting.queues)
+        add_entries(report, waiting)
+        dates = (entry.oldest for entry in report.entries.values() if entry.oldest)
+        report.oldest = min(dates, default=None)
+        report.failures = failures(waiting)
+        report.queues = [queue.to_dict(waiting.domains_of(queue)) for queue in waiting.queues]
+        report.warnings = waiting.warnings
+        for server in asked if limits.tracking_lines else ():
+            report.returned = [*report.returned, *self._returned(server, limits, report)]
+        report.returned = sorted(report.returned, key=lambda one: utc_text(one.time) or "")
+        if waiting.unread:
+            report.warnings.append(
+                f"{waiting.unread} messages in queues that do not name their domain were not looked"
+                " into. Their domains may be missing (max_messages)."
+            )
+        if suspended := [queue.identity for queue in waiting.queues if queue.suspended]:
+            report.warnings.append(f"Suspended by an administrator: {', '.join(suspended)}.")
+        return report
 
-def _queue(waiting: Waiting, queue: Queue) -> dict[str, object]:
-    error = queue.error
-    return {
-        "identity": queue.identity,
-        "server": queue.server,
-        "status": queue.status,
-        "delivery_type": queue.delivery_type,
-        "next_hop": queue.next_hop,
-        "messages": queue.messages,
-        "domains": list(waiting.domains_of(queue)),
-        "last_error": error.line if error else None,
-        "trouble": str(error.trouble) if error else None,
-        "next_retry": iso(queue.next_retry),
-    }
-
-
-def _returned(
-    session: CmdletSession, names: Sequence[str], waiting: Waiting, since: datetime, most: int
-) -> list[dict[str, object]]:
-    """Return recipients of the last day that mail was given up for, oldest first."""
-    if most == 0:
-        return []
-    found: list[dict[str, object]] = []
-    for name in names:
-        parameters: dict[str, Any] = {"EventId": "FAIL", "Start": iso(since), "ResultSize": most}
-        if name:
-            parameters["Server"] = name
-        try:
-            answer = session.invoke(Cmdlet("Get-MessageTrackingLog", parameters))
-        except CmdletError as error:
-            waiting.notes.append(f"The tracking log of {name or session.host}: {error.message}")
-            continue
-        found += [one for event in answer for one in _recipients(event)]
-    return sorted(found, key=lambda one: str(one["time"]))
-
-
-def _recipients(event: Mapping[str, Any]) -> list[dict[str, object]]:
-    when = text_of(event.get("Timestamp"))
-    return [
-        {
-            "recipient": recipient,
-            "domain": domain_of(recipient),
-            "time": iso(time_of(event.get("Timestamp"))) or when,
-            "event": "FAIL",
+    def _returned(
+        self, server: str, limits: QueueLimits, report: QueueReport
+    ) -> list[ReturnedMail]:
+        """Return recipients of the last day that mail was given up for, on one server."""
+        parameters: dict[str, Any] = {
+            "EventId": "FAIL",
+            "Start": utc_text(self.now - _RETURNED_WITHIN),
+            "ResultSize": limits.tracking_lines,
         }
-        for recipient in texts_of(event.get("Recipients"))
+        if server:
+            parameters["Server"] = server
+        try:
+            events = self.session.invoke(Cmdlet("Get-MessageTrackingLog", parameters))
+        except CmdletError as error:
+            where = server or self.session.host
+            report.warnings.append(f"The tracking log of {where}: {error.message}")
+            return []
+        return [one for event in events for one in _recipients(event, server or "the server")]
+
+
+def _recipients(event: Mapping[str, Any], server: str) -> list[ReturnedMail]:
+    """Return the recipients of a FAIL, each with its own status where there is one for each."""
+    recipients = texts_of(event.get("Recipients"))
+    statuses = statuses_of(event)
+    errors = [parse_last_error(status, source=f"tracking log of {server}") for status in statuses]
+    if len(errors) != len(recipients):
+        errors = errors[:1] * len(recipients) or [None] * len(recipients)
+    when = event.get("Timestamp")
+    return [
+        ReturnedMail(recipient, domain_of(recipient), time_of(when), text_of(when), "FAIL", error)
+        for recipient, error in zip(recipients, errors, strict=True)
     ]
 
 
-def _notes(waiting: Waiting) -> list[str]:
-    notes = list(waiting.notes)
-    if waiting.unread:
-        notes.append(
-            f"{waiting.unread} messages in queues that do not name their domain were not looked"
-            " into. Their domains may be missing (max_messages)."
-        )
-    suspended = [queue.identity for queue in waiting.queues if queue.suspended]
-    if suspended:
-        notes.append(f"Suspended by an administrator: {', '.join(suspended)}.")
-    return notes
+def add_entries(report: QueueReport, waiting: Waiting) -> None:
+    """Add what waits for each foreign domain."""
+    for queue in waiting.queues:
+        messages = waiting.messages.get(queue.identity, ())
+        for domain in waiting.domains_of(queue):
+            mine = [one for one in messages if domain in one.domains or queue.domain == domain]
+            entry = report.entry(domain)
+            entry.add(
+                min((one.received for one in mine if one.received), default=None),
+                queue.messages if queue.domain else len(mine),
+            )
+            error = next((one.error for one in mine if one.error), None) or queue.error
+            if error and (entry.error is None or (error.address and not entry.error.address)):
+                entry.error = error
+
+
+def failures(waiting: Waiting) -> list[LoggedError]:
+    """Return each last error of a queue once, with the domains and the number of its queues."""
+    alike: dict[tuple[str | None, SmtpError], list[str]] = {}
+    for queue in waiting.queues:
+        if queue.error is not None:
+            domains = waiting.domains_of(queue)
+            domain = domains[0] if len(domains) == 1 else None
+            key = (domain, replace(queue.error, source="", time=None))
+            alike.setdefault(key, []).append(f"queue {queue.identity}")
+    return [
+        LoggedError(replace(error, source=queues[-1]), domain, len(queues), queues[-1])
+        for (domain, error), queues in alike.items()
+    ]

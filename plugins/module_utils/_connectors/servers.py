@@ -1,7 +1,10 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Exchange servers of an organisation, as ``Get-ExchangeServer`` shows them.
+"""Servers, builds and accepted domains of Exchange 2010 to Subscription Edition, by cmdlets.
+
+Boundaries are those of Microsoft's list "Exchange Server build numbers and release dates":
+Subscription Edition continues the numbers of Exchange 2019, beginning with 15.2.2562.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -9,16 +12,87 @@ This file is private to the collection postmaster.exchange.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from .._base.errors import ExchangeError, InvalidInput
+from .._mail.addresses import mail_domain
+from .._remote.parse import RegistryValue, find_value
 from .._remote.session import Cmdlet, CmdletSession
-from .._run.installation import Installation
 from .canonical import boolean, server_name
-from .versions import Build, parse_display_version
+
+#: What Setup of Exchange 2010 (v14) and of all later versions (v15) writes about itself.
+SETUP_KEYS = (
+    r"HKLM\SOFTWARE\Microsoft\ExchangeServer\v15\Setup",
+    r"HKLM\SOFTWARE\Microsoft\ExchangeServer\v14\Setup",
+)
+_SETUP_VALUES = ("MsiProductMajor", "MsiProductMinor", "MsiBuildMajor", "MsiBuildMinor")
+
+_PRODUCTS = {(15, 0): "2013", (15, 1): "2016"}
+_EXCHANGE_2010 = 14
+_SERVICE_PACKS = ("RTM", "SP1", "SP2", "SP3")
+_SHARED = (15, 2)  # 2019, and Subscription Edition from this build on
+_FIRST_SE_BUILD = 2562
+
+_DISPLAY = re.compile(
+    r"\s*(?:Version\s+)?(\d{1,5})\.(\d{1,5})\s*(?:\(Build\s+|\.)(\d{1,6})\.(\d{1,6})\)?\s*",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Build:
+    """A build number, in four parts."""
+
+    major: int
+    minor: int
+    build: int
+    revision: int
+
+    def __str__(self) -> str:
+        return f"{self.major}.{self.minor}.{self.build}.{self.revision}"
+
+    @property
+    def version(self) -> str | None:
+        """``2010``, ``2013``, ``2016``, ``2019`` or ``SE``; None for a build of none of them."""
+        if self.major == _EXCHANGE_2010 and self.minor < len(_SERVICE_PACKS):
+            return "2010"
+        if (self.major, self.minor) == _SHARED:
+            return "SE" if self.build >= _FIRST_SE_BUILD else "2019"
+        return _PRODUCTS.get((self.major, self.minor))
+
+    @property
+    def service_pack(self) -> str | None:
+        """The service pack of Exchange 2010, which its minor number tells; None for others."""
+        return _SERVICE_PACKS[self.minor] if self.version == "2010" else None
+
+    @property
+    def logs_external(self) -> bool:
+        """Whether the tracking log tells mail that leaves the organisation (SENDEXTERNAL) apart."""
+        return self.major > _EXCHANGE_2010
+
+
+def parse_display_version(text: str) -> Build | None:
+    """Return the build in ``Version 15.1 (Build 2507.6)`` (AdminDisplayVersion), or None.
+
+    The property is a structure that PowerShell remoting hands over as this text, or as
+    ``15.1.2507.6``.
+    """
+    match = _DISPLAY.fullmatch(text)
+    return Build(*(int(part) for part in match.groups())) if match else None
+
+
+def installed_build(values: Mapping[str, RegistryValue]) -> Build | None:
+    """Return the build that the values of one of ``SETUP_KEYS`` tell, or None."""
+    numbers = [
+        value.number if (value := find_value(values, name)) else None for name in _SETUP_VALUES
+    ]
+    known = [number for number in numbers if number is not None]
+    return Build(*known) if len(known) == len(_SETUP_VALUES) else None
+
 
 _ORGANISATION = re.compile(r"/o=([^/]+)", re.IGNORECASE)
 
@@ -68,12 +142,25 @@ def transport_servers(session: CmdletSession, servers: Iterable[Server]) -> tupl
     return found
 
 
-def known_servers(known: Installation) -> tuple[Server, ...]:
-    """Return the servers that transport mail, where they are known by their names."""
-    return tuple(
-        Server(name, name, None, "", "", "", "", transport=True, organisation="")
-        for name in known.servers
-    )
+@dataclass(frozen=True, slots=True)
+class KnownServers:
+    """What an earlier look found: the servers that transport mail, which of them the host is."""
+
+    names: tuple[str, ...] = ()
+    here: str = ""
+    version: str = ""
+
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        """The servers, known by no more than their names."""
+        return tuple(
+            Server(name, name, None, "", "", "", "", transport=True, organisation="")
+            for name in self.names
+        )
+
+
+#: No server is known: the organisation has to be asked.
+NO_SERVERS = KnownServers()
 
 
 def this_server(servers: Sequence[Server], *names: str) -> Server | None:
@@ -132,6 +219,12 @@ def texts_of(value: object) -> tuple[str, ...]:
     return tuple(part.strip() for part in text_of(value).split(",") if part.strip())
 
 
+def statuses_of(event: Mapping[str, Any]) -> list[object]:
+    """Return the statuses of recipients; one has commas of its own, so that none is split."""
+    value = event.get("RecipientStatus")
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
 def time_of(value: object) -> datetime | None:
     """Return a property that is a time, in UTC; None where it is none, or has no zone.
 
@@ -148,3 +241,45 @@ def time_of(value: object) -> datetime | None:
         return value.astimezone(UTC)
     except OverflowError:  # in UTC it would lie before the year 1, or after 9999
         return None
+
+
+class AcceptedDomains:
+    """Asks once, when a domain is first wanted; its methods raise CmdletError where it cannot.
+
+    ``named`` are those that the administrator names beside them.
+    """
+
+    def __init__(self, session: CmdletSession, named: Iterable[str] = ()) -> None:
+        self._session = session
+        self.named = frozenset(named)
+
+    @cached_property
+    def _objects(self) -> Sequence[Mapping[str, Any]]:
+        return self._session.invoke(Cmdlet("Get-AcceptedDomain"))
+
+    def own(self) -> set[str]:
+        """Return the domains whose mail stays in the organisation, ``.x`` for ``*.x``.
+
+        Mail for the relay types leaves by a Send connector ("Accepted domains", DomainType).
+        """
+        own = set(self.named)
+        for one in self._objects:
+            if "relay" not in text_of(one.get("DomainType")).casefold():
+                name = text_of(one.get("DomainName"))
+                domain = mail_domain(name.removeprefix("*."))
+                own |= {domain} if domain else set()
+                own |= {f".{domain}"} if domain and name.startswith("*.") else set()
+        return own
+
+    def default(self) -> str | None:
+        """Return the default domain, or None where there is none."""
+        for one in self._objects:
+            domain = mail_domain(text_of(one.get("DomainName")))
+            if domain and text_of(one.get("Default")).casefold().lstrip("$") == "true":
+                return domain
+        return None
+
+
+def is_own(domain: str, own: Collection[str]) -> bool:
+    """Whether ``AcceptedDomains.own`` has the domain, or takes all subdomains of a parent."""
+    return domain in own or any(domain.endswith(name) for name in own if name.startswith("."))

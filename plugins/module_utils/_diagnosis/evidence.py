@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .._imc.setting import VALUE_NAME
+from .._imc.host import VALUE_NAME
 from .._mail.smtp_errors import ErrorClass, Origin, SmtpError, parse_last_error
 from .._report.host_result import NOT_CHECKED, HostResult
 from .._report.text import failure_of

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .._imc.setting import VALUE_NAME
+from .._imc.host import VALUE_NAME
 from .._report.text import clean, count, failure_of, listed, wrapped
 from .causes import Cause, Code, causes
 from .evidence import HostEvidence, StuckDomain

@@ -26,12 +26,13 @@ from .._remote.parse import RegistryValue, canonical_key, decode, excerpt, find_
 from .._remote.session import Batch, Section, Session
 from .._run.family import Snapshot
 from .gather import Sections, parameters, run_with_temp
+from .host import VALUE_NAME
 from .host_lock import HostLock, run_again_if_lost
 from .layout import Layout, TempFile, copy
 from .plan import Saved
 from .report import service_facts
 from .routes import NotARoutesFile, RoutesFile
-from .setting import VALUE_NAME, can_be_added, same_value
+from .setting import can_be_added, same_value
 from .state import HostState
 
 ROUTES_FILE = "routes.txt"

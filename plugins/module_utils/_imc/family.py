@@ -32,6 +32,7 @@ from .._run.installation import Installation
 from . import backup
 from .backup import HostBackup, Origin
 from .gather import gather
+from .host import ServiceState
 from .host_lock import (
     HostLock,
     LeaseLost,
@@ -46,7 +47,7 @@ from .layout import Layout, TempFile, copy
 from .plan import Desired, ImcChange, ImcPlan, Part, Policy, Saved, ServiceStep, State, make_plan
 from .report import ReturnRoutes, result, service_facts
 from .setting import SettingPlan, same_value
-from .state import HostState, Journal, PendingRestart, ServiceState
+from .state import HostState, Journal, PendingRestart
 from .steps import (
     ChangedMeanwhileError,
     Reach,

@@ -17,58 +17,33 @@ from collections.abc import Mapping, Sequence
 from .._base.errors import ExchangeError, HostUnreachable
 from .._remote import commands
 from .._remote.parse import (
-    RegistryDump,
     RegistryValue,
-    canonical_key,
     excerpt,
     find_value,
-    parse_reg_query,
     parse_sc_process,
-    parse_sc_state,
-    values_of,
 )
 from .._remote.session import Batch, Section, Session
 from .._run.installation import NOTHING, Installation
-from .host_lock import parse_lease
-from .layout import (
+from .host import (
     ATTENDANT_KEY,
     SERVICE_KEY,
     SETUP_KEY,
-    Layout,
-    TempFile,
-    beside,
+    VALUE_NAME,
     folder,
-    print_size,
+    key_values,
+    read_service,
+    told_values,
     tracking_folder,
 )
+from .host_lock import parse_lease
+from .layout import Layout, TempFile, beside, print_size
 from .routes import NotARoutesFile, RoutesFile
-from .setting import VALUE_NAME
-from .state import (
-    SERVICE_NAME,
-    HostState,
-    Journal,
-    PendingRestart,
-    Service,
-    ServiceState,
-    Table,
-)
+from .state import HostState, Journal, PendingRestart, Table
 
 Sections = Mapping[str, Section]
 
-_NOT_INSTALLED = 1060  # ERROR_SERVICE_DOES_NOT_EXIST
-_REASONS = {
-    5: "access is denied",
-    1326: "the logon failed",
-    1722: "the RPC server is unavailable",
-}
-# What the second hop is told where the logon ends at the first one: access denied, logon failure.
-_LOGON_REFUSED = frozenset({5, 1326})
 _NO_SUCH_PROGRAM = 9009  # cmd.exe, for a name that it finds nowhere
 _SIZE = re.compile(rb"size=(\d{1,18})\b")
-
-
-class MissingService(ExchangeError):  # noqa: N818 - reads as what it is
-    """The computer has no Internet Mail Connector: certain, not merely unseen."""
 
 
 def gather(
@@ -107,7 +82,7 @@ def gather(
     sections = run_with_temp(session, batch, temp, timeout)
 
     host, known = session.host, known or NOTHING
-    service = read_service(host, layout, sections)
+    service = read_service(host, layout.computer, sections)
     values = parameters(host, layout, sections)
     root_dir = find_value(values, "RootDir")
     table = saved_table(host, imccopies, sections) if imccopies else None
@@ -140,65 +115,9 @@ def gather(
 # -- the registry and the service
 
 
-def read_service(host: str, layout: Layout, sections: Sections) -> Service:
-    """Return the service by the section "service"; raises MissingService.
-
-    Its start type is not known where there is no section "control".
-    """
-    asked = sections["service"]
-    where = f" on {layout.computer}" if layout.computer else ""
-    if asked.exit_code == _NOT_INSTALLED:
-        raise MissingService(
-            f"{host}: there is no Internet Mail Connector{where}: the service {SERVICE_NAME} is"
-            " not installed.",
-            hint="Take the host out of the play, or set missing_service: skip.",
-        )
-    if not asked.ok:
-        reason = _REASONS.get(asked.exit_code, excerpt(asked.output))
-        raise ExchangeError(
-            f"{host}: the service {SERVICE_NAME}{where} cannot be asked for its state (sc: exit"
-            f" code {asked.exit_code}, {reason}).",
-            hint=_why_refused(layout, asked.exit_code),
-        )
-    state = parse_sc_state(asked.output)
-    if state is None:
-        raise ExchangeError(
-            f"{host}: sc shows no state of the service {SERVICE_NAME}{where}:"
-            f" {excerpt(asked.output)}."
-        )
-    start = None
-    if "control" in sections:
-        control = _dump(host, SERVICE_KEY, sections["control"])
-        start = find_value(values_of(control, SERVICE_KEY), "Start")
-    return Service(ServiceState(state), start.number if start else None)
-
-
-def _why_refused(layout: Layout, code: int) -> str:
-    if not layout.computer or code not in _LOGON_REFUSED:
-        return "Check the rights of the account, and that the computer can be reached."
-    return (
-        "A logon by NTLM, or by Kerberos without delegation, ends at the management host and is"
-        f" nobody on {layout.computer}: use CredSSP, Kerberos with delegation"
-        " (ansible_winrm_kerberos_delegation) or Basic over HTTPS. Else check the rights of the"
-        f" account on {layout.computer}."
-    )
-
-
-def _dump(host: str, key: str, section: Section) -> RegistryDump:
-    dump = parse_reg_query(section.output)
-    if section.ok and canonical_key(key) in map(canonical_key, dump):
-        return dump
-    raise ExchangeError(
-        f"{host}: the registry key {key} cannot be read (reg: exit code {section.exit_code},"
-        f" {excerpt(section.output)}).",
-        hint="Check the rights of the account, and the Remote Registry service where the computer"
-        " is another one.",
-    )
-
-
 def parameters(host: str, layout: Layout, sections: Sections) -> dict[str, RegistryValue]:
     """Return all values of the Parameters key; raises ExchangeError where it cannot be read."""
-    return values_of(_dump(host, layout.registry_key, sections["parameters"]), layout.registry_key)
+    return key_values(host, layout.registry_key, sections["parameters"])
 
 
 def _tracking_folder(
@@ -212,11 +131,6 @@ def _tracking_folder(
         return tracking_folder(host, attendant, folder(host, values, "RootDir"))
     except ExchangeError:
         return ""
-
-
-def told_values(section: Section, key: str) -> dict[str, RegistryValue]:
-    """Return the values of a key of the registry; none where there is no such key."""
-    return values_of(parse_reg_query(section.output), key) if section.ok else {}
 
 
 def _journal(host: str, layout: Layout, sections: Sections) -> Journal | None:

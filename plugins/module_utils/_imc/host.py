@@ -1,11 +1,12 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the delivery modules need to know about a host with an Internet Mail Connector.
+"""A host with Exchange 4.0 to 5.5: its service, builds, folders, and what TCP/IP has for names.
 
-One command line asks for all of it that is not known yet; nothing is changed. The host may be
-another computer than the one that runs the commands: then registry, service and files are reached
-over the network.
+One command line asks for all of it that is not known yet; nothing is changed. A failed read is
+never taken for "absent": the words of ``reg`` and ``sc`` are translated, so exit codes and numbers
+decide. The host may be another computer than the one that runs the commands: then registry, service
+and files are reached over the network.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -14,69 +15,182 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import IntEnum
+from ntpath import dirname
 
-from .._base.errors import InvalidInput
-from .._remote.commands import computer_name, windows_path
-from .._remote.parse import RegistryValue, find_value
-from .._remote.session import Batch, Section, Session
-from .._run.installation import NOTHING, Installation
-from .gather import MissingService, parameters, read_service, told_values
-from .layout import (
-    ATTENDANT_KEY,
-    PARAMETERS_KEY,
-    SERVICE_KEY,
-    SETUP_KEY,
-    Layout,
-    Values,
-    folder,
-    tracking_folder,
+from .._base.errors import ExchangeError, InvalidInput
+from .._remote.commands import computer_name, reg_query, sc, windows_path
+from .._remote.parse import (
+    RegistryValue,
+    canonical_key,
+    excerpt,
+    find_value,
+    parse_reg_query,
+    parse_sc_state,
+    values_of,
 )
-from .setting import VALUE_NAME
-from .state import Service
-from .suffixes import is_suffix, names_in, odd_note, suffixes
-from .versions import Release, release_of
+from .._remote.session import Batch, Section, Session
+from .._remote.windows_resolver import NETWORK_KEY, is_suffix, names_in, odd_note, suffixes
 
-NETWORK_KEY = r"HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters"
-
-#: The TCP/IP domain as set by hand, else as DHCP gave it.
-_DOMAIN_VALUES = ("Domain", "DhcpDomain")
-_TIMEOUT = 60.0
+SERVICE_NAME = "MSExchangeIMC"
+SERVICE_KEY = rf"HKLM\SYSTEM\CurrentControlSet\Services\{SERVICE_NAME}"
+PARAMETERS_KEY = rf"{SERVICE_KEY}\Parameters"
+SETUP_KEY = r"HKLM\SOFTWARE\Microsoft\Exchange\Setup"
+ATTENDANT_KEY = r"HKLM\SYSTEM\CurrentControlSet\Services\MSExchangeSA\Parameters"
+#: The articles call the name case-sensitive, so a stored name that differs in case is repaired.
+VALUE_NAME = "DisableResolverSearchList"
 
 #: What a host can be asked for, by the names of the sections: the service, its key (start type),
 #: its parameters (folder, switch), Exchange's build, the tracking log's folder, and TCP/IP.
 EVERYTHING = ("service", "control", "parameters", "setup", "attendant", "network")
+_KEYS = {
+    "control": SERVICE_KEY,
+    "parameters": PARAMETERS_KEY,
+    "setup": SETUP_KEY,
+    "attendant": ATTENDANT_KEY,
+    "network": NETWORK_KEY,
+}
+_TIMEOUT = 60.0
+
+#: First and last build of each version, hotfixes included (Q257618).
+_RANGES = {"4.0": (837, 999), "5.0": (1457, 1499), "5.5": (1960, 2699)}
+_SERVICE_PACKS = {837: "RTM", 838: "SP1", 993: "SP2", 994: "SP3", 995: "SP4", 996: "SP5"}
+_SERVICE_PACKS |= {1457: "RTM", 1458: "SP1", 1460: "SP2"}
+_SERVICE_PACKS |= {1960: "RTM", 2232: "SP1", 2448: "SP2", 2650: "SP3", 2653: "SP4"}
+
+_NOT_INSTALLED = 1060  # ERROR_SERVICE_DOES_NOT_EXIST
+_REASONS = {
+    5: "access is denied",
+    1326: "the logon failed",
+    1722: "the RPC server is unavailable",
+}
+_LOGON_REFUSED = frozenset({5, 1326})
+_START_TYPES = {0: "boot", 1: "system", 2: "auto", 3: "manual", 4: "disabled"}
+_DISABLED = 4
+
+Values = Mapping[str, RegistryValue]
+Sections = Mapping[str, Section]
+
+
+class MissingService(ExchangeError):  # noqa: N818 - reads as what it is
+    """The computer has no Internet Mail Connector: certain, not merely unseen."""
+
+
+class ServiceState(IntEnum):
+    """States as ``sc query`` numbers them; its words are translated."""
+
+    STOPPED = 1
+    START_PENDING = 2
+    STOP_PENDING = 3
+    RUNNING = 4
+    CONTINUE_PENDING = 5
+    PAUSE_PENDING = 6
+    PAUSED = 7
+
+    @property
+    def words(self) -> str:
+        """The state, for messages and results."""
+        return self.name.lower().replace("_", " ")
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """State and start type of the service; ``start_type`` is the registry's ``Start``."""
+
+    state: ServiceState
+    start_type: int | None
+
+    @property
+    def runs(self) -> bool:
+        """Whether it has, or is about to have, settings loaded that a restart would renew."""
+        return self.state in {ServiceState.RUNNING, ServiceState.START_PENDING}
+
+    @property
+    def disabled(self) -> bool:
+        """Whether it could not be started again once stopped."""
+        return self.start_type == _DISABLED
+
+    @property
+    def words(self) -> str:
+        """The state, for messages and results."""
+        return self.state.words
+
+    @property
+    def start_words(self) -> str:
+        """The start type, for messages and results."""
+        return _START_TYPES.get(-1 if self.start_type is None else self.start_type, "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A version of Exchange; ``service_pack`` is None for a build that stands in no list."""
+
+    version: str
+    service_pack: str | None
+
+    @property
+    def has_pickup(self) -> bool:
+        """Whether a file dropped into RootDir\\Pickup is sent (KB Q201314)."""
+        return self.version == "5.5"
+
+    @property
+    def has_smtp_events(self) -> bool:
+        """Whether the tracking log has the events 1010 to 1018 (KB Q173364, Q174078)."""
+        return self.version != "4.0"
+
+
+def release_of(build: int | None) -> Release | None:
+    """Return the release a build belongs to; None for a build outside 4.0 to 5.5."""
+    for version, (first, last) in _RANGES.items():
+        if build is not None and first <= build <= last:
+            return Release(version, _SERVICE_PACKS.get(build))
+    return None
 
 
 @dataclass(frozen=True, slots=True)
 class ImcHost:
     """A host at one moment. Folders are as the host itself names them; empty where unknown.
 
-    ``service`` is None where there is no connector. ``setup`` says whether Exchange's Setup left
-    its traces; ``build`` is its NewestBuild. ``computer`` is empty for the host of the session.
+    ``service`` is None where there is no connector. ``setup`` is whether Exchange's Setup left its
+    traces; ``build`` is its NewestBuild. ``computer`` is empty for the host of the session.
     ``switch`` is the value DisableResolverSearchList as stored, ``dns_domain`` and ``search_list``
-    are what TCP/IP has for the resolver, and ``odd_suffixes`` is a note about what is none of it.
+    are what TCP/IP has for the resolver, and ``odd_suffixes`` is a warning about what is not a
+    name. ``pickup`` is whether there is a Pickup folder, None where that was not asked.
     """
 
-    name: str
-    computer: str
-    service: Service | None
-    setup: bool
-    build: int | None
-    root_dir: str
-    tracking_dir: str
-    switch: RegistryValue | None
-    dns_domain: str
-    search_list: tuple[str, ...]
+    name: str = ""
+    computer: str = ""
+    service: Service | None = None
+    setup: bool = False
+    build: int | None = None
+    root_dir: str = ""
+    tracking_dir: str = ""
+    switch: RegistryValue | None = None
+    dns_domain: str = ""
+    search_list: tuple[str, ...] = ()
     odd_suffixes: str = ""
+    pickup: bool | None = None
 
     @property
     def release(self) -> Release | None:
+        """The release, or None for a build outside 4.0 to 5.5."""
         return release_of(self.build)
 
     @property
     def version(self) -> str | None:
-        """``4.0``, ``5.0``, ``5.5``, or None for a build of none of them."""
+        """``4.0``, ``5.0``, ``5.5``, or None for any other build."""
         return self.release.version if self.release else None
+
+    @property
+    def unknown(self) -> list[str]:
+        """What has to be asked before the host's mail can be read or sent, by ``EVERYTHING``."""
+        asked = {
+            "service": self.service is None,
+            "parameters": not self.root_dir,
+            "setup": self.build is None,
+            "attendant": not self.tracking_dir,
+        }
+        return [name for name, missing in asked.items() if missing]
 
     def reach(self, folder: str, *names: str) -> str:
         r"""Return the path of a file on this host as the session reaches it.
@@ -88,102 +202,160 @@ class ImcHost:
             return windows_path(f"\\\\{self.computer}\\{path[0]}$\\{path[3:]}")
         return path
 
-    def reach_file(self, folder: str, *names: str) -> str | None:
-        """Return ``reach`` for names that a host listed; None if no command line carries them."""
-        try:
-            return self.reach(folder, *names)
-        except InvalidInput:
-            return None
+    def reach_files(self, folder: Iterable[str], names: Iterable[str]) -> dict[str, str]:
+        """Return the paths of listed files, by name, of those that a command line can carry."""
+        paths = {}
+        for name in names:
+            try:
+                paths[name] = self.reach(*folder, name)
+            except InvalidInput:
+                continue
+        return paths
 
 
-def not_known(known: Installation) -> list[str]:
-    """Return what has to be asked before a host's mail can be looked at or sent."""
-    asked = {
-        "service": known.service is None,
-        "parameters": not known.root_dir,
-        "setup": known.build is None,
-        "attendant": not known.tracking_folder,
-    }
-    return [name for name, missing in asked.items() if missing]
+#: A host of which nothing is known: it has to be asked for everything.
+UNKNOWN_HOST = ImcHost()
 
 
-def facts_batch(layout: Layout, names: Iterable[str] = EVERYTHING) -> Batch:
+def facts_batch(computer: str, names: Iterable[str] = EVERYTHING) -> Batch:
     """Return the batch whose sections ``read_facts`` understands."""
-    keys = {
-        "control": SERVICE_KEY,
-        "parameters": PARAMETERS_KEY,
-        "setup": SETUP_KEY,
-        "attendant": ATTENDANT_KEY,
-        "network": NETWORK_KEY,
-    }
     batch = Batch()
+    where = computer_name(computer) if computer else None
     for name in names:
-        batch.add(name, layout.query(keys[name]) if name in keys else layout.service("query"))
+        key = _KEYS.get(name)
+        query = reg_query(key, computer=where) if key else sc("query", SERVICE_NAME, computer=where)
+        batch.add(name, query)
     return batch
 
 
-def layout_of(computer: str) -> Layout:
-    """Return how a host is reached, or a computer behind it."""
-    return Layout(computer=computer_name(computer) if computer else "")
-
-
-def gather_host(
-    session: Session, computer: str = "", *, known: Installation | None = None
-) -> ImcHost:
-    """Look at a host once: for all there is, or for what is not ``known`` of it.
+def gather_host(session: Session, computer: str = "", *, known: ImcHost | None = None) -> ImcHost:
+    """Read a host once: all there is, or what is not ``known`` of it.
 
     Raises ExchangeError where it does not answer as a Windows host would, or keeps its registry
     to itself.
     """
-    layout = layout_of(computer)
-    names = EVERYTHING if known is None else not_known(known)
-    sections = facts_batch(layout, names).run(session, timeout=_TIMEOUT)
-    return read_facts(session.host, layout, sections, known or NOTHING)
+    names = EVERYTHING if known is None else known.unknown
+    sections = facts_batch(computer, names).run(session, timeout=_TIMEOUT)
+    return read_facts(session.host, computer, sections, known or UNKNOWN_HOST)
 
 
 def read_facts(
-    name: str, layout: Layout, sections: Mapping[str, Section], known: Installation = NOTHING
+    name: str, computer: str, sections: Sections, known: ImcHost = UNKNOWN_HOST
 ) -> ImcHost:
-    """Understand the sections of ``facts_batch``; what was not asked is as far as it is known."""
-    service, imc = _service(name, layout, sections, known)
-    setup = _values(sections, "setup", SETUP_KEY)
-    attendant = _values(sections, "attendant", ATTENDANT_KEY)
-    network = _values(sections, "network", NETWORK_KEY)
+    """Read the sections of ``facts_batch``; what was not asked is as far as it is known."""
+    computer = computer_name(computer) if computer else ""
+    service, imc = known.service, {}
+    try:
+        if "service" in sections:
+            service = read_service(name, computer, sections)
+        if "parameters" in sections:
+            imc = key_values(name, PARAMETERS_KEY, sections["parameters"])
+    except MissingService:
+        service = None  # an answer like any other; callers that need the service report it
+    stored = {key: told_values(sections[key], _KEYS[key]) for key in _KEYS if key in sections}
+    setup, network = stored.get("setup", {}), stored.get("network", {})
     root_dir = known.root_dir or folder(name, imc, "RootDir")
-    build = find_value(setup, "NewestBuild")
-    domain = next(filter(None, (_text(network, x) for x in _DOMAIN_VALUES)), known.domain)
+    build = find_value(setup, "NewestBuild") or find_value(setup, "Build")
+    domain = _text(network, "Domain") or _text(network, "DhcpDomain") or known.dns_domain
     listed = names_in(_text(network, "SearchList"))
+    attendant = stored.get("attendant", {})
     return ImcHost(
         name=name,
-        computer=layout.computer,
+        computer=computer,
         service=service,
         setup=bool(setup),
         build=build.number if build else known.build,
         root_dir=root_dir,
-        tracking_dir=known.tracking_folder or tracking_folder(name, attendant, root_dir),
+        tracking_dir=known.tracking_dir or tracking_folder(name, attendant, root_dir),
         switch=find_value(imc, VALUE_NAME),
         dns_domain=domain if is_suffix(domain) else "",
         search_list=suffixes(listed),
         odd_suffixes=odd_note((domain, *listed)),
+        pickup=known.pickup,
     )
 
 
-def _service(
-    name: str, layout: Layout, sections: Mapping[str, Section], known: Installation
-) -> tuple[Service | None, Values]:
-    """Return the service and the values of its parameters, as far as they were asked for."""
-    service = None if known.service is None else Service(known.service, None)
+def read_service(host: str, computer: str, sections: Sections) -> Service:
+    """Return the service by the section "service"; raises MissingService.
+
+    Its start type is None where there is no section "control".
+    """
+    asked = sections["service"]
+    where = f" on {computer}" if computer else ""
+    if asked.exit_code == _NOT_INSTALLED:
+        raise MissingService(
+            f"{host}: there is no Internet Mail Connector{where}: the service {SERVICE_NAME} is"
+            " not installed.",
+            hint="Take the host out of the play, or set missing_service: skip.",
+        )
+    if not asked.ok:
+        reason = _REASONS.get(asked.exit_code, excerpt(asked.output))
+        hint = "Check the rights of the account, and that the computer can be reached."
+        if computer and asked.exit_code in _LOGON_REFUSED:
+            hint = (
+                "A logon by NTLM, or by Kerberos without delegation, ends at the management host"
+                f" and is nobody on {computer}: use CredSSP, Kerberos with delegation"
+                " (ansible_winrm_kerberos_delegation) or Basic over HTTPS. Else check the rights"
+                f" of the account on {computer}."
+            )
+        raise ExchangeError(
+            f"{host}: the service {SERVICE_NAME}{where} cannot be asked for its state (sc: exit"
+            f" code {asked.exit_code}, {reason}).",
+            hint=hint,
+        )
+    state = parse_sc_state(asked.output)
+    if state is None:
+        raise ExchangeError(
+            f"{host}: sc shows no state of the service {SERVICE_NAME}{where}:"
+            f" {excerpt(asked.output)}."
+        )
+    start = None
+    if "control" in sections:
+        start = find_value(key_values(host, SERVICE_KEY, sections["control"]), "Start")
+    return Service(ServiceState(state), start.number if start else None)
+
+
+def key_values(host: str, key: str, section: Section) -> dict[str, RegistryValue]:
+    """Return all values of a key that has to be there; raises ExchangeError if it is not read."""
+    dump = parse_reg_query(section.output)
+    if section.ok and canonical_key(key) in map(canonical_key, dump):
+        return values_of(dump, key)
+    raise ExchangeError(
+        f"{host}: the registry key {key} cannot be read (reg: exit code {section.exit_code},"
+        f" {excerpt(section.output)}).",
+        hint="Check the rights of the account, and the Remote Registry service where the computer"
+        " is another one.",
+    )
+
+
+def told_values(section: Section, key: str) -> dict[str, RegistryValue]:
+    """Return the values of a key of the registry; none where there is no such key."""
+    return values_of(parse_reg_query(section.output), key) if section.ok else {}
+
+
+def folder(host: str, values: Values, name: str) -> str:
+    """Return the folder that a registry value names, or nothing.
+
+    Raises ExchangeError where it holds what no command line can carry.
+    """
+    text = _text(values, name)
     try:
-        if "service" in sections:
-            service = read_service(name, layout, sections)
-        imc = parameters(name, layout, sections) if "parameters" in sections else {}
-    except MissingService:
-        return None, {}  # an answer like any other; who needs the service says so
-    return service, imc
+        return windows_path(text) if text else ""
+    except InvalidInput as error:
+        raise ExchangeError(
+            f"{host}: the registry value {name} holds no folder this can work with. {error.message}"
+        ) from None
 
 
-def _values(sections: Mapping[str, Section], name: str, key: str) -> Values:
-    return told_values(sections[name], key) if name in sections else {}
+def tracking_folder(host: str, attendant: Values, root_dir: str) -> str:
+    r"""Return the folder of the tracking log, by the values of the System Attendant's key.
+
+    The articles write the value's name both ways (KB Q169770). By default it is
+    ``exchsrvr\tracking.log``, which lies beside the connector's folder.
+    """
+    named = folder(host, attendant, "LogDirectory") or folder(host, attendant, "Log Directory")
+    home = dirname(root_dir)
+    return named or (f"{home}\\tracking.log" if home.rstrip("\\:")[1:] else "")
 
 
 def _text(values: Values, name: str) -> str:

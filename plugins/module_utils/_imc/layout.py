@@ -14,25 +14,13 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from ntpath import dirname
 
-from .._base.errors import ExchangeError, InvalidInput
+from .._base.errors import InvalidInput
 from .._remote import commands
-from .._remote.commands import windows_path
-from .._remote.parse import RegistryValue, find_value
+from .._remote.parse import RegistryValue
+from .host import PARAMETERS_KEY, SERVICE_NAME
 from .setting import can_be_added
-from .state import SERVICE_NAME
-
-SERVICE_KEY = rf"HKLM\SYSTEM\CurrentControlSet\Services\{SERVICE_NAME}"
-PARAMETERS_KEY = rf"{SERVICE_KEY}\Parameters"
-SETUP_KEY = r"HKLM\SOFTWARE\Microsoft\Exchange\Setup"
-ATTENDANT_KEY = r"HKLM\SYSTEM\CurrentControlSet\Services\MSExchangeSA\Parameters"
-Values = Mapping[str, RegistryValue]
-
-#: The articles write the name both ways (KB Q169770).
-_TRACKING_VALUES = ("LogDirectory", "Log Directory")
 
 #: Where imccopy is looked for: by PATH, where Q262126 tells to copy it, and in the usual folder.
 _CANDIDATES = ("", r"C:\imccopy.exe", r"C:\exchsrvr\bin\imccopy.exe")
@@ -235,29 +223,6 @@ def print_size(path: str) -> str:
 def wait(seconds: int) -> str:
     """Let time pass on the host: NT has no command for it but ping, one packet a second."""
     return f"ping -n {seconds + 1} 127.0.0.1 >nul"
-
-
-def folder(host: str, values: Values, name: str) -> str:
-    """Return the folder that a registry value names, or nothing.
-
-    Raises ExchangeError where it holds what no command line can carry.
-    """
-    value = find_value(values, name)
-    if value is None or not value.data.strip():
-        return ""
-    try:
-        return windows_path(value.data.strip())
-    except InvalidInput as error:
-        raise ExchangeError(
-            f"{host}: the registry value {name} holds no folder this can work with. {error.message}"
-        ) from None
-
-
-def tracking_folder(host: str, attendant: Values, root_dir: str) -> str:
-    """Return the folder of the tracking log, by the values of the System Attendant's key."""
-    named = next(filter(None, (folder(host, attendant, x) for x in _TRACKING_VALUES)), "")
-    home = dirname(root_dir)  # by default it lies beside the connector's folder
-    return named or (f"{home}\\tracking.log" if home.rstrip("\\:")[1:] else "")
 
 
 def _with_arguments(command: str, arguments: str) -> str:

@@ -15,12 +15,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from .._base.errors import CommandTimeout, ExchangeError, InvalidInput, SessionLost
+from .._mail.message import Probe, message_lines
+from .._mail.smtp_errors import SmtpError
 from .._remote.commands import delete, echo_if_exists, is_safe_line, move, quoted, type_file
 from .._remote.parse import excerpt
-from .._remote.session import Section, Session
-from .._run.message import Probe, message_lines
-from .._run.verdict import DeliveryError
-from .files import batches
+from .._remote.session import Session
+from .files import batches, run_all
 from .host import ImcHost
 
 FOLDER = "Pickup"
@@ -38,7 +38,7 @@ def file_lines(probe: Probe) -> list[str]:
     return [f"X-Sender: {probe.sender}", f"X-Receiver: {probe.recipient}", *message_lines(probe)]
 
 
-def submit(session: Session, host: ImcHost, probes: Sequence[Probe]) -> dict[str, DeliveryError]:
+def submit(session: Session, host: ImcHost, probes: Sequence[Probe]) -> dict[str, SmtpError]:
     """Put the messages into Pickup; return those that could not be moved there, by tag.
 
     Raises ExchangeError where the files could not be written: then nothing was sent and nothing is
@@ -100,7 +100,7 @@ def command_lines(statements: Iterable[str]) -> Iterator[str]:
         yield line
 
 
-def _drop(session: Session, host: ImcHost, drafts: Mapping[str, str]) -> dict[str, DeliveryError]:
+def _drop(session: Session, host: ImcHost, drafts: Mapping[str, str]) -> dict[str, SmtpError]:
     """Move the files into Pickup; return why some could not be, by tag.
 
     A file counts as moved when it is gone from where it was written. So a session that breaks in
@@ -114,10 +114,10 @@ def _drop(session: Session, host: ImcHost, drafts: Mapping[str, str]) -> dict[st
         commands[f"left-{_name(tag)}"] = echo_if_exists(path)
     try:
         try:
-            sections = _run(session, commands)
+            sections = run_all(session, commands, timeout=_TIMEOUT)
         except (SessionLost, CommandTimeout):
             session.reopen()
-            sections = _run(session, commands)
+            sections = run_all(session, commands, timeout=_TIMEOUT)
     except ExchangeError as error:
         error.message += (
             " Some of the test messages may have been sent; their verdict is not known."
@@ -127,10 +127,10 @@ def _drop(session: Session, host: ImcHost, drafts: Mapping[str, str]) -> dict[st
     refused = [tag for tag in drafts if sections[f"left-{_name(tag)}"].output.strip()]
     left = _remove(session, [drafts[tag] for tag in refused]) if refused else ""
     return {
-        tag: DeliveryError(
+        tag: SmtpError(
             "the file could not be moved into Pickup: "
             f"{excerpt(sections[_name(tag)].output)} {left}".strip(),
-            SOURCE,
+            source=SOURCE,
         )
         for tag in refused
     }
@@ -142,10 +142,10 @@ def _remove(session: Session, paths: Sequence[str]) -> str:
     commands |= {f"e{n}": echo_if_exists(path) for n, path in enumerate(paths)}
     try:
         try:
-            sections = _run(session, commands)
+            sections = run_all(session, commands, timeout=_TIMEOUT)
         except ExchangeError:
             session.reopen()
-            sections = _run(session, commands)
+            sections = run_all(session, commands, timeout=_TIMEOUT)
     except ExchangeError:
         return f"Files named {_pattern(paths)} may be left on {session.host}."
     if any(sections[f"e{n}"].output.strip() for n in range(len(paths))):
@@ -155,13 +155,6 @@ def _remove(session: Session, paths: Sequence[str]) -> str:
 
 def _pattern(paths: Sequence[str]) -> str:
     return paths[0].rpartition("-")[0] + "-*.tmp"
-
-
-def _run(session: Session, commands: Mapping[str, str]) -> dict[str, Section]:
-    sections: dict[str, Section] = {}
-    for batch in batches(commands):
-        sections |= batch.run(session, timeout=_TIMEOUT)
-    return sections
 
 
 def _name(tag: str) -> str:

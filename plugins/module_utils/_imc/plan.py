@@ -20,9 +20,10 @@ from .._remote.parse import RegistryValue
 from .._run.change_limit import Size
 from .._run.family import Change, Plan, Refusal
 from .._run.routes import GONE_STATUSES, UNKNOWN_STATUSES, Route
+from .host import SERVICE_NAME
 from .routes import RoutesFile, Row, moved, new_row, why_unwritable
 from .setting import SearchList, SettingPlan, can_be_added, plan_setting, shown
-from .state import SERVICE_NAME, HostState, Journal
+from .state import HostState, Journal
 
 
 class State(StrEnum):

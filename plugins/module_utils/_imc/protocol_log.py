@@ -1,13 +1,21 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The SMTP protocol log of the Internet Mail Connector, read as hostile text.
+r"""The SMTP protocol log of Exchange 4.0 to 5.5: ``RootDir\Log\L*.LOG``.
 
-One text file a connection, ``RootDir\\Log\\L*.LOG``, written only at diagnostics level 3 or more
-(KB Q154505). A reply of the far server stands in a line such as ``IO: |451 ...`` (KB Q198981),
-with or without a time and an arrow before it: ``<<<`` for what came in, ``>>>`` for what went out.
-The text of the queue window is the article's own (KB Q169781):
-``421 NSO hq.com Unable to contact destination SMTP demon nestle.com``.
+A file belongs to one of the concurrent connections and holds many of them, each with many messages
+(KB Q154505, Q295725, Q202765); it is written only at diagnostics level 3 or more. A line has a time
+and an arrow before it or neither: ``<<<`` for what came in, ``>>>`` for what went out; a reply also
+stands behind ``IO: |`` (KB Q198981), and at level 5 it stands there twice.
+
+The service's own words are ``A connection to ADDRESS was established.`` and ``499 No routing hosts
+are reachable for DOMAIN. Message subject: ""SUBJECT"". Rescheduling delivery for later.`` (KB
+Q228725, Q239816, Q146669): the subject is cut off before anything else reads the line. ``421 NSO
+HOST Unable to contact destination SMTP demon DOMAIN`` is the queue window's (KB Q169781). A 500 to
+EHLO is followed by HELO and is not a failure (KB Q245787).
+
+An exchange that accepts a connection and stays silent leaves nothing but the line about the
+connection, then perhaps a 499 (KB Q182821): that silence is a failure of its own.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -16,123 +24,191 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
 
 from .._mail.addresses import domain_of, mail_domain
+from .._mail.smtp_errors import MAX_LINE, ErrorClass, Origin, SmtpError, address_in, parse_reply
+from .._remote.parse import parse_dir_bare
+from .._remote.session import Section
+from .files import Reader, list_by_age, list_sizes, parse_sizes
+from .host import ImcHost
 
 #: Failures kept of one log, the newest.
 MAX_FAILURES = 200
-#: Characters looked at in one line, and kept of one text.
-MAX_LINE, MAX_TEXT = 2_000, 500
-
-_TWO = 2  # domains: more need not be told apart
-#: First reply code that says "do not try again" (RFC 5321 section 4.2.1).
-PERMANENT = 500
+#: A log of at most so many bytes is read whole, of a longer one the last lines.
+WHOLE, _LINES = 262_144, 2_000
+_FOLDER, _MASK = "Log", "L*.LOG"
+_NO_ROUTING_HOSTS, _UNRECOGNIZED, _SEND_DATA = 499, 500, "354"
 
 _STAMP = re.compile(r"\d[^<>|]{5,40}? : ")
-_REPLY = re.compile(r"([2-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
-_ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s+(.*))?", re.DOTALL)
+_REPLY = re.compile(r"[2-5]\d\d(?:[ -].*)?", re.DOTALL | re.ASCII)
+_SUBJECT = re.compile(r"\s*message subject:", re.IGNORECASE)
+_CONNECTED = re.compile(r"a connection to (\S+) was established", re.IGNORECASE)
+_ACCEPTED = re.compile(r"a connection was accepted from ", re.IGNORECASE)
+_UNREACHABLE = re.compile(r"no routing hosts are reachable for ([^\s\"]+)", re.IGNORECASE)
 _DEMON = re.compile(r"destination SMTP da?emon\s+(\S+)", re.IGNORECASE)
 _RCPT = re.compile(r"RCPT\s+TO:\s*<?([^<>\s]+)", re.IGNORECASE)
-_IPV4 = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])")
+_OWN = re.compile(r"NSO \S")
 
 
 @dataclass(frozen=True, slots=True)
-class SmtpFailure:
-    """A reply that put mail off (4xx) or refused it (5xx).
+class LoggedFailure:
+    """A failure and the log it stands in; ``domain`` is whose mail it concerns, where known."""
 
-    ``domain`` is whose mail it concerns, where the log says so, ``address`` the IPv4 address named
-    in the text.
-    """
-
-    code: int
-    enhanced: str | None
-    text: str
+    error: SmtpError
     domain: str | None = None
+    log: str = ""
+
+
+@dataclass(slots=True)
+class _Connection:
+    """One connection of a log while it is read; ``address`` is whom the service connected to."""
+
     address: str | None = None
-
-    @property
-    def temporary(self) -> bool:
-        return self.code < PERMANENT
-
-    @property
-    def line(self) -> str:
-        """The reply as a server would have sent it."""
-        return " ".join(part for part in (str(self.code), self.enhanced, self.text) if part)
-
-
-def parse_reply(text: str) -> SmtpFailure | None:
-    """Return a reply line of class 4 or 5, taken apart; None for any other line."""
-    match = _REPLY.fullmatch(text.strip()[:MAX_LINE])
-    if match is None or match[1][0] not in "45":
-        return None
-    rest = (match[3] or "").strip()
-    enhanced = _ENHANCED.fullmatch(rest)
-    if enhanced is not None:
-        rest = (enhanced[2] or "").strip()
-    demon = _DEMON.search(rest)
-    return SmtpFailure(
-        code=int(match[1]),
-        enhanced=enhanced[1] if enhanced else None,
-        text=printable(rest),
-        domain=mail_domain(demon[1]) if demon else None,
-        address=_address_in(rest),
-    )
-
-
-def parse_log(data: bytes, limit: int = MAX_FAILURES) -> tuple[SmtpFailure, ...]:
-    """Return the last ``limit`` failures of one connection's log, oldest first.
-
-    Never raises. A reply belongs to the domain it names, else to the recipient asked for last, else
-    (a greeting, say) to the one domain that the log is about, if there is only one. Replies of our
-    own server to a client (``>>>``) are not failures of delivery.
-    """
-    failures: deque[SmtpFailure] = deque(maxlen=max(limit, 1))
+    inbound: bool = False
+    greeted: bool = True
+    said_ehlo: bool = False
+    sends_data: bool = False
     domain: str | None = None
+
+    def silence(self, *, ended: bool) -> list[LoggedFailure]:
+        """Return the failure of a connection that was established and then silent."""
+        if self.greeted or self.address is None:
+            return []
+        text = self.silent_text if ended else f"{self.silent_text} yet"
+        error = SmtpError(text, ErrorClass.NO_CONNECTION, address=self.address, line=text)
+        return [LoggedFailure(error, self.domain)]
+
+    @property
+    def silent_text(self) -> str:
+        """What happened on a silent connection."""
+        return f"{self.address} accepted the connection and sent no greeting"
+
+
+def parse_log(data: bytes, limit: int = MAX_FAILURES) -> tuple[LoggedFailure, ...]:
+    """Return the last ``limit`` failures of one log, oldest first. Never raises.
+
+    A failure belongs to the domain it names, else to the last recipient of its own connection, else
+    (a greeting, say) to the one domain that the connection is about, if there is only one. Replies
+    of our own server to a client are not failures of delivery.
+    """
+    kept: deque[LoggedFailure] = deque(maxlen=max(limit, 1))
+    for failures, domains in _connections(data):
+        only = next(iter(domains)) if len(domains) == 1 else None
+        for failure in failures:
+            kept.append(replace(failure, domain=failure.domain or only))
+    return tuple(kept)
+
+
+def _connections(data: bytes) -> Iterator[tuple[list[LoggedFailure], set[str]]]:
+    """Yield the failures of each connection, and the domains that it is about."""
+    state = _Connection()
+    failures: list[LoggedFailure] = []
     domains: set[str] = set()
     for raw in data.split(b"\n"):
-        arrow, text = _strip(raw[:MAX_LINE].decode("utf-8", "replace"))
-        rcpt = _RCPT.match(text)
-        if rcpt is not None:
-            domain = domain_of(rcpt[1]) or domain
-        failure = None if arrow == ">>>" else parse_reply(text)
-        if failure is not None:
-            failure = replace(failure, domain=failure.domain or domain)
-            if not failures or failures[-1] != failure:  # level 5 writes each reply twice
-                failures.append(failure)
-        concerned = failure.domain if failure else domain
-        if concerned is not None and len(domains) < _TWO:
-            domains.add(concerned)
-    if len(domains) == 1:
-        only = next(iter(domains))
-        return tuple(replace(failure, domain=only) for failure in failures)
-    return tuple(failures)
+        mark, text = _strip(raw[:MAX_LINE].decode("utf-8", "replace"))
+        connected = _CONNECTED.match(text)
+        if connected is not None or _ACCEPTED.match(text):
+            yield failures + state.silence(ended=True), domains
+            address = address_in(connected[1]) if connected else None
+            state = _Connection(address, inbound=connected is None, greeted=connected is None)
+            failures, domains = [], set()
+        elif rcpt := _RCPT.match(text):
+            state.domain = domain_of(rcpt[1]) or state.domain
+            domains |= {state.domain} if state.domain else set()
+        elif not state.inbound and mark != ">>>" and _REPLY.fullmatch(text):
+            failures += _failure(mark, text, state, failures[-1:])
+            domains |= {failure.domain for failure in failures[-1:] if failure.domain}
+        if text:
+            state.said_ehlo = text[:4].upper() == "EHLO" or (state.said_ehlo and text[:3] == "500")
+    yield failures + state.silence(ended=False), domains
+
+
+def _failure(
+    mark: str, text: str, state: _Connection, last: list[LoggedFailure]
+) -> list[LoggedFailure]:
+    """Return the failure of a line that is a reply, or the service's word about the mail."""
+    subject = _SUBJECT.search(text)
+    error = parse_reply(text[: subject.start()] if subject else text)
+    own = subject is not None or (error is not None and error.code == _NO_ROUTING_HOSTS)
+    if mark:
+        state.sends_data = text[:3] == _SEND_DATA
+    if error is None or not own:
+        silent, state.greeted = False, True
+    else:
+        silent = not state.greeted
+    if (
+        error is None
+        or (error.code == _UNRECOGNIZED and state.said_ehlo)
+        or (state.sends_data and not own)  # a line of the message, where the level logs these
+    ):
+        return []
+    named = _UNREACHABLE.search(error.text) or _DEMON.search(error.text)
+    address = state.address
+    if named or error.code == _NO_ROUTING_HOSTS or _OWN.match(error.text):
+        reached = not named and error.code != _NO_ROUTING_HOSTS
+        kind = ErrorClass.OTHER if reached else ErrorClass.NO_CONNECTION
+        error = replace(error, error_class=kind, origin=Origin.THIS_HOST)
+        address = address or address_in(error.text)
+    if silent:
+        state.greeted = True  # told here, with its domain
+        error = replace(error, text=f"{error.text} ({state.silent_text})")
+    domain = mail_domain(named[1]) if named else None
+    failure = LoggedFailure(replace(error, address=address), domain or state.domain)
+    return [] if [failure] == last else [failure]  # level 5 writes each reply twice
 
 
 def _strip(line: str) -> tuple[str, str]:
-    """Return arrow (or nothing) and text of a line, without its time and its ``IO: |``."""
+    """Return where a line comes from and its text, without its time and its ``IO: |``.
+
+    ``<<<`` is from the other side, ``>>>`` from this one, nothing is not known.
+    """
     text = line.strip()
     stamp = _STAMP.match(text)
     # A line may begin with the reply itself, whose text may hold " : " just like a time.
-    if stamp is not None and _REPLY.match(text) is None:
+    if stamp is not None and _REPLY.fullmatch(text) is None:
         text = text[stamp.end() :].lstrip()
-    arrow = text[:3] if text.startswith(("<<<", ">>>")) else ""
-    text = text[len(arrow) :].lstrip()
+    mark = text[:3] if text.startswith(("<<<", ">>>")) else ""
+    text = text[len(mark) :].lstrip()
     if text.startswith("IO:"):
-        text = text[3:].lstrip().removeprefix("|")
-    return arrow, text.rstrip("|").strip()
+        mark, text = mark or "<<<", text[3:].lstrip().removeprefix("|")
+    return mark, text.rstrip("|").strip()
 
 
-def _address_in(text: str) -> str | None:
-    for match in _IPV4.finditer(text):
-        try:
-            return str(ip_address(match[0]))
-        except ValueError:
-            continue
-    return None
+def smtp_log_commands(host: ImcHost) -> dict[str, str]:
+    """Return the commands that list the SMTP protocol logs, by section."""
+    folder = host.reach(host.root_dir, _FOLDER)
+    return {
+        "smtp-names": list_by_age(folder, _MASK, newest_first=True),
+        "smtp-sizes": list_sizes(folder, _MASK),
+    }
 
 
-def printable(text: str, most: int = MAX_TEXT) -> str:
-    """Return text fit for a terminal: control characters are dropped, the length is bounded."""
-    return "".join(char for char in text if char.isprintable())[:most]
+def read_smtp_logs(
+    reader: Reader, host: ImcHost, sections: Mapping[str, Section], most: int
+) -> list[LoggedFailure]:
+    """Return the failures in the newest ``most`` logs, the newest failure first."""
+    sizes = parse_sizes(sections["smtp-sizes"].output)
+    names = [name for name in parse_dir_bare(sections["smtp-names"].output) if name in sizes]
+    paths = host.reach_files((host.root_dir, _FOLDER), names[:most])
+    wanted = {path: sizes[name] for name, path in paths.items()}
+    ends = reader.ends(wanted, whole=WHOLE, lines=_LINES)
+    return [
+        replace(
+            failure,
+            log=name,
+            error=replace(failure.error, source=f"SMTP protocol log {name}"),
+        )
+        for name, path in paths.items()
+        for failure in reversed(parse_log(ends.get(path, b"")))
+    ]
+
+
+def newest_by_domain(failures: Iterable[LoggedFailure]) -> dict[str, LoggedFailure]:
+    """Return the newest failure of each domain; ``failures`` come newest first."""
+    newest: dict[str, LoggedFailure] = {}
+    for logged in failures:
+        if logged.domain is not None:
+            newest.setdefault(logged.domain, logged)
+    return newest

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Looking into the outbound queue of an Internet Mail Connector: folder, logs, counters.
+r"""What waits on a host with an Internet Mail Connector: ``RootDir\Out``, logs and counters.
 
 Three command lines at most for a usual host: facts and folders, small files, ends of big logs.
 
@@ -10,122 +10,197 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import csv
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from .._base.errors import ExchangeError
-from .._remote.commands import echo_if_exists
-from .._remote.parse import parse_dir_bare
+from .._mail.addresses import domain_of, parse_head
+from .._mail.delivery import LoggedError, QueueLimits, QueueReport, ReturnedMail
+from .._remote.commands import computer_name, echo_if_exists
+from .._remote.parse import decode, parse_dir_bare
 from .._remote.session import Section, Session
-from .._run.headers import MessageHead, parse_head
-from .._run.queue import DomainError
-from .counters import counters_command, no_counters, read_counters
-from .files import batches, list_by_age, list_sizes, parse_sizes
-from .host import ImcHost
-from .logs import (
-    LoggedFailure,
-    NotDelivered,
-    newest_by_domain,
-    read_not_delivered,
-    read_smtp_logs,
-    smtp_log_commands,
-    tracking_log_commands,
-)
-from .reader import Reader
+from .files import Reader, list_by_age, list_sizes, parse_sizes, run_all
+from .host import SERVICE_NAME, ImcHost
+from .protocol_log import WHOLE, LoggedFailure, read_smtp_logs, smtp_log_commands
+from .tracking import DELIVERED, event_name, is_ndr, log_names, parse_text
 
 #: Where outbound messages await delivery (release notes of Exchange 5.0, 3.2.11).
 FOLDER = "Out"
 #: Bytes that the lists of files may have: a hundred thousand of them.
 _MAX_LISTS, _TIMEOUT = 16_000_000, 120.0
+#: Days of the tracking log: the newest one may have begun a minute ago.
+_DAYS, _TRACKING_MASK = 2, "*.log"
+
+#: Counters by their names in the result (release notes of Exchange 5.0, 3.2.10).
+COUNTERS: Mapping[str, str] = {
+    "queued_outbound": "Queued Outbound",
+    "connections_failed": "Connections Total Failed",
+    "ndrs": "NDRs Total Inbound",
+    "outbound_messages": "Outbound Messages Total",
+}
+_MARK, _NO_PROGRAM, _LONGEST_LINE = "(PDH-CSV", 9009, 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """How much is read: messages and bytes of each, SMTP logs, lines of the tracking log."""
+class ImcQueues:
+    """Reads the queue of a host; see ``_run/queue_info.QueueReader``."""
 
-    files: int
-    bytes: int
-    logs: int
-    tracking_lines: int
+    session: Session
+    host: ImcHost
 
+    def queues(self, limits: QueueLimits) -> QueueReport:
+        """Return what waits; raises ExchangeError where even the folder cannot be listed."""
+        host = self.host
+        if host.service is None:
+            raise ExchangeError(
+                f"{host.name}: there is no Internet Mail Connector here, and so no queue of it.",
+                hint="exchange_info tells what the host runs.",
+            )
+        if not host.root_dir:
+            raise ExchangeError(
+                f"{host.name}: the registry does not tell the connector's folder (RootDir).",
+                hint="See whether the connector is completely installed.",
+            )
+        report = QueueReport("imc", host.version, host.service.words)
+        sections = self._lists(counters=limits.counters)
+        report.counters = dict.fromkeys(COUNTERS)
+        if "counters" in sections:
+            report.counters = read_counters(sections["counters"], report.warnings)
+        reader = Reader(self.session)
+        self._read_messages(reader, sections, limits, report)
+        failures = read_smtp_logs(reader, host, sections, limits.logs)
+        for failure in failures:
+            entry = report.entries.get(failure.domain or "")
+            if entry is not None and entry.error is None:  # the newest comes first
+                entry.error = failure.error
+        report.failures = _grouped(failures)
+        report.returned = self._returned(reader, sections, limits.tracking_lines)
+        report.warnings += reader.warnings
+        if report.unread:
+            report.warnings.append(
+                f"{report.unread} of {report.files} messages were not looked into: too many, too"
+                " long, or gone meanwhile. Their domains may be missing (max_files, max_bytes)."
+            )
+        if report.files and not failures:
+            report.warnings.append(
+                "The SMTP protocol log shows no failure. The connector writes it only at"
+                " diagnostics level 3 or more (KB Q154505), so this may mean nothing."
+            )
+        return report
 
-@dataclass(slots=True)
-class Found:
-    """What was found. ``files`` and ``size`` count all messages, ``unread`` those not looked into.
-
-    ``failures`` come newest first.
-    """
-
-    files: int = 0
-    size: int = 0
-    unread: int = 0
-    heads: list[MessageHead] = field(default_factory=list)
-    failures: list[LoggedFailure] = field(default_factory=list)
-    returned: list[NotDelivered] = field(default_factory=list)
-    counters: dict[str, int | None] = field(default_factory=no_counters)
-    notes: list[str] = field(default_factory=list)
-
-    def errors(self) -> dict[str, DomainError]:
-        """Return the last error of each domain that the logs name."""
-        return {
-            domain: DomainError(logged.error, logged.failure.address)
-            for domain, logged in newest_by_domain(self.failures).items()
+    def _lists(self, *, counters: bool) -> dict[str, Section]:
+        host = self.host
+        folder = host.reach(host.root_dir, FOLDER)
+        commands = {
+            "out": echo_if_exists(folder),
+            "out-names": list_by_age(folder),
+            "out-sizes": list_sizes(folder),
+            **smtp_log_commands(host),
         }
+        if host.tracking_dir:
+            tracking = host.reach(host.tracking_dir)
+            commands["tracking-sizes"] = list_sizes(tracking, _TRACKING_MASK)
+        if counters:
+            commands["counters"] = counters_command(host.computer)
+        sections = run_all(self.session, commands, timeout=_TIMEOUT, max_output=_MAX_LISTS)
+        if not sections["out"].output.strip():
+            raise ExchangeError(
+                f"{host.name}: there is no folder {folder}, so nothing can be said of its queue.",
+                hint="Check the registry value RootDir, and the rights of the account.",
+            )
+        return sections
+
+    def _read_messages(
+        self,
+        reader: Reader,
+        sections: Mapping[str, Section],
+        limits: QueueLimits,
+        report: QueueReport,
+    ) -> None:
+        """Read the oldest messages first: they have waited longest."""
+        sizes = parse_sizes(sections["out-sizes"].output)
+        report.files, report.bytes = len(sizes), sum(sizes.values())
+        listed = parse_dir_bare(sections["out-names"].output)
+        short = [name for name in listed if name in sizes and sizes[name] <= limits.bytes]
+        paths = self.host.reach_files((self.host.root_dir, FOLDER), short)
+        wanted = {path: sizes[name] for name, path in list(paths.items())[: limits.messages]}
+        contents = reader.wholes(wanted)
+        heads = [parse_head(contents[path]) for path in wanted if path in contents]
+        report.unread = report.files - len(heads)
+        report.oldest = min((head.date for head in heads if head.date), default=None)
+        for head in heads:
+            for domain in head.domains:
+                if domain not in limits.own_domains:
+                    report.entry(domain).add(head.date)
+
+    def _returned(
+        self, reader: Reader, sections: Mapping[str, Section], lines: int
+    ) -> list[ReturnedMail]:
+        """Return the recipients of mail returned of late, by the ends of the tracking logs."""
+        if "tracking-sizes" not in sections:
+            return []
+        listed = parse_sizes(sections["tracking-sizes"].output)
+        sizes = {name.lower(): size for name, size in listed.items()}
+        paths = self.host.reach_files((self.host.tracking_dir,), log_names(sizes)[-_DAYS:])
+        wanted = {path: sizes[name] for name, path in paths.items()}
+        ends = reader.ends(wanted, whole=WHOLE, lines=lines)
+        return [
+            ReturnedMail(
+                recipient.address,
+                domain_of(recipient.address),
+                event.time,
+                event.time_text,
+                event_name(event.number),
+            )
+            for path in wanted
+            for event in parse_text(ends.get(path, b""))
+            for recipient in (event.recipients if is_ndr(event) else ())
+            if recipient.status != DELIVERED
+        ]
 
 
-def look(session: Session, host: ImcHost, limits: Limits, *, counters: bool) -> Found:
-    """Look into the queue; raises ExchangeError where even its folder cannot be listed."""
-    found = Found()
-    sections = _lists(session, host, counters=counters)
-    if "counters" in sections:
-        found.counters, note = read_counters(sections["counters"])
-        if note:
-            found.notes.append(note)
-    reader = Reader(session)
-    _read_messages(reader, host, sections, limits, found)
-    found.failures = read_smtp_logs(reader, host, sections, limits.logs)
-    found.returned = read_not_delivered(reader, host, sections, limits.tracking_lines)
-    found.notes += reader.notes
-    return found
+def _grouped(failures: Sequence[LoggedFailure]) -> list[LoggedError]:
+    """Return each failure once, with how often it stands in the logs, the newest first."""
+    alike = [replace(one, log="", error=replace(one.error, source="")) for one in failures]
+    counts = Counter(alike)
+    newest = dict(reversed(list(zip(alike, failures, strict=True))))
+    return [
+        LoggedError(newest[key].error, key.domain, count, newest[key].log)
+        for key, count in counts.items()
+    ]
 
 
-def _lists(session: Session, host: ImcHost, *, counters: bool) -> dict[str, Section]:
-    folder = host.reach(host.root_dir, FOLDER)
-    commands = {
-        "out": echo_if_exists(folder),
-        "out-names": list_by_age(folder),
-        "out-sizes": list_sizes(folder),
-    }
-    commands |= smtp_log_commands(host) | tracking_log_commands(host)
-    if counters:
-        commands["counters"] = counters_command(host.computer)
-    sections: dict[str, Section] = {}
-    for batch in batches(commands):
-        sections |= batch.run(session, timeout=_TIMEOUT, max_output=_MAX_LISTS)
-    if not sections["out"].output.strip():
-        raise ExchangeError(
-            f"{session.host}: there is no folder {folder}, so nothing can be said of its queue.",
-            hint="Check the registry value RootDir, and the rights of the account.",
+def counters_command(computer: str) -> str:
+    """Return the command that prints each counter once; it takes about a second."""
+    where = f"\\\\{computer_name(computer)}" if computer else ""
+    paths = " ".join(f'"{where}\\{SERVICE_NAME}\\{name}"' for name in COUNTERS.values())
+    return f"typeperf {paths} -sc 1"
+
+
+def read_counters(section: Section, warnings: list[str]) -> dict[str, int | None]:
+    """Return the counters by their names in the result; a warning says why some are missing."""
+    rows = [
+        row
+        for line in decode(section.output).splitlines()
+        if line.startswith('"') and len(line) <= _LONGEST_LINE
+        for row in csv.reader([line])
+    ]
+    header = next((row for row in rows if row and row[0].startswith(_MARK)), [])
+    data = rows[-1] if len(rows) > 1 else []
+    values: dict[str, int] = {}
+    for column, text in zip(header[1:], data[1:], strict=False):
+        name = column.lower().rpartition("\\")[2]  # without computer and object
+        try:
+            values[name] = int(float(text))
+        except (ValueError, OverflowError):
+            continue
+    counters = {name: values.get(counter.lower()) for name, counter in COUNTERS.items()}
+    if None in counters.values():
+        warnings.append(
+            "There is no typeperf on the host, so no performance counter is known."
+            if section.exit_code == _NO_PROGRAM
+            else "The host does not tell all performance counters of the connector."
         )
-    return sections
-
-
-def _read_messages(
-    reader: Reader,
-    host: ImcHost,
-    sections: Mapping[str, Section],
-    limits: Limits,
-    found: Found,
-) -> None:
-    """Read the oldest messages first: they have waited longest."""
-    sizes = parse_sizes(sections["out-sizes"].output)
-    found.files, found.size = len(sizes), sum(sizes.values())
-    ordered = [name for name in parse_dir_bare(sections["out-names"].output) if name in sizes]
-    wanted: dict[str, int] = {}
-    for name in ordered:
-        path = host.reach_file(host.root_dir, FOLDER, name)
-        if path is not None and sizes[name] <= limits.bytes and len(wanted) < limits.files:
-            wanted[path] = sizes[name]
-    contents = reader.wholes(wanted)
-    found.heads = [parse_head(contents[path]) for path in wanted if path in contents]
-    found.unread = found.files - len(found.heads)
+    return counters

@@ -15,10 +15,11 @@ from typing import Any
 
 from .._remote.parse import RegistryValue
 from .._run.installation import Installation, usable
+from .host import SERVICE_NAME, Service
 from .plan import ImcPlan, ManualRow, ServiceStep, TablePlan
 from .routes import NEW_ROW_FLAG, Row, as_text
 from .setting import number, shown
-from .state import SERVICE_NAME, HostState, Service
+from .state import HostState
 
 
 class ReturnRoutes(StrEnum):

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from .._remote.parse import RegistryValue
+from .host import VALUE_NAME
 
-#: The articles call the name case-sensitive, so a stored name that differs in case is repaired.
-VALUE_NAME = "DisableResolverSearchList"
 DISABLED = RegistryValue(VALUE_NAME, "REG_DWORD", "0x1")
 
 _NUMBER = re.compile(r"0x[0-9a-f]{1,8}\Z", re.IGNORECASE)

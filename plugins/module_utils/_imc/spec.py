@@ -16,7 +16,8 @@ from .._base.errors import InvalidInput
 from .._run.installation import INSTALLATION_SPEC, Installation, parse_installation
 from .._run.routes import Address, Route, parse_routes
 from .family import Timeouts
-from .layout import PARAMETERS_KEY, Layout
+from .host import PARAMETERS_KEY
+from .layout import Layout
 from .plan import Desired, Policy, State
 from .report import ReturnRoutes
 from .setting import SearchList

@@ -17,13 +17,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from enum import IntEnum
 
 from .._remote.parse import RegistryValue
+from .host import Service
 from .host_lock import Lease
 from .routes import RoutesFile
 
-SERVICE_NAME = "MSExchangeIMC"
 #: What the temporary files of this collection are called.
 TEMP_NAME = re.compile(r"pmx-[0-9a-f]{16}\.txt")
 
@@ -32,55 +31,6 @@ _RESTART_TITLE = "postmaster.exchange imc_delivery restart pending"
 _END = "end"
 _PROCESS = re.compile(r"[0-9]{1,10}\Z")
 _STAMP = re.compile(r"[0-9A-Za-z-]{1,40}\Z")
-
-
-class ServiceState(IntEnum):
-    """States as ``sc query`` numbers them; its words are translated."""
-
-    STOPPED = 1
-    START_PENDING = 2
-    STOP_PENDING = 3
-    RUNNING = 4
-    CONTINUE_PENDING = 5
-    PAUSE_PENDING = 6
-    PAUSED = 7
-
-    @property
-    def words(self) -> str:
-        """The state, for messages and results."""
-        return self.name.lower().replace("_", " ")
-
-
-_START_TYPES = {0: "boot", 1: "system", 2: "auto", 3: "manual", 4: "disabled"}
-_DISABLED = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """State and start type of the service; ``start_type`` is the registry's ``Start``."""
-
-    state: ServiceState
-    start_type: int | None
-
-    @property
-    def runs(self) -> bool:
-        """Whether it has, or is about to have, settings loaded that a restart would renew."""
-        return self.state in {ServiceState.RUNNING, ServiceState.START_PENDING}
-
-    @property
-    def disabled(self) -> bool:
-        """Whether it could not be started again once stopped."""
-        return self.start_type == _DISABLED
-
-    @property
-    def words(self) -> str:
-        """The state, for messages and results."""
-        return self.state.words
-
-    @property
-    def start_words(self) -> str:
-        """The start type, for messages and results."""
-        return _START_TYPES.get(-1 if self.start_type is None else self.start_type, "unknown")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,11 @@ from .._remote import commands
 from .._remote.parse import RegistryValue, excerpt, find_value, parse_sc_state
 from .._remote.session import Batch, Section, Session
 from .gather import add_save, parameters, run_with_temp, saved_table
+from .host import SERVICE_NAME, VALUE_NAME, ServiceState
 from .host_lock import changed, changing, check_fence
 from .layout import Layout, TempFile, copy, wait
 from .routes import RoutesFile
-from .setting import VALUE_NAME, SettingPlan, same_value, shown
-from .state import SERVICE_NAME, ServiceState
+from .setting import SettingPlan, same_value, shown
 
 # Exit codes of sc: it is already stopped, or running; it takes no control while it changes.
 _NOT_STARTED = 1062

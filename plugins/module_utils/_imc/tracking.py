@@ -1,12 +1,14 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finding the records of our test messages in the tracking log of a host.
+"""The message tracking log of Exchange 4.0 to 5.5, read as hostile text.
 
-A record holds our Message-ID, or only an identifier that an earlier record gave the message:
-such identifiers are remembered and searched for too. All of a day's log is searched each time,
-by the host; only lines about our messages travel. So neither the size of the log nor the host's
-clock or time zone matters: the logs searched are the newest one at the start and every later one.
+One file a day, ``yyyymmdd.log``, tab separated, times in GMT (KB Q173280). A record is an event
+line of 13 fields, then one line for each recipient with two fields, recipient and report status.
+The events are those of KB Q173364 (5.0, 5.5) and Q174078 (4.0).
+
+Lines come with their numbers, since a search on the host returns only some of them: a recipient
+belongs to the event whose line stands directly above it.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -14,19 +16,226 @@ This file is private to the collection postmaster.exchange.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from .._base.errors import CommandTimeout
+from .._mail.delivery import Observation, Poll, Stage
+from .._mail.message import Probe
 from .._remote.commands import echo_if_exists, list_folder
 from .._remote.parse import excerpt, parse_dir_bare
 from .._remote.session import Section, Session
-from .._run.follow import Sight
-from .._run.message import Probe
-from .._run.verdict import Observation
-from .events import observe
 from .files import batches, is_searchable, portions, search
-from .host import ImcHost
-from .tracking_format import TrackingEvent, log_names, parse_lines, split_numbered
+from .host import ImcHost, Release
+
+#: Recipients kept of one event; a test message has one, a distribution list may have thousands.
+MAX_RECIPIENTS = 100
+#: Characters kept of one field.
+MAX_FIELD = 512
+#: Report status of a recipient (KB Q173280, field 15); blank except in reports.
+DELIVERED, NOT_DELIVERED = 0, 1
+
+_EVENT_FIELDS = 12  # the 13th, the number of recipients, is missing in a line cut short
+_MAX_DIGITS = 6
+_TIME = re.compile(
+    r"(\d{4})[./-](\d{1,2})[./-](\d{1,2})[ T]+(\d{1,2}):(\d{1,2}):(\d{1,2})(?:\.\d+)?Z?"
+)
+_NUMBERED = re.compile(rb"(\d{1,12}):(.*)", re.DOTALL)
+_LOG_NAME = re.compile(r"\d{8}\.log", re.IGNORECASE | re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """A recipient of a tracked message; ``status`` is DELIVERED, NOT_DELIVERED or None (blank)."""
+
+    address: str
+    status: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrackingEvent:
+    """One record. ``time`` is None where the text in ``time_text`` leaves the date ambiguous."""
+
+    line: int
+    number: int
+    message_id: str
+    time: datetime | None
+    time_text: str
+    gateway: str
+    partner: str
+    remote_id: str
+    originator: str
+    report_id: str
+    recipients: tuple[Recipient, ...]
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The identifiers of this record that are not blank: message, gateway's, report."""
+        return tuple(name for name in (self.message_id, self.remote_id, self.report_id) if name)
+
+
+def log_names(names: Iterable[str]) -> list[str]:
+    """Return the daily logs among file names, oldest first: their names sort by day."""
+    return sorted({name.lower() for name in names if _LOG_NAME.fullmatch(name)})
+
+
+def split_numbered(data: bytes) -> tuple[dict[int, bytes], list[str]]:
+    """Split the output of ``findstr /n`` into lines by number and lines that have none.
+
+    The latter are what the command complains about, in whatever language.
+    """
+    lines: dict[int, bytes] = {}
+    noise: list[str] = []
+    for raw in data.split(b"\n"):
+        text = raw.rstrip(b"\r")
+        match = _NUMBERED.fullmatch(text)
+        if match is not None:
+            lines[int(match[1])] = match[2]
+        elif text.strip():
+            noise.append(text[:MAX_FIELD].decode("utf-8", "replace"))
+    return lines, noise
+
+
+def parse_text(data: bytes, first_line: int = 1) -> Iterator[TrackingEvent]:
+    """Parse a whole piece of a log whose first line has the number ``first_line``."""
+    return parse_lines(
+        (number, raw.rstrip(b"\r")) for number, raw in enumerate(data.split(b"\n"), first_line)
+    )
+
+
+def parse_lines(lines: Iterable[tuple[int, bytes]]) -> Iterator[TrackingEvent]:
+    """Yield the events of numbered lines, which must come in ascending order.
+
+    What is neither an event nor a recipient directly below one is passed over. Never raises, and
+    holds one event at a time.
+    """
+    fields: list[str] = []
+    recipients: list[Recipient] = []
+    line = declared = seen = 0
+    for number, raw in lines:
+        found = [field[:MAX_FIELD] for field in raw.decode("utf-8", "replace").split("\t")]
+        if len(found) >= _EVENT_FIELDS and _small_number(found[1]) is not None:
+            if fields:
+                yield _event(line, fields, recipients)
+            fields, recipients, line, seen = found, [], number, 0
+            count = _small_number(found[_EVENT_FIELDS]) if len(found) > _EVENT_FIELDS else None
+            declared = 1 if count is None else count
+        elif seen < declared and number == line + seen + 1:
+            seen += 1
+            address = found[0].strip()
+            status = _small_number(found[1]) if len(found) > 1 else None
+            if address and len(recipients) < MAX_RECIPIENTS:
+                known = status if status in {DELIVERED, NOT_DELIVERED} else None
+                recipients.append(Recipient(address, known))
+    if fields:
+        yield _event(line, fields, recipients)
+
+
+def _event(line: int, fields: list[str], recipients: list[Recipient]) -> TrackingEvent:
+    return TrackingEvent(
+        line=line,
+        number=_small_number(fields[1]) or 0,
+        message_id=fields[0].strip(),
+        time=parse_time(fields[2]),
+        time_text=fields[2].strip(),
+        gateway=fields[3].strip(),
+        partner=fields[4].strip(),
+        remote_id=fields[5].strip(),
+        originator=fields[6].strip(),
+        report_id=fields[11].strip(),
+        recipients=tuple(recipients),
+    )
+
+
+def _small_number(text: str) -> int | None:
+    text = text.strip()
+    if len(text) > _MAX_DIGITS or not (text.isascii() and text.isdigit()):
+        return None
+    return int(text)
+
+
+def parse_time(text: str) -> datetime | None:
+    """Return a time of the log (GMT) where the year stands first; None for anything else.
+
+    The articles do not document the format. Day and month cannot be told apart where the year
+    stands last, and a guess would be wrong in half the world.
+    """
+    match = _TIME.fullmatch(text.strip())
+    if match is None:
+        return None
+    year, month, day, hour, minute, second = (int(part) for part in match.groups())
+    try:
+        return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+_NAMES = {
+    0: "message transfer in",
+    1: "probe transfer in",
+    2: "report transfer in",
+    4: "message submission",
+    7: "message transfer out",
+    8: "report transfer out",
+    9: "message delivered",
+    10: "report delivered",
+    26: "distribution list expansion",
+    28: "message redirected",
+    29: "message rerouted",
+    33: "report absorption",
+    34: "report generation",
+    43: "unroutable report discarded",
+    50: "gateway deleted message",
+    1000: "local delivery",
+    1001: "backbone transfer in",
+    1002: "backbone transfer out",
+    1003: "gateway transfer out",
+    1004: "gateway transfer in",
+    1005: "gateway report transfer in",
+    1006: "gateway report transfer out",
+    1007: "gateway report generation",
+    1010: "SMTP queued outbound",
+    1011: "SMTP transferred outbound",
+    1012: "SMTP received inbound",
+    1013: "SMTP transferred inbound",
+    1014: "SMTP message rerouted",
+    1015: "SMTP report transferred in",
+    1016: "SMTP report transferred out",
+    1017: "SMTP report generated",
+    1018: "SMTP report absorbed",
+}
+_GATEWAY_OUT, _NDR, _QUEUED, _TRANSFERRED, _REROUTED = 1003, 1007, 1010, 1011, 1014
+
+
+def event_name(number: int) -> str:
+    """Return an event as a person reads it, such as ``1011 SMTP transferred outbound``."""
+    return f"{number} {_NAMES.get(number, '')}".rstrip()
+
+
+def is_ndr(event: TrackingEvent) -> bool:
+    """Whether a record says that a message did not reach a recipient."""
+    return event.number == _NDR or any(
+        recipient.status == NOT_DELIVERED for recipient in event.recipients
+    )
+
+
+def observe(event: TrackingEvent, release: Release | None) -> Observation:
+    """Translate a record about a message into an observation.
+
+    Exchange 4.0 has no SMTP events: there 1003, "the message was sent through a gateway", is all
+    that says a message left. In 5.x the same event only hands it to the connector.
+    """
+    left = _GATEWAY_OUT if release and not release.has_smtp_events else _TRANSFERRED
+    receipt = any(recipient.status == DELIVERED for recipient in event.recipients)
+    if is_ndr(event):
+        stage = Stage.RETURNED
+    elif event.number == left or receipt:
+        stage = Stage.TRANSFERRED
+    else:
+        stage = Stage.QUEUED if event.number in {_QUEUED, _REROUTED} else Stage.SEEN
+    return Observation(stage, event_name(event.number), event.time, event.time_text)
+
 
 #: Logs searched at once, the newest: a test that goes on over midnight needs two.
 _LOGS = 3
@@ -93,10 +302,14 @@ def _search_word(name: str) -> str:
     return word[-120:] if len(word) >= _SHORTEST_ID else ""
 
 
-class TrackingLogTracker:
-    """Looks at the tracking log of a host; see ``follow.Tracker``.
+class TrackingLog:
+    """Looks for test messages in the tracking log of a host.
 
-    ``logs`` are the names of the daily logs that exist before the first message is sent.
+    A record holds our Message-ID, or only an identifier that an earlier record gave the message:
+    such identifiers are remembered and searched for too. All of a day's log is searched each time,
+    by the host; only lines about our messages travel. So neither the size of the log nor the host's
+    clock or time zone matters: the logs searched are the newest one at the start and every later
+    one. ``logs`` are the names of the daily logs that exist before the first message is sent.
     """
 
     def __init__(self, session: Session, host: ImcHost, run_tag: str, logs: Sequence[str]) -> None:
@@ -109,45 +322,30 @@ class TrackingLogTracker:
         self._missing = 0
         self._detail = _WITH_RECIPIENTS
 
-    def look(self, pending: Sequence[Probe]) -> Sight:
+    def poll(self, pending: Sequence[Probe]) -> Poll:
+        """Look once. Raises SessionLost, CommandTimeout or HostUnreachable."""
         folder = self._host.tracking_dir
         if not folder:
-            return Sight(blind="the host does not tell where its tracking log is", hopeless=True)
-        events, complaint, exists = self._search(pending)
-        if not exists:
+            return Poll(blind="the host does not tell where its tracking log is", hopeless=True)
+        searched = list(self._logs)
+        sections = self._ask(pending, searched)
+        if not sections["folder"].output.strip():
             self._missing += 1
-            return Sight(
+            return Poll(
                 blind=f"message tracking is off: there is no folder {folder}",
                 hopeless=self._missing >= _MISSING_LOOKS,
             )
         self._missing = 0
-        return Sight(self._observations(events), blind=complaint)
-
-    def recover(self) -> None:
-        self._session.reopen()
-
-    def _observations(self, events: Sequence[TrackingEvent]) -> Mapping[str, Sequence[Observation]]:
+        names = log_names(parse_dir_bare(sections["list"].output))
+        self._logs = [name for name in names if name >= self._first][-_LOGS:]
+        if new := [name for name in self._logs if name not in searched]:
+            sections |= self._ask(pending, new, start=len(searched) + len(new))
+        events, complaint = _events(sections)
+        if not self._logs:
+            complaint = f"message tracking is off: there is no log in {folder}"
+        found = self._trail.sort(events)
         release = self._host.release
-        return {
-            tag: [observe(event, release) for event in found]
-            for tag, found in self._trail.sort(events).items()
-        }
-
-    def _search(self, pending: Sequence[Probe]) -> tuple[list[TrackingEvent], str, bool]:
-        """Return events, what hindered the search, and whether the folder exists."""
-        searched = list(self._logs)
-        sections = self._ask(pending, searched)
-        exists = bool(sections["folder"].output.strip())
-        if exists:
-            names = log_names(parse_dir_bare(sections["list"].output))
-            self._logs = [name for name in names if name >= self._first][-_LOGS:]
-            if new := [name for name in self._logs if name not in searched]:
-                searched += new
-                sections = {**sections, **self._ask(pending, new, start=len(searched))}
-        events, complaint = _understand(sections)
-        if exists and not self._logs:
-            complaint = f"message tracking is off: there is no log in {self._host.tracking_dir}"
-        return events, complaint, exists
+        return Poll({tag: [observe(x, release) for x in found[tag]] for tag in found}, complaint)
 
     def _ask(
         self, pending: Sequence[Probe], logs: Sequence[str], start: int = 0
@@ -193,8 +391,8 @@ class TrackingLogTracker:
         return sections
 
 
-def _understand(sections: Mapping[str, Section]) -> tuple[list[TrackingEvent], str]:
-    """Put the found lines of each log together again, in order."""
+def _events(sections: Mapping[str, Section]) -> tuple[list[TrackingEvent], str]:
+    """Put the found lines of each log together again, in order; return what hindered it, too."""
     logs: dict[str, dict[int, bytes]] = {}
     complaint = ""
     for name, section in sections.items():

@@ -42,6 +42,7 @@ class ErrorClass(StrEnum):
     WRONG_REGION = "wrong_region"  # 4.4.62: Exchange Online serves the domain elsewhere now
     RELAY_REFUSED = "relay_refused"  # the next hop does not relay for this host
     AUTHENTICATION = "authentication"  # the two servers could not authenticate
+    OWN_POLICY = "own_policy"  # a rule or a setting of the own organisation rejected it
     REFUSED = "refused"  # any other reply of class 4 or 5
     NO_ROUTE = "no_route"  # no Send connector takes the domain
     OTHER = "other"
@@ -143,13 +144,17 @@ _OWN_COMPONENT = re.compile(
 # The sender's own words in the place of a reply. Exchange cannot authenticate to another Exchange
 # server: KB979175.
 _OWN_CODES = re.compile(r"4\.4\.(?!62$)|4\.7\.5$")
-_OWN_TEXT = re.compile(r"(?i)security status\b|cannot achieve exchange server authentication\b")
+_OWN_TEXT = re.compile(
+    r"(?i)security status\b|cannot achieve exchange server authentication\b"
+    r"|the admin has temporarily disallowed this secure domain\b"
+)
 _OWN_CLASSES = (
     (ErrorClass.DNS, _DNS),
     (ErrorClass.NO_CONNECTION, _NO_ANSWER),
     (ErrorClass.CONNECTION_DROPPED, _DROPPED),
     (ErrorClass.NO_ROUTE, _NO_ROUTE),
-    (ErrorClass.REFUSED, _OWN_COMPONENT),  # a rule or a setting of the own organisation
+    (ErrorClass.OTHER, re.compile(r"\bQUEUE\.Expired\b")),
+    (ErrorClass.OWN_POLICY, _OWN_COMPONENT),
 )
 _CLASSES = {
     ErrorClass.WRONG_REGION: r"wrong (?:Office|Microsoft) 365 region\b",
@@ -158,7 +163,10 @@ _CLASSES = {
         r"(?:STARTTLS|TLS|encryption)\b.{0,40}\b(?:required|needed|necessary)\b"
         r"|\bmust issue a STARTTLS\b|\brequires? (?:STARTTLS|TLS|encryption)\b"
     ),
-    ErrorClass.TLS_FAILED: r"(?:security status|TLS (?:negotiation|handshake) .{0,40}\bfail)",
+    ErrorClass.TLS_FAILED: (  # a secure domain wants mutual TLS (Domain Security)
+        r"security status\b|\bTLS (?:negotiation|handshake) .{0,40}\bfail"
+        r"|\bdisallowed this secure domain\b"
+    ),
     ErrorClass.RELAY_REFUSED: (
         r"unable to relay\b|\brelay(?:ing)? (?:access )?(?:is )?(?:denied|prohibited)\b"
         r"|\b(?:do(?:es)? not|not permitted to|cannot) relay\b"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
-from .._imc.setting import VALUE_NAME
+from .._imc.host import VALUE_NAME
 from .._run.changed_domains import (
     changed_domains,
     differs,

@@ -20,8 +20,8 @@ from .._connectors.lock import OrganisationLock
 from .._connectors.organisation import Reader
 from .._connectors.plan import Desired as DesiredConnectors
 from .._imc.family import MailConnector, Timeouts
-from .._imc.gather import MissingService
-from .._imc.layout import PARAMETERS_KEY, Layout
+from .._imc.host import PARAMETERS_KEY, MissingService
+from .._imc.layout import Layout
 from .._remote.commands import computer_name
 from .._remote.psrp import connect
 from . import backups

@@ -1,39 +1,60 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The engine of delivery_test: options in, verdicts out, the same wherever it runs.
+"""Test messages: sent through a host, and followed until each has its verdict or the time is up.
+
+What is asked, and where, is the family's business (``Tester``). This file keeps the time, shows
+progress, and outlives a session that breaks: the messages are sent, so what is known of them must
+not be lost.
 
 This file is private to the collection postmaster.exchange.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from .._base.context import Context, EngineModule
-from .._base.errors import ExchangeError, InvalidInput
-from .._connectors import delivery_test as transport_run
-from .._connectors.delivery_test import TransportRun
-from .._connectors.retry import Retries, find_retries, retry
-from .._imc import delivery_test as imc_run
-from .._imc.delivery_test import refused_results
+from .._base.errors import CommandTimeout, ExchangeError, HostUnreachable, InvalidInput, SessionLost
+from .._connectors import delivery_test as connectors
+from .._imc import delivery_test as imc
+from .._mail.delivery import (
+    Observation,
+    Poll,
+    Retries,
+    Retry,
+    TestResult,
+    Verdict,
+    is_final,
+    strongest,
+    verdict_of,
+)
+from .._mail.message import Probe, compose, new_run_tag
+from .._mail.smtp_errors import SmtpError
+from .._mail.submission import Submission
 from .._remote.psrp import connect
-from .follow import Clock
 from .installation import parse_installation
-from .message import Probe, compose, new_run_tag
-from .options import DeliveryTestOptions, from_params
-from .specs import DELIVERY_TEST_SPEC
-from .verdict import DeliveryError, Result, failure_message
+from .options import DELIVERY_TEST_SPEC, DeliveryTestOptions, Patience, from_params
+
+#: Seconds without news after which progress shows that the run still waits.
+_SILENCE = 30.0
+
+_REFUSED = "the host did not take the message"
 
 
-class Test(Protocol):
-    """A test on one host, ready to send; each family of Exchange has its own."""
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Passing time, in seconds; another one makes the loop testable."""
 
-    @property
-    def options(self) -> DeliveryTestOptions:
-        """What the administrator asks for."""
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+class Tester(Protocol):
+    """The part of a family that tests delivery on one host."""
 
     @property
     def method(self) -> str:
@@ -48,15 +69,178 @@ class Test(Protocol):
         """The folder of the tracking log, where messages are followed in files."""
 
     def default_sender(self) -> str:
-        """Return who sends if nobody is named. Raises ExchangeError where that is not known."""
+        """Return the sender where none is named. Raises ExchangeError where it is not known."""
 
-    def send(self, probes: Sequence[Probe]) -> dict[str, DeliveryError]:
+    def find_retries(self, domains: Collection[str], sleep: Callable[[float], None]) -> Retries:
+        """Return the queues that hold mail for the domains and can be retried."""
+
+    def retry(
+        self,
+        retries: Sequence[Retry],
+        progress: Callable[[str], None],
+        sleep: Callable[[float], None],
+    ) -> tuple[Retry, ...]:
+        """Retry queues; return those that were. Raises ExchangeError that names the others."""
+
+    def submit(self, probes: Sequence[Probe]) -> dict[str, SmtpError]:
         """Hand messages over; return those that were refused, by tag."""
 
-    def follow(
-        self, probes: Sequence[Probe], progress: Callable[[str], None], clock: Clock
-    ) -> list[Result]:
-        """Follow accepted messages to their results."""
+    def poll(self, pending: Sequence[Probe]) -> Poll:
+        """Look once. Raises SessionLost, CommandTimeout or HostUnreachable."""
+
+    def reopen(self) -> None:
+        """Make the next poll use a new session."""
+
+    def reason(self, verdict: Verdict) -> str:
+        """Return what a verdict means on this host."""
+
+    def explain(self, results: Sequence[TestResult], blind: str) -> list[TestResult]:
+        """Return the results of messages that did not arrive with the reasons that can be found.
+
+        ``blind`` is why the logs could not be read in the end, or empty.
+        """
+
+
+@dataclass(slots=True)
+class _Followed:
+    """What is known of one message, and when (in seconds) its verdict was last seen to change."""
+
+    probe: Probe
+    observations: list[Observation] = field(default_factory=list)
+    seconds: float | None = None
+
+    @property
+    def final(self) -> bool:
+        return is_final(self.observations)
+
+    @property
+    def verdict(self) -> Verdict:
+        return verdict_of(self.observations)
+
+    def add(self, new: Sequence[Observation], seconds: float) -> bool:
+        """Take what is new; return whether the verdict changed."""
+        before = self.verdict
+        self.observations += [seen for seen in new if seen not in self.observations]
+        changed = self.verdict is not before
+        self.seconds = seconds if changed else self.seconds
+        return changed
+
+    def result(self, tester: Tester) -> TestResult:
+        decisive = strongest(self.observations)
+        return TestResult(
+            self.probe,
+            self.verdict,
+            tester.reason(self.verdict),
+            time=decisive.time if decisive else None,
+            seconds=self.seconds,
+            error=decisive.error if decisive else None,
+            observations=tuple(self.observations),
+        )
+
+
+def follow(
+    probes: Sequence[Probe],
+    tester: Tester,
+    patience: Patience,
+    progress: Callable[[str], None],
+    clock: Clock,
+) -> list[TestResult]:
+    """Poll until every message has a final verdict, the deadline is over, or polling is in vain.
+
+    The last poll is never before the deadline, so a slow host cannot cut the time short.
+    """
+    started = clock.monotonic()
+    followed = [_Followed(probe) for probe in probes]
+    polls = 0
+    shown = 0.0
+    while True:
+        polls += 1
+        pending = [one.probe for one in followed if not one.final]
+        poll = _poll(tester, pending) if pending else Poll()
+        elapsed = clock.monotonic() - started
+        for one in followed:
+            if one.add(poll.observations.get(one.probe.tag, ()), elapsed):
+                decisive = strongest(one.observations)
+                event = "" if one.verdict is Verdict.DELIVERED or not decisive else decisive.event
+                progress(
+                    f"{one.probe.domain}: {one.verdict} after {elapsed:.0f} s"
+                    + (f" ({event})" if event else "")
+                )
+                shown = elapsed
+        remaining = patience.deadline - elapsed
+        if all(one.final for one in followed) or poll.hopeless or remaining <= 0:
+            break
+        if elapsed - shown >= _SILENCE:
+            progress(
+                f"after {elapsed:.0f} of at most {patience.deadline:.0f} s,"
+                f" {sum(not one.final for one in followed)} of {len(followed)} test messages are"
+                " still followed"
+            )
+            shown = elapsed
+        clock.sleep(min(patience.pause(polls), remaining))
+    results = [one.result(tester) for one in followed]
+    unclear = [one for one, state in zip(results, followed, strict=True) if not state.final]
+    unclear += [one for one in results if one.verdict is Verdict.RETURNED and one.error is None]
+    explained = (
+        {one.probe.tag: one for one in tester.explain(unclear, poll.blind)} if unclear else {}
+    )
+    return [explained.get(result.probe.tag, result) for result in results]
+
+
+def _poll(tester: Tester, pending: Sequence[Probe]) -> Poll:
+    try:
+        return tester.poll(pending)
+    except (SessionLost, CommandTimeout, HostUnreachable) as error:
+        tester.reopen()
+        return Poll(blind=error.message)
+
+
+def test_delivery(
+    tester: Tester,
+    probes: Sequence[Probe],
+    patience: Patience,
+    progress: Callable[[str], None],
+    clock: Clock,
+) -> list[TestResult]:
+    """Send messages and follow those that the host accepts; return a result for each, in order."""
+    refused = tester.submit(probes)
+    accepted = [probe for probe in probes if probe.tag not in refused]
+    progress(f"{_messages(len(accepted))} handed to the host by {tester.method}")
+    results = [
+        TestResult(probe, Verdict.REFUSED, _REFUSED, error=refused[probe.tag])
+        for probe in probes
+        if probe.tag in refused
+    ]
+    results += follow(accepted, tester, patience, progress, clock)
+    order = {probe.tag: number for number, probe in enumerate(probes)}
+    return sorted(results, key=lambda result: order[result.probe.tag])
+
+
+def open_tester(
+    params: Mapping[str, Any], options: DeliveryTestOptions, context: Context, run_tag: str
+) -> Tester:
+    """Return the tester of the family that the options name; nothing is sent yet."""
+    known = parse_installation(params)
+    submission = Submission(options.method, options.smtp, options.sender)
+    if params.get("family") == "transport":
+        return connectors.open_test(
+            context.need_cmdlets(),
+            submission,
+            (context.host, context.address),
+            known.servers_known,
+        )
+    if params.get("retry_queues"):
+        raise InvalidInput(
+            "retry_queues is for family=transport; the Internet Mail Connector has no command to"
+            " try a queue again."
+        )
+    return imc.open_test(
+        context.need_session(),
+        submission,
+        run_tag,
+        computer=options.computer,
+        known=known.imc_host,
+    )
 
 
 def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
@@ -71,10 +255,13 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
 
 def run_by(clock: Clock, params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """Return the task result, with another passing of time."""
-    options = _with_smtp_host(from_params(params, context.basedir), context)
+    options = from_params(params, context.basedir)
+    # Mail is submitted to the Exchange computer, else where the session leads to.
+    host = options.smtp.host or options.computer or context.address or context.host
+    options = replace(options, smtp=replace(options.smtp, host=host))
     run_tag = new_run_tag()
-    test = _open(params, options, context, run_tag)
-    sender = options.sender or test.default_sender()
+    tester = open_tester(params, options, context, run_tag)
+    sender = options.sender or tester.default_sender()
     probes = compose(
         options.targets,
         sender=sender,
@@ -82,80 +269,37 @@ def run_by(clock: Clock, params: Mapping[str, Any], context: Context) -> dict[st
         now=context.now(),
         run_tag=run_tag,
     )
-    retries = _retries(test, clock) if params.get("retry_queues") else Retries()
-    about = _about(test, sender, retries)
-    if context.check_mode:
-        would = [one.as_dict() for one in retries.chosen]
-        return about | {"changed": bool(would), "would_retry": would} | _preview(probes)
-    if isinstance(test, TransportRun):
-        done = retry(test.session, retries.chosen, context.progress, clock.sleep)
-        about |= {"changed": bool(done), "retried": [one.as_dict() for one in done]}
-    refused = _send(test, probes, about)
-    accepted = [probe for probe in probes if probe.tag not in refused]
-    context.progress(f"{_messages(len(accepted))} handed to the host by {test.method}")
-    results = refused_results(refused, probes)
-    results += test.follow(accepted, context.progress, clock)
-    order = {probe.tag: number for number, probe in enumerate(probes)}
-    results.sort(key=lambda result: order[result.probe.tag])
-    return _judged(about | _told(results), results, options, context)
-
-
-def _open(
-    params: Mapping[str, Any], options: DeliveryTestOptions, context: Context, run_tag: str
-) -> Test:
-    known = parse_installation(params)
-    if params.get("family") == "transport":
-        names = (context.host, context.address)
-        return transport_run.open_run(context.need_cmdlets(), options, known, names)
+    retries = Retries()
     if params.get("retry_queues"):
-        raise InvalidInput(
-            "retry_queues is for family=transport; the Internet Mail Connector has no command to"
-            " try a queue again."
-        )
-    return imc_run.open_run(context.need_session(), options, known, run_tag)
-
-
-def _send(
-    test: Test, probes: Sequence[Probe], about: Mapping[str, Any]
-) -> dict[str, DeliveryError]:
-    try:
-        return test.send(probes)
-    except ExchangeError as error:
-        # What was retried before was changed, though no message could be sent after it.
-        error.details.update({key: about[key] for key in ("changed", "retried")})
-        raise
-
-
-def _retries(test: Test, clock: Clock) -> Retries:
-    if not isinstance(test, TransportRun):
-        return Retries()  # refused before: see _open
-    domains = {target.domain for target in test.options.targets}
-    return find_retries(test.session, test.servers, domains, clock.sleep, test.accepted)
-
-
-def _with_smtp_host(options: DeliveryTestOptions, context: Context) -> DeliveryTestOptions:
-    """Fill in where mail is submitted: the Exchange computer, else where the session leads to."""
-    host = options.smtp.host or options.computer or context.address or context.host
-    return replace(options, smtp=replace(options.smtp, host=host))
-
-
-def _about(test: Test, sender: str, retries: Retries) -> dict[str, Any]:
-    smtp = test.options.smtp
-    return {
+        domains = {target.domain for target in options.targets}
+        retries = tester.find_retries(domains, clock.sleep)
+    answer: dict[str, Any] = {
         "changed": False,
         "retried": [],
         "would_retry": [],
-        "notes": list(retries.notes),
-        "method": test.method,
+        "warnings": list(retries.warnings),
+        "method": tester.method,
         "sender": sender,
-        "version": test.version,
-        "tracking_folder": test.tracking_folder,
-        "smtp_server": f"{smtp.host}:{smtp.port}" if test.method == "smtp" else None,
+        "version": tester.version,
+        "tracking_folder": tester.tracking_folder,
+        "smtp_server": f"{host}:{options.smtp.port}" if tester.method == "smtp" else None,
     }
+    if context.check_mode:
+        would = [one.to_dict() for one in retries.chosen]
+        return answer | {"changed": bool(would), "would_retry": would} | _preview(probes)
+    retried = tester.retry(retries.chosen, context.progress, clock.sleep)
+    answer |= {"changed": bool(retried), "retried": [one.to_dict() for one in retried]}
+    try:
+        results = test_delivery(tester, probes, options.patience, context.progress, clock)
+    except ExchangeError as error:
+        # What was retried before was changed, though no message could be sent after it.
+        error.details.update({key: answer[key] for key in ("changed", "retried")})
+        raise
+    return _judged(answer, results, options, context)
 
 
 def _preview(probes: Sequence[Probe]) -> dict[str, Any]:
-    """Say what would be sent; no Message-ID, since the real run makes its own."""
+    """Return what would be sent; no Message-ID, since the real run makes its own."""
     would = [
         {
             "domain": probe.domain,
@@ -177,31 +321,34 @@ def _preview(probes: Sequence[Probe]) -> dict[str, Any]:
     }
 
 
-def _told(results: Sequence[Result]) -> dict[str, Any]:
-    return {
-        "would_send": [],
-        "results": [result.as_dict() for result in results],
-        "delivered": [result.probe.domain for result in results if result.delivered],
-        "undelivered": [result.probe.domain for result in results if not result.delivered],
-    }
-
-
 def _judged(
-    told: dict[str, Any],
-    results: Sequence[Result],
+    answer: dict[str, Any],
+    results: Sequence[TestResult],
     options: DeliveryTestOptions,
     context: Context,
 ) -> dict[str, Any]:
-    if not told["undelivered"]:
-        return told | {"msg": f"{_messages(len(results))} delivered."}
-    message = failure_message(context.host, results)
+    """Return the answer with the results; raises ExchangeError for undelivered messages."""
+    missed = [result for result in results if not result.delivered]
+    answer |= {
+        "would_send": [],
+        "results": [result.to_dict() for result in results],
+        "delivered": [result.probe.domain for result in results if result.delivered],
+        "undelivered": [result.probe.domain for result in missed],
+    }
+    if not missed:
+        return answer | {"msg": f"{_messages(len(results))} delivered."}
+    message = (
+        f"{context.host}: {len(missed)} of {len(results)} test messages were not delivered: "
+        + "; ".join(result.phrase for result in missed)
+        + "."
+    )
     if not options.fail_on_undelivered:
-        return told | {"msg": message}
+        return answer | {"msg": message}
     raise ExchangeError(
         message,
         hint="No setting was changed. A queued message is still tried by the host; look again with"
         " queue_info.",
-        details=told,
+        details=answer,
     )
 
 

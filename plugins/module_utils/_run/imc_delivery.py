@@ -14,7 +14,7 @@ from typing import Any, cast
 from .._base.context import Context, EngineModule
 from .._base.errors import ExchangeError, say_untouched
 from .._imc.family import MailConnector
-from .._imc.gather import MissingService
+from .._imc.host import MissingService
 from .._imc.plan import ImcPlan
 from .._imc.report import worksheet_text
 from .._imc.spec import IMC_SPEC, Options, parse_options

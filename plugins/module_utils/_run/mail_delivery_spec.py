@@ -20,7 +20,7 @@ from typing import Any
 from .._base.errors import InvalidInput
 from .backup_info import ARGUMENT_SPEC as BACKUPS_SPEC
 from .imc_delivery import ARGUMENT_SPEC as IMC_SPEC
-from .specs import DELIVERY_TEST_SPEC, EXCHANGE_INFO_SPEC, QUEUE_INFO_SPEC
+from .options import DELIVERY_TEST_SPEC, EXCHANGE_INFO_SPEC, QUEUE_INFO_SPEC
 from .transport_delivery import ARGUMENT_SPEC as CONNECTORS_SPEC
 
 Params = Mapping[str, Any]

@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import ExchangeError
-from ansible_collections.postmaster.exchange.plugins.module_utils._run.message import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._mail.message import (
     Probe,
     Target,
     compose,
     message_bytes,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._run.submit_smtp import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._mail.submission import (
     SmtpOptions,
     submit,
 )

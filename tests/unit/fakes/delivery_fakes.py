@@ -9,16 +9,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.host import ImcHost
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.state import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.host import (
+    ImcHost,
     Service,
     ServiceState,
 )
+from ansible_collections.postmaster.exchange.plugins.module_utils._mail.message import Probe
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.session import (
     COMMAND_LINE_LIMIT,
     Completed,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._run.message import Probe
 from exchange_lab.windows.host import LabHost
 
 ROOT = r"C:\exchsrvr\imcdata"

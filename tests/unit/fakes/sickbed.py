@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.protocol_log import parse_log
 from ansible_collections.postmaster.exchange.plugins.module_utils._mail.smtp_errors import (
-    ErrorClass,
-    Origin,
+    SmtpError,
     parse_last_error,
+    printable,
 )
 
 CONTACT = "421 NSO hq.com Unable to contact destination SMTP demon nestle.com"
@@ -73,7 +74,7 @@ def old(*, name: str | None = None, number: int = 1, suffix: str = "hq.example")
             "domain": suffix.upper(),
             "search_list": [],
         },
-        "notes": [],
+        "warnings": [],
     }
 
 
@@ -84,16 +85,17 @@ NEW = {
     "server": "EX19",
     "servers": [{"name": "EX19", "external_dns": {"servers": [], "adapter_enabled": True}}],
     "resolver": {"domain": "hq.example", "search_list": ["hq.example"]},
-    "notes": [],
+    "warnings": [],
 }
 
 
 def imc_error(line: str | None) -> dict[str, Any] | None:
     """The typed error of a line in the SMTP protocol log."""
-    error = parse_last_error(line, source="SMTP protocol log L0000009.LOG")
-    if error and error.text.startswith("NSO ") and "nable to contact" not in error.text:
-        error = replace(error, error_class=ErrorClass.OTHER, origin=Origin.THIS_HOST)
-    return error.to_dict() if error else None
+    if line is None:
+        return None
+    failures = parse_log(line.encode())
+    error = failures[0].error if failures else SmtpError(printable(line))
+    return replace(error, source="SMTP protocol log L0000009.LOG").to_dict()
 
 
 def error_of(line: object, source: str = "") -> dict[str, Any] | None:
@@ -114,12 +116,13 @@ def old_queue(**errors: str | None) -> dict[str, Any]:
                 "domain": name,
                 "messages": 1,
                 "oldest": "2026-11-23T08:00:00Z",
+                "last_error": error,
                 "error": imc_error(error),
             }
             for name, error in named.items()
         ],
         "stuck_domains": sorted(named),
-        "notes": [],
+        "warnings": [],
     }
 
 
@@ -130,7 +133,13 @@ def new_queue(delivery_type: str = "DnsConnectorDelivery", **errors: str | None)
         "family": "transport",
         "files": len(named),
         "queues": [
-            {"domain": name, "messages": 1, "oldest": None, "error": error_of(error)}
+            {
+                "domain": name,
+                "messages": 1,
+                "oldest": None,
+                "last_error": error,
+                "error": error_of(error),
+            }
             for name, error in named.items()
         ],
         "transport_queues": [
@@ -138,7 +147,7 @@ def new_queue(delivery_type: str = "DnsConnectorDelivery", **errors: str | None)
             for name, error in named.items()
         ],
         "stuck_domains": sorted(named),
-        "notes": [],
+        "warnings": [],
     }
 
 

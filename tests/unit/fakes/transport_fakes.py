@@ -13,7 +13,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._connectors im
     servers as transport_servers,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._connectors import (
-    versions as transport_versions,
+    servers as transport_versions,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.session import (
     Cmdlet,

@@ -17,7 +17,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors i
 from ansible_collections.postmaster.exchange.plugins.module_utils._connectors import (
     servers as transport_servers,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc import windows_resolver
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote import windows_resolver
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.session import CmdletError
 from ansible_collections.postmaster.exchange.plugins.module_utils._run import (
     exchange_info as run_exchange_info,
@@ -110,7 +110,7 @@ def test_the_registry_leads_to_the_cmdlets(modern: LabHost) -> None:
         "protocol": "Any",
     }
     assert result["tracking"]["folder"] == r"C:\Exchange\TransportRoles\Logs\MessageTracking"
-    assert result["notes"] == []
+    assert result["warnings"] == []
 
 
 def test_the_suffixes_of_windows_are_its_search_list(modern: LabHost) -> None:
@@ -135,7 +135,7 @@ def test_the_registry_alone_tells_the_version_where_cmdlets_cannot_run(modern: L
     result = info(modern, Get_ExchangeServer=NO_CMDLETS)
     assert (result["family"], result["version"], result["servers"]) == ("transport", "SE", [])
     assert result["resolver"]["domain"] == "hq.example"
-    (note,) = result["notes"]
+    (note,) = result["warnings"]
     assert "The organisation was not seen." in note
     assert "refused" in note
 
@@ -148,7 +148,7 @@ def test_who_asks_for_the_transport_family_gets_its_error(modern: LabHost) -> No
 def test_without_winrm_the_resolver_is_not_known_and_said_so() -> None:
     result = info(None, "transport")
     assert (result["version"], result["resolver"]) == ("SE", None)
-    (note,) = result["notes"]
+    (note,) = result["warnings"]
     assert "appends to names was not seen" in note
     with pytest.raises(InvalidInput, match="user and password"):
         info(None, "auto")
@@ -178,20 +178,20 @@ def test_exchange_2010_has_the_older_cmdlet() -> None:
 def test_settings_that_are_denied_are_a_note() -> None:
     result = info(None, "transport", Get_TransportService=refused("Get-TransportService"))
     assert result["servers"][0]["external_dns"] is None
-    assert any("settings of the Transport service were not seen" in x for x in result["notes"])
+    assert any("settings of the Transport service were not seen" in x for x in result["warnings"])
 
 
 def test_tracking_that_is_off_is_said_beforehand() -> None:
     off = [settings(MessageTrackingLogEnabled=False)]
     result = info(None, "transport", Get_TransportService=off)
-    assert any("tracking is off on ex16" in note for note in result["notes"])
+    assert any("tracking is off on ex16" in note for note in result["warnings"])
 
 
 def test_among_several_servers_the_inventory_or_the_option_says_which() -> None:
     servers = [exchange_server("MBX1"), exchange_server("MBX2")]
     result = info(None, "transport", Get_ExchangeServer=servers)
     assert (result["server"], result["version"]) == (None, None)
-    assert any("MBX1, MBX2 (target_computer names it)" in note for note in result["notes"])
+    assert any("MBX1, MBX2 (target_computer names it)" in note for note in result["warnings"])
     named = info(None, "transport", computer="mbx2", Get_ExchangeServer=servers)
     assert (named["server"], named["version"]) == ("MBX2", "SE")
 

@@ -21,7 +21,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._run import (
 from ansible_collections.postmaster.exchange.plugins.module_utils._run import (
     queue_info as run_queue_info,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._run.specs import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._run.options import (
     DELIVERY_TEST_SPEC,
     EXCHANGE_INFO_SPEC,
     QUEUE_INFO_SPEC,

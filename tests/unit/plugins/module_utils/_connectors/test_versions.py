@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._connectors import (
-    versions as transport_versions,
+    servers as transport_versions,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.parse import RegistryValue
 from hypothesis import given

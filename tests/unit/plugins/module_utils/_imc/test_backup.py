@@ -20,15 +20,15 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._imc.backup im
     Origin,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.family import MailConnector
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.layout import Layout
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.plan import Saved
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.routes import RoutesFile
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.setting import VALUE_NAME
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.state import (
-    HostState,
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.host import (
+    VALUE_NAME,
     Service,
     ServiceState,
 )
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.layout import Layout
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.plan import Saved
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.routes import RoutesFile
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.state import HostState
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.parse import RegistryValue
 from ansible_collections.postmaster.exchange.plugins.module_utils._run import backups, transaction
 from imc_fake_host import FakeHost, table

@@ -6,16 +6,14 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.events import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.host import release_of
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.tracking import (
+    TrackingEvent,
     event_name,
     observe,
-)
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.tracking_format import (
-    TrackingEvent,
     parse_text,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.versions import release_of
-from ansible_collections.postmaster.exchange.plugins.module_utils._run.verdict import Kind
+from ansible_collections.postmaster.exchange.plugins.module_utils._mail.delivery import Stage
 from delivery_fakes import tracking_record
 
 
@@ -27,36 +25,36 @@ def event(number: int, status: str = "") -> TrackingEvent:
 @pytest.mark.parametrize(
     ("number", "status", "kind"),
     [
-        (1010, "", Kind.QUEUED),
-        (1011, "", Kind.TRANSFERRED),
-        (1014, "", Kind.QUEUED),
-        (1007, "1", Kind.RETURNED),
-        (1007, "", Kind.RETURNED),
-        (1017, "1", Kind.RETURNED),
-        (1015, "1", Kind.RETURNED),
-        (1015, "0", Kind.TRANSFERRED),
-        (1017, "", Kind.SEEN),
-        (1018, "", Kind.SEEN),
-        (1003, "", Kind.SEEN),
-        (1012, "", Kind.SEEN),
-        (4711, "", Kind.SEEN),
+        (1010, "", Stage.QUEUED),
+        (1011, "", Stage.TRANSFERRED),
+        (1014, "", Stage.QUEUED),
+        (1007, "1", Stage.RETURNED),
+        (1007, "", Stage.RETURNED),
+        (1017, "1", Stage.RETURNED),
+        (1015, "1", Stage.RETURNED),
+        (1015, "0", Stage.TRANSFERRED),
+        (1017, "", Stage.SEEN),
+        (1018, "", Stage.SEEN),
+        (1003, "", Stage.SEEN),
+        (1012, "", Stage.SEEN),
+        (4711, "", Stage.SEEN),
     ],
 )
-def test_events_of_5_x(number: int, status: str, kind: Kind) -> None:
-    assert observe(event(number, status), release_of(2653)).kind is kind
-    assert observe(event(number, status), None).kind is kind
+def test_events_of_5_x(number: int, status: str, kind: Stage) -> None:
+    assert observe(event(number, status), release_of(2653)).stage is kind
+    assert observe(event(number, status), None).stage is kind
 
 
 @pytest.mark.parametrize(
     ("number", "status", "kind"),
     [
-        (1003, "", Kind.TRANSFERRED),
-        (1007, "1", Kind.RETURNED),
-        (1004, "", Kind.SEEN),
+        (1003, "", Stage.TRANSFERRED),
+        (1007, "1", Stage.RETURNED),
+        (1004, "", Stage.SEEN),
     ],
 )
-def test_events_of_4_0(number: int, status: str, kind: Kind) -> None:
-    assert observe(event(number, status), release_of(996)).kind is kind
+def test_events_of_4_0(number: int, status: str, kind: Stage) -> None:
+    assert observe(event(number, status), release_of(996)).stage is kind
 
 
 def test_an_event_has_a_name_and_a_time() -> None:
@@ -76,6 +74,9 @@ def test_an_event_has_a_name_and_a_time() -> None:
         (1960, "5.5", "RTM"),
         (2653, "5.5", "SP4"),
         (2500, "5.5", None),
+        (997, "4.0", None),
+        (1462, "5.0", None),
+        (2656, "5.5", None),
     ],
 )
 def test_a_build_belongs_to_a_release(build: int, version: str, service_pack: str | None) -> None:
@@ -85,6 +86,6 @@ def test_a_build_belongs_to_a_release(build: int, version: str, service_pack: st
     assert (release.version, release.service_pack) == (version, service_pack)
 
 
-@pytest.mark.parametrize("build", [None, 0, 836, 997, 1456, 1461, 1959, 2654, 6249])
+@pytest.mark.parametrize("build", [None, 0, 836, 1000, 1456, 1500, 1959, 2700, 6249])
 def test_a_build_of_no_release_is_none(build: int | None) -> None:
     assert release_of(build) is None

@@ -12,16 +12,14 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors i
     HostUnreachable,
     SessionLost,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.gather import (
-    MissingService,
-    gather,
-)
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.layout import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.gather import gather
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.host import (
     ATTENDANT_KEY,
     SETUP_KEY,
-    Layout,
+    MissingService,
+    ServiceState,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.state import ServiceState
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.layout import Layout
 from ansible_collections.postmaster.exchange.plugins.module_utils._run.installation import (
     NOTHING,
     Installation,

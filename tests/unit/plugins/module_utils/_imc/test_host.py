@@ -14,12 +14,12 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors i
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.host import (
     ATTENDANT_KEY,
-    NETWORK_KEY,
-    gather_host,
-)
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.layout import (
     PARAMETERS_KEY,
     SETUP_KEY,
+    gather_host,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote.windows_resolver import (
+    NETWORK_KEY,
 )
 from delivery_fakes import ROOT, DirectSession, imc_host
 from exchange_lab.windows.host import LabHost
@@ -114,7 +114,7 @@ def test_a_computer_that_cannot_be_reached_is_an_error_not_an_absence(
 
 @pytest.mark.parametrize("name", ["A & B", "..", "x\\..\\y", "a%b", "con", "trailing."])
 def test_a_file_name_that_no_command_line_carries_is_passed_over(name: str) -> None:
-    assert imc_host().reach_file(ROOT, "Out", name) is None
+    assert imc_host().reach_files((ROOT, "Out"), [name]) == {}
     with pytest.raises(InvalidInput):
         imc_host().reach(ROOT, "Out", name)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import InvalidInput
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.host import VALUE_NAME
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.layout import (
     Layout,
     TempFile,
@@ -14,10 +15,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._imc.layout im
     print_size,
     wait,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.setting import (
-    DISABLED,
-    VALUE_NAME,
-)
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.setting import DISABLED
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.parse import RegistryValue
 
 HERE = Layout()

@@ -8,6 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.host import (
+    VALUE_NAME,
+    Service,
+    ServiceState,
+)
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.plan import (
     Desired,
     ImcPlan,
@@ -25,14 +30,11 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._imc.report im
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.routes import RoutesFile
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.setting import (
     DISABLED,
-    VALUE_NAME,
     SearchList,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.state import (
     HostState,
     Journal,
-    Service,
-    ServiceState,
     Table,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.parse import RegistryValue

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import CommandTimeout
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc import reader as imc_reader
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.reader import Reader
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc import files as imc_reader
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.files import Reader
 from delivery_fakes import TRACKING, DirectSession, raising
 from exchange_lab.windows.host import LabHost
 
@@ -46,7 +46,8 @@ def test_a_big_file_that_cannot_be_read_is_noted(machine: LabHost, session: Dire
     reader = Reader(session)
 
     assert reader.ends({ONE: 2_000}, whole=10, lines=5) == {}
-    assert reader.notes == [f"{ONE} cannot be read."]
+    (warning,) = reader.warnings
+    assert warning.startswith(f"{ONE} could not be read (")
 
 
 def test_files_that_grew_meanwhile_are_left_out_and_noted(
@@ -56,7 +57,7 @@ def test_files_that_grew_meanwhile_are_left_out_and_noted(
     reader = Reader(session)
 
     assert reader.wholes({ONE: 10}) == {}
-    assert "grew" in reader.notes[0]
+    assert "grew" in reader.warnings[0]
 
 
 def test_a_slow_host_is_noted_and_the_rest_is_read(machine: LabHost) -> None:
@@ -66,7 +67,7 @@ def test_a_slow_host_is_noted_and_the_rest_is_read(machine: LabHost) -> None:
     reader = Reader(session)
 
     assert reader.wholes({ONE: 3_999_999, TWO: 10}) == {TWO: b"y" * 10}
-    assert reader.notes == ["too slow"]
+    assert reader.warnings == ["too slow"]
 
 
 @pytest.mark.parametrize("size", [1, 100, 1_000])
@@ -80,3 +81,15 @@ def test_one_command_never_reads_more_than_a_portion(
 
     assert len(Reader(session).wholes(paths)) == 20
     assert len(session.lines) == max(1, 20 * size // 1_000)
+
+
+def test_a_small_log_that_cannot_be_read_leaves_a_warning(
+    machine: LabHost, session: DirectSession
+) -> None:
+    machine.fs.write_bytes(ONE, b"x\n")
+    machine.fs.lock(ONE)
+    reader = Reader(session)
+
+    assert reader.ends({ONE: 2}, whole=10, lines=5) == {}
+    (warning,) = reader.warnings
+    assert warning.startswith(f"{ONE} could not be read (")

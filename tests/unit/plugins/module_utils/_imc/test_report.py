@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.host import (
+    Service,
+    ServiceState,
+)
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.plan import (
     Desired,
     ImcPlan,
@@ -28,12 +32,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._imc.routes im
     from_text,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.setting import SearchList
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.state import (
-    HostState,
-    Service,
-    ServiceState,
-    Table,
-)
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.state import HostState, Table
 from ansible_collections.postmaster.exchange.plugins.module_utils._run.changed_domains import (
     changed_domains,
     table_rows,

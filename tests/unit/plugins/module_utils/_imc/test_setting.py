@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.host import VALUE_NAME
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.setting import (
     DISABLED,
-    VALUE_NAME,
     SearchList,
     SettingPlan,
     can_be_added,

@@ -8,21 +8,18 @@ from __future__ import annotations
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import (
     CommandTimeout,
-    SessionLost,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc import (
     tracking as imc_tracking,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.tracking import (
-    TrackingLogTracker,
-    Trail,
-)
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.tracking_format import (
     TrackingEvent,
+    TrackingLog,
+    Trail,
     parse_text,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._run.verdict import (
-    Kind,
+from ansible_collections.postmaster.exchange.plugins.module_utils._mail.delivery import (
+    Stage,
     Verdict,
     verdict_of,
 )
@@ -32,7 +29,6 @@ from delivery_fakes import (
     DirectSession,
     imc_host,
     probe,
-    raising,
     tracking_record,
 )
 from exchange_lab.windows.host import LabHost
@@ -48,8 +44,8 @@ def log(day: int) -> str:
     return f"{TRACKING}\\202611{day:02d}.log"
 
 
-def tracker(session: DirectSession, *logs: str) -> TrackingLogTracker:
-    return TrackingLogTracker(session, imc_host(), RUN_TAG, logs)
+def tracker(session: DirectSession, *logs: str) -> TrackingLog:
+    return TrackingLog(session, imc_host(), RUN_TAG, logs)
 
 
 def events(*records: bytes) -> list[TrackingEvent]:
@@ -150,10 +146,10 @@ def test_a_record_is_found_in_a_log_of_seventy_thousand_lines(
     other = tracking_record(1010, ("SMTP:a@b.example", ""), remote_id="<x@y>") * 35_000
     mine = tracking_record(1011, ("SMTP:postmaster@one.example", ""), remote_id=ONE.message_id)
     machine.fs.write_bytes(log(23), other + mine)
-    sight = tracker(session, "20261123.log").look([ONE])
+    poll = tracker(session, "20261123.log").poll([ONE])
 
-    assert verdict_of(sight.observations[ONE.tag]) is Verdict.DELIVERED
-    assert sight.blind == ""
+    assert verdict_of(poll.observations[ONE.tag]) is Verdict.DELIVERED
+    assert poll.blind == ""
     assert len(session.lines) == 1
 
 
@@ -162,9 +158,9 @@ def test_the_status_on_the_recipients_line_is_seen(
 ) -> None:
     report = tracking_record(1017, ("SMTP:postmaster@one.example", "1"), remote_id=ONE.message_id)
     machine.fs.write_bytes(log(23), report)
-    sight = tracker(session, "20261123.log").look([ONE])
+    poll = tracker(session, "20261123.log").poll([ONE])
 
-    assert verdict_of(sight.observations[ONE.tag]) is Verdict.RETURNED
+    assert verdict_of(poll.observations[ONE.tag]) is Verdict.RETURNED
 
 
 def test_the_next_days_log_is_followed_over_midnight_whatever_our_own_date_is(
@@ -172,12 +168,15 @@ def test_the_next_days_log_is_followed_over_midnight_whatever_our_own_date_is(
 ) -> None:
     machine.fs.write_bytes(log(23), tracking_record(1010, remote_id=ONE.message_id))
     watching = tracker(session, "20261122.log", "20261123.log")
-    first = watching.look([ONE])
+    first = watching.poll([ONE])
     machine.fs.write_bytes(log(24), tracking_record(1011, remote_id=ONE.message_id))
-    second = watching.look([ONE])
+    second = watching.poll([ONE])
 
     assert verdict_of(first.observations[ONE.tag]) is Verdict.QUEUED
-    assert {seen.kind for seen in second.observations[ONE.tag]} == {Kind.QUEUED, Kind.TRANSFERRED}
+    assert {seen.stage for seen in second.observations[ONE.tag]} == {
+        Stage.QUEUED,
+        Stage.TRANSFERRED,
+    }
 
 
 def test_logs_older_than_the_test_are_not_searched(
@@ -185,9 +184,9 @@ def test_logs_older_than_the_test_are_not_searched(
 ) -> None:
     machine.fs.write_bytes(log(21), tracking_record(1011, remote_id=ONE.message_id))
     machine.fs.write_bytes(log(22), b"")
-    sight = tracker(session, "20261121.log", "20261122.log").look([ONE])
+    poll = tracker(session, "20261121.log", "20261122.log").poll([ONE])
 
-    assert sight.observations == {}
+    assert poll.observations == {}
     assert "20261121" not in session.lines[0]
 
 
@@ -195,9 +194,9 @@ def test_a_log_that_appears_after_the_start_is_found_by_the_same_look(
     machine: LabHost, session: DirectSession
 ) -> None:
     machine.fs.write_bytes(log(23), tracking_record(1011, remote_id=ONE.message_id))
-    sight = tracker(session).look([ONE])
+    poll = tracker(session).poll([ONE])
 
-    assert ONE.tag in sight.observations
+    assert ONE.tag in poll.observations
 
 
 def test_a_missing_folder_means_that_tracking_is_off_and_after_a_while_that_waiting_is_vain(
@@ -205,25 +204,25 @@ def test_a_missing_folder_means_that_tracking_is_off_and_after_a_while_that_wait
 ) -> None:
     machine.fs.rmdir(TRACKING)
     watching = tracker(session)
-    sights = [watching.look([ONE]) for _round in range(3)]
+    polls = [watching.poll([ONE]) for _round in range(3)]
 
-    assert all("tracking is off" in sight.blind for sight in sights)
-    assert [sight.hopeless for sight in sights] == [False, False, True]
+    assert all("tracking is off" in poll.blind for poll in polls)
+    assert [poll.hopeless for poll in polls] == [False, False, True]
 
 
 def test_an_empty_folder_means_that_nothing_was_tracked_yet(session: DirectSession) -> None:
-    sight = tracker(session).look([ONE])
+    poll = tracker(session).poll([ONE])
 
-    assert "there is no log" in sight.blind
-    assert not sight.hopeless
+    assert "there is no log" in poll.blind
+    assert not poll.hopeless
 
 
 def test_a_log_that_cannot_be_read_is_said(machine: LabHost, session: DirectSession) -> None:
     machine.fs.write_bytes(log(23), b"")
     machine.fs.lock(log(23))
-    sight = tracker(session, "20261123.log").look([ONE])
+    poll = tracker(session, "20261123.log").poll([ONE])
 
-    assert sight.blind.startswith("the tracking log cannot be read")
+    assert poll.blind.startswith("the tracking log cannot be read")
 
 
 def test_a_flood_of_mail_to_our_recipient_does_not_hide_our_records(
@@ -236,8 +235,8 @@ def test_a_flood_of_mail_to_our_recipient_does_not_hide_our_records(
     machine.fs.write_bytes(log(23), flood + mine)
     watching = tracker(session, "20261123.log")
 
-    assert verdict_of(watching.look([ONE]).observations[ONE.tag]) is Verdict.DELIVERED
-    watching.look([ONE])
+    assert verdict_of(watching.poll([ONE]).observations[ONE.tag]) is Verdict.DELIVERED
+    watching.poll([ONE])
     assert len(session.lines) == 3
 
 
@@ -248,11 +247,11 @@ def test_an_identifier_that_everybody_has_does_not_hide_our_records(
     queued = tracking_record(1010, message_id=MTS, remote_id=ONE.message_id)
     machine.fs.write_bytes(log(23), queued)
     watching = tracker(session, "20261123.log")
-    watching.look([ONE])
+    watching.poll([ONE])
     sent = tracking_record(1011, remote_id=ONE.message_id)
     machine.fs.append(log(23), tracking_record(1000, message_id=MTS) * 5_000 + sent)
 
-    assert verdict_of(watching.look([ONE]).observations[ONE.tag]) is Verdict.DELIVERED
+    assert verdict_of(watching.poll([ONE]).observations[ONE.tag]) is Verdict.DELIVERED
 
 
 def test_a_log_full_of_our_tag_is_given_up_with_a_reason(
@@ -261,7 +260,7 @@ def test_a_log_full_of_our_tag_is_given_up_with_a_reason(
     monkeypatch.setattr(imc_tracking, "_MAX_OUTPUT", 10_000)
     machine.fs.write_bytes(log(23), tracking_record(1010, remote_id=ONE.message_id) * 1_000)
     with pytest.raises(CommandTimeout, match="more about the test messages"):
-        tracker(session, "20261123.log").look([ONE])
+        tracker(session, "20261123.log").poll([ONE])
 
 
 def test_hundreds_of_messages_are_looked_for_by_lines_that_fit(
@@ -275,18 +274,7 @@ def test_hundreds_of_messages_are_looked_for_by_lines_that_fit(
             for one in many
         ),
     )
-    sight = tracker(session, "20261123.log").look(many)
+    poll = tracker(session, "20261123.log").poll(many)
 
-    assert len(sight.observations) == 500
+    assert len(poll.observations) == 500
     assert len(session.lines) < 8
-
-
-def test_recovery_uses_a_new_session(machine: LabHost) -> None:
-    session = DirectSession(machine, iter([raising(SessionLost("gone"))]))
-    watching = tracker(session)
-    with pytest.raises(SessionLost):
-        watching.look([ONE])
-    watching.recover()
-    watching.look([ONE])
-
-    assert session.reopened == 1

@@ -9,13 +9,12 @@ import tracemalloc
 from datetime import UTC, datetime
 
 import pytest
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.tracking_format import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.tracking import (
     DELIVERED,
     MAX_FIELD,
     MAX_RECIPIENTS,
     NOT_DELIVERED,
     Recipient,
-    day_log,
     log_names,
     parse_lines,
     parse_text,
@@ -115,10 +114,6 @@ def test_daily_logs_sort_by_day_and_everything_else_is_ignored() -> None:
     names = ["20261124.log", "20261123.LOG", "notes.txt", "2026112.log", "20261123.log.bak"]
 
     assert log_names(names) == ["20261123.log", "20261124.log"]
-
-
-def test_the_day_of_a_log_is_the_day_in_gmt() -> None:
-    assert day_log(datetime.fromisoformat("2026-11-23T23:30:00-05:00")) == "20261124.log"
 
 
 @pytest.mark.parametrize(

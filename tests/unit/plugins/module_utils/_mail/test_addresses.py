@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import InvalidInput
 from ansible_collections.postmaster.exchange.plugins.module_utils._mail.addresses import (
+    MAX_DOMAINS,
     checked_mailbox,
     domain_of,
     domains_in_header,
     mail_domain,
+    parse_head,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._pairs.names import parse_domain
 from hypothesis import given
@@ -108,3 +111,45 @@ _NO_MAILBOX = ["x.example", "@x.example", "a@", "a@x..example", "a..b@x.example"
 def test_a_mailbox_that_no_command_line_carries_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput):
         checked_mailbox(text, "recipient")
+
+
+# -- the header of a message --------------------------------------------------------------------
+
+
+def test_the_envelope_counts_more_than_the_header() -> None:
+    head = parse_head(
+        b"X-Sender: a@hq.example\r\nX-Receiver: b@one.example\r\nX-Receiver: c@two.example\r\n"
+        b"To: everybody@list.example\r\nDate: Mon, 23 Nov 2026 11:45:07 +0000\r\n\r\nTo: x@y.zz\r\n"
+    )
+
+    assert head.domains == ("one.example", "two.example")
+    assert head.date == datetime(2026, 11, 23, 11, 45, 7, tzinfo=UTC)
+
+
+def test_all_recipients_of_the_header_count_also_over_folded_lines() -> None:
+    head = parse_head(b"To: A <a@one.example>,\n\tB <b@two.example>\nCc: c@one.example\n\n")
+
+    assert head.domains == ("one.example", "two.example")
+
+
+def test_the_body_is_not_looked_into() -> None:
+    assert parse_head(b"Subject: x\r\n\r\nTo: a@one.example\r\n").domains == ()
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", "Mon, 99 Nov 2026 11:45:07 +0000", "x" * 5000])
+def test_a_date_that_is_none_is_unknown(date: str) -> None:
+    assert parse_head(f"Date: {date}\r\n\r\n".encode()).date is None
+
+
+@given(st.binary(max_size=3000))
+def test_no_message_makes_it_raise_and_its_domains_are_domains(data: bytes) -> None:
+    head = parse_head(b"To: " + data)
+
+    assert len(head.domains) <= MAX_DOMAINS
+    assert all(mail_domain(domain) == domain for domain in head.domains)
+
+
+def test_a_message_to_thousands_is_bounded() -> None:
+    to = ", ".join(f"x@d{n}.example" for n in range(5_000))
+
+    assert len(parse_head(f"To: {to}\r\n\r\n".encode()).domains) == MAX_DOMAINS

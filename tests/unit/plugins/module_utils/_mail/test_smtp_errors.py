@@ -87,6 +87,14 @@ CASES = {
             "time": "11/10/2023 12:24:32 PM",
         },
     ),
+    "2013, Domain Security wants mutual TLS": (
+        in_2013(responded("451 4.7.3 The admin has temporarily disallowed this secure domain.")),
+        {"error_class": "tls_failed", "origin": "this_host"},
+    ),
+    "expired, which is no policy": (
+        "550 4.4.7 QUEUE.Expired; message expired",
+        {"error_class": "other", "origin": "this_host"},
+    ),
     "2013, winsock code": (
         in_2013(f"{WINSOCK} {FAILOVER} The last endpoint attempted was 172.24.16.149:475"),
         {
@@ -264,7 +272,7 @@ CASES = {
             " organization policy};{MSG=};{FQDN=};{IP=};{LRT=}]"
         ),
         {
-            "error_class": "refused",
+            "error_class": "own_policy",
             "origin": "this_host",
             "text": "TRANSPORT.RULES.RejectMessage; the message was rejected by organization"
             " policy",
@@ -272,7 +280,7 @@ CASES = {
     ),
     "senders have to be authenticated, in the own organisation": (
         "[{LRT=};{LED=550 5.7.1 RESOLVER.RST.AuthRequired; authentication required};{FQDN=};{IP=}]",
-        {"error_class": "refused", "origin": "this_host"},
+        {"error_class": "own_policy", "origin": "this_host"},
     ),
     "no connector": (
         "A matching connector cannot be found to route the external recipient",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import InvalidInput
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.state import ServiceState
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.host import ServiceState
 from ansible_collections.postmaster.exchange.plugins.module_utils._run.installation import (
     INSTALLATION_SPEC,
     NOTHING,

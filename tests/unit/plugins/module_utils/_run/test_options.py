@@ -11,14 +11,12 @@ from typing import Any
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import InvalidInput
-from ansible_collections.postmaster.exchange.plugins.module_utils._run.message import Target
+from ansible_collections.postmaster.exchange.plugins.module_utils._mail.message import Target
 from ansible_collections.postmaster.exchange.plugins.module_utils._run.options import (
+    DELIVERY_TEST_SPEC,
     MOST_DOMAINS,
     DeliveryTestOptions,
     from_params,
-)
-from ansible_collections.postmaster.exchange.plugins.module_utils._run.specs import (
-    DELIVERY_TEST_SPEC,
 )
 
 

@@ -20,13 +20,15 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors i
     InvalidInput,
     SessionLost,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.host import NETWORK_KEY
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.layout import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.host import (
     ATTENDANT_KEY,
     PARAMETERS_KEY,
     SETUP_KEY,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.session import Completed
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote.windows_resolver import (
+    NETWORK_KEY,
+)
 from ansible_collections.postmaster.exchange.plugins.module_utils._run import (
     delivery_test as run_delivery_test,
 )
@@ -36,8 +38,8 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._run import (
 from ansible_collections.postmaster.exchange.plugins.module_utils._run import (
     queue_info as run_queue_info,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._run.follow import Clock
-from ansible_collections.postmaster.exchange.plugins.module_utils._run.specs import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._run.delivery_test import Clock
+from ansible_collections.postmaster.exchange.plugins.module_utils._run.options import (
     DELIVERY_TEST_SPEC,
     EXCHANGE_INFO_SPEC,
     QUEUE_INFO_SPEC,
@@ -481,7 +483,8 @@ def test_queue_info_tells_who_waits_and_why() -> None:
     assert result["files_unread"] == 0
     assert result["stuck_domains"] == ["flaky.example", "nestle.com"]
     first = result["queues"][0]
-    assert (first["domain"], first["messages"], first["code"]) == ("nestle.com", 2, 421)
+    assert (first["domain"], first["messages"]) == ("nestle.com", 2)
+    assert (first["error"]["code"], first["error"]["error_class"]) == (421, "no_connection")
     assert first["last_error"] == f"421 {ARTICLE}"
     assert result["oldest"] == min(one["oldest"] for one in result["queues"])
     assert result["counters"]["queued_outbound"] == 3
@@ -507,7 +510,7 @@ def test_queue_info_without_logs_says_what_that_means() -> None:
     assert result["stuck_domains"] == ["flaky.example", "nestle.com"]
     assert [one["last_error"] for one in result["queues"]] == [None, None]
     assert set(result["counters"].values()) == {None}
-    assert any("diagnostics level 3" in note for note in result["notes"])
+    assert any("diagnostics level 3" in note for note in result["warnings"])
 
 
 def test_queue_info_says_what_it_did_not_look_into() -> None:
@@ -519,7 +522,7 @@ def test_queue_info_says_what_it_did_not_look_into() -> None:
         result = queue(machine)
 
     assert (few["files"], few["files_unread"]) == (5, 3)
-    assert any("3 of 5 messages were not looked into" in note for note in few["notes"])
+    assert any("3 of 5 messages were not looked into" in note for note in few["warnings"])
     assert (result["files"], result["files_unread"]) == (5, 2)
     assert result["stuck_domains"] == ["flaky.example", "nestle.com"]
 
@@ -577,7 +580,7 @@ def test_exchange_info_of_an_untreated_5_5() -> None:
     assert result["tools"]["imccopy"] == r"C:\imccopy.exe"
     assert result["tools"]["findstr"].endswith(r"\findstr.exe")
     assert result["tools"]["restest"] is None
-    assert result["notes"] == []
+    assert result["warnings"] == []
 
 
 @pytest.mark.parametrize(
@@ -606,7 +609,7 @@ def test_exchange_info_of_4_0_notes_what_is_missing() -> None:
     assert (result["version"], result["service_pack"]) == ("4.0", "SP5")
     assert result["service"]["state"] == "stopped"
     assert result["pickup"] is False
-    assert any("no imccopy" in note for note in result["notes"])
+    assert any("no imccopy" in note for note in result["warnings"])
 
 
 @pytest.mark.parametrize("family", ["auto", "imc"])
@@ -622,7 +625,7 @@ def test_the_basics_are_what_the_registry_tells_in_one_command(family: str) -> N
     assert differ == {"tracking", "pickup", "tools", "installation"}
     assert whole["installation"] == {**basics["installation"], "pickup": True}
     assert basics["tracking"] == {"folder": TRACKING, "exists": None}
-    assert (basics["pickup"], basics["tools"], basics["notes"]) == (None, {}, [])
+    assert (basics["pickup"], basics["tools"], basics["warnings"]) == (None, {}, [])
 
 
 def test_the_basics_say_nothing_of_what_was_not_looked_for() -> None:
@@ -631,14 +634,14 @@ def test_the_basics_say_nothing_of_what_was_not_looked_for() -> None:
         result = about(machine, gather="basics")
 
     assert (result["version"], result["service"]["state"]) == ("4.0", "stopped")
-    assert result["notes"] == []  # and not that there is no imccopy
+    assert result["warnings"] == []  # and not that there is no imccopy
 
 
 def test_the_basics_of_a_host_without_exchange_are_an_answer(machine: LabHost) -> None:
     result = about(machine, gather="basics")
 
     assert (result["family"], result["exchange_installed"]) == ("none", False)
-    assert result["notes"] == ["There is no Exchange 4.0, 5.0 or 5.5 on this host."]
+    assert result["warnings"] == ["There is no Exchange 4.0, 5.0 or 5.5 on this host."]
 
 
 def test_exchange_info_of_a_host_without_exchange_is_an_answer(machine: LabHost) -> None:
@@ -647,7 +650,7 @@ def test_exchange_info_of_a_host_without_exchange_is_an_answer(machine: LabHost)
     assert (result["family"], result["exchange_installed"]) == ("none", False)
     assert result["service"] is None
     assert result["tools"]["sc"] is not None
-    assert result["notes"] == ["There is no Exchange 4.0, 5.0 or 5.5 on this host."]
+    assert result["warnings"] == ["There is no Exchange 4.0, 5.0 or 5.5 on this host."]
 
 
 def test_exchange_info_of_another_exchange_says_so(machine: LabHost) -> None:

@@ -9,12 +9,19 @@ from typing import Any
 
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._connectors import (
-    tracking as transport_tracking,
+    delivery_test as connectors,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._run.verdict import (
-    Kind,
+from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.servers import (
+    AcceptedDomains,
+    Server,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._mail.delivery import (
+    Stage,
     Verdict,
     verdict_of,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._mail.submission import (
+    SmtpOptions,
 )
 from delivery_fakes import probe
 from transport_fakes import EX10, EX16, FakeCmdlets, refused
@@ -35,36 +42,42 @@ def event(name: str, **more: Any) -> dict[str, Any]:
     }
 
 
+def tester(session: FakeCmdlets, *servers: Server) -> connectors.TransportTest:
+    """A test that is ready to be followed."""
+    smtp = SmtpOptions("ex16.hq.example")
+    return connectors.TransportTest(session, servers, None, smtp, AcceptedDomains(session))
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("SENDEXTERNAL", Kind.TRANSFERRED),
-        ("DELIVER", Kind.TRANSFERRED),
-        ("FAIL", Kind.RETURNED),
-        ("DEFER", Kind.QUEUED),
-        ("RECEIVE", Kind.SEEN),
-        ("DSN", Kind.SEEN),  # it may tell of a mere delay
-        ("SEND", Kind.QUEUED),  # since 2013 to another server of the organisation
-        ("HADISCARD", Kind.SEEN),
+        ("SENDEXTERNAL", Stage.TRANSFERRED),
+        ("DELIVER", Stage.TRANSFERRED),
+        ("FAIL", Stage.RETURNED),
+        ("DEFER", Stage.QUEUED),
+        ("RECEIVE", Stage.SEEN),
+        ("DSN", Stage.SEEN),  # it may tell of a mere delay
+        ("SEND", Stage.QUEUED),  # since 2013 to another server of the organisation
+        ("HADISCARD", Stage.SEEN),
     ],
 )
-def test_what_an_event_means_since_2013(name: str, kind: Kind) -> None:
-    assert transport_tracking.kind_of(event(name), EX16, [EX10, EX16]) is kind
+def test_what_an_event_means_since_2013(name: str, kind: Stage) -> None:
+    assert connectors.stage_of(event(name), EX16, [EX10, EX16]) is kind
 
 
 @pytest.mark.parametrize(
     ("more", "kind"),
     [
-        ({}, Kind.TRANSFERRED),
-        ({"ConnectorId": "Intra-Organization SMTP Send Connector"}, Kind.QUEUED),
-        ({"ServerHostname": "EX16.HQ.example"}, Kind.QUEUED),
-        ({"ServerHostname": "ex16.other.example"}, Kind.TRANSFERRED),
+        ({}, Stage.TRANSFERRED),
+        ({"ConnectorId": "Intra-Organization SMTP Send Connector"}, Stage.QUEUED),
+        ({"ServerHostname": "EX16.HQ.example"}, Stage.QUEUED),
+        ({"ServerHostname": "ex16.other.example"}, Stage.TRANSFERRED),
     ],
 )
 def test_exchange_2010_has_one_event_for_inside_and_outside(
-    more: dict[str, str], kind: Kind
+    more: dict[str, str], kind: Stage
 ) -> None:
-    assert transport_tracking.kind_of(event("SEND", **more), EX10, [EX10, EX16]) is kind
+    assert connectors.stage_of(event("SEND", **more), EX10, [EX10, EX16]) is kind
 
 
 def test_every_server_is_asked_until_one_tells_the_end() -> None:
@@ -75,18 +88,18 @@ def test_every_server_is_asked_until_one_tells_the_end() -> None:
         return [event("SENDEXTERNAL")] if ours else [event("DEFER")]
 
     session = FakeCmdlets({"Get-MessageTrackingLog": log})
-    tracker = transport_tracking.TrackingTracker(session, [EX10, EX16])
-    sight = tracker.look([NESTLE, AOL])
+    testing = tester(session, EX10, EX16)
+    poll = testing.poll([NESTLE, AOL])
 
-    assert verdict_of(sight.observations[NESTLE.tag]) is Verdict.DELIVERED
-    assert verdict_of(sight.observations[AOL.tag]) is Verdict.QUEUED
-    last = sight.observations[NESTLE.tag][-1]
+    assert verdict_of(poll.observations[NESTLE.tag]) is Verdict.DELIVERED
+    assert verdict_of(poll.observations[AOL.tag]) is Verdict.QUEUED
+    last = poll.observations[NESTLE.tag][-1]
     assert (last.event, last.time and last.time.isoformat()) == (
         "SENDEXTERNAL on EX16",
         "2026-11-23T11:45:07.500000+00:00",
     )
     session.asked.clear()
-    transport_tracking.TrackingTracker(session, [EX16, EX10]).look([NESTLE])
+    tester(session, EX16, EX10).poll([NESTLE])
     assert [x.parameters["Server"] for x in session.asked] == ["EX16"]
 
 
@@ -94,9 +107,10 @@ def test_why_a_message_failed_is_remembered() -> None:
     status = "[{LRT=x};{LED=550 5.1.1 no such user};{FQDN=mx.a.com};{IP=192.0.2.25}]"
     for shown in (status, [status]):
         session = FakeCmdlets({"Get-MessageTrackingLog": [event("FAIL", RecipientStatus=shown)]})
-        tracker = transport_tracking.TrackingTracker(session, [EX16])
-        tracker.look([NESTLE])
-        error = tracker.errors[NESTLE.tag]
+        testing = tester(session, EX16)
+        (seen,) = testing.poll([NESTLE]).observations[NESTLE.tag]
+        error = seen.error
+        assert error is not None
         assert (error.code, error.enhanced, error.text) == (550, "5.1.1", "no such user")
         assert error.source == "tracking log of EX16"
 
@@ -108,16 +122,16 @@ def test_a_log_that_cannot_be_searched_blinds_for_one_look_only_its_server() -> 
         return [event("RECEIVE")]
 
     session = FakeCmdlets({"Get-MessageTrackingLog": log})
-    tracker = transport_tracking.TrackingTracker(session, [EX10, EX16])
-    sight = tracker.look([NESTLE, AOL])
-    assert "EX10" in sight.blind
-    assert "isn't running" in sight.blind
-    assert not sight.hopeless
+    testing = tester(session, EX10, EX16)
+    poll = testing.poll([NESTLE, AOL])
+    assert "EX10" in poll.blind
+    assert "isn't running" in poll.blind
+    assert not poll.hopeless
     assert [x.parameters["Server"] for x in session.asked] == ["EX10", "EX16", "EX16"]
-    assert verdict_of(sight.observations[AOL.tag]) is Verdict.QUEUED
+    assert verdict_of(poll.observations[AOL.tag]) is Verdict.QUEUED
 
 
 def test_recovery_opens_a_new_runspace() -> None:
     session = FakeCmdlets({})
-    transport_tracking.TrackingTracker(session, [EX16]).recover()
+    tester(session, EX16).reopen()
     assert session.reopened == 1

@@ -19,6 +19,9 @@ from email.utils import format_datetime
 
 from .._base.errors import InvalidInput
 
+#: Who sends, and who gets a message where no recipient is named: a mailbox every mail domain has to
+#: have (RFC 5321 section 4.5.1).
+DEFAULT_LOCAL_PART = "postmaster"
 #: Longest subject, in characters.
 MAX_SUBJECT = 200
 #: Octets of UTF-8 in one encoded word: three characters each and the frame stay below the 75

@@ -10,18 +10,27 @@ from typing import Any
 
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import ExchangeError
+from ansible_collections.postmaster.exchange.plugins.module_utils._connectors import queue_info
 from ansible_collections.postmaster.exchange.plugins.module_utils._connectors import (
-    waiting as transport_waiting,
+    queues as queues_of,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.retry import (
     find_retries,
     retry,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._remote.session import CmdletError
-from ansible_collections.postmaster.exchange.plugins.module_utils._run.accepted_domains import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.servers import (
     AcceptedDomains,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._run.queue import stuck
+from ansible_collections.postmaster.exchange.plugins.module_utils._mail.delivery import (
+    QueueEntry,
+    QueueReport,
+    stuck,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._mail.smtp_errors import (
+    ErrorClass,
+    Origin,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote.session import CmdletError
 from transport_fakes import (
     BUSY,
     DNS_FAILED,
@@ -39,14 +48,20 @@ NOW = datetime(2026, 11, 23, 11, 45, 7, tzinfo=UTC)
 OWN = [{"DomainName": "hq.example", "Default": True}]
 
 
-def look(session: FakeCmdlets, *servers: str, **options: Any) -> transport_waiting.Waiting:
+def look(session: FakeCmdlets, *servers: str, **options: Any) -> queues_of.Waiting:
     given = {"most_messages": 100, **options}
     own = AcceptedDomains(session, given.pop("own_domains", ()))
-    return transport_waiting.look(session, servers or ("",), own, **given)
+    return queues_of.read_waiting(session, servers or ("",), own, **given)
 
 
-def domains(waiting: transport_waiting.Waiting) -> dict[str, int]:
-    return {one.domain: one.messages for one in transport_waiting.by_domain(waiting)}
+def entries(waiting: queues_of.Waiting) -> list[QueueEntry]:
+    report = QueueReport("transport", None)
+    queue_info.add_entries(report, waiting)
+    return list(report.entries.values())
+
+
+def domains(waiting: queues_of.Waiting) -> dict[str, int]:
+    return {one.domain: one.messages for one in entries(waiting)}
 
 
 def test_a_queue_for_a_domain_is_not_opened_but_for_its_oldest_message() -> None:
@@ -54,7 +69,7 @@ def test_a_queue_for_a_domain_is_not_opened_but_for_its_oldest_message() -> None
     waiting = look(session)
 
     assert domains(waiting) == {"nestle.com": 7}
-    (found,) = transport_waiting.by_domain(waiting)
+    (found,) = entries(waiting)
     assert found.oldest == datetime(2026, 11, 23, 11, 40, 0, 123456, tzinfo=UTC)
     assert session.names() == ["Get-Queue", "Get-Message"]
     asked = session.asked[1].parameters
@@ -75,9 +90,9 @@ def test_the_queue_of_smart_hosts_gets_its_domains_from_the_recipients() -> None
 
     assert domains(waiting) == {"nestle.com": 2, "aol.com": 1}
     assert waiting.unread == 0
-    (failure,) = transport_waiting.failures(waiting)
-    assert (failure["domain"], failure["address"]) == (None, "192.0.2.25")
-    assert (failure["trouble"], failure["count"]) == ("no_connection", 1)
+    (failure,) = queue_info.failures(waiting)
+    assert (failure.domain, failure.error.address) == (None, "192.0.2.25")
+    assert (failure.error.error_class, failure.count) == (ErrorClass.NO_CONNECTION, 1)
 
 
 def test_what_stands_behind_a_recipient_is_no_part_of_its_address() -> None:
@@ -113,11 +128,12 @@ def test_queues_of_mail_that_does_not_leave_are_left_out(kind: str) -> None:
 
 def test_the_address_and_reply_of_the_last_error_go_to_the_domain() -> None:
     session = FakeCmdlets({"Get-Queue": [queue(error=BUSY)], "Get-Message": [message()]})
-    (found,) = transport_waiting.by_domain(look(session))
-    told = found.as_dict()
-    assert (told["code"], told["enhanced_code"], told["address"]) == (451, "4.4.0", "192.0.2.25")
-    assert told["source"] == r"queue EX16\1"
-    assert "421 4.3.2 Service not available" in str(told["last_error"])
+    (found,) = entries(look(session))
+    error = found.error
+    assert error is not None
+    assert (error.code, error.enhanced, error.address) == (421, "4.3.2", "192.0.2.25")
+    assert (error.source, error.origin) == (r"queue EX16\1", Origin.FAR_SERVER)
+    assert "421 4.3.2 Service not available" in str(found.to_dict()["last_error"])
 
 
 def test_two_servers_count_together_and_the_error_with_an_address_wins() -> None:
@@ -127,8 +143,9 @@ def test_two_servers_count_together_and_the_error_with_an_address_wins() -> None
         return [queue(error=REFUSED)]
 
     session = FakeCmdlets({"Get-Queue": queues, "Get-Message": [message()]})
-    (found,) = transport_waiting.by_domain(look(session, "EX10", "EX16"))
-    assert (found.messages, found.as_dict()["address"]) == (3, "192.0.2.25")
+    (found,) = entries(look(session, "EX10", "EX16"))
+    assert found.error is not None
+    assert (found.messages, found.error.address) == (3, "192.0.2.25")
 
 
 def test_a_server_that_is_down_is_a_note_and_all_of_them_an_error() -> None:
@@ -140,7 +157,7 @@ def test_a_server_that_is_down_is_a_note_and_all_of_them_an_error() -> None:
     session = FakeCmdlets({"Get-Queue": queues, "Get-Message": [message()]})
     waiting = look(session, "EX10", "EX16")
     assert domains(waiting) == {"nestle.com": 1}
-    assert ["EX10" in note and "isn't running" in note for note in waiting.notes] == [True]
+    assert ["EX10" in note and "isn't running" in note for note in waiting.warnings] == [True]
 
     with pytest.raises(CmdletError, match="LDAP"):
         look(FakeCmdlets({"Get-Queue": refused("Get-Queue")}), "EX10", "EX16")
@@ -174,7 +191,7 @@ def test_a_queue_that_is_gone_when_it_is_opened_is_told() -> None:
     session = FakeCmdlets({"Get-Queue": [smart_queue()], "Get-Message": refused("Get-Message")})
     waiting = look(session)
     assert (domains(waiting), waiting.unread) == ({}, 1)
-    assert any(r"EX16\2" in note for note in waiting.notes)
+    assert any(r"EX16\2" in note for note in waiting.warnings)
 
 
 def test_ages_are_asked_for_a_bounded_number_of_queues() -> None:
@@ -182,15 +199,15 @@ def test_ages_are_asked_for_a_bounded_number_of_queues() -> None:
     session = FakeCmdlets({"Get-Queue": many, "Get-Message": [message()]})
     waiting = look(session)
     assert session.names().count("Get-Message") == 50
-    assert any("50 of 60" in note for note in waiting.notes)
+    assert any("50 of 60" in note for note in waiting.warnings)
     # Mail whose age nobody knows may well be stuck.
-    assert len(stuck(transport_waiting.by_domain(waiting), NOW, 3600)) == 60
+    assert len(stuck(entries(waiting), NOW, 3600)) == 60
 
 
 def test_mail_just_being_sent_is_not_stuck() -> None:
     fresh = message(received="2026-11-23T11:45:00Z")
     session = FakeCmdlets({"Get-Queue": [queue(error=None)], "Get-Message": [fresh]})
-    queues = transport_waiting.by_domain(look(session))
+    queues = entries(look(session))
     assert stuck(queues, NOW, 60) == []
     assert stuck(queues, NOW, 0) == ["nestle.com"]
 
@@ -198,7 +215,34 @@ def test_mail_just_being_sent_is_not_stuck() -> None:
 def test_a_time_without_a_zone_is_not_guessed() -> None:
     local = message(received="2026-11-23T11:45:00")
     session = FakeCmdlets({"Get-Queue": [queue()], "Get-Message": [local]})
-    assert transport_waiting.by_domain(look(session))[0].oldest is None
+    assert entries(look(session))[0].oldest is None
+
+
+def far(queue_properties: dict[str, Any]) -> Origin | None:
+    session = FakeCmdlets({"Get-Queue": [queue_properties], "Get-Message": [message()]})
+    error = look(session).queues[0].error
+    return error.origin if error else None
+
+
+def test_the_next_hop_of_the_queue_is_whose_word_the_reply_is() -> None:
+    assert far(smart_queue(error=BUSY)) is Origin.FAR_SERVER  # addresses may be pins
+    assert far(smart_queue(error=BUSY, NextHopDomain="relay.example")) is Origin.RELAY
+    edge = queue(error=BUSY, DeliveryType="SmtpRelayWithinAdSiteToEdge", NextHopDomain="edgesync")
+    assert far(edge) is Origin.EDGE
+    assert far(queue(error=REFUSED)) is Origin.THIS_HOST
+
+
+def test_mail_for_relay_domains_leaves_and_subdomains_of_a_star_stay() -> None:
+    accepted = [
+        {"DomainName": "hq.example", "DomainType": "Authoritative"},
+        {"DomainName": "*.lab.example", "DomainType": "Authoritative"},
+        {"DomainName": "partner.example", "DomainType": "InternalRelay"},
+    ]
+    read = [message("a@hq.example", "b@x.lab.example", "c@partner.example", "d@aol.com")]
+    session = FakeCmdlets(
+        {"Get-Queue": [smart_queue()], "Get-Message": read, "Get-AcceptedDomain": accepted}
+    )
+    assert domains(look(session)) == {"partner.example": 1, "aol.com": 1}
 
 
 # --- retry ----------------------------------------------------------------------------------------
@@ -210,7 +254,7 @@ def _never(seconds: float) -> None:
 
 def chosen(session: FakeCmdlets, *wanted: str) -> list[str]:
     found = find_retries(session, [EX16], set(wanted), _never, AcceptedDomains(session))
-    return [one.queue.identity for one in found.chosen]
+    return [one.queue for one in found.chosen]
 
 
 def test_only_queues_of_the_domains_in_retry_are_chosen() -> None:
@@ -222,14 +266,14 @@ def test_only_queues_of_the_domains_in_retry_are_chosen() -> None:
     ]
     session = FakeCmdlets({"Get-Queue": queues})
     found = find_retries(session, [EX16], {"nestle.com"}, _never, AcceptedDomains(session))
-    assert [one.queue.identity for one in found.chosen] == [r"EX16\1"]
-    assert found.chosen[0].as_dict() == {
+    assert [one.queue for one in found.chosen] == [r"EX16\1"]
+    assert found.chosen[0].to_dict() == {
         "queue": r"EX16\1",
         "domains": ["nestle.com"],
         "messages": 1,
         "last_error": DNS_FAILED,
     }
-    (note,) = found.notes
+    (note,) = found.warnings
     assert r"EX16\4 is suspended" in note
     assert session.names() == ["Get-Queue"]  # nobody asks how old the mail is
 
@@ -239,13 +283,13 @@ def test_a_queue_that_is_being_tried_is_looked_at_again() -> None:
     session = FakeCmdlets({"Get-Queue": lambda _asked: [queue(Status=next(states))]})
     waited: list[float] = []
     found = find_retries(session, [EX16], {"nestle.com"}, waited.append, AcceptedDomains(session))
-    assert [one.queue.identity for one in found.chosen] == [r"EX16\1"]
-    assert (waited, found.notes) == ([2.0, 4.0], ())
+    assert [one.queue for one in found.chosen] == [r"EX16\1"]
+    assert (waited, found.warnings) == ([2.0, 4.0], ())
 
     busy = FakeCmdlets({"Get-Queue": [queue(Status="Active")]})
     found = find_retries(busy, [EX16], {"nestle.com"}, lambda _seconds: None, AcceptedDomains(busy))
     assert found.chosen == ()
-    assert "being tried just now" in found.notes[0]
+    assert "being tried just now" in found.warnings[0]
     assert len(busy.asked) == 3
 
 
@@ -299,7 +343,7 @@ def test_a_queue_that_may_not_be_retried_is_an_error_that_tells_what_was_done() 
         retry(session, found.chosen, lambda _text: None, _never)
     assert "Access is denied" in str(caught.value)
     assert caught.value.details["changed"] is True
-    assert caught.value.details["retried"] == [found.chosen[0].as_dict()]
+    assert caught.value.details["retried"] == [found.chosen[0].to_dict()]
 
 
 def test_a_queue_that_is_tried_when_it_should_be_retried_gets_its_turn_later() -> None:

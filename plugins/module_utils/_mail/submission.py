@@ -1,28 +1,96 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Handing test messages to a host over SMTP, from where this code runs.
+"""Submission of test messages by SMTP, by a client that a server cannot keep busy.
 
 One connection for all messages; a server that drops it between two messages is asked once more.
-A message is either accepted, or has the reply that refused it.
+A message is either accepted, or has the reply that refused it. ``smtplib`` alone waits anew with
+every octet, and collects the lines of a reply without end: here replies are bounded in time and in
+length.
 
 This file is private to the collection postmaster.exchange.
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import smtplib
 import ssl
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from .._base.errors import ExchangeError, InvalidInput
-from .._imc.protocol_log import parse_reply, printable
 from .message import Probe, message_bytes
-from .smtp_session import BoundedSMTP, login_texts
-from .verdict import DeliveryError
+from .smtp_errors import ErrorClass, Origin, SmtpError, parse_reply, printable
+
+#: Octets of one reply; the longest real ones are lists of extensions (RFC 5321 section 4.5.3.1.5
+#: gives a line 512).
+MAX_REPLY = 32_768
+_CODE = 3  # digits
+
+
+class BoundedSMTP(smtplib.SMTP):
+    """Takes a reply only if it is whole within ``timeout`` seconds, and of sensible length."""
+
+    def getreply(self) -> tuple[int, bytes]:
+        """Return code and text of a reply; -1 where what came is none.
+
+        Raises SMTPServerDisconnected, and the connection is closed then.
+        """
+        texts: list[bytes] = []
+        size = 0
+        for line in self._lines(time.monotonic() + self.timeout):
+            size += len(line)
+            if size > MAX_REPLY:
+                raise self._broken("it answers without end")
+            texts.append(line[_CODE + 1 :].strip(b" \t\r\n"))
+            code = int(line[:_CODE]) if line[:_CODE].isdigit() else -1
+            if code < 0 or line[_CODE : _CODE + 1] != b"-":
+                break
+        return code, b"\n".join(texts)
+
+    def _lines(self, deadline: float) -> Iterator[bytes]:
+        """Yield lines as they come in, until the deadline (of the monotonic clock)."""
+        if self.sock is None:
+            raise smtplib.SMTPServerDisconnected("the connection is closed")
+        if self.file is None:
+            self.file = self.sock.makefile("rb")
+        line = b""
+        try:
+            while True:
+                self.sock.settimeout(max(0.001, deadline - time.monotonic()))
+                ahead = self.file.peek(1)  # reads at most once
+                if not ahead:
+                    raise self._broken("it closed the connection")
+                piece = self.file.read(ahead.find(b"\n") + 1 or len(ahead))
+                line += piece
+                if line.endswith(b"\n") or len(line) > MAX_REPLY:
+                    self.sock.settimeout(self.timeout)
+                    yield line
+                    line = b""
+                if time.monotonic() > deadline:
+                    raise TimeoutError
+        except TimeoutError:
+            raise self._broken(f"no whole answer came within {self.timeout:g} seconds") from None
+        except OSError as error:
+            raise self._broken(error.strerror or type(error).__name__) from None
+
+    def _broken(self, why: str) -> smtplib.SMTPServerDisconnected:
+        self.close()
+        return smtplib.SMTPServerDisconnected(why)
+
+
+def login_texts(user: str, password: str) -> tuple[str, ...]:
+    """Return the forms in which a login travels (RFC 4954): no reply that repeats one is shown."""
+    if not password:
+        return ()
+    plain = f"\0{user}\0{password}".encode()
+    encoded = (base64.b64encode(text).decode() for text in (plain, password.encode()))
+    return (password, *(text.rstrip("=") for text in encoded))
+
 
 #: Where a refusal was read, for the result.
 SOURCE = "submission"
@@ -70,6 +138,18 @@ class SmtpOptions:
         return " ".join(text.split())
 
 
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """How messages are handed over: ``method`` is ``auto``, ``pickup`` or ``smtp``.
+
+    ``sender`` is empty where the family's default is wanted.
+    """
+
+    method: str
+    smtp: SmtpOptions
+    sender: str = ""
+
+
 class _NoServerError(Exception):
     """No session could be opened; the text says why, ``hint`` what to do."""
 
@@ -78,14 +158,14 @@ class _NoServerError(Exception):
         self.hint = hint or "Check that the service runs and takes mail from this address."
 
 
-def submit(probes: Sequence[Probe], options: SmtpOptions) -> dict[str, DeliveryError]:
+def submit(probes: Sequence[Probe], options: SmtpOptions) -> dict[str, SmtpError]:
     """Submit the messages in order; return those that were refused, by tag.
 
     Raises ExchangeError where not even the first could be offered: no connection, no TLS, no
     login. A message whose connection broke is offered once more: the same Message-ID may then
     arrive twice, but never not at all.
     """
-    refused: dict[str, DeliveryError] = {}
+    refused: dict[str, SmtpError] = {}
     offered = 0
     try:
         while offered < len(probes):
@@ -101,7 +181,7 @@ def submit(probes: Sequence[Probe], options: SmtpOptions) -> dict[str, DeliveryE
                 f"{error}.",
                 hint=error.hint,
             ) from None
-        rest = DeliveryError(f"not submitted: {error}", SOURCE)
+        rest = SmtpError(f"not submitted: {error}", source=SOURCE)
         refused |= {probe.tag: rest for probe in probes[offered:]}
     return refused
 
@@ -110,7 +190,7 @@ def _offer_from(
     server: smtplib.SMTP,
     probes: Sequence[Probe],
     start: int,
-    refused: dict[str, DeliveryError],
+    refused: dict[str, SmtpError],
     options: SmtpOptions,
 ) -> int:
     """Offer the messages from ``start`` on; return the index of the first one not offered."""
@@ -124,7 +204,7 @@ def _offer_from(
     return len(probes)
 
 
-def _offer(server: smtplib.SMTP, probe: Probe, options: SmtpOptions) -> DeliveryError | None:
+def _offer(server: smtplib.SMTP, probe: Probe, options: SmtpOptions) -> SmtpError | None:
     """Offer one message; return why it was refused, or None. Raises if the connection breaks."""
     try:
         server.sendmail(probe.sender, [probe.recipient], message_bytes(probe))
@@ -136,11 +216,12 @@ def _offer(server: smtplib.SMTP, probe: Probe, options: SmtpOptions) -> Delivery
     return None
 
 
-def _refusal(code: int, words: str) -> DeliveryError:
-    reply = parse_reply(f"{code} {words}")
+def _refusal(code: int, words: str) -> SmtpError:
+    reply = parse_reply(f"{code} {words}", origin=Origin.THIS_HOST, source=SOURCE)
     if reply is None:  # a code outside 4xx and 5xx where a refusal was due
-        return DeliveryError(printable(words, _MOST), SOURCE, code)
-    return DeliveryError(reply.text, SOURCE, reply.code, reply.enhanced)
+        text = printable(words, _MOST)
+        return SmtpError(text, ErrorClass.REFUSED, code=code, source=SOURCE)
+    return reply
 
 
 @contextlib.contextmanager

@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.host import gather_host
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.layout import Layout
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.suffixes import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote.windows_resolver import (
     names_in,
     odd_note,
-    suffixes,
-)
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.windows_resolver import (
     read_resolver,
+    suffixes,
 )
 from delivery_fakes import DirectSession
 from exchange_lab.windows.host import LabHost
@@ -44,7 +41,7 @@ def test_both_kinds_of_host_keep_nonsense_to_themselves(
     assert (old.dns_domain, old.search_list) == (good, ("hq.example", "WORKGROUP_1"))
     assert "'a..b'" in old.odd_suffixes
 
-    new = read_resolver(session, Layout())
+    new = read_resolver(session, "")
     assert (new.domain, new.search_list) == (good, ("hq.example", "WORKGROUP_1"))
     assert "'a..b'" in new.odd
     assert ("lookup" in new.odd) == (not good)

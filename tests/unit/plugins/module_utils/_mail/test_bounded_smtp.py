@@ -14,11 +14,11 @@ from datetime import UTC, datetime
 
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import ExchangeError
-from ansible_collections.postmaster.exchange.plugins.module_utils._run.message import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._mail.message import (
     Target,
     compose,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._run.submit_smtp import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._mail.submission import (
     SmtpOptions,
     submit,
 )

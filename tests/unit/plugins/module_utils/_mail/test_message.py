@@ -11,7 +11,7 @@ from email import message_from_bytes, policy
 
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import InvalidInput
-from ansible_collections.postmaster.exchange.plugins.module_utils._run.message import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._mail.message import (
     Probe,
     Target,
     compose,

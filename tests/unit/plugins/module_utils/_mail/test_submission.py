@@ -21,12 +21,12 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors i
     ExchangeError,
     InvalidInput,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._run.message import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._mail.message import (
     Probe,
     Target,
     compose,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._run.submit_smtp import (
+from ansible_collections.postmaster.exchange.plugins.module_utils._mail.submission import (
     SmtpOptions,
     submit,
 )
