@@ -301,7 +301,7 @@ def _reach(changes: dict[str, str]) -> None:
     given: dict[str, Any] = {"password": "S3cret-Passw0rd", **_CONNECTION, **changes}
     chosen = calmly(options.from_params, {**given, "scheme": "https", "transport": "ntlm"})
     if not isinstance(chosen, ExchangeError):
-        url = chosen.endpoint
+        url = chosen.url
         assert re.fullmatch(r"https://(\[[0-9a-fA-F:.%\w]+\]|[\w.-]+):5986/[!-~]*", url), url
         assert "@" not in url.partition("/wsman")[0].partition("//")[2].partition("/")[0]
         assert given["password"] not in repr(chosen)

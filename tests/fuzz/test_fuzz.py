@@ -20,11 +20,18 @@ from fuzz_registry import Flood, Hang, Target, bounded, calmly
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "0"))
 
 
+@pytest.mark.parametrize(
+    "share",
+    [
+        pytest.param(8, id="briefly"),
+        pytest.param(1, id="at length", marks=pytest.mark.full),
+    ],
+)
 @pytest.mark.parametrize("name", sorted(fuzz_all.TARGETS))
-def test_no_hostile_value_breaks(name: str, counted: Callable[[Target], None]) -> None:
+def test_no_hostile_value_breaks(name: str, share: int, counted: Callable[[Target], None]) -> None:
     target = fuzz_all.TARGETS[name]
     try:
-        target.run(SECONDS)
+        target.run(SECONDS, share)
     finally:
         counted(target)
 
