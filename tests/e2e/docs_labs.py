@@ -115,6 +115,8 @@ _NIGHT = replace(DEFAULT, hosts=NIGHT_HOSTS, organisation=None)
 # Pages whose programs come with requirements-dev.txt only.
 MORE_PROGRAMS = {"execution-environment.md"}
 
+FIRST = {"README.md", "docs/getting-started.md"}
+
 _LABS: dict[str, tuple[Scenario, Before]] = {
     "lab.md": (_STUCK, _in_a_checkout),
     "pin-forty-partners.md": (_MANY, _partners_listed),

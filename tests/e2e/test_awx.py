@@ -117,6 +117,7 @@ def test_nodes_run_what_there_is_in_an_order_that_ends() -> None:
         assert (ROOT / "playbooks" / f"{name}.yml").is_file()
 
 
+@pytest.mark.full
 @pytest.mark.e2e
 def test_the_next_run_is_when_the_first_ttl_ends(controller: Controller) -> None:
     (play,) = yaml.safe_load((AWX / "project" / "next.yml").read_text())

@@ -39,6 +39,7 @@ def test_the_fleet_is_measured() -> None:
     assert (rows[0][7], len(rows[1])) == ("1.00", len(head))
 
 
+@pytest.mark.full
 def test_growth_is_measured() -> None:
     head, *rows = table_of("growth.py", "--rows", "10", "--hosts", "2", "--domains", "3")
     assert head[0] == "what"
@@ -50,6 +51,7 @@ def test_growth_is_measured() -> None:
     ]
 
 
+@pytest.mark.full
 def test_what_is_asked_is_counted() -> None:
     head, *rows = table_of("asked.py", "--cases", "audit", "enforce")
     assert head[:2] == ["playbook", "host"]
@@ -63,6 +65,7 @@ def test_what_is_asked_is_counted() -> None:
         assert again < commands + cmdlets
 
 
+@pytest.mark.full
 def test_a_host_that_fails_midway_leaves_no_shell_open(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -48,6 +48,7 @@ def alike(text: str) -> list[str]:
     return [" ".join(line.split()) for line in lines if line.strip()]
 
 
+@pytest.mark.full
 def test_every_step_is_shown_with_its_result(shown: str) -> None:
     for said in (
         "1. What waits, and why",
@@ -64,6 +65,7 @@ def test_every_step_is_shown_with_its_result(shown: str) -> None:
         assert said in shown
 
 
+@pytest.mark.full
 def test_the_readme_shows_what_the_demo_prints(shown: str) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     block = re.search(r"<!-- demo -->\n```text\n(.*?)^```$", readme, re.DOTALL | re.MULTILINE)

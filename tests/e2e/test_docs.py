@@ -22,6 +22,13 @@ def runs(page: Path) -> bool:
     return any(block.commands and block.says("not run") is None for block in blocks(page))
 
 
+def marks_of(page: Path) -> list[pytest.MarkDecorator]:
+    """Return the markers of a page: what a new user follows first is in the short run."""
+    if page.name in docs_labs.MORE_PROGRAMS:
+        return [pytest.mark.peers]
+    return [] if name_of(page) in docs_labs.FIRST else [pytest.mark.full]
+
+
 @contextmanager
 def lab_of(page: Path, controller: Controller, folder: Path) -> Iterator[None]:
     """The lab that a page speaks of, after what has happened there before."""
@@ -36,7 +43,7 @@ def lab_of(page: Path, controller: Controller, folder: Path) -> Iterator[None]:
 @pytest.mark.parametrize(
     "page",
     [
-        pytest.param(page, marks=pytest.mark.peers if page.name in docs_labs.MORE_PROGRAMS else ())
+        pytest.param(page, marks=marks_of(page))
         for page in pages()
         if runs(page) and page.name not in docs_labs.ELSEWHERE
     ],

@@ -204,9 +204,13 @@ class Newcomer(Reader):
         (self.controller.folder / name / "lab.json").write_text(json.dumps(lab))
 
 
+IN_SHORT = "Passwords in a vault"
+
+
 def with_marker(section: str) -> Any:
     real = section in OVER_SSH or section == DIRECTORY
-    return pytest.param(section, marks=[pytest.mark.peers] if real else [])
+    marks = [pytest.mark.peers] if real else [] if section == IN_SHORT else [pytest.mark.full]
+    return pytest.param(section, marks=marks)
 
 
 @contextlib.contextmanager
@@ -236,14 +240,14 @@ def test_an_example_works(section: str, site: Site, tmp_path: Path) -> None:
             controller.more = {**controller.more, **over}
         if section == DIRECTORY:
             controller.more = {**controller.more, **stack.enter_context(directory(site))}
-        if section == "Passwords in a vault":  # which takes an inventory from further up
+        if section == IN_SHORT:  # which takes an inventory from further up
             newcomer.follow(SECTIONS["winrm"][0])
         for block in SECTIONS[section]:
             newcomer.follow(block)
     assert bool(site.proxy.tunnels) is (section == "Through a web proxy")
 
 
-@pytest.mark.parametrize("plugin", ["winrm", "psrp"])
+@pytest.mark.parametrize("plugin", ["psrp", pytest.param("winrm", marks=pytest.mark.full)])
 def test_a_task_delegated_to_the_controller_finds_the_host(
     plugin: str, site: Site, controller: Controller
 ) -> None:

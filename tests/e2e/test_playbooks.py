@@ -55,6 +55,7 @@ def settled(lab: Lab) -> None:
         )
 
 
+@pytest.mark.full
 def test_the_whole_job(lab: Lab, controller: Controller) -> None:
     settled(lab)
     before = state_of(lab)
@@ -92,6 +93,7 @@ def test_the_whole_job(lab: Lab, controller: Controller) -> None:
     assert clean.status == 0, clean.output
 
 
+@pytest.mark.full
 def test_rollback_puts_everything_back_and_once_more_changes_nothing(
     lab: Lab, controller: Controller
 ) -> None:
@@ -188,7 +190,14 @@ def test_an_audit_tells_which_names_lead_astray_where_they_get_a_suffix(
         )
 
 
-@pytest.mark.parametrize("playbook", ["audit", "enforce", "diagnose"])
+@pytest.mark.parametrize(
+    "playbook",
+    [
+        "enforce",
+        pytest.param("audit", marks=pytest.mark.full),
+        pytest.param("diagnose", marks=pytest.mark.full),
+    ],
+)
 def test_a_host_that_cannot_be_reached_does_not_stop_the_others(
     lab: Lab, controller: Controller, playbook: str
 ) -> None:

@@ -109,7 +109,11 @@ def asked(lab: Lab, controller: Controller, step: Step, **variables: object) -> 
 
 
 @pytest.mark.parametrize(
-    ("steps", "family"), [(SAID, {}), (SEEN, {"family": "auto"})], ids=["said", "seen"]
+    ("steps", "family"),
+    [
+        pytest.param(SAID, {}, id="said"),
+        pytest.param(SEEN, {"family": "auto"}, id="seen", marks=pytest.mark.full),
+    ],
 )
 def test_a_host_is_asked_for_nothing_it_has_said(
     lab: Lab, controller: Controller, steps: tuple[Step, ...], family: dict[str, object]

@@ -123,7 +123,7 @@ def test_an_audit_of_no_host_can_fail(controller: Controller) -> None:
     assert "exchange" in strict.output
 
 
-@pytest.mark.parametrize("playbook", ["audit", "enforce"])
+@pytest.mark.parametrize("playbook", ["enforce", pytest.param("audit", marks=pytest.mark.full)])
 def test_a_report_comes_if_no_host_can_be_reached(
     lab: Lab, controller: Controller, playbook: str
 ) -> None:
@@ -140,7 +140,9 @@ def test_a_report_comes_if_no_host_can_be_reached(
     ]
 
 
-@pytest.mark.parametrize(("playbook", "status"), [("audit", 4), ("enforce", 2)])
+@pytest.mark.parametrize(
+    ("playbook", "status"), [("enforce", 2), pytest.param("audit", 4, marks=pytest.mark.full)]
+)
 def test_a_host_with_a_wrong_variable_is_named_and_the_others_go_on(
     lab: Lab, controller: Controller, playbook: str, status: int
 ) -> None:

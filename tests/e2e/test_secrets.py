@@ -370,6 +370,7 @@ def _modules(lab: Lab, mail: int) -> str:
     return json.dumps(plays)
 
 
+@pytest.mark.full
 @pytest.mark.e2e
 def test_no_secret_is_printed_or_written(site: Site) -> None:
     outputs = {

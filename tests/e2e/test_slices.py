@@ -172,6 +172,7 @@ def overlap(jobs: Sequence[Job]) -> bool:
     return max(start for start, _end in spans) < min(end for _start, end in spans)
 
 
+@pytest.mark.full
 def test_a_workflow_of_slices_is_one_run(lab: Lab, forge: Forge) -> None:
     shared = finished(forge.start("resolve", mx_delivery_share="all"))
     assert shared["mx_delivery_run"] == "awx-101"
@@ -215,6 +216,7 @@ def test_a_workflow_of_slices_is_one_run(lab: Lab, forge: Forge) -> None:
     assert leaks(lab, *slices, merge, *audits) == []
 
 
+@pytest.mark.full
 def test_what_a_slice_leaves_to_another_is_told_when_all_have_reported(
     lab: Lab, forge: Forge, tmp_path: Path
 ) -> None:
