@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whom an inventory trusts over HTTPS, by Ansible's winrm and psrp: one run, many hosts.
+"""Whom an inventory trusts over HTTPS, by Ansible's winrm and psrp: many hosts.
 
 The environment names another bundle all the time, which must not count beside the inventory's.
 """
@@ -17,17 +17,14 @@ from typing import Any
 
 import certifi
 import pytest
-from exchange_lab.controller import Controller
 from exchange_lab.lab import Lab
 from exchange_lab.org.endpoint import PATH
 from exchange_lab.org.versions import Family
 from exchange_lab.scenario import OrganisationSpec, ServerSpec, simple
 from exchange_lab.windows.certificates import Certificate, TestAuthority
 from exchange_lab.windows.winrm_listener import HttpListener
+from worker import Worker
 
-pytestmark = pytest.mark.e2e
-
-CALLBACKS = Path(__file__).parent / "ansible_plugins" / "callback"
 SCENARIO = replace(simple(), organisation=OrganisationSpec((ServerSpec("ex19-a", Family.E2019),)))
 BY_SHELL = {
     "ansible_connection": "winrm",
@@ -107,14 +104,13 @@ def hosts(ports: Ports, missing: Path) -> dict[str, tuple[dict[str, Any], str]]:
     return found
 
 
-def test_whom_an_inventory_trusts(lab: Lab, controller: Controller, tmp_path: Path) -> None:
-    kept = tmp_path / "kept.jsonl"
-    controller.more = {
-        "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS),
-        "ANSIBLE_CALLBACKS_ENABLED": "keep",
-        "KEEP_FILE": str(kept),
-        "REQUESTS_CA_BUNDLE": certifi.where(),
-    }
+def test_whom_an_inventory_trusts(
+    lab: Lab,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", certifi.where())
     with contextlib.ExitStack() as stack:
         expected = hosts(Ports(lab, tmp_path / "ca", stack), tmp_path / "none.pem")
         common = {
@@ -129,19 +125,15 @@ def test_whom_an_inventory_trusts(lab: Lab, controller: Controller, tmp_path: Pa
             }
             for kind, variables in (("shell", BY_SHELL), ("cmdlet", BY_CMDLET))
         }
-        controller.inventory.parent.mkdir(exist_ok=True)
-        inventory = controller.inventory.with_suffix(".json")
+        inventory = tmp_path / "hosts.json"
         inventory.write_text(json.dumps({"all": {"children": groups}}))
         task = {"postmaster.exchange.queue_info": {"family": "{{ family }}"}}
-        play = [{"hosts": "all", "gather_facts": False, "tasks": [task]}]
-        (controller.folder / "play.yml").write_text(json.dumps(play))
-        run = controller.playbook("play.yml")
-    results = dict(json.loads(line) for line in kept.read_text().splitlines())
-    assert results.keys() == expected.keys(), run.output
+        worker = Worker(tmp_path / "project", inventory)
+        results = {name: worker.run(name, task) for name in expected}
     for name, (_variables, sentence) in expected.items():
         told = results[name].get("msg", "")
         assert bool(results[name].get("unreachable")) is bool(sentence), (name, told)
         assert sentence in told, name
         if sentence:
             assert told.startswith(f"{name}: no "), told
-    assert "Warning" not in run.output
+    assert "Warning" not in "".join(capfd.readouterr())
