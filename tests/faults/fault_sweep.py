@@ -17,8 +17,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing.util import Finalize
 from pathlib import Path
 from types import ModuleType
@@ -37,6 +37,7 @@ from fault_cases import (
     Measured,
 )
 from fault_engine import Stable
+from fault_kept import Kept
 
 CHANGES: Mapping[str, Mapping[str, Any]] = {
     "imc": fault_imc.CHANGES,
@@ -107,9 +108,9 @@ def same_endings(findings: Iterable[Finding]) -> list[str]:
 class Workers:
     """Processes with a lab each."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, count: int = 0) -> None:
         self._pool = ProcessPoolExecutor(
-            (os.cpu_count() or 1) + _WAITING,
+            count or (os.cpu_count() or 1) + _WAITING,
             mp_context=multiprocessing.get_context("spawn"),
             initializer=_Worker.begin,
             initargs=(folder,),
@@ -121,9 +122,15 @@ class Workers:
         found = self._pool.map(_measure, [family] * len(names), names)
         return dict(zip(names, found, strict=True))
 
-    def findings(self, wanted: Iterable[Case]) -> list[Finding]:
-        """Carry cases out."""
-        return list(self._pool.map(_judge, wanted))
+    def findings(self, wanted: Sequence[Case], kept: Kept) -> list[Finding]:
+        """Carry cases out, but for those whose findings are kept; keep the others' as they come."""
+        running = {}
+        for case in wanted:
+            if case not in kept.findings:
+                running[self._pool.submit(_judge, case)] = case
+        for ended in as_completed(running):
+            kept.add(ended.result())
+        return [kept.findings[case] for case in wanted]
 
     def close(self) -> None:
         """End the processes."""
