@@ -335,4 +335,4 @@ def test_a_stop_does_not_wait_for_a_far_server_that_hangs() -> None:
         machine.imc.wait(lambda _unused: lab.sinks["192.0.2.26"].connections == 1)
         began = time.monotonic()
         machine.imc.on_stop()
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30

@@ -239,7 +239,7 @@ def test_a_long_command_ends_an_operation_in_a_timeout_fault(basic: Listener) ->
     before = time.monotonic()
     with pytest.raises(winrm.exceptions.WinRMOperationTimeoutError):
         protocol.get_command_output_raw(shell, command)
-    assert 0.9 < time.monotonic() - before < 3
+    assert 0.9 < time.monotonic() - before < 30
     protocol.cleanup_command(shell, command)
     deadline = time.monotonic() + 5
     while basic.shells.running_count and time.monotonic() < deadline:

@@ -186,11 +186,11 @@ def test_a_connection_that_breaks_leaves_all_or_nothing(site: Site, kind: Kind) 
 
 
 def test_a_cmdlet_that_hangs_ends_by_our_own_deadline(site: Site) -> None:
-    site.lab.organisation.faults.order(Fault(Kind.DELAY, "Get-SendConnector", seconds=20))
+    site.lab.organisation.faults.order(Fault(Kind.DELAY, "Get-SendConnector", seconds=40))
     started = time.monotonic()
     failed = site.task(routes=ROUTES, cmdlet_timeout=2)
     assert "did not end within 2 seconds" in failed["msg"]
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 35
 
 
 def test_gone_domains_tiers_and_warnings(site: Site) -> None:

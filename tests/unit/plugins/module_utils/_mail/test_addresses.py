@@ -87,10 +87,10 @@ def test_no_header_makes_it_raise(header: str) -> None:
 
 @pytest.mark.parametrize("piece", ['"\\', "(", '"', "<", "a@", '\\"'])
 def test_a_hostile_header_takes_linear_time(piece: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     list(domains_in_header(piece * 500_000))
 
-    assert time.perf_counter() - started < 2.0
+    assert time.process_time() - started < 2.0
 
 
 def test_an_administrators_mailbox_gets_one_spelling() -> None:

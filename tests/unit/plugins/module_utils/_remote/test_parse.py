@@ -248,15 +248,15 @@ def test_what_reg_prints_is_read_back(values: dict[str, str]) -> None:
 )
 def test_time_grows_with_the_size_only(unit: bytes) -> None:
     """A megabyte of anything is read in well under a second; squared it would be minutes."""
-    begin = time.perf_counter()
+    begin = time.process_time()
     parse_reg_query(
         KEY.encode() + b"\r\n    a    REG_SZ    b\r\n" + unit * (1_000_000 // len(unit))
     )
-    assert time.perf_counter() - begin < 10
+    assert time.process_time() - begin < 10
 
 
 def test_one_endless_line_is_read_in_time() -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     parse_reg_query(KEY.encode() + b"\r\n" + b"    " * 250_000)
     parse_sc_state(b" a" * 500_000)
-    assert time.perf_counter() - begin < 10
+    assert time.process_time() - begin < 10
