@@ -141,7 +141,7 @@ def test_ping_sleeps_a_second_between_packets(host: LabHost) -> None:
     host.time_scale = 0.1
     before = time.monotonic()
     code, out, _skipped = run(host, "ping -n 4 127.0.0.1")
-    assert 0.3 <= time.monotonic() - before
+    assert time.monotonic() - before >= 0.3
     assert (code, out.count("Reply from")) == (0, 4)
     assert run(host, "ping -n 1 nosuch")[0] == 1
 
