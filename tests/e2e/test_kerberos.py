@@ -162,7 +162,7 @@ FAILURES: dict[str, Failure] = {
     ),
     "wrong-name": (
         {"ansible_host": "127.0.0.1", "ansible_password": PASSWORD},
-        "the Kerberos server has no service principal",
+        "the Kerberos server has no service principal (HTTP/ or WSMAN/) for this host",
         "setspn -Q HTTP/FQDN",
     ),
 }
