@@ -30,11 +30,11 @@ class CallbackModule(CallbackBase):
         """Replace what receives answers."""
         from ansible_collections.postmaster.exchange.plugins.module_utils._remote import winrs  # noqa: PLC0415
 
-        receive = winrs.WinrsSession._receive
+        collect = winrs.WinrsSession._collect
 
-        def crash(session: Any, command_id: str) -> Any:
+        def crash(session: Any, *arguments: Any) -> Any:
             if session.host == os.environ.get("DEFECT"):
                 raise RuntimeError(f"a defect, at {session!r} and {session._protocol!r}")
-            return receive(session, command_id)
+            return collect(session, *arguments)
 
-        winrs.WinrsSession._receive = crash
+        winrs.WinrsSession._collect = crash
