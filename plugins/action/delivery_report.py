@@ -19,7 +19,7 @@ from ansible.utils.unsafe_proxy import wrap_var
 from ..module_utils._base.errors import ExchangeError
 from ..module_utils._diagnosis.evidence import HostEvidence
 from ..module_utils._diagnosis.text import diagnosis
-from ..module_utils._report.backup_list import backup_list
+from ..module_utils._report.backup_list import backup_list, restored_lines
 from ..module_utils._report.document import Run, build
 from ..module_utils._report.host_result import HostResult
 from ..module_utils._report.limits import Extent, extent, gate
@@ -51,19 +51,24 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
         if checked.error_messages:
             return {"failed": True, "msg": checked.errors.msg}
         params: dict[str, Any] = checked.validated_parameters
-        params["routes"] = params["routes"] or {}
+        routes = params["routes"] = params["routes"] or {}
+        if params["hosts"] is None:
+            known = {**(routes.get("hosts") or {}), **(routes.get("failures") or {})}
+            params["hosts"] = list(routes.get("names") or known)
         check_mode = bool(self._task.check_mode)
         try:
             hosts = hosts_of(params, task_vars or {})
             reach = _extent(hosts, params)
             if params["kind"] == "limits":
-                result = _limits(hosts, reach, check_mode=check_mode)
+                result = _limits(hosts, reach, params, check_mode=check_mode)
             elif params["kind"] in {"diagnose", "backups"}:
                 result = _listed(hosts, params)
             else:
                 run = _run(params, task_vars or {}, reach, check_mode=check_mode)
                 document = build(run, params["routes"], hosts)
-                result = report(document, params)
+                restored = params["kind"] == "rollback"
+                before = restored_lines(hosts, check_mode=check_mode) if restored else []
+                result = report(document, params, before=before)
                 if params["artefact"]:
                     result["artefact"] = packed(document)
         except ExchangeError as error:
@@ -81,9 +86,15 @@ def _extent(hosts: Sequence[HostResult], params: Params) -> Extent:
     return extent(hosts, pinned, limit)
 
 
-def _limits(hosts: Sequence[HostResult], reach: Extent, *, check_mode: bool) -> dict[str, Any]:
-    """Return how far the run reaches, and why its next hosts must not be changed."""
-    held = gate(hosts)
+def _limits(
+    hosts: Sequence[HostResult], reach: Extent, params: Params, *, check_mode: bool
+) -> dict[str, Any]:
+    """Return how far the run reaches, and why its next hosts must not be changed.
+
+    A failure stops the batches after it; one of a comparison before the first change does not.
+    """
+    begun = not params["compared"] or any(host.delivery is not None for host in hosts)
+    held = gate(hosts) if begun else ""
     if held:
         held = f"an earlier batch failed ({held})"
     elif reach.would_refuse and not check_mode:
@@ -94,6 +105,7 @@ def _limits(hosts: Sequence[HostResult], reach: Extent, *, check_mode: bool) -> 
         "domains": list(reach.domains),
         "would_refuse": reach.would_refuse,
         "held": held,
+        "hosts": [] if held else [host.name for host in hosts if not host.unfit],
     }
 
 
@@ -118,7 +130,7 @@ def _listed(hosts: Sequence[HostResult], params: Params) -> dict[str, Any]:
         host.name: "clean"
         if not failures[host.name]
         else "unjudged"
-        if host.unreachable
+        if host.unreachable or (host.queue or {}).get("unreachable")
         else "failed"
         for host in hosts
     }

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ..module_utils._run.mail_delivery import MODULE
 from ..plugin_utils._action import EngineAction
 
@@ -13,3 +16,14 @@ class ActionModule(EngineAction):
     """The action plugin of postmaster.exchange.mail_delivery."""
 
     module = MODULE
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Run the task, with the options in ``settings`` as if they stood beside it."""
+        settings = self._task.args.get("settings")
+        if isinstance(settings, Mapping):
+            given = {name: one for name, one in self._task.args.items() if name != "settings"}
+            self._task.args = {**settings, **given}
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        return result

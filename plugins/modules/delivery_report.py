@@ -26,9 +26,9 @@ options:
   hosts:
     description:
       - The names of the hosts. The report has all of them, also those without a result.
+      - By default they are those for which O(routes) were computed.
     type: list
     elements: str
-    required: true
   results:
     description:
       - Name of the variable in which each host has the result of

@@ -36,6 +36,11 @@ options:
     type: str
     choices: [compare, enforce, diagnose, restore, history]
     required: true
+  settings:
+    description:
+      - Any of the other options as one dictionary, such as M(postmaster.exchange.delivery_routes)
+        returns for each host. What the task gives besides counts more.
+    type: dict
   family:
     description:
       - The Exchange of the host. V(imc) is 4.0, 5.0 or 5.5, with the Internet Mail Connector or
@@ -250,7 +255,7 @@ options:
   test:
     description:
       - Test messages. The options are those of M(postmaster.exchange.delivery_test) with the same
-        names, and the four that decide whom to test.
+        names, and those that decide whom to test.
     type: dict
     suboptions:
       domains:
@@ -261,12 +266,6 @@ options:
         type: str
         choices: [none, changed, all, stuck]
         default: none
-      also:
-        description:
-          - Domains that V(changed) includes whether they changed on this host or not.
-        type: list
-        elements: str
-        default: []
       limit:
         description:
           - Send at most this many messages.
@@ -354,6 +353,12 @@ options:
               - Seconds for one step of the dialogue.
             type: int
             default: 30
+  also_test:
+    description:
+      - Domains that O(test.domains=changed) includes whether they changed on this host or not.
+    type: list
+    elements: str
+    default: []
   queue:
     description:
       - The queues. The options are those of M(postmaster.exchange.queue_info) with the same names,
@@ -490,6 +495,11 @@ family:
   returned: always
   type: str
   sample: imc
+run_id:
+  description: What O(run_id) is. Empty where that is not set.
+  returned: always
+  type: str
+  sample: change-4711
 changed:
   description:
     - Whether a setting of the host or its organisation changed, or waiting mail was resubmitted. In

@@ -209,7 +209,7 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
                 address=address,
                 check_mode=self._task.check_mode,
                 diff=self._task.diff,
-                basedir=Path(self._loader.get_basedir()),
+                basedir=Path.cwd(),  # where ansible-playbook was started
                 progress=Progress(name),
             )
             return outcome(self.module, params, context)

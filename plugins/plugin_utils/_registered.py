@@ -8,12 +8,13 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..module_utils._pairs.names import parse_domain
 from ..module_utils._report.host_result import NOT_CHECKED, HostResult
 from ..module_utils._report.limits import gate
+from ._role_variables import results_of
 
 _DELIVERY = {
     ("rollback", False): "_mx_delivery_restored",
@@ -40,19 +41,31 @@ def hosts_of(params: Mapping[str, Any], variables: Mapping[str, Any]) -> list[Ho
         routes.setdefault("limit", first("_mx_delivery_brake").get("would_refuse"))
         return [outcome_of(name, one, params["kind"], routes) for name, one in known.items()]
 
+    run = (routes.get("run") or {}).get("id")
+
+    def found(variable: str | None) -> dict[str, Mapping[str, Any]]:
+        """Return the results of this run; there may be those of an earlier one in a playbook."""
+        results = results_of(variables, params["hosts"], variable) if variable else {}
+        return {name: one for name, one in results.items() if one.get("run_id", run) == run}
+
+    results, compared = found(params["results"]), found(params["compared"])
+
     def read(name: str, held: str) -> HostResult:
-        results = [
-            registered(hostvars[name], variable) if variable else None
-            for variable in (params["results"], params["compared"])
-        ]
-        return HostResult.read(name, routes, *results, held=held)
+        return HostResult.read(name, routes, results.get(name), compared.get(name), held=held)
 
     held = params["held"]
+    if params["kind"] == "rollback" and not _lack_backup(params["hosts"], results):
+        held = ""
     hosts = [read(name, held) for name in params["hosts"]]
     if params["kind"] == "enforce" and not held and (trouble := gate(hosts)):
         held = f"an earlier batch failed ({trouble})"
         hosts = [read(host.name, held) if host.failure == NOT_CHECKED else host for host in hosts]
     return hosts
+
+
+def _lack_backup(names: Iterable[str], results: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether no host has the backup that was to be restored."""
+    return all((results.get(name, {}).get("delivery") or {}).get("no_backup") for name in names)
 
 
 def outcome_of(

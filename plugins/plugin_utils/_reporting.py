@@ -9,7 +9,7 @@ This file is private to the collection postmaster.exchange.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +38,17 @@ _COLOURS = {
 _FOR_PROGRAMS = frozenset({"json", "jsonl"})
 
 
-def report(document: Document, params: Mapping[str, Any]) -> dict[str, Any]:
+def report(
+    document: Document, params: Mapping[str, Any], *, before: Sequence[str] = ()
+) -> dict[str, Any]:
     """Print a document, write the files that ``params`` name, and return the result of the task.
 
     ``params["hosts"]`` are the names of the inventory, in the order of the document's hosts. The
     result is a failed one if a file could not be written; the first host carries that failure, too,
-    so that the run ends as a failed one even if all its hosts are fine.
+    so that the run ends as a failed one even if all its hosts are fine. ``before`` are lines to
+    print ahead of it.
     """
-    lines = summary(document)
+    lines = [*map(Line, (*before, "") if before else ()), *summary(document)]
     files, failures = _write(params, document)
     if files:
         lines += [Line(""), Line("Written"), *map(Line, columns(list(files.items())))]

@@ -91,12 +91,12 @@ def until(condition: Callable[[], bool], timeout: float = 20.0) -> None:
 
 def paragraphs(run: Run) -> dict[str, str]:
     """What is explained, by host and domain."""
-    text = run.output[run.output.index("Explain]") :]
+    text = run.output[run.output.index("Report]") :]
     found, host, domain = {}, "", ""
     for line in text.splitlines():
-        if heading := re.match(r" {8}([\w-]+): Exchange ", line):
+        if heading := re.match(r"([\w-]+): Exchange ", line):
             host, domain = heading[1], ""
-        elif heading := re.match(r" {10}([\w.-]+): \d+ message", line):
+        elif heading := re.match(r"  ([\w.-]+): \d+ message", line):
             domain = heading[1].removesuffix(".example")
         elif not line.strip():
             domain = ""
@@ -143,7 +143,7 @@ def test_hosts_that_cannot_be_looked_at_are_named_if_they_are_all(
     options = ("-e", "ansible_password=wrong")
     run = controller.playbook("diagnose", *options)
     assert run.status == 4, run.output
-    explained = run.output[run.output.index("Explain]") :]
+    explained = run.output[run.output.index("Report]") :]
     assert "mail55: " in explained
     assert "ex19-a: " in explained
     assert "No further action available in this collection." in explained

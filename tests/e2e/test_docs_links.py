@@ -15,7 +15,7 @@ from pages import DOCS, INDEX, ROOT, anchors, blocks, links, name_of, pages
 
 PAGES = pages()
 _MOST_NOT_RUN = 4
-_OF_THE_ROLE = {"delivery_variables", "delivery_verdict"}  # of no use to anybody else
+_OF_THE_ROLE = {"delivery_routes", "delivery_verdict"}  # of no use to anybody else
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

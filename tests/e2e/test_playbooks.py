@@ -205,9 +205,8 @@ def test_a_host_that_cannot_be_reached_does_not_stop_the_others(
     run = controller.playbook(playbook)
     assert run.status == 4, run.output
     assert run.recap("mail50")["unreachable"] == 1
-    assert run.recap("mail55")["ok"] >= 3
-    told = "Explain]" if playbook == "diagnose" else "Report]"
-    assert "mail55-ok" in run.output[run.output.index(told) :]
+    assert run.recap("mail55")["ok"] >= 1
+    assert "mail55-ok" in run.output[run.output.index("Report]") :]
     if playbook == "enforce":
         assert "nestle.com;192.0.2.25;0" in rows(lab, "mail55")
 

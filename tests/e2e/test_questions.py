@@ -74,8 +74,8 @@ SAID = (
     Step(
         "diagnose",
         0,
-        (*FILE, *STATE, *FOLLOW),
-        (1, 1, 2, 1, 1, 1, 1),
+        (*FILE, *STATE, *FOLLOW, *FACTS),  # in two tasks, with DNS between them
+        (2, 2, 3, 2, 2, 1, 1),
         (("test_stuck", True), QUICK),
     ),
     Step("enforce", 0, (*CHANGE, *FOLLOW), (1, 1, 1, 1, 1, 1, 0), (("max_changes", "100%"),)),

@@ -9,16 +9,19 @@ import json
 from typing import Any
 from xml.etree import ElementTree
 
-from ansible_collections.postmaster.exchange.plugins.filter.delivery_diagnosis import (
-    delivery_diagnosis,
-)
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import ExchangeError
+from ansible_collections.postmaster.exchange.plugins.module_utils._diagnosis.evidence import (
+    HostEvidence,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._diagnosis.text import diagnosis
 from ansible_collections.postmaster.exchange.plugins.module_utils._report.document import Run, build
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.host_result import (
+    HostResult,
+)
 from ansible_collections.postmaster.exchange.plugins.module_utils._report.junit import junit
 from ansible_collections.postmaster.exchange.plugins.module_utils._report.terminal import summary
 from ansible_collections.postmaster.exchange.plugins.module_utils._run.module_runner import failed
 from ansible_collections.postmaster.exchange.plugins.plugin_utils._page import render
-from ansible_collections.postmaster.exchange.plugins.plugin_utils._registered import outcome_of
 
 RESOLVED: dict[str, Any] = {
     "domains": [
@@ -53,26 +56,19 @@ def returned(result: Any) -> dict[str, Any]:
 
 def diagnosed(name: str, info: Any, queue: Any) -> None:
     """Check that a diagnosis of these results is lines of text."""
-    variables = {
-        "_mx_delivery_info": returned(info),
-        "_mx_delivery_queue": returned(queue),
-        "_mx_delivery_planned": None,
-    }
-    _readable(delivery_diagnosis(RESOLVED, {name: variables}, [name]))
+    result = {"exchange": returned(info), "queue": returned(queue), "delivery": {}}
+    host = HostResult.read(name, RESOLVED, result)
+    _readable(diagnosis(RESOLVED, [HostEvidence.of(host)]))
 
 
 def reported(name: str, family: str, enforced: Any, tested: Any = None) -> None:
     """Check that a report on these results is lines of text."""
-    transport = family == "transport"
-    variables = {
-        "_mx_delivery_asked": {"domains": "nestle.com", "family": family},
-        "_mx_delivery_connectors" if transport else "_mx_delivery_enforced": returned(enforced),
-    }
+    result = {"family": family, "delivery": returned(enforced)}
     if tested is not None:
-        variables["_mx_delivery_tested"] = returned(tested)
+        result["tests"] = returned(tested)
     for kind in ("audit", "enforce"):
         run = Run(kind, check_mode=False, finished_at="2026-11-23T12:00:00Z")
-        document = build(run, RESOLVED, [outcome_of(name, variables, kind, RESOLVED)])
+        document = build(run, RESOLVED, [HostResult.read(name, RESOLVED, result)])
         _readable([line.text for line in summary(document)])
         ElementTree.fromstring("".join(junit(document)))
         page = "".join(render(document))

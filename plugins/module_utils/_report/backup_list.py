@@ -71,3 +71,24 @@ def _backups_of(result: Result) -> Iterator[str]:
                 yield f"      {text}"
     if (more := result["count"] - len(backups)) > 0:
         yield f"    and {more} older"
+
+
+def restored_lines(hosts: Sequence[HostResult], *, check_mode: bool) -> list[str]:
+    """Return for each host which backup it was restored from, or that it was left alone."""
+    lines = []
+    for host in hosts:
+        delivery = host.delivery or {}
+        source = delivery.get("restored_from")
+        if delivery.get("failed") or not (source or delivery.get("no_backup")):
+            continue
+        if not source:
+            text = "has no such backup, and was left alone"
+        elif delivery.get("deferred"):
+            text = f"leaves it to another host of its organisation to be as in {source}"
+        elif delivery.get("same_as") or (delivery.get("changed") and check_mode):
+            text = f"would be as in {source}"
+        else:
+            again = "again" if delivery.get("changed") else "already"
+            text = f"is {again} as in {source}"
+        lines.append(f"{host.name} {text}.")
+    return lines

@@ -99,14 +99,14 @@ class HostResult:
             name=name,
             domains=wishes.get("domains") or (),
             delivery=delivery,
-            tests=(result or {}).get("tests"),
+            tests=next((part["tests"] for part in parts if part.get("tests")), None),
             family=family,
             needed=needed,
             exchange=next((part["exchange"] for part in parts if part.get("exchange")), None),
             compared=_delivery(compared),
             queue=(result or {}).get("queue"),
             backups=(result or {}).get("backups"),
-            held="" if delivery else held,
+            held="" if delivery and not delivery.get("no_backup") else held,
             families=("ipv4",) if family == "imc" else tuple(wishes.get("families") or ("ipv4",)),
             suffixes=tuple(wishes.get("search_list") or ()),
         )
@@ -121,9 +121,14 @@ class HostResult:
         return text.removeprefix(f"{self.name}: ")
 
     @property
+    def unfit(self) -> bool:
+        """Whether the host failed before anything could be changed there."""
+        return any(map(failure_of, (*self.needed, self.exchange, self.compared)))
+
+    @property
     def unreachable(self) -> bool:
         """Whether a task could not reach this host."""
-        parts = (self.exchange, self.compared, self.delivery, self.tests)
+        parts = (self.exchange, self.compared, self.delivery, self.tests, self.backups)
         return any(part.get("unreachable") for part in parts if part)
 
     @property

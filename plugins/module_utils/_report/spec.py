@@ -17,7 +17,7 @@ from .states import STUCK
 _FILES: Mapping[str, Any] = {name: {"type": "path"} for name in ("html", "json", "junit")}
 
 ARGUMENT_SPEC: Mapping[str, Any] = {
-    "hosts": {"type": "list", "elements": "str", "required": True},
+    "hosts": {"type": "list", "elements": "str"},
     "results": {"type": "str"},
     "compared": {"type": "str"},
     "routes": {"type": "dict", "aliases": ["resolved"]},

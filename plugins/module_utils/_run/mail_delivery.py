@@ -150,9 +150,11 @@ class _Work:
         parts = {name: self.parts.get(name) for name in PARTS}
         delivery = self.parts.get("delivery") or {}
         result = {
-            "changed": any(part.get("changed") for part in self.parts.values()),
+            "changed": any(part.get("changed") for part in self.parts.values())
+            and self.params["mode"] != "diagnose",
             "mode": self.params["mode"],
             "family": self.family,
+            "run_id": self.params["run_id"] or "",
             **parts,
             "failed_part": None,
             "diff": delivery.pop("diff", []),
@@ -195,7 +197,7 @@ def domains_to_test(params: Mapping[str, Any], delivery: Mapping[str, Any]) -> S
         wanted = [name for name, status in statuses.items() if status not in GONE_STATUSES]
     else:
         pinned = [name for name, status in statuses.items() if status == "ok"]
-        new = {*params["test"]["also"], *worth_testing(delivery, pinned)}
+        new = {*params["also_test"], *worth_testing(delivery, pinned)}
         wanted = [name for name in pinned if which == "all" or name in new]
     return wanted[:limit]
 

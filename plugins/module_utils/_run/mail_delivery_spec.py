@@ -73,6 +73,7 @@ def _group(spec: Params, names: Iterable[str], **more: Any) -> dict[str, Any]:
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "mode": {"type": "str", "choices": [*MODES], "required": True},
+    "settings": {"type": "dict"},
     "family": EXCHANGE_INFO_SPEC["family"],
     "routes": {"type": "list", "elements": "dict"},
     "resolved": {"type": "list", "elements": "dict"},
@@ -100,11 +101,11 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
         DELIVERY_TEST_SPEC,
         _TEST,
         domains={"type": "str", "choices": [*TESTED], "default": "none"},
-        also={"type": "list", "elements": "str", "default": []},
         limit={"type": "int", "default": 100},
         retry_queues={"type": "bool", "default": True},
         fail_on_undelivered={"type": "bool", "default": True},
     ),
+    "also_test": {"type": "list", "elements": "str", "default": []},
     "queue": _group(QUEUE_INFO_SPEC, _QUEUE, read={"type": "bool"}),
     "read_resolver": {"type": "bool", "default": False},
     "smtp_login": {

@@ -43,7 +43,7 @@ def opened_after(module: str) -> str:
     return done.stdout.strip()
 
 
-@pytest.mark.parametrize("name", ["imc_delivery", "delivery_variables"])
+@pytest.mark.parametrize("name", ["imc_delivery", "delivery_routes"])
 def test_filters_and_tests_are_loaded_with_an_action(name: str) -> None:
     assert opened_after(f"{_PLUGINS}.action.{name}") == "[]"
 

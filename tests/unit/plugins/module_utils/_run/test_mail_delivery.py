@@ -272,10 +272,11 @@ def test_domains_are_tested_that_leave_by_a_new_way(
 
 
 def test_domains_that_change_elsewhere_are_tested_where_they_are_pinned() -> None:
-    test = {"domains": "changed", "also": ["nestle.com", "missing.example", "other.example"]}
+    also = ["nestle.com", "missing.example", "other.example"]
     pick = mail_delivery.domains_to_test
-    assert pick(params(routes=ROUTES, test=test), {"steps": []}) == ["nestle.com"]
-    assert pick(params(routes=ROUTES, test=test), {"skipped": True}) == []
+    given = params(routes=ROUTES, test={"domains": "changed"}, also_test=also)
+    assert pick(given, {"steps": []}) == ["nestle.com"]
+    assert pick(given, {"skipped": True}) == []
 
 
 @pytest.mark.parametrize(

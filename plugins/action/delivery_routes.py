@@ -1,0 +1,292 @@
+# Copyright (c) 2026, the postmaster.exchange contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read the role's variables of all hosts, resolve their domains once, and return both."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.common.yaml import yaml_load
+from ansible.plugins.action import ActionBase
+from ansible.utils.unsafe_proxy import wrap_var
+
+from ..module_utils._base.context import Context
+from ..module_utils._base.errors import ExchangeError, InvalidInput
+from ..module_utils._base.interrupt import orderly_end
+from ..module_utils._lock.module import READ_SPEC, read_lock
+from ..module_utils._pairs.module import run as run_pairs
+from ..module_utils._pairs.spec import ARGUMENT_SPEC as PAIRS_SPEC
+from ..module_utils._run.module_runner import failed
+from ..plugin_utils._progress import Progress
+from ..plugin_utils._role_variables import Reader, results_of, variables_of
+from ..plugin_utils._settings import (
+    Settings,
+    all_domains,
+    all_suffixes,
+    dns_options,
+    settings_of,
+)
+from ..plugin_utils._shared import share
+
+_FILE = Path(__file__).parents[2] / "roles" / "mx_delivery" / "meta" / "argument_specs.yml"
+_ENTRY_POINTS = ("main", "audit", "diagnose", "rollback", "write_lock")
+_SPEC: dict[str, Any] = {
+    "entry_point": {"type": "str", "choices": [*_ENTRY_POINTS], "default": "main"},
+    "routes": {"type": "dict"},
+    "results": {"type": "str"},
+}
+#: Strategies that run a task on all hosts before the next, so that a limit can hold.
+_LINEAR = ("linear", "debug")
+
+Variables = Mapping[str, Any]
+
+share()
+
+
+class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not typed
+    """The action plugin of postmaster.exchange.delivery_routes; it works on the controller only."""
+
+    _supports_check_mode = True
+    _requires_connection = False
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Run the task and return its result, a failed one if the routes are not known."""
+        super().run(tmp, task_vars)
+        _unused, given = self.validate_argument_spec(
+            argument_spec=_SPEC, required_together=[("routes", "results")]
+        )
+        variables = task_vars or {}
+        try:
+            self._check_strategy()
+            with orderly_end():
+                if given["routes"] is not None:
+                    result = self._again(given, variables)
+                else:
+                    result = self._first(given["entry_point"], variables)
+        except ExchangeError as error:
+            wrong = dict.fromkeys(variables.get("ansible_play_batch") or (), error.message)
+            result = {
+                "run": _run({}, variables),
+                "settings": [],
+                "hosts": {},
+                "failures": wrong,
+                "serial": [],
+                "compare_first": False,
+                **failed(error),
+            }
+        safe: dict[str, Any] = wrap_var({"changed": False, **result})
+        return safe
+
+    def _check_strategy(self) -> None:
+        strategy = str(self._task._parent._play.strategy)
+        if not strategy.rpartition(".")[2].endswith(_LINEAR):
+            raise InvalidInput(
+                f"The strategy is {strategy}, under which neither limits nor batches hold.",
+                hint="No host was contacted. Set strategy: linear in the play.",
+            )
+
+    def _first(self, entry_point: str, variables: Variables) -> dict[str, Any]:
+        """Read the variables of all hosts, and resolve."""
+        options = yaml_load(_FILE.read_text(encoding="utf-8"))["argument_specs"]
+        reader = Reader(
+            options[entry_point]["options"], self._templar, variables.get("hostvars", {})
+        )
+        names: Sequence[str] = variables["ansible_play_batch"]
+        found, chosen, failures = _read(self._task, reader, names, variables, entry_point)
+        settings = [one for one, _values in found]
+        first = found[0][1] if found else reader.defaults
+        result: dict[str, Any] = {
+            "run": _run(first, variables),
+            "names": list(names),
+            "hosts": chosen,
+            "failures": failures,
+            "serial": list(settings[0].serial) if settings else [],
+            "compare_first": entry_point == "main" and any(one.limited for one in settings),
+            "dns": dns_options(settings, first),
+            "fail_on": first.get("mx_delivery_fail_on") or [],
+            "max_changed_hosts": first.get("mx_delivery_max_changed_hosts") or "",
+            "force": bool(first.get("mx_delivery_force")),
+        }
+        resolved: dict[str, Any] = {"domains": [], "pairs": []}
+        if settings and entry_point == "rollback":
+            routes = [{"domain": name} for name in all_domains(settings)]
+            resolved = {"domains": [], "routes": routes, "pairs": []}
+        elif settings and entry_point != "diagnose":
+            resolved = self._resolved(entry_point, settings, first, result)
+        written = [one.to_dict(resolved) for one in settings]
+        return {**resolved, **result, "settings": written}
+
+    def _resolved(
+        self, entry_point: str, settings: Sequence[Settings], values: Variables, result: Variables
+    ) -> dict[str, Any]:
+        """Resolve by DNS, or take the pairs from the lock, once for all hosts."""
+        domains, suffixes = all_domains(settings), all_suffixes(settings)
+        content = values.get("mx_delivery_lock_content") or ""
+        lock = values.get("mx_delivery_lock") or ""
+        locked = bool(content or lock) and entry_point != "write_lock"
+        live = None
+        try:
+            if not locked or entry_point == "audit":
+                asked = suffixes if entry_point == "audit" else []
+                live = self._pairs(domains, result["dns"], asked)
+            if not locked:
+                return live or {}
+            options = {
+                "path": f"mx_pairs.lock.yml of {result['run']['id']}" if content else lock,
+                "content": content or None,
+                "resolved": live,
+                "domains": domains,
+                "stale": values["mx_delivery_lock_stale"],
+                "grace": values["mx_delivery_lock_grace"],
+                **{name: value for name, value in result["dns"].items() if name in READ_SPEC},
+            }
+            return read_lock({**_defaults(READ_SPEC), **options}, self._context())
+        except ExchangeError as error:
+            return failed(error)
+
+    def _pairs(
+        self, domains: Sequence[str], dns: Variables, search_list: Sequence[str]
+    ) -> dict[str, Any]:
+        options = {**_defaults(PAIRS_SPEC), **dns, "domains": domains, "search_list": search_list}
+        return run_pairs(options, self._context())
+
+    def _context(self) -> Context:
+        return Context(
+            host="localhost",
+            basedir=Path.cwd(),
+            check_mode=self._task.check_mode,
+            diff=self._task.diff,
+            progress=Progress("DNS"),
+        )
+
+    def _again(self, given: Variables, variables: Variables) -> dict[str, Any]:
+        """Return an earlier result with what the hosts' results ask for besides."""
+        earlier = dict(given["routes"])
+        families = {one["family"] for one in earlier.get("settings") or ()}
+        audit = given["entry_point"] == "audit"
+        if earlier.get("failed") or not families or (audit and families == {"imc"}):
+            return earlier
+        results = results_of(variables, earlier["hosts"], given["results"])
+        known = [name for one in earlier["settings"] for name in one["search_list"]]
+        suffixes = list(dict.fromkeys((*(() if audit else known), *_appended(results))))
+        if audit:
+            new = [name for name in suffixes if name not in known]
+            return self._with_suffixes(earlier, new) if new else earlier
+        return self._for_stuck(earlier, results, suffixes)
+
+    def _with_suffixes(self, earlier: dict[str, Any], suffixes: Sequence[str]) -> dict[str, Any]:
+        """Return the result with warnings of names that these suffixes lead astray."""
+        names = [one["domain"] for one in earlier["domains"]]
+        dns = {**earlier["dns"], "evidence": False}
+        asked = {one["domain"]: one for one in self._pairs(names, dns, suffixes)["domains"]}
+        domains = []
+        for one in earlier["domains"]:
+            new = [
+                note
+                for note in asked[one["domain"]]["warnings"]
+                if note["code"] == "search_list_hijack"
+            ]
+            domains.append({**one, "warnings": [*(one.get("warnings") or ()), *new]})
+        return {**earlier, "domains": domains}
+
+    def _for_stuck(
+        self, earlier: dict[str, Any], results: Mapping[str, Variables], suffixes: Sequence[str]
+    ) -> dict[str, Any]:
+        """Return the result for a diagnosis: the routes of the domains whose mail waits.
+
+        ``compared`` are the hosts to compare. One that could not be read is none of them, nor is
+        one of Exchange 2010 and later where nothing waits.
+        """
+        stuck: dict[str, list[str]] = {}
+        for name, result in results.items():
+            queue = result.get("queue") or {}
+            if "stuck_domains" in queue and result.get("family"):
+                stuck[name] = queue["stuck_domains"]
+        domains = list(dict.fromkeys(domain for names in stuck.values() for domain in names))
+        try:
+            resolved = self._pairs(domains, {**earlier["dns"], "families": ["ipv4"]}, suffixes)
+        except ExchangeError as error:
+            return {**earlier, **failed(error)}
+        routes = {route["domain"]: route for route in resolved["routes"]}
+        settings = list(earlier["settings"])
+        hosts = {}
+        for name, waiting in stuck.items():
+            family = results[name]["family"]
+            if family == "transport" and not waiting:
+                continue
+            before = earlier["settings"][earlier["hosts"][name]]
+            options = {
+                **before["options"],
+                "family": family,
+                "routes": [routes[domain] for domain in waiting if domain in routes],
+                "imc": {**before["options"]["imc"], "missing_imccopy": "warn"},
+                "queue": {"read": False},
+            }
+            hosts[name] = len(settings)  # the number that its settings get
+            settings.append({**before, "family": family, "domains": waiting, "options": options})
+        known = {"settings": settings, "hosts": {**earlier["hosts"], **hosts}}
+        return {**earlier, **resolved, **known, "compared": list(hosts)}
+
+
+def _read(
+    task: Any, reader: Reader, names: Sequence[str], variables: Variables, entry_point: str
+) -> tuple[list[tuple[Settings, Variables]], dict[str, int], dict[str, str]]:
+    """Return the settings there are with their values, that of each host, and what is wrong."""
+    found: list[tuple[Settings, Variables]] = []
+    numbers: dict[tuple[int, bool], int | InvalidInput] = {}
+    hosts: dict[str, int] = {}
+    failures: dict[str, str] = {}
+    for name, own in zip(names, variables_of(task, variables, names), strict=True):
+        try:
+            values = reader.read(own)
+            writers = values.get("mx_delivery_writers")
+            key = (id(values), writers is None or name in writers)
+            if key not in numbers:
+                try:
+                    made = settings_of(values, entry_point, may_change=key[1])
+                    numbers[key] = len(found)
+                    found.append((made, values))
+                except InvalidInput as error:
+                    numbers[key] = error
+            number = numbers[key]
+            if isinstance(number, InvalidInput):
+                raise number
+            hosts[name] = number
+        except InvalidInput as error:
+            text = str(error).replace("\n", " ").rstrip(".")
+            failures[name] = f"{text}. This host was not contacted."
+    return found, hosts, failures
+
+
+def _run(values: Variables, variables: Variables) -> dict[str, str]:
+    """Return how the run is called: as it is told, by the job of AWX that it is, or by its time."""
+    now = datetime.now(UTC)
+    job = variables.get("awx_job_id") or variables.get("tower_job_id")
+    name = f"awx-{job}" if job else f"{now:%Y-%m-%dT%H%M%SZ}-{secrets.token_hex(2)}"
+    return {
+        "id": values.get("mx_delivery_run") or name,
+        "started_at": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+
+
+def _appended(results: Mapping[str, Variables]) -> list[str]:
+    """Return what the hosts append to names, or may, as they were asked."""
+    names: dict[str, None] = {}
+    for result in results.values():
+        resolver = (result.get("exchange") or {}).get("resolver") or {}
+        own = () if result.get("family") == "transport" else (resolver.get("domain"),)
+        for name in (*own, *(resolver.get("search_list") or ())):
+            if name:
+                names[str(name).lower().strip(".")] = None
+    return list(names)
+
+
+def _defaults(spec: Variables) -> dict[str, Any]:
+    return {name: option.get("default") for name, option in spec.items()}
