@@ -31,7 +31,7 @@ options:
     description:
       - Folder on the controller that the backups are in, as the option of that name says of the
         modules that make them.
-      - The default is C(backups) in the folder of the playbook.
+      - The default is C(backups) in the folder where ansible-playbook was started.
     type: path
   limit:
     description:

@@ -23,7 +23,7 @@ description:
     P(postmaster.exchange.mx_delivery#role) use both for the variable C(mx_delivery_lock).
 options:
   path:
-    description: The lock file. A relative path counts from the folder of the playbook.
+    description: The lock file. A relative path counts from where ansible-playbook was started.
     type: path
     required: true
   resolved:

@@ -19,7 +19,7 @@ description:
   - Changes nothing.
 options:
   path:
-    description: The lock file. A relative path counts from the folder of the playbook.
+    description: The lock file. A relative path counts from where ansible-playbook was started.
     type: path
     required: true
   content:

@@ -162,9 +162,9 @@ options:
     description:
       - Folder on the controller for backups. Each goes to a folder of its own in it, named by
         organisation and time (UTC), such as C(First_Organization_hq.example/2026-11-23T114500Z).
-      - A relative path counts from the folder of the playbook.
+      - A relative path counts from where ansible-playbook was started.
       - Where the module runs on another machine, this folder is there.
-      - The default is C(backups) in the folder of the playbook.
+      - The default is C(backups) in the folder where ansible-playbook was started.
     type: path
   backup:
     description:
