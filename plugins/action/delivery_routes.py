@@ -19,8 +19,8 @@ from ..module_utils._base.context import Context
 from ..module_utils._base.errors import ExchangeError, InvalidInput
 from ..module_utils._base.interrupt import orderly_end
 from ..module_utils._lock.module import READ_SPEC, read_lock
+from ..module_utils._pairs.module import ARGUMENT_SPEC as PAIRS_SPEC
 from ..module_utils._pairs.module import run as run_pairs
-from ..module_utils._pairs.spec import ARGUMENT_SPEC as PAIRS_SPEC
 from ..module_utils._run.module_runner import failed
 from ..plugin_utils._progress import Progress
 from ..plugin_utils._role_variables import Reader, results_of, variables_of

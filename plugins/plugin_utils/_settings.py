@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from typing import Any
 
 from ..module_utils._base.errors import InvalidInput
-from ..module_utils._pairs.addresses import parse_network
 from ..module_utils._pairs.names import parse_domain, shown
 from ..module_utils._report.limits import batches
 from ..module_utils._run.change_limit import parse_limit
@@ -239,6 +239,6 @@ def _names(option: str, texts: Iterable[str], *, host: bool) -> tuple[str, ...]:
 def _check_own_addresses(texts: Iterable[str]) -> None:
     for text in texts:
         try:
-            parse_network(text)
+            ip_network(text, strict=False)
         except ValueError:
             _names("own_addresses", (text,), host=True)
