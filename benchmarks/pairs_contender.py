@@ -63,7 +63,7 @@ def prepare(name: str) -> None:
     """Import what a contender needs, before its time begins."""
     if name in {"ours", "floor", "reading", "halves"}:
         sys.path[:0] = [str(COLLECTIONS)]
-        importlib.import_module(f"{_ENGINE}.pairs.module")
+        importlib.import_module(f"{_ENGINE}._pairs.module")
         importlib.import_module("ansible.module_utils.common.arg_spec")
     elif name == "dnspython":
         importlib.import_module("dns.resolver")

@@ -67,12 +67,14 @@ class Desired:
     """What the administrator wants of the connectors.
 
     ``pins`` are the domains whose addresses are known, ``removed`` those whose pin must go.
-    ``kept`` are domains that were asked for but stay as they are, each with its DNS status.
+    ``kept`` are domains that were asked for but stay as they are, each with its DNS status. A pin
+    of ``short_lived`` ones stays where it shares a smart host with what is wanted.
     """
 
     pins: tuple[Settings, ...] = ()
     kept: Mapping[str, str] = field(default_factory=dict)
     removed: frozenset[str] = frozenset()
+    short_lived: frozenset[str] = frozenset()
     state: State = "present"
     existing: Existing = "refuse"
     name_template: str = DEFAULT_NAME
@@ -293,6 +295,10 @@ def make_plan(connectors: Sequence[Connector], desired: Desired) -> ConnectorPla
             going.add(pin.domain)
             continue
         mine = ours.get(pin.domain, [])
+        if mine and pin.domain in desired.short_lived:
+            hosts = mine[0].smart_hosts
+            if not set(hosts).isdisjoint(pin.smart_hosts):
+                pin = replace(pin, smart_hosts=hosts)  # noqa: PLW2901 - as it is pinned
         others = [] if mine else _others(index, pin.domain)
         refused = next((r for o in others if (r := _refusal(pin, o, desired.existing))), None)
         if refused:

@@ -127,6 +127,7 @@ def _desired(params: Mapping[str, Any]) -> Desired:
         pins=tuple(pins),
         kept=kept,
         removed=frozenset(removed),
+        short_lived=frozenset(route.domain for route in routes if route.short_lived),
         state=state,
         existing=params["existing"],
         name_template=params["name_template"],

@@ -357,6 +357,10 @@ def edit(rows: Sequence[Row], desired: Desired) -> Edit:
     present: dict[str, list[Row]] = {}
     for row in rows:
         present.setdefault(row.key, []).append(row)
+    for domain, route in routes.items():
+        if wanted[domain] and route.short_lived:
+            rows_there = [row for row in present.get(domain, ()) if row.well_formed]
+            wanted[domain] = route.beside(tuple(dict.fromkeys(row.target for row in rows_there)))
     after: list[Row] = []
     placed: set[str] = set()
     exact, odd = desired.state is State.EXACT, 0

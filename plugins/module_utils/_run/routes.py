@@ -30,13 +30,22 @@ AddressCheck = Callable[[Address], str]
 class Route:
     """One domain and where its mail is to go, in this order. ``domain`` is in lower case.
 
-    ``short_lived`` means that DNS promised the addresses for seconds only, see ``settled``.
+    ``short_lived`` means that DNS promised the addresses for seconds only.
     """
 
     domain: str
     addresses: tuple[str, ...] = ()
     status: str = "ok"
     short_lived: bool = False
+
+    def beside(self, pinned: Sequence[str]) -> tuple[str, ...]:
+        """Return the addresses to pin where ``pinned`` are; of those that share one, the old ones.
+
+        Pools of mail servers show some of their addresses at a time; following each answer would
+        change the pin, and restart a service, at every run.
+        """
+        keeps = self.short_lived and not set(pinned).isdisjoint(self.addresses)
+        return tuple(pinned) if keeps else self.addresses
 
 
 def parse_routes(
@@ -60,22 +69,6 @@ def parse_routes(
                 hint="List each domain once, with all its addresses in order.",
             )
     return tuple(routes.values())
-
-
-def settled(routes: Sequence[Route], pinned: Mapping[str, Sequence[str]]) -> tuple[Route, ...]:
-    """Return the routes, short-lived ones as they are pinned where the pin shares an address.
-
-    Pools of mail servers show some of their addresses at a time; following each answer would change
-    the pin, and restart a service, at every run. ``pinned`` has the addresses by domain.
-    """
-    return tuple(
-        replace(route, addresses=tuple(now))
-        if route.short_lived
-        and (now := pinned.get(route.domain))
-        and not set(now).isdisjoint(route.addresses)
-        else route
-        for route in routes
-    )
 
 
 def _parse_route(entry: object, where: str, needs_addresses: bool) -> Route:

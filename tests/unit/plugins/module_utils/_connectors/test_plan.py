@@ -187,3 +187,16 @@ def test_exact_removes_only_our_unlisted_pins() -> None:
 def test_best_tier_keeps_the_lowest_preference() -> None:
     both = Settings("nestle.com", ("[192.0.2.1]", "[192.0.2.2]", "[192.0.2.3]"))
     assert planning.with_best_tier(both, [20, 10, 10]).smart_hosts == ("[192.0.2.2]", "[192.0.2.3]")
+
+
+def test_a_pin_stays_where_a_short_lived_answer_shares_a_smart_host() -> None:
+    domain = DOMAINS[0]
+
+    def steps(*hosts: str, short_lived: frozenset[str]) -> int:
+        desired = planning.Desired(pins=(pin(domain, *hosts),), short_lived=short_lived)
+        made = planning.make_plan([], planning.Desired(pins=(pin(domain, "192.0.2.1"),)))
+        return len(planning.make_plan(play([], made), desired).changes)
+
+    assert steps("192.0.2.1", "192.0.2.2", short_lived=frozenset({domain})) == 0
+    assert steps("192.0.2.1", "192.0.2.2", short_lived=frozenset()) == 1
+    assert steps("192.0.2.2", short_lived=frozenset({domain})) == 1

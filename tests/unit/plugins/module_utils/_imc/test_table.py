@@ -57,6 +57,16 @@ def test_rows_that_stay_keep_spelling_and_flag_in_the_wanted_order() -> None:
     ]
 
 
+def test_rows_stay_where_a_short_lived_answer_shares_one_of_them() -> None:
+    before = rows("pool.example;192.0.2.9;7", "pool.example;192.0.2.1;0", "x;1.1.1.1;0")
+    seen = Route("pool.example", ("192.0.2.1", "192.0.2.2"), short_lived=True)
+    assert after(before, seen) == [row.raw for row in before]
+    assert after(before, seen, state=State.EXACT) == [row.raw for row in before[:2]]
+    assert after(before[2:], seen)[1:] == ["pool.example;192.0.2.1;0", "pool.example;192.0.2.2;0"]
+    other = Route("pool.example", ("192.0.2.2",), short_lived=True)
+    assert after(before, other)[0] == "pool.example;192.0.2.2;0"
+
+
 def test_new_domains_come_last_in_the_order_given() -> None:
     before = rows("z.example;192.0.2.9;0")
     assert after(before, ok("b.example", "192.0.2.1"), ok("a.example", "192.0.2.2")) == [

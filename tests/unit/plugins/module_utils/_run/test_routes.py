@@ -8,7 +8,6 @@ from __future__ import annotations
 from ansible_collections.postmaster.exchange.plugins.module_utils._run.routes import (
     Route,
     parse_routes,
-    settled,
 )
 
 
@@ -20,13 +19,10 @@ def parsed(**entry: object) -> Route:
 
 def test_a_short_lived_route_leaves_a_pin_that_shares_an_address() -> None:
     route = parsed(short_lived=True)
-    (kept,) = settled([route], {"nestle.com": ["192.0.2.9", "192.0.2.2"]})
-    assert kept.addresses == ("192.0.2.9", "192.0.2.2")
-    for pinned in ({}, {"nestle.com": ["192.0.2.9"]}, {"nestle.com": []}):
-        assert settled([route], pinned) == (route,)
+    assert route.beside(["192.0.2.9", "192.0.2.2"]) == ("192.0.2.9", "192.0.2.2")
+    assert route.beside(["192.0.2.9"]) == route.beside([]) == route.addresses
 
 
 def test_other_routes_are_followed_to_the_letter() -> None:
-    route = parsed()
-    assert settled([route], {"nestle.com": ["192.0.2.2"]}) == (route,)
+    assert parsed().beside(["192.0.2.2"]) == ("192.0.2.1", "192.0.2.2")
     assert not parsed(short_lived="yes").short_lived
