@@ -20,7 +20,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._remote import
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.session import Cmdlet
 from exchange_lab.org.lab import OrganisationLab
 from exchange_lab.org.versions import Family
-from exchange_lab.windows import kdc
+from exchange_lab.windows import active_directory, kdc
 from exchange_lab.windows.certificates import TestAuthority
 from exchange_lab.windows.host import LabHost
 from exchange_lab.windows.kdc import Realm
@@ -31,11 +31,13 @@ USER, PASSWORD = f"operator@{kdc.REALM}", "S3cret-Passw0rd"
 MARK = "a-word-that-must-not-be-read"
 
 
-@pytest.fixture(scope="session")
-def _running_realm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Realm]:
-    if missing := kdc.missing():
+@pytest.fixture(scope="session", params=[kdc, active_directory], ids=["mit", "ad"])
+def _running_realm(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Realm]:
+    if missing := request.param.missing():
         pytest.skip(f"not installed: {', '.join(missing)}")
-    with kdc.running(tmp_path_factory.mktemp("realm"), {USER: PASSWORD}) as realm:
+    with request.param.running(tmp_path_factory.mktemp("realm"), {USER: PASSWORD}) as realm:
         yield realm
 
 

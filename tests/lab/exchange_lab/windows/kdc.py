@@ -24,9 +24,9 @@ REALM = "HQ.EXAMPLE"
 _PATH = f"/usr/sbin{os.pathsep}{os.environ.get('PATH', os.defpath)}"
 #: What clients ask for: pywinrm and we, pypsrp by default, Ansible's psrp plugin.
 SERVICES = ("HTTP", "host", "WSMAN")
-_CLOCK_SKEW = 1  # seconds; a ticket counts so much longer than it says
+CLOCK_SKEW = 1  # seconds; a ticket counts so much longer than it says
 
-_CLIENT = """\
+CLIENT = """\
 [libdefaults]
   default_realm = {realm}
   dns_lookup_kdc = false
@@ -91,7 +91,7 @@ class Realm:
     def client_config(self, *, port: int | None = None) -> Path:
         """Write a configuration that looks for the KDC at another port; return the file."""
         file = self.folder / f"krb5-{port or self.port}.conf"
-        text = _CLIENT.format(realm=REALM, port=port or self.port, skew=_CLOCK_SKEW)
+        text = CLIENT.format(realm=REALM, port=port or self.port, skew=CLOCK_SKEW)
         file.write_text(text, encoding="utf-8")
         return file
 
