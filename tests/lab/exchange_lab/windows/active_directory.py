@@ -9,6 +9,7 @@ or ``/run`` is read or changed: names are given with their addresses.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import importlib.util
 import os
@@ -131,6 +132,7 @@ class DomainController(Realm):
 def _template() -> Path:
     """Provision a domain, and return its folder."""
     folder = Path(mkdtemp(prefix="active-directory-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     run(
         *("samba-tool", "domain", "provision", f"--realm={REALM}", "--domain=HQ"),
         *(f"--adminpass={ADMIN_PASSWORD}", "--server-role=dc", "--dns-backend=SAMBA_INTERNAL"),
@@ -141,10 +143,8 @@ def _template() -> Path:
 
 
 @contextlib.contextmanager
-def running(
-    folder: Path, users: Mapping[str, str], *, services: str = "kdc", ports: Mapping[str, int] = {}
-) -> Iterator[DomainController]:
-    """A domain controller with users (by password) and the services of localhost."""
+def running(folder: Path, users: Mapping[str, str]) -> Iterator[DomainController]:
+    """The KDC of a domain with users (by password) and the services of localhost."""
     template = _template()
 
     def sockets(place: str, names: list[str]) -> list[str]:
@@ -163,11 +163,10 @@ def running(
     options = {
         "krb5 port": realm.port,
         "kpasswd port": 0,
-        "server services": services,
+        "server services": "kdc",
         "pid directory": folder,
         "ncalrpc dir": folder / "ncalrpc",
         "log level": 1,
-        **ports,
     }
     command = ["samba", "-i", "-M", "single", "--debug-stdout", "-s", str(config)]
     command += [f"--option={name}={value}" for name, value in options.items()]
