@@ -75,7 +75,8 @@ def _answer(document: _Entry) -> Iterator[Line]:
     counts = answer["counts"]
     if counts["total"]:
         stuck = f"; mail of {counts['stuck']} delayed in the queue" if counts["stuck"] else ""
-        yield Line(f"  hosts x domains: {states_text(counts, counts['reasons'])}{stuck}")
+        text = f"  hosts x domains: {states_text(counts, counts['reasons'])}{stuck}"
+        yield from map(Line, wrapped(text))
     if answer["tests"]:
         tests = ", ".join(f"{number} {words(code)}" for code, number in answer["tests"].items())
         yield Line(f"  test messages: {tests}")
@@ -321,15 +322,24 @@ def _misrouted(
 
 
 def _problems(document: _Entry) -> Iterator[tuple[str, str]]:
-    """Yield each problem once with its hosts and their verdict, the worst first if many."""
+    """Yield each problem once with its hosts and their verdict, the worst first if many.
+
+    A sentence that hosts with otherwise different problems share has a line of its own.
+    """
     hosts = [host for host in document["hosts"] if host["problems"]]
     if len(hosts) > MOST_HOSTS:
         hosts.sort(key=lambda host: _RANK[host["state"]])
-    alike: dict[tuple[str, str], list[str]] = {}
+    kinds: dict[str, set[str]] = {}
     for host in hosts:
-        key = "; ".join(host["problems"]), _TONES[host["verdict"]]
-        alike.setdefault(key, []).append(host["name"])
-    for (text, tone), names in list(alike.items())[:MOST_HOSTS]:
-        yield f"{listed(names)}: {text}", tone
-    if rest := sum(len(names) for names in list(alike.values())[MOST_HOSTS:]):
-        yield f"and {count(rest, 'more host')}", "failed"
+        for sentence in host["problems"]:
+            kinds.setdefault(sentence, set()).add("; ".join(host["problems"]))
+    alike: dict[str, dict[str, str]] = {}
+    for host in hosts:
+        own = "; ".join(text for text in host["problems"] if len(kinds[text]) == 1)
+        shared = [text for text in host["problems"] if len(kinds[text]) > 1]
+        for text in filter(None, (own, *shared)):
+            alike.setdefault(text, {})[host["name"]] = _TONES[host["verdict"]]
+    for text, names in list(alike.items())[:MOST_HOSTS]:
+        yield f"{listed(names)}: {text}", "failed" if "failed" in names.values() else "drift"
+    if (rest := len(alike) - MOST_HOSTS) > 0:
+        yield f"and {count(rest, 'more problem')}", "failed"

@@ -18,6 +18,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._report.termin
     MOST_DOMAINS,
     MOST_HOSTS,
     MOST_NOTICES,
+    result_lines,
     summary,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._report.text import Line
@@ -223,7 +224,7 @@ def test_many_different_problems_end_in_a_number() -> None:
         HostResult(f"h{number}", [], {"failed": True, "msg": f"reason {number}"})
         for number in range(MOST_HOSTS + 3)
     ]
-    assert below(lines_of(AUDIT, *hosts), "Action required")[-1] == "  and 3 more hosts"
+    assert below(lines_of(AUDIT, *hosts), "Action required")[-1] == "  and 3 more problems"
 
 
 def test_a_lock_file_is_named_and_where_it_is_not_up_to_date() -> None:
@@ -342,3 +343,30 @@ def test_where_the_pairs_are_not_known_that_is_the_answer() -> None:
     failed = {"failed": True, "msg": "the lock file is missing"}
     lines = lines_of(AUDIT, HostResult("a", [], needed=[failed]), of=failed)
     assert lines[0] == Line("DNS could not be asked: the lock file is missing", "failed")
+
+
+def test_a_problem_that_different_hosts_share_is_told_once() -> None:
+    run = replace(AUDIT, fail_on=["temporary_failure"])
+    of = resolved(NESTLE, domain("lost.example", status="temporary_failure"))
+    names = ["nestle.com", "lost.example"]
+    hosts = [
+        HostResult("a", names, table([], PINNED)),
+        HostResult("b", names, table(PINNED, PINNED)),
+        HostResult("c", ["nestle.com"], table([], PINNED)),
+    ]
+    assert below(lines_of(run, *hosts, of=of), "Action required") == [
+        f"  a, c: {FINDING}",
+        "  a, b: lost.example: DNS lookup failed, nothing changed",
+    ]
+
+
+def test_with_trouble_the_result_comes_last() -> None:
+    lost = HostResult("a", [], {"failed": True, "msg": "gone"})
+    document = build(AUDIT, resolved(NESTLE), [lost])
+    assert result_lines(document) == [
+        Line(""),
+        Line("Result: The only host could not be checked.", "failed"),
+    ]
+    fine = build(AUDIT, resolved(NESTLE), [HostResult("a", [], table(PINNED, PINNED))])
+    assert result_lines(fine) == []
+    assert len(summary(fine)) < 10
