@@ -23,7 +23,7 @@ from .._mail.smtp_errors import ErrorClass, Origin
 from .._report.states import STATUS_WORDS
 from .._report.text import count, failure_text, listed, words
 from .evidence import StuckDomain
-from .smtp_replies import meaning
+from .smtp_replies import OWN_ERRORS, meaning
 
 
 class Code(StrEnum):
@@ -391,42 +391,9 @@ def _reply(domain: StuckDomain, _every: Every) -> Iterator[Cause]:
 def _own_error(domain: StuckDomain, _every: Every) -> Iterator[Cause]:
     """What this side reports of itself."""
     error = domain.error
-    if error is None or domain.reply is not None:
-        return
-    hop = domain.next_hop()
-    if error.error_class is ErrorClass.CERTIFICATE:
-        yield Cause(
-            Code.CERTIFICATE,
-            f"this host rejected the certificate of {hop}",
-            "Check its name, chain and validity there, and on this side TlsAuthLevel and TlsDomain"
-            " of the Send connector and the root certificates of Windows.",
-        )
-    elif error.error_class is ErrorClass.TLS_FAILED:
-        yield Cause(
-            Code.TLS,
-            f"this host and {hop} could not negotiate TLS",
-            "Check the TLS versions and cipher suites of Windows, and this host's certificate.",
-        )
-    elif error.error_class is ErrorClass.AUTHENTICATION:
-        yield Cause(
-            Code.AUTHENTICATION,
-            f"this host and {hop} could not authenticate each other",
-            "Check the authentication settings of the Send connector, and clocks and certificates"
-            " of both servers.",
-        )
-    elif error.error_class is ErrorClass.FRONT_END_PROXY:
-        yield Cause(
-            Code.FRONT_END,
-            "the front end of your organisation could not set up the session",
-            "Check the Front End Transport service, its SMTP send log and its certificate; the Send"
-            " connector uses it as proxy (FrontendProxyEnabled).",
-        )
-    elif error.error_class in {ErrorClass.REFUSED, getattr(ErrorClass, "OWN_POLICY", None)}:
-        yield Cause(
-            Code.OWN_POLICY,
-            "a rule or setting of your own organisation rejects the mail",
-            "Check the transport rules and the settings that the error names.",
-        )
+    if error is not None and domain.reply is None and error.error_class in OWN_ERRORS:
+        known = OWN_ERRORS[error.error_class]
+        yield Cause(Code(known.code), known.clause.format(domain.next_hop()), known.remedy)
 
 
 def _connection(domain: StuckDomain, every: Every) -> Iterator[Cause]:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a reply of another mail server means, and what to do about it. Pure.
+"""What a reply of another mail server, or an error of this side, means and needs. Pure.
 
 A reply is known by its class, by its enhanced status code (RFC 3463, RFC 7372), or by words that
 servers in use write. Any other reply is only quoted.
@@ -104,6 +104,39 @@ _REFUSED = Meaning(
     "Follow the reply, or ask the postmaster there. The mail returns to its sender.",
 )
 
+_POLICY = Meaning(
+    "own_policy",
+    "a rule or setting of your own organisation rejects the mail",
+    "Check the transport rules and the settings that the error names.",
+)
+#: Errors that this side reports of itself, by class. The clause has a place for the next hop.
+OWN_ERRORS: dict[str, Meaning] = {
+    "certificate": Meaning(
+        "certificate",
+        "this host rejected the certificate of {}",
+        "Check its name, chain and validity there, and on this side TlsAuthLevel and TlsDomain of"
+        " the Send connector and the root certificates of Windows.",
+    ),
+    "tls_failed": Meaning(
+        "tls",
+        "this host and {} could not negotiate TLS",
+        "Check the TLS versions and cipher suites of Windows, and this host's certificate.",
+    ),
+    "authentication": Meaning(
+        "authentication",
+        "this host and {} could not authenticate each other",
+        "Check the authentication settings of the Send connector, and clocks and certificates of"
+        " both servers.",
+    ),
+    "front_end_proxy": Meaning(
+        "front_end",
+        "the front end of your organisation could not set up the session",
+        "Check the Front End Transport service, its SMTP send log and its certificate; the Send"
+        " connector uses it as proxy (FrontendProxyEnabled).",
+    ),
+    "own_policy": _POLICY,
+    "refused": _POLICY,
+}
 _BY_CLASS = {
     ErrorClass.TLS_REQUIRED: _TLS_REQUIRED,
     ErrorClass.TLS_FAILED: _TLS,
