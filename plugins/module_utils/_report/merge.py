@@ -62,7 +62,11 @@ def _merged(documents: Mapping[str, Document], expected: Sequence[str]) -> dict[
     for document in slices:
         hosts.update(_hosts(document, changes, numbers))
     judge = Judge.of_run(run)
-    entries = [hosts.get(name) or _missing(name, judge, changes) for name in order]
+    for name in order:
+        if name not in hosts:
+            lost = HostResult(name, (), {"unreachable": True, "msg": _MISSING}, family="")
+            hosts[name] = host_entry(lost, {}, judge, changes, Organisations())
+    entries = [hosts[name] for name in order]
     settle(entries)
     if not judge.audit:
         for host, some in forgotten(entries):
@@ -148,6 +152,17 @@ def _run(slices: Sequence[Document]) -> dict[str, Any]:
         if all(other.get(key) == value for other in others)
     }
 
+    locks = [one["lock"] for one in runs if one["lock"]]
+    lock = locks and {
+        "path": locks[0]["path"],
+        "resolved_at": min(
+            (one["resolved_at"] for one in locks if one["resolved_at"]), default=None
+        ),
+        "stale": any(one["stale"] for one in locks),
+        "stale_domains": sorted({name for one in locks for name in one["stale_domains"]}),
+        "compared": any(one["compared"] for one in locks),
+    }
+
     def total(key: str) -> float | None:
         known = [one["dns"][key] for one in runs if one["dns"][key] is not None]
         return sum(known) if known else None
@@ -160,7 +175,7 @@ def _run(slices: Sequence[Document]) -> dict[str, Any]:
         "ansible": ", ".join(dict.fromkeys(one["ansible"] for one in runs)),
         "limit": "; ".join(dict.fromkeys(one["limit"] for one in runs if one["limit"])) or None,
         "dns": {key: total(key) for key in ("questions", "seconds")},
-        "lock": _lock([one["lock"] for one in runs if one["lock"]]),
+        "lock": lock or None,
         "slices": [
             {
                 "hosts": [host["name"] for host in document["hosts"]],
@@ -173,49 +188,35 @@ def _run(slices: Sequence[Document]) -> dict[str, Any]:
     }
 
 
-def _lock(locks: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    if not locks:
-        return None
-    times = [one["resolved_at"] for one in locks if one["resolved_at"]]
-    return {
-        "path": locks[0]["path"],
-        "resolved_at": min(times, default=None),
-        "stale": any(one["stale"] for one in locks),
-        "stale_domains": sorted({name for one in locks for name in one["stale_domains"]}),
-        "compared": any(one["compared"] for one in locks),
-    }
-
-
 # -- domains
 
 
 def _domains(slices: Sequence[Document]) -> list[dict[str, Any]]:
-    """Return the domains that DNS was asked about; all slices must have the same addresses."""
-    known: dict[str, dict[str, Any]] = {}
-    for entry in (entry for document in slices for entry in document["domains"]):
-        if entry["status"] is not None:
-            other = known.get(entry["name"])
-            known[entry["name"]] = dict(entry) if other is None else _both(other, entry)
-    return list(known.values())
+    """Return the domains that DNS was asked about, with all warnings, failures and views.
 
-
-def _both(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what two slices have on a domain, with all warnings, failures and views."""
+    All slices must have the same addresses.
+    """
 
     def destination(entry: Mapping[str, Any]) -> tuple[object, ...]:
         pairs = ((pair["preference"], pair["exchange"], pair["address"]) for pair in entry["pairs"])
         return entry["status"], *pairs
 
-    if destination(one) != destination(other):
-        raise InvalidInput(
-            f"Two slices have different addresses for {one['name']}.",
-            hint="Resolve once, and let all slices use that lock file.",
-        )
-    lists = {
-        key: [*one[key], *(value for value in other[key] if value not in one[key])]
-        for key in ("warnings", "failures", "views")
-    }
-    return {**other, **one, **lists}
+    known: dict[str, dict[str, Any]] = {}
+    for entry in (entry for document in slices for entry in document["domains"]):
+        if entry["status"] is None:
+            continue
+        other = known.setdefault(entry["name"], dict(entry))
+        if destination(other) != destination(entry):
+            raise InvalidInput(
+                f"Two slices have different addresses for {entry['name']}.",
+                hint="Resolve once, and let all slices use that lock file.",
+            )
+        lists = {
+            key: [*other[key], *(value for value in entry[key] if value not in other[key])]
+            for key in ("warnings", "failures", "views")
+        }
+        known[entry["name"]] = {**entry, **other, **lists}
+    return list(known.values())
 
 
 # -- hosts
@@ -254,11 +255,6 @@ def _hosts(
             "tests": tests,
         }
         yield host["name"], entry
-
-
-def _missing(name: str, judge: Judge, changes: Changes) -> dict[str, Any]:
-    lost = HostResult(name, (), {"unreachable": True, "msg": _MISSING}, family="")
-    return host_entry(lost, {}, judge, changes, Organisations())
 
 
 def _warn_of_two(organisations: Sequence[dict[str, Any]], slices: Sequence[Document]) -> None:

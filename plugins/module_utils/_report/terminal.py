@@ -31,7 +31,10 @@ MOST_NOTICES = MOST_CONNECTORS = 20
 
 # Warnings of mx_pairs_info that say what a pin does not cover.
 _NOTABLE = frozenset({"dead_exchange", "moving"})
-_FAMILY_TITLES = {family: f" of Exchange {text}" for family, text in FAMILY_WORDS.items()}
+_FAMILY_TITLES: dict[str | None, str] = {
+    **{family: f" of Exchange {text}" for family, text in FAMILY_WORDS.items()},
+    None: " of unknown version",
+}
 _IMC_HEADING = ("host", "routes", "search list", "service", "test messages")
 _TRANSPORT_HEADING = ("host", "connectors", "test messages")
 _RANK = {state.value: place for place, state in enumerate(State)}
@@ -95,23 +98,19 @@ def _domain_lines(document: _Entry) -> Iterator[Line]:
     many = len(shown) > MOST_DOMAINS
     if many:
         shown = [domain for domain in shown if domain["status"] != "ok"]
-    if shown:
-        cells = [(domain["name"], _destination(domain)) for domain in shown[:MOST_DOMAINS]]
-        yield from map(Line, columns(cells))
+    cells = []
+    for domain in shown[:MOST_DOMAINS]:
+        status = domain["status"]
+        text = listed(pair["address"] for pair in domain["pairs"])
+        if status != "ok":
+            kept = "" if status in {"null_mx", "no_such_domain"} else "; existing routes kept"
+            text = STATUS_WORDS[status] + kept
+            if failures := domain["failures"]:
+                text += f" ({failure_text(failures[0])})"
+        cells.append((domain["name"], text))
+    yield from map(Line, columns(cells))
     if (more := len(shown) - MOST_DOMAINS) > 0:
         yield Line(f"  and {more} more without addresses")
-
-
-def _destination(domain: _Entry) -> str:
-    """Return the addresses of a domain, or what DNS says in their place."""
-    status = domain["status"]
-    if status == "ok":
-        return listed(pair["address"] for pair in domain["pairs"])
-    text = STATUS_WORDS[status]
-    if status not in {"null_mx", "no_such_domain"}:
-        text += "; existing routes kept"
-    failures = domain["failures"]
-    return f"{text} ({failure_text(failures[0])})" if failures else text
 
 
 # -- hosts
@@ -132,7 +131,12 @@ def host_lines(document: _Entry) -> Iterator[Line]:
         if not first:
             yield Line("")
         first = False
-        yield Line(count(len(hosts), "host") + (_title(family, hosts) if several else ""))
+        title = count(len(hosts), "host")
+        if several:  # by their versions, if all are known
+            versions = {host["version"] for host in hosts}
+            known = f" of Exchange {', '.join(sorted(filter(None, versions)))}"
+            title += known if None not in versions else _FAMILY_TITLES[family]
+        yield Line(title)
         transport = family == "transport"
 
         def cells(host: _Entry, *, transport: bool = transport) -> tuple[str, ...]:
@@ -143,14 +147,6 @@ def host_lines(document: _Entry) -> Iterator[Line]:
     for organisation in document["organisations"]:
         yield Line("")
         yield from _connectors(organisation, proposed=judge.proposed)
-
-
-def _title(family: str | None, hosts: Sequence[_Entry]) -> str:
-    """Return the versions of the hosts as they are, or the range of their family."""
-    versions = {host["version"] for host in hosts}
-    if None in versions or family is None:
-        return _FAMILY_TITLES.get(str(family), " of unknown version")
-    return f" of Exchange {', '.join(sorted(versions))}"
 
 
 def _table(
