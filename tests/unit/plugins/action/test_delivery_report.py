@@ -35,8 +35,6 @@ from exchange_lab.samples import (
 
 AOL = domain("aol.com", "198.51.100.9")
 BOTH = pinned([AOL])
-ASKED = {"family": "imc", "domains": "AOL.com\naol.com.", "families": ["ipv4"]}
-HELD = "not changed: the gate is closed"
 RUN = {"id": "2026-11-23T114400Z-1a2b", "started_at": NOW}
 
 
@@ -53,8 +51,7 @@ def printed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None]]:
 
 
 def run(hostvars: dict[str, Any], *, check_mode: bool = False, **args: Any) -> dict[str, Any]:
-    if "routes" not in args:
-        args = {"resolved": resolved(AOL), **args}
+    args = {"routes": routes(*hostvars), "results": "delivered", **args}
     task = SimpleNamespace(
         action="postmaster.exchange.delivery_report",
         args={"hosts": list(hostvars), "kind": "audit", **args},
@@ -69,19 +66,24 @@ def run(hostvars: dict[str, Any], *, check_mode: bool = False, **args: Any) -> d
     return result
 
 
-def variables(**registered: Any) -> dict[str, Any]:
-    """What the role leaves with a host; keywords are without the prefix."""
-    all_of_them = {"asked": ASKED, "run": RUN, **registered}
-    return {f"_mx_delivery_{name}": value for name, value in all_of_them.items()}
+def variables(delivery: Any = None, **parts: Any) -> dict[str, Any]:
+    """The variables of a host with a result of mail_delivery."""
+    result = {"family": "imc", "exchange": {"version": "5.5"}, "delivery": delivery}
+    return {"delivered": {**result, "tests": None, "queue": None, **parts}}
+
+
+def routes(*names: str, **more: Any) -> dict[str, Any]:
+    """What delivery_routes returns for hosts that are alike."""
+    wishes = {"family": "imc", "domains": ["aol.com"], "families": ["ipv4"], "search_list": []}
+    known = {"hosts": dict.fromkeys(names, 0), "settings": [wishes], "failures": {}}
+    return resolved(AOL, **{"run": RUN, **known, **more})
 
 
 @pytest.mark.usefixtures("printed")
 def test_what_the_role_registered_is_in_the_report(tmp_path: Path) -> None:
     hosts = {
-        "a": variables(
-            enforced=table([], BOTH), info=appending("hq.example"), queue=waiting("aol.com")
-        ),
-        "b": variables(enforced=table(BOTH, BOTH)),
+        "a": variables(table([], BOTH), exchange=appending("hq.example"), queue=waiting("aol.com")),
+        "b": variables(table(BOTH, BOTH)),
     }
     file = tmp_path / "new" / "report.json"
     result = run(hosts, json=str(file))
@@ -103,63 +105,22 @@ def test_what_the_role_registered_is_in_the_report(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("printed")
-@pytest.mark.parametrize(
-    ("registered", "problem"),
-    [
-        ({"asked": {"failed": True, "msg": "a: no such choice."}}, "no such choice."),
-        ({"info": {"unreachable": True, "msg": "a: no answer."}}, "no answer."),
-        ({"planned": {"failed": True, "msg": "a: refused."}}, "refused."),
-        ({"enforced": {"failed": True, "msg": "a: no disk."}}, "no disk."),
-        ({"held": "the gate is closed"}, HELD),
-        ({"asked": None}, NOT_CHECKED),
-        ({"enforced": {"skipped": True, "false_condition": "x"}}, NOT_CHECKED),
-    ],
-)
-def test_a_host_is_in_the_report_whatever_stopped_it(
-    registered: dict[str, Any], problem: str
-) -> None:
-    given = (
-        variables(enforced=None, **registered)
-        if "enforced" not in registered
-        else variables(**registered)
-    )
-    result = run({"a": given})
-    assert result["problems"] == {"a": problem}
-    assert result["verdicts"] == {"a": "unjudged" if problem != HELD else "drift"}
-
-
-@pytest.mark.usefixtures("printed")
 def test_pairs_that_are_not_known_are_the_problem_of_every_host() -> None:
     failed = {"failed": True, "msg": "the lock file is missing"}
-    result = run({"a": variables(), "b": {}}, resolved=failed)
+    result = run({"a": variables(), "b": {}}, routes=failed)
     assert result["problems"] == dict.fromkeys("ab", "the lock file is missing")
     assert result["verdict"] == "failed"
 
 
 @pytest.mark.usefixtures("printed")
-def test_a_run_of_the_role_that_registered_nothing_yet_is_no_surprise() -> None:
-    names = ("asked", "info", "planned", "enforced", "connectors", "tested", "queue", "run")
-    result = run({"a": variables(held="", brake=None, **dict.fromkeys(names))}, resolved={})
-    assert result["problems"] == {"a": NOT_CHECKED}
-
-
-@pytest.mark.usefixtures("printed")
 @pytest.mark.parametrize("kind", ["enforce", "rollback"])
 @pytest.mark.parametrize("transport", [False, True])
-def test_the_kind_of_run_and_of_host_tell_which_result_counts(kind: str, transport: bool) -> None:
+def test_a_change_of_each_family_is_one(kind: str, transport: bool) -> None:
     pin = connector("aol.com", "198.51.100.9")
-    right = organisation([], [pin], "aol.com") if transport else table([], BOTH)
-    name = {
-        ("enforce", False): "enforced",
-        ("enforce", True): "connectors",
-        ("rollback", False): "restored",
-        ("rollback", True): "connectors_restored",
-    }[kind, transport]
-    others = {"enforced", "connectors", "restored", "connectors_restored"} - {name}
-    wrong = {key: {"failed": True, "msg": "of another run"} for key in others}
-    asked = {**ASKED, "family": "transport" if transport else "imc"}
-    tested = {"results": [message("aol.com")]}
-    result = run({"a": variables(asked=asked, tested=tested, **{name: right}, **wrong)}, kind=kind)
+    delivery = organisation([], [pin], "aol.com") if transport else table([], BOTH)
+    family = "transport" if transport else "imc"
+    host = variables(delivery, family=family, tests={"results": [message("aol.com")]})
+    result = run({"a": host}, kind=kind)
     assert result["counts"]["changed"] == 1
     assert result["verdicts"] == {"a": "clean"}
 
@@ -168,9 +129,9 @@ def test_lines_have_the_colours_that_ansible_gives_to_their_meaning(
     printed: list[tuple[str, str | None]],
 ) -> None:
     hosts = {
-        "fine": variables(enforced=table(BOTH, BOTH)),
-        "differs": variables(enforced=table([], BOTH)),
-        "lost": variables(enforced={"failed": True, "msg": "gone"}),
+        "fine": variables(table(BOTH, BOTH)),
+        "differs": variables(table([], BOTH)),
+        "lost": variables({"failed": True, "msg": "gone"}),
     }
     lines = run(hosts)["lines"]
     assert [text for text, _colour in printed] == ["", *lines, ""]
@@ -202,14 +163,14 @@ def test_nothing_is_printed_between_the_output_for_a_program(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(constants, "DEFAULT_STDOUT_CALLBACK", callback)
-    assert run({"a": variables(enforced=table(BOTH, BOTH))})["lines"]
+    assert run({"a": variables(table(BOTH, BOTH))})["lines"]
     assert bool(printed) is prints
 
 
 def test_a_terminal_gets_nothing_that_moves_its_cursor(
     printed: list[tuple[str, str | None]],
 ) -> None:
-    run({"a": variables(enforced={"failed": True, "msg": "\x1b[2J\x07gone"})})
+    run({"a": variables({"failed": True, "msg": "\x1b[2J\x07gone"})})
     assert not [text for text, _colour in printed if not text.isprintable()]
 
 
@@ -224,7 +185,7 @@ def test_a_file_that_cannot_be_written_fails_the_task_and_takes_nothing_else_alo
         "json": str(tmp_path),
         "junit": str(tmp_path / "junit.xml"),
     }
-    result = run({"a": variables(enforced=table([], BOTH))}, **files)
+    result = run({"a": variables(table([], BOTH))}, **files)
     assert result["failed"] is True
     assert str(older) in result["msg"]
     assert f"{tmp_path}: it is a folder or device, not a file" in result["msg"]
@@ -237,7 +198,7 @@ def test_a_file_that_cannot_be_written_fails_the_task_and_takes_nothing_else_alo
 @pytest.mark.usefixtures("printed")
 def test_check_mode_writes_what_would_be_changed(tmp_path: Path) -> None:
     files = {name: str(tmp_path / name) for name in ("html", "json", "junit")}
-    hosts = {"a": variables(enforced=table([], BOTH))}
+    hosts = {"a": variables(table([], BOTH))}
     result = run(hosts, kind="enforce", check_mode=True, **files)
     assert (result["verdict"], result["counts"]["would_change"]) == ("clean", 1)
     assert sorted(result["files"]) == ["html", "json", "junit"]
@@ -251,14 +212,14 @@ def test_a_relative_path_counts_from_where_ansible_was_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    result = run({"a": variables(enforced=table([], BOTH))}, json="reports/r.json")
+    result = run({"a": variables(table([], BOTH))}, json="reports/r.json")
     assert result["files"] == {"json": str(tmp_path / "reports" / "r.json")}
 
 
 @pytest.mark.usefixtures("printed")
 def test_the_job_and_user_of_awx_are_told(tmp_path: Path) -> None:
     file = tmp_path / "r.json"
-    hosts = {"a": variables(enforced=table([], BOTH))}
+    hosts = {"a": variables(table([], BOTH))}
     awx = {"awx_job_id": 17, "awx_user_name": "jane", "awx_job_template_name": "Audit"}
     run({**hosts, **awx}, hosts=["a"], json=str(file))
     assert json.loads(file.read_text())["run"]["by"]["awx"] == {
@@ -283,30 +244,16 @@ def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch, tmp_
 # -- results of mail_delivery
 
 
-def routes(**more: Any) -> dict[str, Any]:
-    """What delivery_routes returns for two hosts that are alike."""
-    wishes = {"family": "imc", "domains": ["aol.com"], "families": ["ipv4"], "search_list": []}
-    hosts = {"hosts": {"a": 0, "b": 0}, "settings": [wishes], "failures": {}}
-    return resolved(AOL, run=RUN, **{**hosts, **more})
-
-
-def done(delivery: Any = None, **more: Any) -> dict[str, Any]:
-    """The variables of a host with a result of mail_delivery."""
-    result = {"family": "imc", "exchange": {"version": "5.5"}, "delivery": delivery}
-    return {"delivered": {**result, "tests": None, "queue": None, **more}}
-
-
 def report_on(hosts: dict[str, Any], **args: Any) -> dict[str, Any]:
-    given = {"routes": routes(), "results": "delivered", "hosts": ["a", "b"]}
-    return run({"a": {}, "b": {}, **hosts}, **{**given, **args})
+    return run({"a": {}, "b": {}, **hosts}, **args)
 
 
 @pytest.mark.usefixtures("printed")
 def test_a_result_of_mail_delivery_is_read_by_its_parts(tmp_path: Path) -> None:
     file = tmp_path / "r.json"
     tests = {"results": [message("aol.com")]}
-    hosts = {"a": done(table([], BOTH), tests=tests, queue=waiting("aol.com"))}
-    result = report_on({**hosts, "b": done(table(BOTH, BOTH))}, kind="enforce", json=str(file))
+    hosts = {"a": variables(table([], BOTH), tests=tests, queue=waiting("aol.com"))}
+    result = report_on({**hosts, "b": variables(table(BOTH, BOTH))}, kind="enforce", json=str(file))
     assert result["verdicts"] == {"a": "clean", "b": "clean"}
     assert (result["counts"]["changed"], result["counts"]["up_to_date"]) == (1, 1)
     document = json.loads(file.read_text())
@@ -320,11 +267,11 @@ def test_a_result_of_mail_delivery_is_read_by_its_parts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("host", "verdict", "problem"),
     [
-        (done(failed=True, msg="a: no disk.", failed_part="delivery"), "failed", "no disk."),
-        (done(failed=True, msg="a: no disk."), "failed", "no disk."),
+        (variables(failed=True, msg="a: no disk.", failed_part="delivery"), "failed", "no disk."),
+        (variables(failed=True, msg="a: no disk."), "failed", "no disk."),
         ({"delivered": {"unreachable": True, "msg": "a: no answer."}}, "unjudged", "no answer."),
         (
-            done(
+            variables(
                 table(BOTH, BOTH),
                 failed=True,
                 msg="a: no port.",
@@ -340,15 +287,15 @@ def test_a_result_of_mail_delivery_is_read_by_its_parts(tmp_path: Path) -> None:
 def test_a_part_that_failed_is_the_problem(
     host: dict[str, Any], verdict: str, problem: str
 ) -> None:
-    result = report_on({"a": host, "b": done(table(BOTH, BOTH))}, kind="rollback")
+    result = report_on({"a": host, "b": variables(table(BOTH, BOTH))}, kind="rollback")
     assert result["problems"] == {"a": problem}
     assert result["verdicts"] == {"a": verdict, "b": "clean"}
 
 
 @pytest.mark.usefixtures("printed")
 def test_bad_variables_are_the_failure_of_their_host_only() -> None:
-    bad = routes(hosts={"b": 0}, failures={"a": "a: 'x@y.example' is an e-mail address."})
-    result = report_on({"b": done(table(BOTH, BOTH))}, routes=bad, kind="enforce")
+    bad = routes("b", failures={"a": "a: 'x@y.example' is an e-mail address."})
+    result = report_on({"b": variables(table(BOTH, BOTH))}, routes=bad, kind="enforce")
     assert result["problems"] == {"a": "'x@y.example' is an e-mail address."}
     assert result["verdicts"] == {"a": "failed", "b": "clean"}
 
@@ -356,7 +303,7 @@ def test_bad_variables_are_the_failure_of_their_host_only() -> None:
 @pytest.mark.usefixtures("printed")
 def test_without_settings_of_hosts_the_domains_count_for_all() -> None:
     result = report_on(
-        {"a": done(table(BOTH, BOTH)), "b": done(table([], BOTH))},
+        {"a": variables(table(BOTH, BOTH)), "b": variables(table([], BOTH))},
         routes=resolved(AOL),
         kind="audit",
     )
@@ -365,7 +312,7 @@ def test_without_settings_of_hosts_the_domains_count_for_all() -> None:
 
 @pytest.mark.usefixtures("printed")
 def test_a_host_that_was_not_started_says_why() -> None:
-    failed = done(failed=True, msg="a: the service did not start. All was rolled back.")
+    failed = variables(failed=True, msg="a: the service did not start. All was rolled back.")
     result = report_on({"a": failed}, kind="enforce")
     assert result["problems"]["b"] == (
         "not changed: an earlier batch failed (a: the service did not start)"
@@ -379,7 +326,7 @@ def test_a_host_that_was_not_started_says_why() -> None:
 
 
 def test_limits_return_how_far_a_run_reaches(printed: list[Any]) -> None:
-    compared = {"seen": done(table([], BOTH))["delivered"]}
+    compared = {"seen": variables(table([], BOTH))["delivered"]}
     args: dict[str, Any] = {"compared": "seen", "kind": "limits"}
     hosts = {"a": compared, "b": compared}
     result = report_on(hosts, **args)
@@ -392,7 +339,7 @@ def test_limits_return_how_far_a_run_reaches(printed: list[Any]) -> None:
     assert (bool(checked["would_refuse"]), checked["held"]) == (True, "")
     assert report_on(hosts, max_changed_hosts="50%", force=True, **args)["held"] == ""
     assert "max_changed_hosts must be" in report_on(hosts, max_changed_hosts="few", **args)["msg"]
-    failed = {"b": {**compared, **done(failed=True, msg="b: no disk.")}}
+    failed = {"b": {**compared, **variables(failed=True, msg="b: no disk.")}}
     assert report_on({"a": compared, **failed}, **args)["held"] == (
         "an earlier batch failed (b: no disk)"
     )
@@ -402,7 +349,7 @@ def test_limits_return_how_far_a_run_reaches(printed: list[Any]) -> None:
 def test_a_diagnosis_is_printed_with_a_verdict_on_each_host(printed: list[Any]) -> None:
     queue = {**waiting("aol.com"), "service": "running"}
     hosts = {
-        "a": done(table(BOTH, BOTH), queue=queue),
+        "a": variables(table(BOTH, BOTH), queue=queue),
         "b": {"delivered": {"unreachable": True, "msg": "b: \x1bno answer."}},
     }
     result = report_on(hosts, kind="diagnose")
@@ -416,7 +363,10 @@ def test_a_diagnosis_is_printed_with_a_verdict_on_each_host(printed: list[Any]) 
 @pytest.mark.usefixtures("printed")
 def test_backups_are_listed() -> None:
     backups = {"family": "imc", "of": "a", "folder": "/b/a", "count": 0, "backups": []}
-    hosts = {"a": done(backups=backups), "b": done(backups={"failed": True, "msg": "b: no."})}
+    hosts = {
+        "a": variables(backups=backups),
+        "b": variables(backups={"failed": True, "msg": "b: no."}),
+    }
     result = report_on(hosts, kind="backups")
     assert result["lines"] == ["a: no backup in /b/a", "", "b: no."]
     assert result["verdicts"] == {"a": "clean", "b": "failed"}
