@@ -68,7 +68,7 @@ class Code(StrEnum):
 class Cause:
     """A cause: a sentence without its end, its evidence, and what to do about it.
 
-    ``sure`` is what the evidence shows, as opposed to what it only allows. ``pin`` and ``switch``
+    ``instead`` is another remedy. ``sure`` is what the evidence shows, as opposed to what it only allows. ``pin`` and ``switch``
     are what this collection can do: pin the domain, switch the search list off.
     """
 
@@ -76,6 +76,7 @@ class Cause:
     sentence: str
     remedy: str = ""
     evidence: tuple[str, ...] = ()
+    instead: str = ""
     sure: bool = True
     pin: bool = False
     switch: bool = False
@@ -98,7 +99,7 @@ _DANGLING = (
     "alias_to_nowhere",
 )
 _EXTERNAL_DNS = (
-    " Other name servers for outbound mail (ExternalDNSServers of the Transport service) are an"
+    "Other name servers for outbound mail (ExternalDNSServers of the Transport service) are an"
     " alternative that does not go out of date."
 )
 
@@ -278,8 +279,9 @@ def _dns(domain: StuckDomain, every: Every) -> Iterator[Cause]:
             Code.REMOTE_AAAA,
             "the domain's name servers ignore or mishandle AAAA, so Exchange finds no address"
             " (KB972744)",
-            pin + _EXTERNAL_DNS,
+            pin,
             tuple(aaaa[:_MOST_EVIDENCE]),
+            _EXTERNAL_DNS,
             pin=bool(domain.addresses),
         )
         return
@@ -345,8 +347,9 @@ def _answered(domain: StuckDomain, alike: Every) -> Cause:
             f"the DNS of this host. It fails for {count(len(alike), 'domain')}, and name servers"
             " answer the controller for all of them, also AAAA",
             "Check the name servers of this host (ExternalDNSServers and the adapters). Until then"
-            f" the domain can be pinned to {listed(domain.addresses)}.{_EXTERNAL_DNS}",
+            f" the domain can be pinned to {listed(domain.addresses)}.",
             (f"the controller asked for {listed(one.domain for one in checked)}",),
+            _EXTERNAL_DNS,
             pin=domain.can_be_pinned,
         )
     return Cause(

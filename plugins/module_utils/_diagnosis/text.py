@@ -159,7 +159,12 @@ def _paragraph(domain: StuckDomain, known: Sequence[Cause]) -> Iterator[str]:
         )
     for cause in others:
         yield f"{'Also' if cause.sure else 'Possible'}: {cause.sentence}."
-    if remedies := dict.fromkeys(cause.remedy for cause in known if cause.remedy):
+    remedies = dict.fromkeys(
+        remedy
+        for remedy in (*(cause.remedy for cause in known), *(cause.instead for cause in known))
+        if remedy
+    )
+    if remedies:
         yield f"To do: {' '.join(remedies)}"
     if any(cause.pin for cause in known):
         for note in domain.warnings(*_MIND)[:_MOST_EVIDENCE]:
