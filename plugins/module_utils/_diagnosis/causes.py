@@ -68,8 +68,9 @@ class Code(StrEnum):
 class Cause:
     """A cause: a sentence without its end, its evidence, and what to do about it.
 
-    ``instead`` is another remedy. ``sure`` is what the evidence shows, as opposed to what it only allows. ``pin`` and ``switch``
-    are what this collection can do: pin the domain, switch the search list off.
+    ``instead`` is another remedy. ``sure`` is what the evidence shows, as opposed to what it only
+    allows. ``pin`` and ``switch`` are what this collection can do: pin the domain, switch the
+    search list off.
     """
 
     code: Code
