@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,7 +21,7 @@ from ..module_utils._diagnosis.evidence import HostEvidence
 from ..module_utils._diagnosis.text import diagnosis
 from ..module_utils._report.backup_list import backup_list, restored_lines
 from ..module_utils._report.document import Run, build
-from ..module_utils._report.host_result import HostResult
+from ..module_utils._report.host_result import NOT_CHECKED, HostResult
 from ..module_utils._report.limits import Extent, extent, gate
 from ..module_utils._report.slices import packed
 from ..module_utils._report.spec import ARGUMENT_SPEC
@@ -30,8 +30,8 @@ from ..module_utils._report.text import Line, clean, failure_of
 from ..module_utils._run.backups import COLLECTION
 from ..module_utils._run.change_limit import parse_limit
 from ..module_utils._run.module_runner import failed
-from ..plugin_utils._registered import hosts_of
 from ..plugin_utils._reporting import report, show
+from ..plugin_utils._role_variables import results_of
 
 Params = Mapping[str, Any]
 
@@ -57,7 +57,7 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
             params["hosts"] = list(routes.get("names") or known)
         check_mode = bool(self._task.check_mode)
         try:
-            hosts = hosts_of(params, task_vars or {})
+            hosts = _hosts(params, task_vars or {})
             reach = _extent(hosts, params)
             if params["kind"] == "limits":
                 result = _limits(hosts, reach, params, check_mode=check_mode)
@@ -75,6 +75,40 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
             return failed(error)
         safe: dict[str, Any] = wrap_var(result)
         return safe
+
+
+def _hosts(params: Params, variables: Params) -> list[HostResult]:
+    """Return the hosts from the variables that the options name.
+
+    A host without a result that did not fail was not started, because a limit or an earlier batch
+    stopped the run: the option ``held`` says why, or else the failures of the others.
+    """
+    routes = params["routes"]
+    run = (routes.get("run") or {}).get("id")
+
+    def found(variable: str | None) -> dict[str, Mapping[str, Any]]:
+        """Return the results of this run; there may be those of an earlier one in a playbook."""
+        results = results_of(variables, params["hosts"], variable) if variable else {}
+        return {name: one for name, one in results.items() if one.get("run_id", run) == run}
+
+    results, compared = found(params["results"]), found(params["compared"])
+
+    def read(name: str, held: str) -> HostResult:
+        return HostResult.read(name, routes, results.get(name), compared.get(name), held=held)
+
+    held = params["held"]
+    if params["kind"] == "rollback" and not _lack_backup(params["hosts"], results):
+        held = ""
+    hosts = [read(name, held) for name in params["hosts"]]
+    if params["kind"] == "enforce" and not held and (trouble := gate(hosts)):
+        held = f"an earlier batch failed ({trouble})"
+        hosts = [read(host.name, held) if host.failure == NOT_CHECKED else host for host in hosts]
+    return hosts
+
+
+def _lack_backup(names: Iterable[str], results: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether no host has the backup that was to be restored."""
+    return all((results.get(name, {}).get("delivery") or {}).get("no_backup") for name in names)
 
 
 def _extent(hosts: Sequence[HostResult], params: Params) -> Extent:
@@ -155,7 +189,7 @@ def _run(params: Params, variables: Params, reach: Extent, *, check_mode: bool) 
         id=begun.get("id"),
         login=_login(),
         awx=_awx(variables),
-        limit=params["routes"].get("limit") or reach.would_refuse or None,
+        limit=reach.would_refuse or None,
         collection=COLLECTION,
         ansible=ansible_version,
         fail_on=params["fail_on"],

@@ -34,6 +34,7 @@ options:
       - Name of the variable in which each host has the result of
         M(postmaster.exchange.mail_delivery), as the task's C(register) has it.
     type: str
+    required: true
   compared:
     description:
       - Name of the variable with the result of a comparison before the run
@@ -47,7 +48,6 @@ options:
         every host.
       - May be omitted after a rollback, which needs no DNS.
     type: dict
-    aliases: [resolved]
   kind:
     description:
       - V(audit) reports each difference as a finding. V(enforce) and V(rollback) report changes, or

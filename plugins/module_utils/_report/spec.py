@@ -18,9 +18,9 @@ _FILES: Mapping[str, Any] = {name: {"type": "path"} for name in ("html", "json",
 
 ARGUMENT_SPEC: Mapping[str, Any] = {
     "hosts": {"type": "list", "elements": "str"},
-    "results": {"type": "str"},
+    "results": {"type": "str", "required": True},
     "compared": {"type": "str"},
-    "routes": {"type": "dict", "aliases": ["resolved"]},
+    "routes": {"type": "dict"},
     "kind": {
         "type": "str",
         "choices": ["audit", "enforce", "rollback", "diagnose", "backups", "limits"],
