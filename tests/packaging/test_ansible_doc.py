@@ -50,11 +50,11 @@ def _doc(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Reader:
 
 @pytest.fixture(scope="module", name="plugins")
 def _plugins(doc: Reader) -> dict[str, Any]:
-    return {kind: doc.documents(kind) for kind in ("module", "filter")}
+    return {kind: doc.documents(kind) for kind in ("module",)}
 
 
 def pages(plugins: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the name and the documentation of each module and filter."""
+    """Yield the name and the documentation of each module."""
     for of_a_kind in plugins.values():
         yield from of_a_kind.items()
 
@@ -76,13 +76,11 @@ def is_sentence(text: str) -> bool:
 
 
 def test_every_plugin_of_the_collection_is_listed(package: Package, doc: Reader) -> None:
-    kinds = {"module": "modules", "filter": "filter"}
-    for kind, folder in kinds.items():
-        files = (package.folder / "plugins" / folder).glob("*.py")
-        assert doc.names(kind) == sorted(f"{NAME}.{file.stem}" for file in files)
+    files = (package.folder / "plugins" / "modules").glob("*.py")
+    assert doc.names("module") == sorted(f"{NAME}.{file.stem}" for file in files)
     folders = {path.name for path in (package.folder / "plugins").iterdir()}
     documented = set(DOCUMENTABLE_PLUGINS) & folders
-    assert documented == {"filter"}, "another kind of plugin wants to be read here, too"
+    assert not documented, "another kind of plugin wants to be read here, too"
     roles = (package.folder / "roles").iterdir()
     assert doc.names("role") == sorted(f"{NAME}.{role.name}" for role in roles)
 
@@ -141,7 +139,7 @@ def test_each_entry_point_and_variable_of_the_role_is_described(doc: Reader) -> 
             assert undescribed == []
 
 
-@pytest.mark.parametrize("kind", ["module", "filter", "role"])
+@pytest.mark.parametrize("kind", ["module", "role"])
 def test_the_text_reads_well_on_a_terminal(doc: Reader, kind: str) -> None:
     text = doc.ask("-t", kind, *doc.names(kind))
     assert LEFT_OVER.findall(text) == []
