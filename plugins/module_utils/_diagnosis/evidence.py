@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .._imc.host import VALUE_NAME
-from .._mail.smtp_errors import ErrorClass, Origin, SmtpError, parse_last_error
+from .._mail.smtp_errors import ErrorClass, SmtpError
 from .._report.host_result import NOT_CHECKED, HostResult
 from .._report.text import failure_of
 from .._run.changed_domains import changed_domains, rows_by_domain, table_rows
@@ -219,15 +219,9 @@ class HostEvidence:
 
     def _error(self, entry: Result) -> SmtpError | None:
         """Return the error of an entry; the host itself is never the next hop."""
-        known = entry.get("error")
-        if known:
-            error = SmtpError.from_dict(known)
-        else:
-            line, source = entry.get("last_error"), str(entry.get("source") or "")
-            parsed = parse_last_error(line, source=source)
-            if parsed is None:
-                return None
-            error = parsed
+        if not entry.get("error"):
+            return None
+        error = SmtpError.from_dict(entry["error"])
         servers = (self.exchange or {}).get("servers") or ()
         names = [self.name, (self.exchange or {}).get("server")]
         names += [server.get(key) for server in servers for key in ("name", "fqdn")]
@@ -270,18 +264,8 @@ class HostEvidence:
                 verdict = result["verdict"]
                 if verdict in {"delivered", "relayed"}:
                     return replace(domain, arrived=verdict)
-                known = result.get("error")
-                if known:
-                    error = _test_error(known, verdict)
-                    return replace(domain, error=error)
+                if result.get("error"):
+                    error = SmtpError.from_dict(result["error"])
+                    source = f"test message, {error.source or verdict}"
+                    return replace(domain, error=replace(error, source=source))
         return domain
-
-
-def _test_error(known: Result, verdict: str) -> SmtpError:
-    """Return the error of a test message."""
-    source = f"test message, {known.get('source') or verdict}"
-    if "error_class" in known:
-        return replace(SmtpError.from_dict(known), source=source)
-    parts = (known.get("code"), known.get("enhanced"), known.get("text"))
-    line = " ".join(str(part) for part in parts if part)
-    return parse_last_error(line, source=source) or SmtpError(line, origin=Origin.THIS_HOST)

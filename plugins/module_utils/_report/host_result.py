@@ -371,7 +371,7 @@ class HostResult:
                     "listed": name in self.domains,
                     "messages": entry.get("messages"),
                     "oldest": entry.get("oldest"),
-                    "error": error_entry(entry.get("error") or entry.get("last_error")),
+                    "error": error_entry(entry.get("error")),
                 }
             )
         return {"failure": None, "messages": queue.get("files"), "stuck": stuck}
@@ -399,12 +399,9 @@ def _test_entry(result: Result) -> dict[str, Any]:
     return entry
 
 
-def error_entry(error: Result | str | None) -> dict[str, Any] | None:
+def error_entry(error: Result | None) -> dict[str, Any] | None:
     """Return an error of a server or of Exchange with all of ``ERROR_KEYS``."""
-    if not error:
-        return None
-    known: Result = {"text": error} if isinstance(error, str) else error
-    return {key: known.get(key) for key in ERROR_KEYS}
+    return {key: error.get(key) for key in ERROR_KEYS} if error else None
 
 
 def error_text(error: Result | None) -> str:

@@ -144,13 +144,25 @@ def message(name: str, verdict: str = "delivered", **more: Any) -> dict[str, Any
     }
 
 
-def waiting(*stuck: str, error: str = "421 busy") -> dict[str, Any]:
+def waiting(*stuck: str, error: str = "busy") -> dict[str, Any]:
     """A result of queue_info with a message for each of these domains."""
+    known = {
+        "code": 421,
+        "enhanced": None,
+        "text": error,
+        "error_class": "refused",
+        "origin": "far_server",
+        "address": None,
+        "host_name": None,
+        "time": None,
+        "winsock": None,
+        "line": f"421 {error}",
+        "source": "",
+    }
     return {
         "files": len(stuck),
         "queues": [
-            {"domain": name, "messages": 1, "oldest": NOW, "last_error": error, "address": None}
-            for name in stuck
+            {"domain": name, "messages": 1, "oldest": NOW, "error": known} for name in stuck
         ],
         "stuck_domains": list(stuck),
     }

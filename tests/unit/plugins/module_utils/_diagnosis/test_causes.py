@@ -30,6 +30,7 @@ from sickbed import (
     connectors,
     domain,
     down,
+    error_of,
     new_queue,
     old,
     old_queue,
@@ -411,7 +412,7 @@ def test_a_test_message_is_the_newest_evidence() -> None:
         of_new(DNS, led, tested=arrived),
     ):
         assert kinds(causes) == [(Code.ARRIVES, SURE)]
-    greylisted = {"code": 451, "enhanced": "4.7.1", "text": "Greylisted", "source": "queue EX19\\3"}
+    greylisted = error_of("451 4.7.1 Greylisted", "queue EX19\\3")
     put_off = {"results": [{"domain": "nestle.com", "verdict": "queued", "error": greylisted}]}
     assert kinds(of_new(DNS, domain(), tested=put_off)) == [(Code.GREYLISTED, SURE)]
     silent = {"results": [{"domain": "nestle.com", "verdict": "unknown", "error": None}]}

@@ -298,7 +298,13 @@ def test_stuck_mail_is_counted_and_a_problem_only_where_the_option_says_so() -> 
         "listed": False,
         "messages": 1,
         "oldest": NOW,
-        "error": {**dict.fromkeys(ERROR_KEYS), "text": "421 busy"},
+        "error": {
+            **dict.fromkeys(ERROR_KEYS),
+            "code": 421,
+            "text": "busy",
+            "error_class": "refused",
+            "origin": "far_server",
+        },
     }
     document = made(replace(AUDIT, fail_on=["stuck"]), host)
     assert only(document)["problems"] == ["mail to aol.com, new.example is delayed in the queue"]
