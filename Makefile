@@ -17,6 +17,14 @@ export PYTHONDONTWRITEBYTECODE := 1
 # Ansible insists on an encoding of UTF-8.
 export LC_ALL := C.UTF-8
 
+# A checkout that may not be written to, such as one of another user, serves nevertheless.
+WRITABLE := $(shell test -w . && echo yes)
+ifneq ($(filter-out help,$(MAKECMDGOALS)),)
+ifeq ($(WRITABLE)$(filter-out .venv,$(VENV))$(filter-out .build,$(BUILD)),)
+$(error This checkout is read-only. Work in a copy of it, or name two other places: make $(firstword $(MAKECMDGOALS)) VENV=$(HOME)/exchange-venv BUILD=$(HOME)/exchange-build)
+endif
+endif
+
 .DEFAULT_GOAL := help
 .PHONY: help demo lab test test-full test-oldest test-newest test-faults peers fuzz gates release clean
 

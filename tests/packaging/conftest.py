@@ -87,7 +87,7 @@ class Package:
 def package(tmp_path_factory: pytest.TempPathFactory) -> Package:
     """Build the collection in a clone that was worked in, and install what comes out."""
     folder = tmp_path_factory.mktemp("package")
-    clone = folder / "clone"
+    clone = folder / "a clone"  # with a blank
     for name in checked_in():
         (clone / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, clone / name)
