@@ -28,6 +28,7 @@ from ..plugin_utils._settings import (
     Settings,
     all_domains,
     all_suffixes,
+    dns_entries,
     dns_options,
     settings_of,
 )
@@ -127,7 +128,7 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
         self, entry_point: str, settings: Sequence[Settings], values: Variables, result: Variables
     ) -> dict[str, Any]:
         """Resolve by DNS, or take the pairs from the lock, once for all hosts."""
-        domains, suffixes = all_domains(settings), all_suffixes(settings)
+        domains, suffixes = dns_entries(settings), all_suffixes(settings)
         content = values.get("mx_delivery_lock_content") or ""
         lock = values.get("mx_delivery_lock") or ""
         locked = bool(content or lock) and entry_point != "write_lock"
@@ -152,7 +153,7 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
             return failed(error)
 
     def _pairs(
-        self, domains: Sequence[str], dns: Variables, search_list: Sequence[str]
+        self, domains: Sequence[Any], dns: Variables, search_list: Sequence[str]
     ) -> dict[str, Any]:
         options = {**_defaults(PAIRS_SPEC), **dns, "domains": domains, "search_list": search_list}
         return run_pairs(options, self._context())

@@ -14,6 +14,8 @@ from ipaddress import ip_network
 from typing import Any
 
 from ..module_utils._base.errors import InvalidInput
+from ..module_utils._pairs.model import DomainSettings
+from ..module_utils._pairs.module import domain_settings
 from ..module_utils._pairs.names import parse_domain, shown
 from ..module_utils._report.limits import batches
 from ..module_utils._run.change_limit import parse_limit
@@ -22,7 +24,9 @@ Values = Mapping[str, Any]
 
 _PREFIX = "mx_delivery_"
 _LIMITS = ("max_changed_hosts", "max_changes")
-_KEYS = frozenset({"name", "test_recipient"})
+_KEYS = frozenset({"name", "test_recipient", *DomainSettings._fields})
+#: Entry points that change nothing: a question for AAAA can make a resolver forget a name.
+_LOOKING = ("audit", "diagnose")
 
 _IMC = (
     "resolver_search_list",
@@ -57,6 +61,8 @@ _DNS = {
     "lifetime": "dns_lifetime",
     "agreement": "agreement",
     "allow_private": "allow_private",
+    "dead_exchanges": "dead_exchanges",
+    "moving": "moving",
     "max_pairs": "max_pairs",
 }
 
@@ -65,12 +71,14 @@ _DNS = {
 class Settings:
     """What hosts with the same variables ask for.
 
-    ``domains`` has the recipient of the test message of each, or None. ``options`` are those of
+    ``domains`` has the recipient of the test message of each, or None, and ``dns`` the settings of
+    those that have some for mx_pairs_info. ``options`` are those of
     mail_delivery but for the routes.
     """
 
     family: str
     domains: Mapping[str, str | None]
+    dns: Mapping[str, Mapping[str, Any]]
     families: tuple[str, ...]
     own_names: tuple[str, ...]
     own_addresses: tuple[str, ...]
@@ -111,16 +119,18 @@ def settings_of(values: Values, entry_point: str, *, may_change: bool) -> Settin
     family = known["family"]
     families = ("ipv4",) if family == "imc" else tuple(known.get("families") or ("ipv4",))
     _check_own_addresses(known.get("own_addresses") or ())
+    domains, dns = domains_of(known.get("domains") or [])
     return Settings(
         family=family,
-        domains=domains_of(known.get("domains") or []),
+        domains=domains,
+        dns=dns,
         families=families,
         own_names=_names("own_names", known.get("own_names") or (), host=True),
         own_addresses=tuple(known.get("own_addresses") or ()),
         search_list=_names("search_list", known.get("search_list") or (), host=True),
         serial=tuple(serial),
         limited=limited or bool(serial),
-        evidence=bool(known.get("evidence")) and family != "imc",
+        evidence=bool(known.get("evidence")) and family != "imc" and entry_point in _LOOKING,
         options=_options(known, entry_point, may_change=may_change),
     )
 
@@ -185,6 +195,17 @@ def all_domains(settings: Iterable[Settings]) -> list[str]:
     return _all(each.domains for each in settings)
 
 
+def dns_entries(settings: Iterable[Settings]) -> list[Any]:
+    """Return the domains of all hosts as mx_pairs_info takes them; the first setting counts."""
+    entries: dict[str, Any] = {}
+    for each in settings:
+        for name in each.domains:
+            entry = {"domain": name, **each.dns[name]} if name in each.dns else name
+            if entries.setdefault(name, entry) == name:
+                entries[name] = entry
+    return list(entries.values())
+
+
 def all_suffixes(settings: Iterable[Settings]) -> list[str]:
     """Return the suffixes that the variables of all hosts name."""
     return _all(each.search_list for each in settings)
@@ -194,20 +215,27 @@ def _all(lists: Iterable[Iterable[str]]) -> list[str]:
     return list(dict.fromkeys(value for values in lists for value in values))
 
 
-def domains_of(entries: Sequence[Any]) -> dict[str, str | None]:
-    """Return the domains of a list, in their one spelling, with their recipients.
+def domains_of(
+    entries: Sequence[Any],
+) -> tuple[dict[str, str | None], dict[str, Mapping[str, Any]]]:
+    """Return the domains of a list with their recipients, and those with settings for DNS.
 
-    An entry is a name, or a dictionary with a name and, if wanted, a recipient. Of several for one
-    domain the first counts. Raises InvalidInput that names the entry that is wrong.
+    An entry is a name, or a dictionary with a name and, if wanted, a recipient and settings. Of
+    several for one domain the first counts. Raises InvalidInput that names the entry that is wrong.
     """
-    found: dict[str, str | None] = {}
+    domains: dict[str, str | None] = {}
+    dns: dict[str, Mapping[str, Any]] = {}
     for entry in entries:
         name, recipient = _entry(entry)
         try:
-            found.setdefault(parse_domain(name.strip()), recipient)
+            domain = parse_domain(name.strip())
+            own = domain_settings(domain, entry) if isinstance(entry, Mapping) else {}
         except InvalidInput as error:
             raise InvalidInput(f"{_PREFIX}domains: {error.message}.") from error
-    return found
+        if domain not in domains and own:
+            dns[domain] = own
+        domains.setdefault(domain, recipient)
+    return domains, dns
 
 
 def _entry(entry: Any) -> tuple[str, str | None]:
@@ -217,7 +245,7 @@ def _entry(entry: Any) -> tuple[str, str | None]:
         if unknown and isinstance(name, str):
             raise InvalidInput(
                 f"{_PREFIX}domains: {shown(name)} has the unknown key {unknown[0]!a:.60}; the keys"
-                " are name and test_recipient."
+                f" are {', '.join(sorted(_KEYS))}."
             )
     else:
         name, recipient = entry, None

@@ -175,12 +175,7 @@ def _domains(
     for entry in params["domains"]:
         try:
             name, settings = parse_entry(entry)
-            own = {key: value for key, value in settings.items() if key in _SETTINGS}
-            for key, value in own.items():
-                if value not in _SETTINGS[key]:
-                    choices = ", ".join(str(x).lower() for x in _SETTINGS[key])
-                    raise InvalidInput(f"{key} of {name} must be one of {choices}")
-            wanted = general._replace(**own)
+            wanted = general._replace(**domain_settings(name, settings))
             if domains.setdefault(name, wanted) != wanted:
                 raise InvalidInput(f"{name} is listed twice, with different settings")
         except InvalidInput as err:
@@ -188,6 +183,16 @@ def _domains(
     if refused and params["invalid_domains"] == "fail":
         raise _refusals("domains", [message for _entry, message in refused])
     return domains, tuple(refused)
+
+
+def domain_settings(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of an entry's settings that are of a domain; InvalidInput for a wrong value."""
+    own = {key: value for key, value in settings.items() if key in DomainSettings._fields}
+    for key, value in own.items():
+        if value not in _SETTINGS[key]:
+            choices = ", ".join(str(x).lower() for x in _SETTINGS[key])
+            raise InvalidInput(f"{key} of {name} must be one of {choices}")
+    return own
 
 
 def _host(text: str) -> str:

@@ -83,15 +83,15 @@ def parse_domain(text: str, *, host: bool = False) -> str:
 
 
 def parse_entry(entry: object) -> tuple[str, Mapping[str, Any]]:
-    """Return domain and settings of an entry: a name, or a dictionary with the key ``domain``.
+    """Return domain and settings of an entry: a name, or a dictionary with ``domain`` or ``name``.
 
     Raises InvalidInput as parse_domain does.
     """
     settings: Mapping[str, Any] = {}
     name = entry
     if isinstance(entry, Mapping):
-        settings = {key: value for key, value in entry.items() if key != "domain"}
-        name = entry.get("domain")
+        settings = {key: value for key, value in entry.items() if key not in {"domain", "name"}}
+        name = entry.get("domain", entry.get("name"))
     if not isinstance(name, str):
         raise InvalidInput(f"{shown(str(entry))} must be a domain or a dictionary with 'domain'")
     return parse_domain(name), settings

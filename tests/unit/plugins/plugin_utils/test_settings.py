@@ -156,7 +156,7 @@ def test_text_with_commas_is_the_list_that_it_is() -> None:
 
 def test_of_several_entries_for_one_domain_the_first_counts() -> None:
     entries = [{"name": "A.de", "test_recipient": "x@a.de"}, "a.de.", "b.de"]
-    assert domains_of(entries) == {"a.de": "x@a.de", "b.de": None}
+    assert domains_of(entries) == ({"a.de": "x@a.de", "b.de": None}, {})
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,9 @@ def test_dns_is_asked_for_the_addresses_that_any_host_can_use(
     made = settings_of(given, "main", may_change=True)
     options = dns_options([made], given)
     assert (options["families"], options["port"]) == (families, 5353)
-    assert options["evidence"] is (family != "imc")
+    assert not options["evidence"]  # a question for AAAA is not free of effect (rule 18)
+    looking = dns_options([settings_of(given, "audit", may_change=True)], given)
+    assert looking["evidence"] is (family != "imc")
     assert options["nameservers"] is None
 
 
@@ -180,3 +182,15 @@ def test_the_wishes_of_all_hosts_are_put_together() -> None:
     options = dns_options([one, two], values())
     assert (options["own_names"], options["own_addresses"]) == (["a.hq.example"], ["10.0.0.0/8"])
     assert _settings.all_domains([one, two]) == ["nestle.com", "aol.com"]
+
+
+def test_settings_of_a_domain_reach_dns() -> None:
+    entries = [{"name": "A.de", "allow_private": True, "moving": "pin"}, "b.de"]
+    one = settings_of(values(domains=entries), "main", may_change=True)
+    two = settings_of(values(domains=["a.de", "b.de"]), "main", may_change=True)
+    private = {"domain": "a.de", "allow_private": True, "moving": "pin"}
+    assert _settings.dns_entries([one]) == [private, "b.de"]
+    assert _settings.dns_entries([two, one]) == [private, "b.de"]
+    wrong = [{"name": "a.de", "moving": "perhaps"}]
+    with pytest.raises(InvalidInput, match=r"moving of a\.de must be one of keep, pin"):
+        settings_of(values(domains=wrong), "main", may_change=True)
