@@ -237,27 +237,22 @@ def test_without_tracking_there_is_no_log() -> None:
         assert machine.host.fs.listdir(r"C:\exchsrvr\tracking.log") == []
 
 
-def test_the_protocol_log_is_one_file_a_connection() -> None:
+def test_the_protocol_log_shows_each_connection() -> None:
     rows = ("NESTLE.COM;192.0.2.25;0", *ROW)
     with running(replace(OPEN, rows=rows)) as (_lab, machine):
         machine.imc.send(ALICE, BOB)
         machine.imc.wait(lambda imc: not imc.queue)
         folder = r"C:\exchsrvr\imcdata\Log"
-        assert machine.host.fs.listdir(folder) == ["L0000000.LOG", "L0000001.LOG"]
-        first, second = (
-            [re.sub(r"^\S+ \S+ [AP]M : ", "", line) for line in text.decode().splitlines()]
-            for text in (
-                machine.host.fs.read_bytes(rf"{folder}\L000000{number}.LOG") for number in (0, 1)
-            )
-        )
-        assert first == [
+        assert machine.host.fs.listdir(folder) == ["L0000000.LOG"]
+        text = machine.host.fs.read_bytes(rf"{folder}\L0000000.LOG").decode()
+        lines = [re.sub(r"^\S+ \S+ [AP]M : ", "", line) for line in text.splitlines()]
+        assert lines[:3] == [
             "A connection to 192.0.2.25 was established.",
             "IO: |421 mx1.nestle.com Service not available, too many connections",
-            "421 NSO hq.example Unable to contact destination SMTP demon nestle.com",
+            "A connection to 192.0.2.26 was established.",
         ]
-        assert second[0] == "A connection to 192.0.2.26 was established."
-        assert f"RCPT TO:<{BOB}>" in second
-        assert "IO: |250 Message accepted for delivery" in second
+        assert f"RCPT TO:<{BOB}>" in lines
+        assert "IO: |250 Message accepted for delivery" in lines
 
 
 def test_below_level_3_there_is_no_protocol_log() -> None:

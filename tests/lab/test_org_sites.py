@@ -50,7 +50,7 @@ def until(wanted: Callable[[], Any], timeout: float = 10.0) -> Any:
 
 
 def _spec(family: Family = Family.E2019, **more: Any) -> OrganisationSpec:
-    given = {"time_scale": 0.02, "errors_by_version": True, **more}
+    given = {"time_scale": 0.02, **more}
     return OrganisationSpec((ServerSpec("EX1", family),), **given)
 
 

@@ -44,12 +44,10 @@ def test_stuck_domains_lead_to_their_pairs(lab: Lab, play: Play) -> None:
 
     assert queue["stuck_domains"] == ["aol.com", "nestle.com"]
     errors = {one["domain"]: one["last_error"] for one in queue["queues"]}
-    assert errors["nestle.com"] == (
-        "421 NSO hq.example Unable to contact destination SMTP demon nestle.com"
-    )
+    assert errors["nestle.com"] == "499 No routing hosts are reachable for nestle.com."
     assert queue["counters"]["queued_outbound"] == 2
     assert queue["changed"] is False
-    astray = [one["domain"] for one in queue["failures"] if "loops back" in one["text"]]
+    astray = [one["domain"] for one in queue["failures"] if "loops back" in str(one)]
     assert sorted(astray) == ["aol.com", "nestle.com"]
     assert [pair["address"] for pair in results["pairs"]["pairs"]][:3] == [
         "198.51.100.9",

@@ -142,7 +142,7 @@ class Assumptions:
     patience: float = 2.0
     poll: float = 0.05
     banner: float | None = None
-    real_log: bool = False
+    real_log: bool = True
     real_relay: bool = False
 
     def pause(self, attempts: int) -> float:

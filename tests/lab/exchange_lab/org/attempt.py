@@ -111,11 +111,10 @@ class Attempt:
     @property
     def _form(self) -> Family:
         """The version whose form the last errors have."""
-        return self._service.error_form
+        return self._service.server.version.family
 
     def _own(self, text: str) -> str:
-        organisation = self._service.organisation
-        return last_error.own_words(self._form, text) if organisation.errors_by_version else text
+        return last_error.own_words(self._form, text)
 
     def _names(self, connector: Connector) -> Names:
         """DNS by "Set-TransportService": the list of servers counts where no adapter's does."""

@@ -18,7 +18,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from pypsrp.complex_objects import GenericComplexObject
+from pypsrp.exceptions import WSManFaultError
 from pypsrp.powershell import PowerShell, RunspacePool
+from pypsrp.shell import SignalCode
 from pypsrp.wsman import WSMan
 
 from ..windows.winrm_listener import HttpListener, Settings
@@ -57,10 +59,14 @@ class Session:
     pool: RunspacePool
 
     def run(self, cmdlet: str, **parameters: object) -> Answer:
-        """Run one cmdlet."""
+        """Run one cmdlet, and end its pipeline, which counts against a limit until then."""
         shell = PowerShell(self.pool)
         shell.add_cmdlet(cmdlet).add_parameters(parameters)
-        output = shell.invoke()
+        try:
+            output = shell.invoke()
+        finally:
+            with contextlib.suppress(WSManFaultError):  # it was never begun
+                self.pool.shell.signal(SignalCode.TERMINATE, str(shell.id).upper())
         return Answer(
             [_plain(item.adapted_properties) for item in output],
             [str(record.fq_error) for record in shell.streams.error],

@@ -35,7 +35,6 @@ class Organisation:
     ``secure_domains`` are those of mutual TLS (TLSSendDomainSecureList). ``edge_interval`` is the
     seconds between two rounds of EdgeSync.
     ``source_address_on_edges_only``: a SourceIPAddress is refused where the source is no Edge.
-    ``errors_by_version``: last errors have the form of their version; else the one of 2013 at most.
     """
 
     servers: list[ExchangeServer]
@@ -51,7 +50,6 @@ class Organisation:
     edge_transports: dict[str, EdgeTransport] = field(default_factory=dict)
     edge_interval: float = edge.INTERVAL
     source_address_on_edges_only: bool = False
-    errors_by_version: bool = False
     transports: dict[str, TransportService] = field(default_factory=dict)
     faults: Faults = field(default_factory=Faults)
     counters: Counters = field(default_factory=Counters)

@@ -167,12 +167,6 @@ class TransportService:
         return [Connector.of(record) for record in records]
 
     @property
-    def error_form(self) -> Family:
-        """The version whose form the last errors have."""
-        family = self.server.version.family
-        return family if self.organisation.errors_by_version else min(family, Family.E2013)
-
-    @property
     def near(self) -> frozenset[str]:
         """The servers of this server's site: only they may use a scoped connector."""
         servers = self.organisation.servers

@@ -51,7 +51,7 @@ from exchange_lab.mail.smtp_sink import Temper
 from exchange_lab.scenario import SIMPLE_HOST, HostSpec, Letter, simple
 from exchange_lab.windows.host import LabHost
 
-ARTICLE = "NSO hq.example Unable to contact destination SMTP demon nestle.com"
+ARTICLE = "No routing hosts are reachable for nestle.com."
 TREATED = replace(
     SIMPLE_HOST,
     switch=("DisableResolverSearchList", 1),
@@ -240,10 +240,10 @@ def test_an_untreated_host_keeps_it_queued_with_the_articles_error() -> None:
     details: dict[str, Any] = caught.details
     (one,) = details["results"]
     assert one["verdict"] == "queued"
-    assert (one["error"]["code"], one["error"]["text"]) == (421, ARTICLE)
+    assert (one["error"]["code"], one["error"]["text"]) == (499, ARTICLE)
     assert "SMTP protocol log L0" in one["error"]["source"]
     assert caught.message == (
-        f"mail55: 1 of 1 test messages were not delivered: nestle.com queued (421 {ARTICLE})."
+        f"mail55: 1 of 1 test messages were not delivered: nestle.com queued (499 {ARTICLE})."
     )
 
 
@@ -484,8 +484,8 @@ def test_queue_info_tells_who_waits_and_why() -> None:
     assert result["stuck_domains"] == ["flaky.example", "nestle.com"]
     first = result["queues"][0]
     assert (first["domain"], first["messages"]) == ("nestle.com", 2)
-    assert (first["error"]["code"], first["error"]["error_class"]) == (421, "no_connection")
-    assert first["last_error"] == f"421 {ARTICLE}"
+    assert (first["error"]["code"], first["error"]["error_class"]) == (499, "no_connection")
+    assert first["last_error"] == f"499 {ARTICLE}"
     assert result["oldest"] == min(one["oldest"] for one in result["queues"])
     assert result["counters"]["queued_outbound"] == 3
     assert {"nestle.com", "flaky.example"} == {one["domain"] for one in result["failures"]}
