@@ -55,7 +55,7 @@ def test_every_step_is_shown_with_its_result(shown: str) -> None:
         "Cause: the host appends hq.example to names, and nestle.com.hq.example has an answer",
         "Of 5 hosts, 4 have drift, 1 is up to date.",
         "Exit status 2: there is something to change",
-        "mail55     3 changed   changed      restarted    3 delivered",
+        "mail55     3 changed     changed      restarted  3 delivered",
         "ex19-a     Exchange 2019, 1 letter waits",
         "Cause: the domain's name servers ignore or mishandle AAAA",
         "And the 3 letters that had waited have arrived.",
