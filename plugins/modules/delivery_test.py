@@ -379,7 +379,7 @@ would_retry:
       sample: 451 4.4.0 DNS query failed
 warnings:
   description: Sentences about queues that were not seen or not retried.
-  returned: as RV(results)
+  returned: where there are any
   type: list
   elements: str
   sample:

@@ -344,7 +344,7 @@ servers:
       sample: {servers: [], adapter_enabled: true, protocol: Any}
 warnings:
   description: Sentences about what this collection cannot do here, and why.
-  returned: success
+  returned: where there are any
   type: list
   elements: str
   sample:

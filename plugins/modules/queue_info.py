@@ -408,7 +408,7 @@ transport_queues:
       sample: "2026-11-23T11:55:07Z"
 warnings:
   description: Sentences about what could not be read, and what that means.
-  returned: success
+  returned: where there are any
   type: list
   elements: str
   sample:

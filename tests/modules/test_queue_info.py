@@ -47,7 +47,7 @@ def test_stuck_domains_lead_to_their_pairs(lab: Lab, play: Play) -> None:
     assert errors["nestle.com"] == "499 No routing hosts are reachable for nestle.com."
     assert queue["counters"]["queued_outbound"] == 2
     assert queue["changed"] is False
-    astray = [one["domain"] for one in queue["failures"] if "loops back" in str(one)]
+    astray = [one["domain"] for one in queue["failures"] if "loops back" in one["error"]["text"]]
     assert sorted(astray) == ["aol.com", "nestle.com"]
     assert [pair["address"] for pair in results["pairs"]["pairs"]][:3] == [
         "198.51.100.9",
@@ -74,7 +74,8 @@ def test_an_empty_queue_and_a_quiet_log(lab: Lab, play: Play) -> None:
     results = play(lab, "mail50", ("queue", LOOK), check=True)
 
     assert (results["queue"]["files"], results["queue"]["stuck_domains"]) == (0, [])
-    assert any("diagnostics level 3" in note for note in results["queue"]["warnings"])
+    # Nothing waits, so that a log without failures is what it should be.
+    assert not results["queue"].get("warnings")
 
 
 def test_a_bad_option_is_a_clear_error(lab: Lab, play: Play) -> None:
