@@ -15,14 +15,14 @@ from .._base.context import Context, EngineModule
 from .._connectors.exchange_info import Windows, transport_facts
 from .._connectors.servers import SETUP_KEYS, installed_build
 from .._imc.exchange_info import imc_facts
-from .._imc.host import EVERYTHING, ImcHost, facts_batch, gather_host, read_facts
+from .._imc.host import EVERYTHING, ImcHost, ServiceState, facts_batch, gather_host, read_facts
 from .._remote.commands import computer_name, reg_query
 from .._remote.exchange_facts import ExchangeFacts, Family
 from .._remote.parse import parse_reg_query, values_of
 from .._remote.psrp import connect
 from .._remote.session import Session
 from .._remote.windows_resolver import add_resolver, resolver_from
-from .installation import installation_of
+from .installation import NOTHING, Installation, usable
 from .options import EXCHANGE_INFO_SPEC
 
 _TIMEOUT = 60.0
@@ -75,6 +75,31 @@ def detect(session: Session, computer: str) -> tuple[ImcHost, Windows | None]:
     build = next(filter(None, builds), None)
     windows = Windows(build, resolver_from(sections)) if build else None
     return read_facts(session.host, computer, sections), windows
+
+
+def installation_of(facts: ExchangeFacts) -> Installation:
+    """Return what the next task need not ask again, as far as it can be handed on."""
+    if facts.family is Family.TRANSPORT:
+        names = [
+            usable(str(one["name"]), computer_name) for one in facts.servers if one["transport"]
+        ]
+        here = next((one for one in facts.servers if one["name"] == facts.server), None)
+        if not all(names):
+            return NOTHING
+        return Installation(
+            version=str((here or {}).get("version") or ""),
+            server=usable(facts.server or "", computer_name),
+            servers=tuple(names),
+        )
+    state = (facts.service or {}).get("state_number")
+    return Installation(
+        service=ServiceState(int(str(state))) if state else None,
+        build=facts.build if isinstance(facts.build, int) else None,
+        root_dir=facts.root_dir or "",
+        tracking_folder=str(facts.tracking["folder"] or ""),
+        pickup=facts.pickup if facts.root_dir else None,
+        domain=str((facts.resolver or {}).get("domain") or ""),
+    )
 
 
 MODULE = EngineModule(EXCHANGE_INFO_SPEC, run, connects=connect)

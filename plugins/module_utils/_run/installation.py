@@ -20,7 +20,6 @@ from .._connectors.servers import KnownServers
 from .._imc.host import ImcHost, Service, ServiceState
 from .._pairs.names import parse_domain
 from .._remote.commands import computer_name, windows_path
-from .._remote.exchange_facts import ExchangeFacts, Family
 
 VERSIONS = ("2010", "2013", "2016", "2019", "SE")
 
@@ -136,28 +135,3 @@ def usable(text: str, check: Callable[[str], str] = windows_path) -> str:
         return check(text) if text else ""
     except InvalidInput:
         return ""
-
-
-def installation_of(facts: ExchangeFacts) -> Installation:
-    """Return what the next task need not ask again, as far as it can be handed on."""
-    if facts.family is Family.TRANSPORT:
-        names = [
-            usable(str(one["name"]), computer_name) for one in facts.servers if one["transport"]
-        ]
-        here = next((one for one in facts.servers if one["name"] == facts.server), None)
-        if not all(names):
-            return NOTHING
-        return Installation(
-            version=str((here or {}).get("version") or ""),
-            server=usable(facts.server or "", computer_name),
-            servers=tuple(names),
-        )
-    state = (facts.service or {}).get("state_number")
-    return Installation(
-        service=ServiceState(int(str(state))) if state else None,
-        build=facts.build if isinstance(facts.build, int) else None,
-        root_dir=facts.root_dir or "",
-        tracking_folder=str(facts.tracking["folder"] or ""),
-        pickup=facts.pickup if facts.root_dir else None,
-        domain=str((facts.resolver or {}).get("domain") or ""),
-    )
