@@ -160,7 +160,9 @@ def test_test_messages_follow_where_the_way_changed(lab: Lab, controller: Contro
     assert back.status == 2, back.output
     assert rows(lab) == ["partner.corp;10.1.2.3;0"]
     assert "2 queued" in flat(back.output)
-    assert "mail55: test message to nestle.com queued (499 No routing hosts are reachable" in flat(back.output)
+    assert "mail55: test message to nestle.com queued (499 No routing hosts are reachable" in flat(
+        back.output
+    )
     *_older, last = backups(controller, "mail55")
     forward = controller.playbook("rollback", *OLD, *having(backup=last["run"]))
     assert forward.status == 0, forward.output
