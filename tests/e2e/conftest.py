@@ -16,10 +16,20 @@ import pytest
 from exchange_lab.controller import Controller, Run
 from exchange_lab.lab import Lab
 from exchange_lab.scenario_default import DEFAULT
+from exchange_lab.warm import Server
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def warm() -> Iterator[None]:
+    """Playbooks begin where the libraries are imported already."""
+    Controller.warm = server = Server()
+    yield
+    Controller.warm = None
+    server.close()
 
 
 @pytest.fixture

@@ -12,6 +12,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
+
+from .warm import Server
 
 CONFIGURATION = """\
 [defaults]
@@ -54,6 +57,8 @@ class Controller:
     collections: Path
     color: bool = False
     more: Mapping[str, str] = field(default_factory=dict)
+    warm: ClassVar[Server | None] = None
+    """Where ``playbook`` begins its runs, if anywhere."""
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -100,4 +105,9 @@ class Controller:
     def playbook(self, name: str, *options: str, timeout: float = 300.0) -> Run:
         """Run a playbook: one of ours by its short name, or a file."""
         what = name if name.endswith((".yml", ".yaml")) else f"postmaster.exchange.{name}"
-        return self.run(["ansible-playbook", "-i", "inventory", what, *options], timeout=timeout)
+        command = ["ansible-playbook", "-i", "inventory", what, *options]
+        if self.warm is None:
+            return self.run(command, timeout=timeout)
+        command[0] = str(_BIN / command[0])
+        status, output = self.warm.run(command, self.folder, self.environment(), timeout)
+        return Run(status, output.decode("utf-8", "replace"))
