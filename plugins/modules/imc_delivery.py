@@ -55,11 +55,25 @@ options:
         V(loop) or V(no_address) nothing is known about the addresses, and the rows of the domain
         are never changed, in whatever O(state). With V(no_such_domain) or V(null_mx) see
         O(missing_domain).
+      - C(bypass_relay) allows a new route on a host that forwards all mail to a relay (C(Forward
+        all messages to host)). Such a host asks no MX, so without it the task fails and names the
+        relay.
+      - A row takes mail for all subdomains of its domain, too, unless these have rows of their own
+        (Q259531). The task warns of those in O(routes) and O(known_domains) that have none.
       - An address or domain that is none, an IPv6 address, a route without an address, or a domain
         with two different answers fails the task before anything is asked of the host.
       - Without this option the table is neither read nor changed.
     type: list
     elements: dict
+  known_domains:
+    description:
+      - Domains to which the host sends mail, such as those that M(postmaster.exchange.queue_info)
+        returns. Nothing is changed for them. The task warns where the row of a parent domain also
+        takes their mail.
+    type: list
+    elements: str
+    default: []
+    version_added: 0.2.0
   state:
     description:
       - V(present) makes the rows of the domains in O(routes), and leaves all others alone.
@@ -87,14 +101,20 @@ options:
         and the next one with V(when_changed) restarts the service, also where it changes nothing
         else, until somebody has restarted the service or stopped it.
       - A service that is found stopped or disabled is left as found, with a warning.
+      - A service that runs is not restarted while the table has malformed rows, since it would not
+        start again (event 4056). The task fails and names them, unless O(force=true).
+      - On a node of a cluster nothing is changed; the task fails with the steps to do by hand.
     type: str
     choices: [when_changed, never]
     default: when_changed
   service_timeout:
     description:
-      - Seconds that the service may take to stop, and again to start.
+      - Seconds that the service may take to stop, and again to start, without any progress. With a
+        long queue or a large address book, a start takes many minutes (Q184542, Q185996).
+      - A service that is still starting after that is not stopped again. The task fails, and leaves
+        the new settings in place.
     type: int
-    default: 60
+    default: 900
   command_timeout:
     description:
       - Seconds that one command on the host may take. A host that hangs fails the task after it.
@@ -337,6 +357,15 @@ routes:
         - domain: nestle.com
           address: 192.0.2.25
           flag: "0"
+malformed_rows:
+  description:
+    - The rows of the table that the service cannot parse, as they stand in it. It does not start
+      with them (event 4056, Q182522).
+  returned: when the host could be looked at
+  type: list
+  elements: str
+  sample: []
+  version_added: 0.2.0
 routes_text:
   description:
     - The rows of the domains of which any changes, before and afterwards, as they stand in the

@@ -131,9 +131,9 @@ options:
         default: when_changed
       service_timeout:
         description:
-          - Seconds that the service gets to stop, and again to start.
+          - Seconds that the service may take to stop, and again to start, without any progress.
         type: int
-        default: 60
+        default: 900
       missing_service:
         description:
           - Whether a host without the service is an error.

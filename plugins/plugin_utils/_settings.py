@@ -24,7 +24,7 @@ Values = Mapping[str, Any]
 
 _PREFIX = "mx_delivery_"
 _LIMITS = ("max_changed_hosts", "max_changes")
-_KEYS = frozenset({"name", "test_recipient", *DomainSettings._fields})
+_KEYS = frozenset({"name", "test_recipient", "bypass_relay", *DomainSettings._fields})
 #: Entry points that change nothing: a question for AAAA can make a resolver forget a name.
 _LOOKING = ("audit", "diagnose")
 
@@ -71,14 +71,15 @@ _DNS = {
 class Settings:
     """What hosts with the same variables ask for.
 
-    ``domains`` has the recipient of the test message of each, or None, and ``dns`` the settings of
-    those that have some for mx_pairs_info. ``options`` are those of
-    mail_delivery but for the routes.
+    ``domains`` has the recipient of the test message of each, or None, ``dns`` the settings of
+    those that have some for mx_pairs_info, and ``bypassing`` those whose routes may bypass a relay.
+    ``options`` are those of mail_delivery but for the routes.
     """
 
     family: str
     domains: Mapping[str, str | None]
     dns: Mapping[str, Mapping[str, Any]]
+    bypassing: frozenset[str]
     families: tuple[str, ...]
     own_names: tuple[str, ...]
     own_addresses: tuple[str, ...]
@@ -90,11 +91,14 @@ class Settings:
 
     def to_dict(self, resolved: Values) -> dict[str, Any]:
         """Return it as the result has it, with the routes of its domains."""
-        chosen = [
-            {**route, "test_recipient": recipient} if recipient else route
-            for route in resolved.get("routes") or ()
-            if (recipient := self.domains.get(route["domain"], "")) != ""
-        ]
+        chosen = []
+        for route in resolved.get("routes") or ():
+            domain = route["domain"]
+            if domain in self.domains:
+                recipient = self.domains[domain]
+                more = {"test_recipient": recipient} if recipient else {}
+                more |= {"bypass_relay": True} if domain in self.bypassing else {}
+                chosen.append({**route, **more} if more else route)
         options = {**self.options}
         if "routes" in resolved:
             options["routes"] = chosen
@@ -124,6 +128,7 @@ def settings_of(values: Values, entry_point: str, *, may_change: bool) -> Settin
         family=family,
         domains=domains,
         dns=dns,
+        bypassing=_bypassing(known.get("domains") or []),
         families=families,
         own_names=_names("own_names", known.get("own_names") or (), host=True),
         own_addresses=tuple(known.get("own_addresses") or ()),
@@ -236,6 +241,20 @@ def domains_of(
             dns[domain] = own
         domains.setdefault(domain, recipient)
     return domains, dns
+
+
+def _bypassing(entries: Sequence[Any]) -> frozenset[str]:
+    """The domains whose entries have ``bypass_relay``; raises InvalidInput for no truth value."""
+    chosen = set()
+    for entry in entries:
+        bypasses = isinstance(entry, Mapping) and entry.get("bypass_relay", False)
+        if not isinstance(bypasses, bool):
+            raise InvalidInput(
+                f"{_PREFIX}domains: bypass_relay of {shown(entry['name'])} must be true or false."
+            )
+        if bypasses:
+            chosen.add(parse_domain(entry["name"].strip()))
+    return frozenset(chosen)
 
 
 def _entry(entry: Any) -> tuple[str, str | None]:

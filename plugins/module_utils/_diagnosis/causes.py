@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import ip_address
 
 from .._mail.smtp_errors import ErrorClass, Origin
 from .._report.states import STATUS_WORDS
@@ -226,9 +227,17 @@ def _reached(domain: StuckDomain) -> bool:
     return domain.error is not None and domain.error.address in domain.addresses
 
 
+def _is_address(text: str) -> bool:
+    try:
+        return bool(ip_address(text))
+    except ValueError:
+        return False
+
+
 def _old_pin(domain: StuckDomain, _every: Every) -> Iterator[Cause]:
     """Addresses of a route or connector that are no longer in DNS."""
-    old = [address for address in domain.pins if address not in domain.addresses]
+    addresses = filter(_is_address, domain.pins)  # a route by name leads where DNS has that name
+    old = [address for address in addresses if address not in domain.addresses]
     if domain.status != "ok" or not old or domain.reply is not None:
         return
     tried = domain.error.address if domain.error else None

@@ -125,13 +125,20 @@ class HostEvidence:
     def failure(self) -> str:
         """Why nothing is known of the host, or nothing.
 
-        Whether pinning would change its connectors is not needed to explain what waits there.
+        Whether pinning would change its connectors is not needed to explain what waits there; nor
+        why a pin was refused.
         """
-        parts = [self.exchange, self.queue] + ([] if self.transport else [self.delivery])
+        needs_plan = not self.transport and not self.refusals
+        parts = [self.exchange, self.queue] + ([self.delivery] if needs_plan else [])
         text = next(filter(None, map(failure_of, (*self.needed, *parts))), "")
         if not text and None in parts:
             text = failure_of(self.delivery) or NOT_CHECKED
         return text.removeprefix(f"{self.name}: ")
+
+    @property
+    def refusals(self) -> list[str]:
+        """Why the host must not be changed, as clauses."""
+        return [str(text) for text in (self.delivery or {}).get("refusals") or ()]
 
     @property
     def resolver(self) -> Result:
@@ -154,8 +161,7 @@ class HostEvidence:
     @property
     def malformed_rows(self) -> list[str]:
         """The rows of the route table that the service cannot parse (event 4056)."""
-        before, _after = table_rows(self.delivery or {})
-        return [row["raw"] for row in before if "raw" in row]
+        return [str(row) for row in (self.delivery or {}).get("malformed_rows") or ()]
 
     @property
     def service(self) -> str:
@@ -246,7 +252,8 @@ class HostEvidence:
                 break
         else:
             before, _after = table_rows(delivery)
-            pins = [address for address, _flag in rows_by_domain(before).get(name, ())]
+            targets = [target for target, _flag in rows_by_domain(before).get(name, ())]
+            pins = [host.strip() for target in targets for host in target.split(",") if host]
         conflicts = {one["domain"]: one for one in delivery.get("refused") or ()}
         conflict = conflicts.get(name) or {}
         return replace(

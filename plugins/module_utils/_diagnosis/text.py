@@ -86,6 +86,8 @@ def _host(host: HostEvidence, known: Sequence[Finding]) -> Iterator[str]:
             f"  {count(len(rows), 'malformed row')} in the route table (first: {rows[0]!a:.80})."
             " The service does not start on it (event 4056)."
         )
+    if not host.transport and host.refusals:
+        yield f"  Nothing can be pinned here: {'; '.join(host.refusals)}."
     entries = {one["domain"]: one for one in queue.get("queues") or ()}
     returned = [one.get("domain") for one in queue.get("returned") or ()]
     for domain, every in known[:MOST_EXPLAINED]:

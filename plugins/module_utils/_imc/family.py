@@ -46,6 +46,7 @@ from .host_lock import (
 from .layout import Layout, TempFile, copy
 from .plan import Desired, ImcChange, ImcPlan, Part, Policy, Saved, ServiceStep, State, make_plan
 from .report import ReturnRoutes, result, service_facts
+from .risks import malformed, rows_text
 from .setting import SettingPlan, same_value
 from .state import HostState, Journal, PendingRestart
 from .steps import (
@@ -58,8 +59,6 @@ from .steps import (
     put_table,
 )
 
-_MOST_SUSPECTS = 5
-_MOST_SHOWN = 80  # characters of a row
 _SHORTEST_LEASE = 900.0  # seconds
 _LAST_SECONDS = 5.0  # for what a run does that is told to stop
 
@@ -303,22 +302,25 @@ class MailConnector:
                 raise
 
     def _suspects(self) -> str:
-        """Return which rows may keep a service from starting that cannot parse them (Q182522)."""
+        """Which rows may keep a service from starting that cannot parse or resolve them."""
         table = self._plan.table
         if table is None:
             return ""
         known = {row.raw for row in table.before.rows}
-        odd = [row.raw for row in table.after.rows if not row.well_formed]
+        odd = malformed(table.after.rows)
         new = [row.raw for row in table.after.rows if row.well_formed and row.raw not in known]
-        text = ""
-        for what, rows in (("malformed rows", odd), ("new rows", new)):
-            if rows:
-                more = f" and {len(rows) - _MOST_SUSPECTS} more" if rows[_MOST_SUSPECTS:] else ""
-                shown = ", ".join(ascii(row[:_MOST_SHOWN]) for row in rows[:_MOST_SUSPECTS])
-                text += f" Suspect are the {what} {shown}{more}."
+        named = [row.raw for row in table.after.rows if not row.leads_to_addresses]
+        named = [] if odd or not self._plan.setting.changed else named
+        groups = (("malformed rows", odd), ("new rows", new), ("rows by name", named))
+        text = "".join(
+            f" Suspect are the {what} {rows_text(rows)}." for what, rows in groups if rows
+        )
         if not text:
             return ""
-        return f" It does not start with a route that it cannot parse (event 4056).{text}"
+        return (
+            " It does not start with a route that it cannot parse (event 4056), or whose host it"
+            f" cannot look up (event 4057).{text}"
+        )
 
     def verify(
         self, plan: ImcPlan, _planner: Callable[[HostState], ImcPlan]
@@ -570,6 +572,13 @@ class _WayBack:
             shown[_words(Part.SERVICE)] = found.service.words
         now = ", ".join(f"{what} {part}" for what, part in shown.items())
         folder = self.connector._saved.folder if self.connector._saved else ""
+        before = self.connector._before and self.connector._before.table
+        odd = malformed(before.file.rows) if before and Part.SERVICE in parts else []
+        if odd:
+            failed += (
+                f" The previous table has malformed rows, too ({rows_text(odd)}), so no rollback"
+                " helps: correct them in the Administrator program, then start the service."
+            )
         return Undone(
             parts,
             f"Not everything could be put back: {failed} State of the host now: {now}.",

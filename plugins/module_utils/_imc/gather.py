@@ -26,6 +26,8 @@ from .._remote.session import Batch, Section, Session
 from .._run.installation import NOTHING, Installation
 from .host import (
     ATTENDANT_KEY,
+    CLUSTER_SERVICE,
+    NOT_INSTALLED,
     SERVICE_KEY,
     SETUP_KEY,
     VALUE_NAME,
@@ -66,6 +68,7 @@ def gather(
     batch = Batch()
     batch.add("service", layout.service("query"))
     batch.add("control", layout.query(SERVICE_KEY))
+    batch.add("cluster", layout.service("query", CLUSTER_SERVICE))
     batch.add("parameters", layout.query(layout.registry_key))
     if known is not None and known.build is None:
         batch.add("setup", layout.query(SETUP_KEY))
@@ -109,6 +112,7 @@ def gather(
         journal=_journal(host, layout, sections),
         lease=parse_lease(sections["lease"].output),
         pending_restart=pending,
+        cluster=sections["cluster"].exit_code != NOT_INSTALLED,
     )
 
 

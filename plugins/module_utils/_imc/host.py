@@ -33,6 +33,7 @@ from .._remote.session import Batch, Section, Session
 from .._remote.windows_resolver import NETWORK_KEY, is_suffix, names_in, odd_note, suffixes
 
 SERVICE_NAME = "MSExchangeIMC"
+CLUSTER_SERVICE = "ClusSvc"  # it is there on every node of a cluster
 SERVICE_KEY = rf"HKLM\SYSTEM\CurrentControlSet\Services\{SERVICE_NAME}"
 PARAMETERS_KEY = rf"{SERVICE_KEY}\Parameters"
 SETUP_KEY = r"HKLM\SOFTWARE\Microsoft\Exchange\Setup"
@@ -58,7 +59,7 @@ _SERVICE_PACKS = {837: "RTM", 838: "SP1", 993: "SP2", 994: "SP3", 995: "SP4", 99
 _SERVICE_PACKS |= {1457: "RTM", 1458: "SP1", 1460: "SP2"}
 _SERVICE_PACKS |= {1960: "RTM", 2232: "SP1", 2448: "SP2", 2650: "SP3", 2653: "SP4"}
 
-_NOT_INSTALLED = 1060  # ERROR_SERVICE_DOES_NOT_EXIST
+NOT_INSTALLED = 1060  # ERROR_SERVICE_DOES_NOT_EXIST, of sc
 _REASONS = {
     5: "access is denied",
     1326: "the logon failed",
@@ -282,7 +283,7 @@ def read_service(host: str, computer: str, sections: Sections) -> Service:
     """
     asked = sections["service"]
     where = f" on {computer}" if computer else ""
-    if asked.exit_code == _NOT_INSTALLED:
+    if asked.exit_code == NOT_INSTALLED:
         raise MissingService(
             f"{host}: there is no Internet Mail Connector{where}: the service {SERVICE_NAME} is"
             " not installed.",

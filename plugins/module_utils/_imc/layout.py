@@ -87,9 +87,9 @@ class Layout:
         data = str(value.number) if value.type == "REG_DWORD" else f'"{value.data}"'
         return self._fenced(f'reg add "{key}" /v "{value.name}" /t {value.type} /d {data} /f')
 
-    def service(self, verb: str) -> str:
+    def service(self, verb: str, name: str = SERVICE_NAME) -> str:
         """``query``, ``queryex``, ``start`` or ``stop`` the Internet Mail Connector."""
-        command = commands.sc(verb, SERVICE_NAME, computer=self.computer or None)
+        command = commands.sc(verb, name, computer=self.computer or None)
         return self._fenced(command) if verb in _CHANGING else command
 
     def export(self, path: str) -> str:

@@ -11,7 +11,7 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
@@ -20,9 +20,10 @@ from .._remote.parse import RegistryValue
 from .._run.change_limit import Size
 from .._run.family import Change, Plan, Refusal
 from .._run.routes import GONE_STATUSES, UNKNOWN_STATUSES, Route
+from . import risks
 from .host import SERVICE_NAME
 from .routes import RoutesFile, Row, moved, new_row, why_unwritable
-from .setting import SearchList, SettingPlan, can_be_added, plan_setting, shown
+from .setting import SearchList, SettingPlan, can_be_added, number, plan_setting, shown
 from .state import HostState, Journal
 
 
@@ -70,10 +71,15 @@ class ServiceStep(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Options that say how, not what. ``max_routes`` 0 never warns."""
+    """Options that say how, not what. ``max_routes`` 0 never warns.
+
+    ``known_domains`` are those to which the host sends mail, as far as that is known.
+    """
 
     may_restart: bool = True
     max_routes: int = 0
+    force: bool = False
+    known_domains: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,9 +203,9 @@ def make_plan(
             table = TablePlan(file, file.with_rows(edited.rows)) if file else None
             kept = edited.kept
             warnings += [f"{domain}: {reason}." for domain, reason in kept.items()]
-            warnings += [f"Malformed rows kept: {edited.odd}."] if edited.odd else []
     settings = tuple(_setting_changes(setting, table))
     step, required, about_service = _plan_service(state, policy, changes=bool(settings))
+    draft = _Draft(state, setting, table, step)
     journal = state.left_behind
     unread = bool(saved and saved.routes is not None and state.table is None)
     plan = ImcPlan(
@@ -210,17 +216,19 @@ def make_plan(
         restart_required=required,
         service_runs=state.service.runs,
         interrupted=journal,
-        refusals=tuple(map(Refusal, _refusals(state, setting, table))),
+        refusals=tuple(_refusals(draft, desired, force=policy.force)),
         kept=kept,
         warnings=(
             *_history_warnings(state, step),
             *warnings,
-            *_table_warnings(table, policy.max_routes, step),
+            *_table_warnings(table, policy.max_routes),
+            *_risks(draft, desired, policy.known_domains),
             *about_service,
         ),
         size=table.size if table else Size("routes"),
         incomplete="there is no imccopy to write the route table" if unread else "",
         worksheet=tuple(_worksheet(desired, saved)) if state.no_imccopy else (),
+        evidence={"malformed_rows": risks.malformed(table.before.rows) if table else []},
         desired=desired,
     )
     changes = list(settings)
@@ -234,11 +242,11 @@ def make_plan(
 def _setting_changes(setting: SettingPlan, table: TablePlan | None) -> Iterator[ImcChange]:
     """Yield the changes of table and registry value, in the order in which they are made."""
     if table is not None and table.changed:
-        number = table.size.changed
+        routes = table.size.changed
         yield ImcChange(
             part=Part.TABLE,
-            text=f"{number} route{'s' * (number != 1)}"
-            if number
+            text=f"{routes} route{'s' * (routes != 1)}"
+            if routes
             else "what the table holds besides routes, or their order",
             domains=table.size.domains,
         )
@@ -270,20 +278,41 @@ def _plan_service(
     return (ServiceStep.RESTART if service.runs else ServiceStep.START), False, ()
 
 
-def _refusals(state: HostState, setting: SettingPlan, table: TablePlan | None) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """What is about to be planned, as far as its risks are concerned."""
+
+    state: HostState
+    setting: SettingPlan
+    table: TablePlan | None
+    step: ServiceStep
+
+
+def _refusals(draft: _Draft, desired: Desired, *, force: bool) -> Iterator[Refusal]:
     """Yield why nothing may be changed."""
+    state, setting, table = draft.state, draft.setting, draft.table
     before = setting.before
+    writes = setting.changed or (table is not None and table.changed)
+    if state.cluster and (writes or draft.step is not ServiceStep.NONE):
+        yield risks.cluster_refusal()
     if setting.changed and before is not None and not can_be_added(before):
-        yield (
+        yield Refusal(
             f"the registry value is {shown(before)!r}, which could not be put back exactly if"
             " anything failed"
         )
-    if table is None or not table.changed:
+    if table is None:
         return
-    if state.table is not None and state.table.inexact:
-        yield f"the route table could not be read to the byte ({state.table.inexact})"
-    elif why := why_unwritable(table.after, table.before):
-        yield why
+    odd = risks.malformed(table.after.rows)
+    if odd and draft.step is not ServiceStep.NONE and not force:
+        yield risks.malformed_refusal(odd)
+    if table.changed and state.table is not None and state.table.inexact:
+        yield Refusal(f"the route table could not be read to the byte ({state.table.inexact})")
+    elif table.changed and (why := why_unwritable(table.after, table.before)):
+        yield Refusal(why)
+    if table.changed and table.before.relay and desired.state is not State.RESTORED:
+        wanted = {name for name, route in desired.by_domain.items() if not route.bypass_relay}
+        if pins := risks.new_pins(table.before.rows, table.after.rows, wanted):
+            yield risks.relay_refusal(table.before.relay, pins)
 
 
 def _history_warnings(state: HostState, step: ServiceStep) -> Iterator[str]:
@@ -296,8 +325,8 @@ def _history_warnings(state: HostState, step: ServiceStep) -> Iterator[str]:
         )
 
 
-def _table_warnings(table: TablePlan | None, limit: int, step: ServiceStep) -> Iterator[str]:
-    """Warn of a table that is too long, or that may keep the service from starting."""
+def _table_warnings(table: TablePlan | None, limit: int) -> Iterator[str]:
+    """Warn of a table that is too long."""
     if table is None:
         return
     rows = table.after.rows
@@ -307,12 +336,29 @@ def _table_warnings(table: TablePlan | None, limit: int, step: ServiceStep) -> I
             " Administrator program may corrupt a table that is too long (Q182522): change it with"
             " this module or imccopy only."
         )
-    odd = [row.raw for row in rows if not row.well_formed] if step is not ServiceStep.NONE else []
-    if odd:
+
+
+def _risks(draft: _Draft, desired: Desired, known: Iterable[str]) -> Iterator[str]:
+    """Warn of what the rows do besides what is wanted of them."""
+    setting, table = draft.setting, draft.table
+    if table is None:
+        return
+    rows, starts = table.after.rows, draft.step is not ServiceStep.NONE
+    if odd := risks.malformed(rows):
+        yield risks.malformed_warning(odd, runs=draft.state.service.runs, starts=starts)
+    switched_off = setting.changed and bool(number(setting.after))
+    if switched_off and (names := risks.short_names(rows)):
         yield (
-            f"The route table has malformed rows ({len(odd)}, first: {odd[0][:80]!a}). The service"
-            " may refuse to start on them (event 4056, Q182522); the change would then be rolled"
-            " back."
+            f"Routes lead to names without a domain ({risks.listed(names)}), which the service"
+            " looks up when it starts. Without the search list it may not find them and not start"
+            " (event 4057, Q148565); use addresses or full names."
+        )
+    yield from risks.row_warnings(table.after, desired.by_domain.keys())
+    there = (name for name, x in desired.by_domain.items() if x.status not in GONE_STATUSES)
+    for parent, names in risks.led_along(rows, (*there, *known)).items():
+        yield (
+            f"{parent}: its routes also take mail for {risks.listed(names)}. Give such subdomains"
+            " routes of their own where their mail servers differ."
         )
 
 
@@ -341,13 +387,11 @@ def _worksheet(desired: Desired, saved: Saved | None) -> Iterator[ManualRow]:
 class Edit:
     """The rows as they are to be.
 
-    ``kept`` are the listed domains whose rows stay, each with the reason, and ``odd`` is how many
-    malformed rows of others stay though state is exact.
+    ``kept`` are the listed domains whose rows stay, each with the reason.
     """
 
     rows: tuple[Row, ...]
     kept: dict[str, str]
-    odd: int
 
 
 def edit(rows: Sequence[Row], desired: Desired) -> Edit:
@@ -363,7 +407,7 @@ def edit(rows: Sequence[Row], desired: Desired) -> Edit:
             wanted[domain] = route.beside(tuple(dict.fromkeys(row.target for row in rows_there)))
     after: list[Row] = []
     placed: set[str] = set()
-    exact, odd = desired.state is State.EXACT, 0
+    exact = desired.state is State.EXACT
     for row in rows:
         addresses = wanted.get(row.key)
         if addresses is not None:
@@ -372,7 +416,6 @@ def edit(rows: Sequence[Row], desired: Desired) -> Edit:
                 placed.add(row.key)
                 after.extend(_rows_for(row.key, addresses, present[row.key]))
         elif row.key in wanted or not exact or not row.well_formed:
-            odd += exact and row.key not in wanted
             after.append(row)
     for domain, addresses in wanted.items():
         if domain not in present:
@@ -382,7 +425,7 @@ def edit(rows: Sequence[Row], desired: Desired) -> Edit:
         for domain, route in routes.items()
         if wanted[domain] is None and (reason := _why_kept(route, len(present.get(domain, ()))))
     }
-    return Edit(tuple(after), kept, odd)
+    return Edit(tuple(after), kept)
 
 
 def _rows_for(domain: str, addresses: Sequence[str], present: Sequence[Row]) -> Iterator[Row]:

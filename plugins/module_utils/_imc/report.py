@@ -67,7 +67,8 @@ def _entry(header: str, before: Sequence[str], after: Sequence[str]) -> dict[str
 
 def _destination(row: Row) -> str:
     """Return where a row leads, with its flag where that is not the usual one."""
-    return row.target if row.flag == NEW_ROW_FLAG else f"{row.target} flag {row.flag}"
+    target = row.target or "(uses DNS)"
+    return target if row.flag == NEW_ROW_FLAG else f"{target} flag {row.flag}"
 
 
 def worksheet_text(rows: Sequence[ManualRow]) -> str:
@@ -92,6 +93,7 @@ def result(
         },
         "routes": None,
         "routes_text": None,
+        **plan.evidence,
         "worksheet": [
             {"action": row.action, "domain": row.domain, "address": row.address}
             for row in plan.worksheet

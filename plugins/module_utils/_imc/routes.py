@@ -22,6 +22,7 @@ This file is private to the collection postmaster.exchange.
 from __future__ import annotations
 
 import codecs
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -33,6 +34,7 @@ from .._remote.commands import is_safe_line
 
 _CRLF = "\r\n"
 _SECTION = re.compile(r"\s*\[(?P<name>[^\]]*)\]\s*\Z")
+_ADDRESS = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){3}")
 _FIELDS = 3  # domain;host or address;flag
 
 _LONGEST_LINE = 7_000  # a command line holds 8,191 characters, and has to name the file, too
@@ -79,8 +81,18 @@ class Row:
 
     @property
     def target(self) -> str:
-        """The host or address as written; empty when the row has none."""
+        """The hosts or address as written; empty when the row has none, which asks DNS."""
         return self._field(1)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The hosts of the target, which commas separate (Q279323); none where DNS is asked."""
+        return tuple(host.strip() for host in self.target.split(",") if host.strip())
+
+    @property
+    def leads_to_addresses(self) -> bool:
+        """Whether every host of the row is an address."""
+        return all(_ADDRESS.fullmatch(host) for host in self.hosts)
 
     @property
     def flag(self) -> str:
@@ -94,9 +106,11 @@ class Row:
 
     @property
     def well_formed(self) -> bool:
-        """Whether this is ``domain;target;flag`` with none of them empty."""
+        """Whether this is ``domain;target;flag``; without a target, it asks DNS (Q164457)."""
         fields = self._fields
-        return len(fields) == _FIELDS and all(fields) and ";" not in fields[-1]
+        if len(fields) != _FIELDS or ";" in fields[-1]:
+            return False
+        return bool(fields[0] and fields[-1])
 
     def as_dict(self) -> dict[str, str]:
         """Return the row as a result shows it."""
@@ -186,6 +200,17 @@ class RoutesFile:
             # It follows the table in every documented file; without it, rows may be missing too.
             raise NotARoutesFile("it breaks off: the key DefaultRouting does not follow the table")
         return cls(tuple(lines[: start + 1]), tuple(rows), tuple(after), utf16)
+
+    @property
+    def relay(self) -> str:
+        """What DefaultRouting holds: the hosts to which all other mail is forwarded."""
+        keys = [_key(line) for line in self.after]
+        start = keys.index("defaultrouting")
+        value = _value(self.after[start]).strip()
+        if value != "+":
+            return value
+        rows = itertools.takewhile(lambda x: x.text.startswith("+"), self.after[start + 1 :])
+        return ", ".join(line.text[1:].strip() for line in rows)
 
     @property
     def lines(self) -> tuple[Line, ...]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._base.errors import InvalidInput
+from .._pairs.names import parse_domain
 from .._run.installation import INSTALLATION_SPEC, Installation, parse_installation
 from .._run.routes import Address, Route, parse_routes
 from .family import Timeouts
@@ -29,6 +30,7 @@ IMC_SPEC: dict[str, dict[str, Any]] = {
         "default": "unmanaged",
     },
     "routes": {"type": "list", "elements": "dict"},
+    "known_domains": {"type": "list", "elements": "str", "default": []},
     "state": {"type": "str", "choices": [str(choice) for choice in State], "default": "present"},
     "missing_domain": {"type": "str", "choices": ["keep", "remove"], "default": "keep"},
     "service_restart": {
@@ -36,7 +38,7 @@ IMC_SPEC: dict[str, dict[str, Any]] = {
         "choices": ["when_changed", "never"],
         "default": "when_changed",
     },
-    "service_timeout": {"type": "int", "default": 60},
+    "service_timeout": {"type": "int", "default": 900},
     "command_timeout": {"type": "int", "default": 120},
     "host_backup_dir": {"type": "str"},
     "imccopy": {"type": "str"},
@@ -98,6 +100,8 @@ def parse_options(params: Mapping[str, Any]) -> Options:
         policy=Policy(
             may_restart=params["service_restart"] == "when_changed",
             max_routes=params["max_routes"],
+            force=bool(params.get("force")),
+            known_domains=tuple(map(parse_domain, params["known_domains"])),
         ),
         layout=layout,
         timeouts=Timeouts(float(params["command_timeout"]), float(params["service_timeout"])),

@@ -128,7 +128,7 @@ class HostState:
     ``build`` is NewestBuild, 837 to 996 for Exchange 4.0, 1457 to 1460 for 5.0, 1960 to 2653 for
     5.5; None where the host does not tell, or was not asked. ``tracking_folder`` is empty then.
     ``journal`` is that of a run at work, or of one that broke off, ``lease`` that of a run that
-    has, or had, the host for itself.
+    has, or had, the host for itself. ``cluster`` is whether the host is a node of a cluster.
     """
 
     service: Service
@@ -141,6 +141,7 @@ class HostState:
     journal: Journal | None = None
     lease: Lease | None = None
     pending_restart: PendingRestart | None = None
+    cluster: bool = False
 
     @property
     def left_behind(self) -> Journal | None:

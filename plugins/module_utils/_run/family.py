@@ -52,11 +52,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A change that is not made: the ``reason`` as a clause, the domain, and what is in its way."""
+    """A change that is not made: the ``reason`` as a clause, the domain, and what is in its way.
+
+    ``hint`` is what to do about this one, where that differs from the family's.
+    """
 
     reason: str
     domain: str = ""
     name: str = ""
+    hint: str = ""
 
     @property
     def text(self) -> str:
@@ -74,7 +78,8 @@ class Plan:
     """What a run would do: a pure function of a state and of what is wanted.
 
     ``kept`` are domains that stay as they are, each with the reason. ``refusals`` stop the run
-    before any change. ``incomplete`` is why not all that is wanted can be planned.
+    before any change. ``incomplete`` is why not all that is wanted can be planned. ``evidence`` is
+    what a result has of a refused plan, too.
     """
 
     changes: tuple[Change, ...] = ()
@@ -83,6 +88,7 @@ class Plan:
     warnings: tuple[str, ...] = ()
     size: Size = field(default_factory=lambda: Size("changes"))
     incomplete: str = ""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def changed(self) -> bool:

@@ -30,13 +30,15 @@ AddressCheck = Callable[[Address], str]
 class Route:
     """One domain and where its mail is to go, in this order. ``domain`` is in lower case.
 
-    ``short_lived`` means that DNS promised the addresses for seconds only.
+    ``short_lived`` means that DNS promised the addresses for seconds only, and ``bypass_relay``
+    that it may lead around a relay that takes the mail now.
     """
 
     domain: str
     addresses: tuple[str, ...] = ()
     status: str = "ok"
     short_lived: bool = False
+    bypass_relay: bool = False
 
     def beside(self, pinned: Sequence[str]) -> tuple[str, ...]:
         """Return the addresses to pin where ``pinned`` are; of those that share one, the old ones.
@@ -95,7 +97,16 @@ def _parse_route(entry: object, where: str, needs_addresses: bool) -> Route:
             f"{where} has no address: a route without an address is refused.",
             hint="Give its addresses, or leave the domain out.",
         )
-    return Route(domain, tuple(given), status, short_lived=entry.get("short_lived") is True)
+    bypasses = entry.get("bypass_relay") or False
+    if not isinstance(bypasses, bool):
+        raise InvalidInput(f"{where}: bypass_relay must be true or false.")
+    return Route(
+        domain,
+        tuple(given),
+        status,
+        short_lived=entry.get("short_lived") is True,
+        bypass_relay=bypasses,
+    )
 
 
 def _checked(route: Route, where: str, check: AddressCheck, kind: str) -> tuple[str, ...]:

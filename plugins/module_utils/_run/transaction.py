@@ -165,8 +165,14 @@ class _Transaction(Generic[S, W_contra, B, P]):
         if plan.refusals:
             raise ExchangeError(
                 f"{host}: {'; '.join(each.text for each in plan.refusals)}.",
-                hint=self.family.refusal_hint,
-                details={"refused": [each.to_dict() for each in plan.refusals if each.name]},
+                hint=" ".join(
+                    dict.fromkeys(each.hint or self.family.refusal_hint for each in plan.refusals)
+                ),
+                details={
+                    "refused": [each.to_dict() for each in plan.refusals if each.name],
+                    "refusals": [each.text for each in plan.refusals],
+                    **plan.evidence,
+                },
             )
         if limit.refuses(plan.size) and not self.context.check_mode:
             raise limit.refusal(host, plan.size)

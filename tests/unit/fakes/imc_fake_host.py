@@ -71,6 +71,7 @@ class FakeHost:
     state: int = 4
     start_type: int = 2
     installed: bool = True
+    cluster: bool = False
     imccopy_at: str = "imccopy"
     sc_exit: int = 0
     root_dir: str = r"C:\exchsrvr\imcdata"
@@ -345,7 +346,7 @@ class FakeHost:
     def _sc(self, args: list[str]) -> Reply:
         if self.computer:
             assert args.pop(0) == f"\\\\{self.computer}"
-        if not self.installed:
+        if not (self.cluster if args[-1] == "ClusSvc" else self.installed):
             return 1060, b"[SC] EnumQueryServicesStatus:OpenService FAILED 1060\r\n"
         if self.sc_exit:
             return self.sc_exit, b"[SC] FAILED\r\n"
@@ -356,7 +357,9 @@ class FakeHost:
         if args[0] == "start":
             return self._start()
         state = self.state
-        if state == 2:
+        if args[-1] == "ClusSvc":
+            pass
+        elif state == 2:
             self.state = 4 if self.loaded else 1
         elif state == 3:
             self.state = 1

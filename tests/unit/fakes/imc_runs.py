@@ -53,7 +53,7 @@ class Runner:
             basedir=self.base,
             now=self._now,
         )
-        return run(params(**options), context)
+        return run(params(**{"service_timeout": 60, **options}), context)
 
     def _now(self) -> datetime:
         """A clock that never stands still: thousands of runs fit into a second of a real one."""

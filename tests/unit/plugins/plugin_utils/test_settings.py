@@ -91,7 +91,11 @@ def test_no_password_gets_into_the_result() -> None:
 
 def test_a_host_gets_the_routes_of_its_domains_with_their_recipients() -> None:
     made = settings(
-        family="transport", domains=["AOL.com.", {"name": "b.de", "test_recipient": "x@b.de"}]
+        family="transport",
+        domains=[
+            {"name": "AOL.com.", "bypass_relay": True},
+            {"name": "b.de", "test_recipient": "x@b.de", "bypass_relay": False},
+        ],
     )
     resolved = {
         "routes": [{"domain": name, "addresses": []} for name in ("nestle.com", "b.de", "aol.com")],
@@ -101,8 +105,10 @@ def test_a_host_gets_the_routes_of_its_domains_with_their_recipients() -> None:
     assert told["domains"] == ["aol.com", "b.de"]
     assert told["options"]["routes"] == [
         {"domain": "b.de", "addresses": [], "test_recipient": "x@b.de"},
-        {"domain": "aol.com", "addresses": []},
+        {"domain": "aol.com", "addresses": [], "bypass_relay": True},
     ]
+    with pytest.raises(InvalidInput, match=r"bypass_relay of 'a\.de' must be true or false"):
+        settings(domains=[{"name": "a.de", "bypass_relay": "maybe"}])
     assert [one["domain"] for one in told["options"]["resolved"]] == ["b.de", "aol.com"]
     assert "resolved" not in settings(family="imc").to_dict(resolved)["options"]
 

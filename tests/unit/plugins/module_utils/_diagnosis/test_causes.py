@@ -248,6 +248,13 @@ def test_a_pin_that_dns_does_not_name_any_more() -> None:
         assert causes[0].pin
 
 
+@pytest.mark.parametrize("target", ["gw.hq.example", "192.0.2.25,192.0.2.26", ""])
+def test_a_route_by_name_list_or_dns_is_no_old_pin(target: str) -> None:
+    row = {"domain": "nestle.com", "address": target, "flag": "0"}
+    planned = {"routes": {"before": [row], "after": []}}
+    assert Code.OLD_PIN not in dict(kinds(of_old(CONTACT, domain(), planned=planned)))
+
+
 def test_a_pin_of_which_one_address_is_left_behind_is_judged_by_the_address_that_was_tried() -> (
     None
 ):
@@ -554,11 +561,11 @@ def test_a_domain_that_a_relay_carries_is_not_to_be_pinned() -> None:
 
 @pytest.mark.parametrize(
     ("rows", "code"),
-    [([{"raw": "+broken"}], Code.MALFORMED_ROW), ([], Code.SERVICE_DOWN)],
+    [(["+broken"], Code.MALFORMED_ROW), ([], Code.SERVICE_DOWN)],
 )
 def test_nothing_leaves_a_host_whose_service_is_down(rows: list[Any], code: Code) -> None:
     queue = {**old_queue(nestle_com=CONTACT), "service": "stopped"}
-    planned = {"routes": {"before": rows, "after": rows}}
+    planned = {"malformed_rows": rows}
     first, *others = found(HostEvidence("mail55", OFF, queue, planned), domain())["nestle.com"]
     assert (first.code, first.sure) == (code, SURE)
     assert Code.UNREACHABLE not in {one.code for one in others}

@@ -232,13 +232,16 @@ def test_both_kinds_stand_in_one_diagnosis() -> None:
 
 
 def test_a_malformed_row_is_named_also_where_the_service_runs() -> None:
-    rows = [{"raw": "+broken"}, {"raw": "x"}]
-    planned = {"routes": {"before": rows, "after": rows}}
+    planned = {"malformed_rows": ["+broken", "x"]}
     lines = diagnosis(told(), [HostEvidence("mail55", OFF, old_queue(), planned)])
     assert (
         "2 malformed rows in the route table (first: '+broken'). The service does not start on it"
         " (event 4056)." in flat(lines)
     )
+    refused = {**planned, "failed": True, "msg": "mail55: no.", "refusals": ["rows are malformed"]}
+    lines = diagnosis(told(), [HostEvidence("mail55", OFF, old_queue(), refused)])
+    assert "2 malformed rows" in flat(lines)
+    assert "Nothing can be pinned here: rows are malformed." in flat(lines)
 
 
 def test_a_relay_is_named_with_what_a_pin_would_do() -> None:

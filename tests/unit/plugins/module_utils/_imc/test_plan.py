@@ -129,12 +129,84 @@ def test_the_size_of_the_table_is_warned_of_above_the_limit_only() -> None:
     assert make_plan(state, WANTED, Policy(max_routes=0)).warnings == ()
 
 
-def test_rows_that_may_keep_the_service_from_starting_are_warned_of_before_a_restart() -> None:
+def test_no_restart_into_a_table_with_malformed_rows_unless_forced() -> None:
     rows = ("anlsf.msbp.co", "nestle.com;192.0.2.25;0")
+    (refusal,) = make_plan(host(*rows), WANTED, Policy()).refusals
+    assert "1 row of the route table is malformed ('anlsf.msbp.co')" in refusal.reason
+    forced = make_plan(host(*rows), WANTED, Policy(force=True))
+    assert forced.refusals == ()
+    assert "a rollback would not help" in forced.warnings[0]
+    stopped = host(*rows, service=Service(ServiceState.STOPPED, 2))
+    for state, end in (
+        (host(*rows, value=DISABLED), "will not start again (event 4056, Q182522)."),
+        (stopped, "does not start with such rows (event 4056, Q182522)."),
+    ):
+        plan = make_plan(state, WANTED, Policy())
+        assert plan.refusals == ()
+        assert plan.warnings[0].endswith(end)
+    healed = Saved(None, RoutesFile.parse(table("nestle.com;192.0.2.25;0")))
+    restored = make_plan(host(*rows), Desired(state=State.RESTORED), Policy(), healed)
+    assert restored.refusals == ()
+
+
+def test_rows_that_articles_know_are_read_as_they_are() -> None:
+    known = ("#list.example;10.1.2.3;0", "two.example;10.1.2.3,10.1.2.4;0", "dns.example;;0")
+    plan = make_plan(host(*known), WANTED, Policy())
+    assert plan.refusals == plan.warnings == ()
+    assert "dns.example    (uses DNS)" in diff(plan, "x")[1]["before"]
+    plan = make_plan(host("#nestle.com;10.1.2.3;0", "a.example;gw.example.;0"), WANTED, Policy())
+    dotted, exact = plan.warnings
+    assert "end in a dot ('a.example;gw.example.;0')" in dotted
+    assert "'#nestle.com;10.1.2.3;0'" in exact
+
+
+def test_rows_by_a_short_name_are_warned_of_before_the_search_list_goes() -> None:
+    rows = ("gw.example;10.1.2.3, mail;0",)
     (warning,) = make_plan(host(*rows), WANTED, Policy()).warnings
-    assert "'anlsf.msbp.co'" in warning
-    assert "event 4056" in warning
+    assert "names without a domain (mail)" in warning
     assert make_plan(host(*rows, value=DISABLED), WANTED, Policy()).warnings == ()
+
+
+def test_a_node_of_a_cluster_is_never_changed() -> None:
+    (refusal,) = make_plan(host(cluster=True), WANTED, Policy(force=True)).refusals
+    assert "node of a cluster" in refusal.reason
+    assert "Cluster Administrator" in refusal.hint
+    done = host("nestle.com;192.0.2.25;0", value=DISABLED, cluster=True)
+    assert make_plan(done, WANTED, Policy()).refusals == ()
+
+
+def test_new_pins_past_a_relay_need_leave() -> None:
+    def relayed(*rows: str) -> HostState:
+        content = table(*rows).replace(b"DefaultRouting=", b"DefaultRouting=10.9.9.9, gw")
+        return host(table=Table("imccopy", content, RoutesFile.parse(content)))
+
+    aol = Route("aol.com", ("192.0.2.9",), bypass_relay=True)
+    (refusal,) = make_plan(relayed(), Desired(routes=(NESTLE, aol)), Policy(force=True)).refusals
+    assert refusal.reason == (
+        "the host forwards all mail to '10.9.9.9, gw' and asks no MX, so routes of nestle.com would"
+        " bypass that relay"
+    )
+    assert make_plan(relayed(), Desired(routes=(aol,)), Policy()).refusals == ()
+    assert make_plan(relayed("nestle.com;1.2.3.4;0"), WANTED, Policy()).refusals == ()
+    gone = Desired(routes=(NESTLE,), state=State.ABSENT)
+    assert make_plan(relayed("nestle.com;1.2.3.4;0"), gone, Policy()).refusals == ()
+
+
+def test_subdomains_that_a_route_leads_along_are_named() -> None:
+    own = Route("list.nestle.com", ("192.0.2.99",))
+    unknown = Route("shop.nestle.com", (), "temporary_failure")
+    gone = Route("old.nestle.com", (), "null_mx")
+    wanted = Desired(routes=(NESTLE, own, unknown, gone))
+    policy = Policy(known_domains=("a.b.nestle.com", "dot.nestle.com", "hq.nestle.com", "aol.com"))
+    rows = ("b.nestle.com;10.1.1.1;0", "#hq.nestle.com;10.1.1.1;0")
+    plan = make_plan(host(*rows), wanted, policy)
+    assert plan.table
+    assert "list.nestle.com;192.0.2.99;0" in [row.raw for row in plan.table.after.rows]
+    led = [warning for warning in plan.warnings if "also take mail" in warning]
+    assert [warning.partition(". ")[0] for warning in led] == [
+        "nestle.com: its routes also take mail for shop.nestle.com, dot.nestle.com",
+        "b.nestle.com: its routes also take mail for a.b.nestle.com",
+    ]
 
 
 def test_a_table_not_read_to_the_byte_is_compared_and_not_written() -> None:

@@ -24,7 +24,7 @@ def test_defaults() -> None:
     assert parse_policy(params(**DONE), BASE).backup_dir == BASE / "backups"
     assert options.policy.may_restart
     assert options.policy.max_routes == 100
-    assert (options.timeouts.command, options.timeouts.service) == (120, 60)
+    assert (options.timeouts.command, options.timeouts.service) == (120, 900)
     assert not options.desired.removes_missing
 
 
