@@ -50,11 +50,13 @@ from .risks import malformed, rows_text
 from .setting import SettingPlan, same_value
 from .state import HostState, Journal, PendingRestart
 from .steps import (
+    MOST_LIMITS,
     ChangedMeanwhileError,
     Reach,
     ServiceControl,
     ServiceError,
     Source,
+    StillStartingError,
     put_setting,
     put_table,
 )
@@ -73,7 +75,8 @@ class Timeouts:
     @property
     def lease(self) -> float:
         """Seconds for which a run locks its host."""
-        return max(_SHORTEST_LEASE, 4 * (self.command + self.service))
+        waiting = (MOST_LIMITS + 1) * self.service  # a stop and a start, in half of the lease
+        return max(_SHORTEST_LEASE, 4 * self.command + 2 * waiting)
 
 
 class Touched(IntEnum):
@@ -296,6 +299,8 @@ class MailConnector:
             self._service = Touched.STOPPED
             try:
                 self._control.start()
+            except StillStartingError:
+                raise
             except ServiceError as error:
                 error.message = f"{error.message}{self._suspects()}"
                 error.hint = "Correct the table, then run again." if plan.writes else error.hint
@@ -393,7 +398,23 @@ class MailConnector:
     # -- undo
 
     def undo(self, _done: Sequence[Change], cause: ExchangeError) -> Undone:
-        """Put back what was changed, or say what the host's state is; and unlock the host."""
+        """Put back what was changed, or say what the host's state is; and unlock the host.
+
+        A service that is still starting is left alone: to stop it and start it twice more takes
+        longer, and nothing shows that the change is to blame.
+        """
+        if isinstance(cause, StillStartingError):
+            left = self._give_up(self.layout.journal_path)
+            parts: dict[str, family.Part] = {
+                part: "unknown" if part is Part.SERVICE else "new" for part in self._begun
+            }
+            return Undone(
+                parts,
+                "It was left to start, and the new settings stay.",
+                "A long queue or a large address book makes a start slow (Q184542, Q185996). Wait"
+                " until the service runs, then run again; if it stops instead, restore the backup.",
+                {"service": None, **({"left_behind": left} if left else {})},
+            )
         if self._plan.writes:
             return _WayBack(self, self._begun, self._service).go(cause)
         # The run was only to finish what another one left: there is nothing to put back.

@@ -37,7 +37,9 @@ _REASONS = {
     1068: "a service it depends on did not start",
     1069: "its account could not log on",
 }
-_FIRST_PAUSE, _LONGEST_PAUSE = 1, 4  # seconds
+_FIRST_PAUSE, _LONGEST_PAUSE = 1, 10  # seconds
+#: How many times its limit a service may take in all, as long as it makes progress.
+MOST_LIMITS = 2
 _WATCH = 2  # seconds that a started service has to stay up
 
 
@@ -142,11 +144,16 @@ class ServiceError(ExchangeError):
     """The service did not get into the wanted state."""
 
 
+class StillStartingError(ServiceError):
+    """The service is neither running nor stopped yet: it may only need more time (Q184542)."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceControl:
     """Starts and stops the service of one host.
 
-    ``limit`` is how long, in seconds, it may take each time; ``clock`` shows seconds passing.
+    ``limit`` is how long, in seconds, it may take each time without progress, which is any change
+    of what ``sc`` shows: a state, a checkpoint. ``clock`` shows seconds passing.
     """
 
     reach: Reach
@@ -155,12 +162,14 @@ class ServiceControl:
 
     def state(self, after: int = 0) -> ServiceState | None:
         """Return the state, ``after`` some seconds; None where sc does not show it."""
+        return _state_in(self._query(after))
+
+    def _query(self, after: int) -> Section:
         batch = Batch()
         if after:
             batch.add("pause", wait(after))
         batch.add("state", self.reach.layout.service("query"))
-        sections = batch.run(self.reach.session, timeout=self.reach.timeout + after)
-        return _state_in(sections["state"])
+        return batch.run(self.reach.session, timeout=self.reach.timeout + after)["state"]
 
     def stop(self) -> None:
         """Stop the service and wait until it is stopped; raises ServiceError."""
@@ -174,23 +183,27 @@ class ServiceControl:
             raise self._error(f"started, and is {_words(state)} again after {_WATCH} seconds")
 
     def _bring(self, verb: str, wanted: ServiceState, good: set[int]) -> None:
-        deadline = self.clock() + self.limit
-        state = self._command(verb, good)
+        began = progress = self.clock()
+        shown = self._command(verb, good)
         pause = _FIRST_PAUSE
-        while state is not wanted:
+        while (state := _state_in(shown)) is not wanted:
             if verb == "start" and state is ServiceState.STOPPED:
                 raise self._error("did not start: it stopped by itself")
-            if self.clock() >= deadline:
-                raise self._error(
-                    f"did not {verb} within {self.limit:.0f} seconds: it is {_words(state)}"
-                )
+            now = self.clock()
+            most = self.limit * (MOST_LIMITS if verb == "start" else 1)
+            if now - progress >= self.limit or now - began >= most:
+                text = f"did not {verb} within {now - began:.0f} seconds: it is {_words(state)}"
+                starting = verb == "start" and state is ServiceState.START_PENDING
+                raise self._error(text, StillStartingError if starting else ServiceError)
             pause = min(pause + 1, _LONGEST_PAUSE)
+            before = shown.output
             if verb == "stop" and state is ServiceState.RUNNING:
-                state = self._command(verb, good)  # it took no control while it was starting
+                shown = self._command(verb, good)  # it took no control while it was starting
             else:
-                state = self.state(pause)
+                shown = self._query(pause)
+            progress = progress if shown.output == before else self.clock()
 
-    def _command(self, verb: str, good: set[int]) -> ServiceState | None:
+    def _command(self, verb: str, good: set[int]) -> Section:
         layout = self.reach.layout
         batch = changing(layout)
         batch.add("control", layout.service(verb))
@@ -203,10 +216,10 @@ class ServiceControl:
         if code not in good and code != _NO_CONTROL_NOW:
             reason = _REASONS.get(code, excerpt(sections["control"].output))
             raise self._error(f"did not {verb} (exit code {code}, {reason})")
-        return _state_in(sections["state"])
+        return sections["state"]
 
-    def _error(self, what: str) -> ServiceError:
-        return ServiceError(f"{self.reach.session.host}: the service {SERVICE_NAME} {what}.")
+    def _error(self, what: str, kind: type[ServiceError] = ServiceError) -> ServiceError:
+        return kind(f"{self.reach.session.host}: the service {SERVICE_NAME} {what}.")
 
 
 def _state_in(section: Section) -> ServiceState | None:

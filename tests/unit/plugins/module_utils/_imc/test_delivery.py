@@ -16,7 +16,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors i
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.layout import Layout
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.state import Journal
-from imc_fake_host import NAME, FakeHost, PowerCut, Reply, table
+from imc_fake_host import NAME, QUERYEX, FakeHost, PowerCut, Reply, table
 from imc_runs import DONE, DONE_ROWS, NESTLE, Runner
 
 FOREIGN = ["partner.corp;10.1.2.3;0", "odd.example;relay.odd.example;7"]
@@ -198,22 +198,40 @@ def test_a_service_that_does_not_let_itself_be_stopped(code: int, run: Runner) -
     assert (host.value, host.routes, host.loaded) == old
 
 
-def test_a_service_that_never_gets_ready(run: Runner) -> None:
+@pytest.mark.parametrize(("moves", "waited"), [(0, range(20, 30)), (500, range(40, 50))])
+def test_a_service_that_is_still_starting_is_left_to_start(
+    run: Runner, moves: int, waited: range
+) -> None:
     host = FakeHost()
     started: list[int] = []
 
     def sc(fake: FakeHost) -> Reply | None:
-        if 'start "MSExchangeIMC"' in fake.lines[-1]:
+        if "start" in fake.current:
             started.append(1)
-        if started and len(started) < 3 and "query" in fake.lines[-1]:
-            text = b"SERVICE_NAME: X\r\n        TYPE  : 10  OWN\r\n        STATE  : 2  X\r\n"
-            return (0, text)
+        if started and "query" in fake.current and "MSExchangeIMC" in fake.current:
+            checkpoint = int(fake.clock) if fake.clock < moves else 0
+            return 0, QUERYEX.format(state=2, process=checkpoint).encode()
         return None
 
     host.hooks["sc"] = sc
     error = run.fail(host, service_timeout=20, **DONE)
-    assert "did not start within 20 seconds: it is start pending" in error.message
-    assert host.clock < 100
+    assert any(
+        f"did not start within {seconds} seconds: it is start pending" in error.message
+        for seconds in waited
+    )
+    assert "It was left to start, and the new settings stay." in error.message
+    assert len(started) == 1
+    assert host.rows == DONE_ROWS
+    assert host.value is not None
+    assert error.details["parts"] == {
+        "route_table": "new",
+        "registry_value": "new",
+        "service": "unknown",
+    }
+    assert error.details["changed"] is True
+    assert not any("journal" in path or "lease" in path for path in (*host.files, *host.folders))
+    host.hooks.clear()
+    assert run(host, **DONE)["changed"] is False
 
 
 # -- what others do meanwhile
