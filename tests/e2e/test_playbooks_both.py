@@ -267,7 +267,8 @@ def test_hosts_of_one_kind_go_on_when_those_of_the_other_fail(
     report = flat(report_of(run))
     assert "mail55 2 changed" in report
     assert "ex19-a failed exse-b failed" in report
-    assert "ex19-a, exse-b: New-SendConnector failed: Access is denied." in report
+    for name in SERVERS:
+        assert f"{name}: New-SendConnector failed: Access is denied." in report
 
 
 def test_an_organisation_is_served_by_whichever_of_its_hosts_answers(
@@ -307,9 +308,7 @@ def test_somebody_elses_connector_is_left_alone_unless_it_is_to_be_adopted(
     before = connectors(both)
     refused = controller.playbook("enforce", "-l", "exchange_transport", *having(test="none"))
     assert refused.status == 2
-    assert "contoso.example: the connector 'By hand' was not made by this collection" in flat(
-        refused.output
-    )
+    assert "'By hand' was not made by this collection" in flat(refused.output)
     assert connectors(both) == before
     adopted = controller.playbook(
         "enforce", "-l", "exchange_transport", *having(test="none", connector_existing="adopt")
