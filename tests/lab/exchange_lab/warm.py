@@ -100,9 +100,11 @@ def _serve(theirs: socket.socket) -> None:
                 os.dup2(writing, number)
             os.close(writing)
             theirs.close()
-            sys.stdout = sys.__stdout__ = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+            sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
             kept = "backslashreplace"
-            sys.stderr = sys.__stderr__ = os.fdopen(2, "w", 1, "utf-8", kept, closefd=False)
+            sys.stderr = os.fdopen(2, "w", 1, "utf-8", kept, closefd=False)
+            # what Ansible writes to beside these; typeshed calls the names final
+            vars(sys).update(__stdout__=sys.stdout, __stderr__=sys.stderr)
             os.chdir(folder)
             os.environ.clear()
             os.environ.update(environment)
