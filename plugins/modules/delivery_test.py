@@ -76,7 +76,8 @@ options:
       - V(pickup) writes them to the host and moves them into its Pickup folder, which only 5.5 has.
       - V(smtp) submits them to the SMTP port of the host, from the machine on which the task runs.
         The host has to accept mail for foreign domains from there.
-      - V(auto) takes V(pickup) where there is such a folder, else V(smtp).
+      - V(auto) takes V(pickup) where there is such a folder, else V(smtp). On Exchange 4.0, which
+        does not relay, it sends nothing.
     type: str
     choices: [auto, pickup, smtp]
     default: auto
@@ -252,6 +253,8 @@ results:
         - V(queued) if it waits on the host, V(returned) if a non-delivery report was made.
         - V(refused) if the host did not take it from us.
         - V(unknown) if the tracking log tells nothing; RV(results[].reason) tells why.
+        - V(not_tested) on Exchange 4.0 with O(method=auto), since it does not relay (Q148985) and
+          would return the message. This is not a failure; look for real mail in the tracking log.
         - V(would_send) in check mode; then there are only domain, recipient and verdict.
       type: str
       sample: queued
@@ -385,7 +388,8 @@ warnings:
   sample:
     - The queue EX19\31 is suspended and was left alone (nestle.com).
 method:
-  description: How the messages were handed over, V(pickup) or V(smtp).
+  description:
+    - How the messages were handed over, V(pickup) or V(smtp), or V(none) on Exchange 4.0.
   returned: as RV(results)
   type: str
   sample: pickup

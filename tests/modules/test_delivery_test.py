@@ -93,11 +93,19 @@ def test_5_0_by_smtp_untreated_and_returned(start: Start, play: Play) -> None:
     assert later["test"]["failed"] is False
 
 
-def test_4_0_by_smtp(start: Start, play: Play) -> None:
+def test_4_0_does_not_relay_so_nothing_is_sent_unless_it_is_asked_for(
+    start: Start, play: Play
+) -> None:
     with start(replace(TREATED, version=V40, imccopy=None)) as lab:
         results = play(lab, "mail55", ("test", delivery("nestle.com")))
+        assert lab.sinks.received == ()
+        by_smtp = play(lab, "mail55", ("test", delivery("nestle.com", method="smtp")))
 
-    assert verdicts(results["test"]) == {"nestle.com": "delivered"}
+    assert verdicts(results["test"]) == {"nestle.com": "not_tested"}
+    assert results["test"]["failed"] is False
+    assert results["test"]["undelivered"] == []
+    assert "1 test message not sent: Exchange 4.0 does not relay" in results["test"]["msg"]
+    assert verdicts(by_smtp["test"]) == {"nestle.com": "delivered"}
 
 
 def test_tracking_off_is_unknown_and_a_stopped_service_gets_nothing(

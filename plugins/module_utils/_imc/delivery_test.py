@@ -34,6 +34,8 @@ _REASONS = {
     Verdict.DELIVERED: "a server of the destination took the message",
     Verdict.QUEUED: "the message waits in the queue",
     Verdict.RETURNED: "a non-delivery report was made",
+    Verdict.NOT_TESTED: "Exchange 4.0 does not relay, so it would return a test message (Q148985);"
+    " look for real mail in its tracking log",
 }
 
 
@@ -113,7 +115,12 @@ def _method(host: ImcHost, wanted: str, sections: Mapping[str, Section]) -> str:
             f" ({folder}). Nothing was sent.".replace("  ", " "),
             hint="Use method: smtp; only Exchange 5.5 has a Pickup folder.",
         )
-    return ("pickup" if has_pickup else "smtp") if wanted == "auto" else wanted
+    if wanted != "auto":
+        return wanted
+    if has_pickup:
+        return "pickup"
+    relays = host.release is None or host.release.relays
+    return "smtp" if relays else "none"
 
 
 @dataclass(frozen=True, slots=True)

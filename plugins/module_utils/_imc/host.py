@@ -135,6 +135,11 @@ class Release:
         return self.version == "5.5"
 
     @property
+    def relays(self) -> bool:
+        """Whether SMTP mail for other systems goes on; that came with 5.0 (Q148985, Q169683)."""
+        return self.version != "4.0"
+
+    @property
     def has_smtp_events(self) -> bool:
         """Whether the tracking log has the events 1010 to 1018 (KB Q173364, Q174078)."""
         return self.version != "4.0"

@@ -41,6 +41,7 @@ class Verdict(StrEnum):
     RETURNED = "returned"
     REFUSED = "refused"
     UNKNOWN = "unknown"
+    NOT_TESTED = "not_tested"  # this host has no way to send one
 
 
 _VERDICTS = {

@@ -21,7 +21,7 @@ from .._run.changed_domains import (
     worth_testing,
 )
 from .._run.routes import GONE_STATUSES, UNKNOWN_STATUSES
-from .states import ARRIVED, STATUS_WORDS, STUCK, Judge, State
+from .states import ARRIVED, NOT_TESTED, STATUS_WORDS, STUCK, Judge, State
 from .text import count, failure_of, listed, words
 
 Result = Mapping[str, Any]
@@ -342,6 +342,7 @@ class HostResult:
         if self.tests is None or self.tests.get("skipped"):
             return None
         results = self.tests.get("results") or ()
+        sent = [one for one in results if one["verdict"] != NOT_TESTED]
         pinned = [domain for domain in self.domains if statuses.get(domain) == "ok"]
         left_out = worth_testing(self.delivery or {}, pinned) - {one["domain"] for one in results}
         retried = self.tests.get("retried") or ()
@@ -349,8 +350,8 @@ class HostResult:
             "failure": failure_of(self.tests, "the delivery test failed") or None
             if not results
             else None,
-            "results": [_test_entry(result) for result in results],
-            "not_tested": len(left_out) if results else 0,
+            "results": [_test_entry(result) for result in sent],
+            "not_tested": len(results) - len(sent) + (len(left_out) if results else 0),
             "retried": sum(len(queue.get("domains") or ()) for queue in retried),
         }
 
@@ -413,7 +414,7 @@ def error_text(error: Result | None) -> str:
 def undelivered(tests: Result) -> Iterator[str]:
     """Yield a sentence for each test message that was not delivered."""
     for result in tests.get("results") or ():
-        if result["verdict"] not in ARRIVED:
+        if result["verdict"] not in {*ARRIVED, NOT_TESTED}:
             why = error_text(result.get("error")) or result.get("reason")
             sentence = f"test message to {result['domain']} {words(result['verdict'])}"
             yield f"{sentence} ({why})" if why else sentence

@@ -20,6 +20,8 @@ from .text import count, listed
 STUCK = "stuck"
 #: Results of test messages that are no problem.
 ARRIVED = frozenset({"delivered", "relayed", "would_send"})
+#: The result of a host that has no way to send one.
+NOT_TESTED = "not_tested"
 
 
 class State(StrEnum):

@@ -58,7 +58,7 @@ class Tester(Protocol):
 
     @property
     def method(self) -> str:
-        """How messages are handed over, ``pickup`` or ``smtp``."""
+        """How messages are handed over: ``pickup``, ``smtp``, or ``none`` where nothing can be."""
 
     @property
     def version(self) -> str | None:
@@ -203,6 +203,9 @@ def test_delivery(
     clock: Clock,
 ) -> list[TestResult]:
     """Send messages and follow those that the host accepts; return a result for each, in order."""
+    if tester.method == "none":
+        reason = tester.reason(Verdict.NOT_TESTED)
+        return [TestResult(probe, Verdict.NOT_TESTED, reason) for probe in probes]
     refused = tester.submit(probes)
     accepted = [probe for probe in probes if probe.tag not in refused]
     progress(f"{_messages(len(accepted))} handed to the host by {tester.method}")
@@ -284,7 +287,7 @@ def run_by(clock: Clock, params: Mapping[str, Any], context: Context) -> dict[st
         "tracking_folder": tester.tracking_folder,
         "smtp_server": f"{host}:{options.smtp.port}" if tester.method == "smtp" else None,
     }
-    if context.check_mode:
+    if context.check_mode and tester.method != "none":
         would = [one.to_dict() for one in retries.chosen]
         return answer | {"changed": bool(would), "would_retry": would} | _preview(probes)
     retried = tester.retry(retries.chosen, context.progress, clock.sleep)
@@ -328,13 +331,17 @@ def _judged(
     context: Context,
 ) -> dict[str, Any]:
     """Return the answer with the results; raises ExchangeError for undelivered messages."""
-    missed = [result for result in results if not result.delivered]
+    unsent = [result for result in results if result.verdict is Verdict.NOT_TESTED]
+    missed = [result for result in results if not result.delivered and result not in unsent]
     answer |= {
         "would_send": [],
         "results": [result.to_dict() for result in results],
         "delivered": [result.probe.domain for result in results if result.delivered],
         "undelivered": [result.probe.domain for result in missed],
     }
+    if unsent:
+        message = f"{_messages(len(unsent))} not sent: {unsent[0].reason}."
+        return answer | {"msg": message, "warnings": [*answer["warnings"], message]}
     if not missed:
         return answer | {"msg": f"{_messages(len(results))} delivered."}
     message = (

@@ -106,7 +106,9 @@ class _Work:
             options = spec.connectors_params(self.params)
             delivery = self._part("delivery", run_connectors, options)
         else:
-            options = spec.imc_params(self.params, self.installation)
+            queues = (self.parts.get("queue") or {}).get("queues") or ()
+            waiting = filter(is_domain, (str(queue["domain"]) for queue in queues))
+            options = spec.imc_params(self.params, self.installation, waiting)
             delivery = self._part("delivery", run_imc, options)
         restoring = self.params["mode"] == "restore"
         lacking = restoring and delivery.get("failed") and delivery.get("no_backup")

@@ -170,8 +170,8 @@ def exchange_params(params: Params) -> dict[str, Any]:
     }
 
 
-def imc_params(params: Params, installation: Params) -> dict[str, Any]:
-    """Return the options of imc_delivery."""
+def imc_params(params: Params, installation: Params, waiting: Iterable[str] = ()) -> dict[str, Any]:
+    """Return the options of imc_delivery; ``waiting`` are the domains in the host's queue."""
     changing = {
         "routes": routes_for("imc", params),
         "state": params["state"],
@@ -192,6 +192,7 @@ def imc_params(params: Params, installation: Params) -> dict[str, Any]:
         **{name: params[name] for name in common},
         **changing,
         "return_routes": "text",
+        "known_domains": list(waiting),
         "installation": installation,
     }
 

@@ -280,6 +280,14 @@ def test_messages_that_a_limit_left_out_are_counted() -> None:
     assert only(made(ENFORCE, host))["tests"]["not_tested"] == 1
 
 
+def test_messages_that_the_host_cannot_send_are_counted_and_no_problem() -> None:
+    unsent = {**message("nestle.com"), "verdict": "not_tested"}
+    host = HostResult("a", ["nestle.com"], table([], BOTH[:2]), {"results": [unsent]})
+    entry = only(made(ENFORCE, host))
+    assert (entry["tests"]["results"], entry["tests"]["not_tested"]) == ([], 1)
+    assert entry["problems"] == []
+
+
 def test_a_delivery_test_that_failed_as_a_whole_is_a_problem() -> None:
     host = HostResult("a", ["aol.com"], table([], BOTH[2:]), {"failed": True, "msg": "no port 25"})
     document = made(ENFORCE, host)

@@ -217,9 +217,16 @@ def test_a_treated_host_delivers(spec: HostSpec, method: str) -> None:
 
 def test_4_0_tells_by_its_gateway_events() -> None:
     with running(replace(TREATED, version=V40, imccopy=None)) as (lab, machine):
-        result = deliver(machine, "nestle.com")
+        result = deliver(machine, "nestle.com", method="smtp")
+        assert len(lab.sinks.received) == 1
+        untested = deliver(machine, "nestle.com")
+        foretold = deliver(machine, "nestle.com", check_mode=True)
         assert len(lab.sinks.received) == 1
 
+    for each in (untested, foretold):
+        assert each["results"][0]["verdict"] == "not_tested"
+        assert (each["delivered"], each["undelivered"], each["would_send"]) == ([], [], [])
+        assert each["method"] == "none"
     (one,) = result["results"]
     assert (one["verdict"], one["events"][-1]["event"]) == (
         "delivered",
