@@ -89,6 +89,7 @@ options:
     description:
       - What becomes of the rows of a domain that takes no mail any more, which is one with the
         status V(no_such_domain) or V(null_mx). They are kept with a warning, or removed.
+      - With C(unconfirmed) in the entry they are kept, since only one name server says so.
     type: str
     choices: [keep, remove]
     default: keep

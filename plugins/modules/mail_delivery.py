@@ -80,7 +80,7 @@ options:
   missing_domain:
     description:
       - What happens to the routes or the connector of a domain with the status V(no_such_domain) or
-        V(null_mx).
+        V(null_mx). With C(unconfirmed) in the entry they are kept.
     type: str
     choices: [keep, remove]
     default: keep

@@ -19,6 +19,9 @@ description:
     are sorted by preference, then by the name of the exchange, then by address.
   - A domain whose answer cannot be had now gets the status V(temporary_failure), and no pairs. Part
     of the pairs is never given for all of them, so a failure of DNS changes no route.
+  - Where a name server says that a domain or an exchange does not exist, the others are asked, too,
+    and the name servers of the zone above. If one of them knows the name, the status of the domain
+    is V(disagreement), and no route changes.
   - Every question is asked once in a run, however many domains share it. Compute once for all hosts
     (C(run_once)), and hand RV(routes) to M(postmaster.exchange.imc_delivery).
   - The task runs on the controller, whatever the connection of the play is. Where C(delegate_to)
@@ -56,7 +59,8 @@ options:
     type: list
     elements: str
   port:
-    description: The port of the name servers that are given without one.
+    description:
+      - The port of the name servers that are given without one, and of the domains' own.
     type: int
     default: 53
   timeout:
@@ -172,10 +176,11 @@ options:
       - Also ask what tells more about a domain and its exchanges. Whether their name servers
         fail on AAAA, which is the known cause of C(451 4.4.0 DNS query failed) (KB972744); and
         whether answers are authentic (DNSSEC).
-      - It doubles the number of questions, and never changes a status or a pair. It is asked when
-        all pairs are known.
-      - Where a name server denies a name because AAAA is asked, a caching name server may deny it
-        to others for some time. Better leave it off in runs that change routes.
+      - It more than doubles the number of questions, and never changes a status or a pair. It is
+        asked when all pairs are known.
+      - AAAA is asked of the own name servers of each name only, at O(port). A caching name server
+        could keep a wrong answer, and deny the name to everybody for some time. Names whose own
+        servers do not answer are returned as C(aaaa_not_asked).
     type: bool
     default: false
   fail_on:
@@ -302,7 +307,8 @@ domains:
           hosts were left as exchanges.
         - V(moving) if the addresses change from answer to answer, see O(moving).
         - V(temporary_failure) if a question that the pairs depend on got no answer, V(disagreement)
-          if name servers differ with O(agreement=all). The pairs are not known then.
+          if name servers differ with O(agreement=all), or if one denies the domain or an exchange
+          that another one knows. The pairs are not known then.
       type: str
       sample: ok
     implicit_mx:
@@ -345,7 +351,7 @@ domains:
         - >-
           The codes are V(null_mx_ignored), V(mx_is_address), V(mx_is_no_host), V(mx_is_cname),
           V(own_exchange), V(exchange_without_address), V(address_not_global), V(max_pairs),
-          V(alias_to_nowhere), V(dead_exchange), V(moving), V(search_list_hijack) and
+          V(alias_to_nowhere), V(dead_exchange), V(moving), V(denied), V(search_list_hijack) and
           V(aaaa_trouble).
       type: list
       elements: dict
@@ -417,6 +423,11 @@ domains:
               only in answers with EDNS and without the flag AA.
           type: bool
           sample: false
+        aaaa_not_asked:
+          description: Names whose AAAA was not asked, since none of their own servers answered.
+          type: list
+          elements: str
+          sample: []
 pairs:
   description: The pairs of all domains in one list, as RV(domains[].pairs), each with its domain.
   returned: success, or failure by O(fail_on)
@@ -453,6 +464,13 @@ routes:
       description:
         - Only there, and true, where the addresses have a TTL of up to 60 seconds. An existing
           route that shares an address with these stays as it is.
+      type: bool
+      sample: true
+    unconfirmed:
+      description:
+        - Only there, and true, where one name server alone says that the domain does not exist.
+          Neither another one of O(nameservers) nor one of the zone above could be asked. Then
+          C(missing_domain=remove) removes nothing.
       type: bool
       sample: true
 invalid:

@@ -77,6 +77,7 @@ options:
     description:
       - What becomes of the connector of a domain that takes no mail any more, which is one with the
         status V(no_such_domain) or V(null_mx). It is kept with a warning, or removed.
+      - With C(unconfirmed) in the entry it is kept, since only one name server says so.
     type: str
     choices: [keep, remove]
     default: keep

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from exchange_lab.controller import Controller
 from exchange_lab.lab import Lab
+from exchange_lab.mail.dns_server import DnsServer
 from exchange_lab.mail.imc_model import V40
 from exchange_lab.mail.smtp_sink import Temper
 from exchange_lab.scenario import NESTLE, NESTLE_SINKS, SIMPLE_HOST, HostSpec, SinkSpec, simple
@@ -138,12 +139,16 @@ def test_rows_of_a_domain_that_is_gone_are_kept_unless_told_otherwise(
     host = replace(SIMPLE_HOST, rows=("NOSUCH.EXAMPLE;192.0.2.99;0",))
     with a_lab(host) as lab:
         lab.write_inventory(controller.inventory)
-        run = controller.playbook(
-            "enforce", *having(domains=["nosuch.example"], missing_domain=gone, test="none")
-        )
+        options = {"domains": ["nosuch.example"], "missing_domain": gone, "test": "none"}
+        run = controller.playbook("enforce", *having(**options))
+        assert run.status == 0, run.output
+        assert "does not exist" in run.output
+        assert len(rows(lab)) == 1  # one name server alone is not enough
+        with DnsServer({"example": ""}) as second:
+            both = [f"127.0.0.1:{port}" for port in (lab.dns.port, second.port)]
+            run = controller.playbook("enforce", *having(**options, nameservers=both))
         assert run.status == 0, run.output
         assert len(rows(lab)) == left
-        assert "does not exist" in run.output
 
 
 def test_own_hosts_are_never_a_destination(one_host: Lab, controller: Controller) -> None:

@@ -119,6 +119,8 @@ def _desired(params: Mapping[str, Any]) -> Desired:
             removed.add(route.domain)
         elif route.status == "ok":
             pins.append(_settings(params, route, preferences))
+        elif params["missing_domain"] == "remove" and route.unconfirmed:
+            kept[route.domain] = "only one name server says that it does not exist"
         elif params["missing_domain"] == "remove":
             removed.add(route.domain)
         else:

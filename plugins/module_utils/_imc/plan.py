@@ -52,7 +52,7 @@ class Desired:
         if self.state is State.ABSENT:
             return ()
         if route.status in GONE_STATUSES:
-            return () if self.removes_missing else None
+            return () if self.removes_missing and not route.unconfirmed else None
         return route.addresses
 
     @cached_property
@@ -445,6 +445,8 @@ def _why_kept(route: Route, count: int) -> str:
         return f"its addresses are unknown ({route.status}); {kept}"
     if not count:
         return ""
+    if route.unconfirmed:
+        return f"only one name server says that it does not exist; its {_rows(count)} kept"
     return (
         f"the domain takes no mail ({route.status}); its {_rows(count)} kept. Set missing_domain:"
         " remove to have such rows removed"

@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
+from .authority import Authorities
 from .first_pass import FirstPass, Limits, Pace
 from .model import (
     Answer,
@@ -34,7 +35,13 @@ from .model import (
 from .replies import require_dnspython
 from .resolver import Resolver
 from .rules import Located, Plan, agreed, decide, locate, plan, warning
-from .second_look import needs_second_look, second_look, with_evidence, with_search_list
+from .second_look import (
+    needs_second_look,
+    second_look,
+    with_denials_checked,
+    with_evidence,
+    with_search_list,
+)
 from .sockets import most_sockets
 
 _PROGRESS_EVERY = 5.0  # seconds
@@ -71,6 +78,7 @@ class _Run:
         self._resolvers = [
             Resolver(group, options.patience, self._slots, self._stats, pace) for group in groups
         ]
+        self._authorities = Authorities(self._resolvers[0], options.port)
         self._planned: dict[str, Plan] = {}  # by the answers of the first pass
         self._located: dict[str, Located] = {}  # by exchange, of the first pass
         self._results: dict[str, DomainResult] = {}
@@ -210,7 +218,9 @@ class _Run:
         located = {name: locate(found) for name, found in zip(names, answers, strict=True)}
         result = decide(planned, located, policy, settings)
         if needs_second_look(result, planned, settings):
-            return await second_look(resolver, planned, located, policy, settings)
+            result = await second_look(resolver, planned, located, policy, settings)
+            found = result, planned, located
+            result = await with_denials_checked(resolver, *found, self._authorities)
         return result
 
     async def _look_besides(self, domain: str) -> DomainResult:
@@ -221,7 +231,7 @@ class _Run:
             suffixes = self._options.search_list
             result = await with_search_list(resolver, result, suffixes, policy.types)
         if self._options.evidence:
-            result = await with_evidence(resolver, result, policy)
+            result = await with_evidence(resolver, result, policy, self._authorities)
         return result
 
 

@@ -32,6 +32,7 @@ class RecordType(IntEnum):
     """The record types that are asked for or read, with their numbers on the wire."""
 
     A = 1
+    NS = 2
     CNAME = 5
     MX = 15
     AAAA = 28
@@ -85,6 +86,11 @@ class Status(StrEnum):
     MOVING = "moving"
     TEMPORARY_FAILURE = "temporary_failure"
     DISAGREEMENT = "disagreement"
+
+    @property
+    def known(self) -> bool:
+        """Whether it rests on what DNS says of the domain."""
+        return self not in (Status.MOVING, Status.TEMPORARY_FAILURE, Status.DISAGREEMENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +169,8 @@ class Policy:
 @dataclass(frozen=True, slots=True)
 class Options:
     """One task's options. ``own_hosts`` are names whose addresses count as ours, too; ``refused``
-    are entries that are no domains, each with the reason."""
+    are entries that are no domains, each with the reason; ``port`` is that of name servers which
+    were not given, as the domains' own."""
 
     domains: Mapping[str, DomainSettings]
     nameservers: tuple[NameServer, ...]
@@ -177,6 +184,7 @@ class Options:
     evidence: bool
     fail_on: frozenset[Status]
     refused: tuple[tuple[str, str], ...] = ()
+    port: int = 53
 
 
 class Question(NamedTuple):
@@ -208,10 +216,11 @@ class RecordSet(NamedTuple):
 class Reply(NamedTuple):
     """One message of a name server, already checked to be the reply to our question.
 
-    ``authentic`` is the AD flag where it can be believed (rule 19); ``soa`` is the zone and the
+    ``authentic`` is the AD flag where it can be believed (rule 19), ``authoritative`` that the
+    server spoke of a zone of its own and resolves nothing for others; ``soa`` is the zone and the
     negative time to live (RFC 2308 section 5) of the SOA record in the authority section;
-    ``referral`` means name servers of another zone instead of an answer; ``extended_error`` is the
-    first info code of RFC 8914.
+    ``referral`` is the other zone whose name servers stand there instead of an answer;
+    ``extended_error`` is the first info code of RFC 8914.
     """
 
     rcode: int
@@ -219,8 +228,9 @@ class Reply(NamedTuple):
     authentic: bool = False
     records: tuple[RecordSet, ...] = ()
     soa: tuple[str, int] | None = None
-    referral: bool = False
+    referral: str = ""
     extended_error: int | None = None
+    authoritative: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +253,8 @@ class Answer(NamedTuple):
     ``chain`` are the names that aliases led through, in order, without the name asked; ``mx`` and
     ``texts`` (addresses) are sorted; ``ttl`` is the smallest of all that was read, and None where
     nothing told one. ``unfinished`` means that the last alias has yet to be asked about.
-    ``nameserver`` is who gave it; ``failures`` tells who did not, if ``kind`` is indefinite.
+    ``nameserver`` is who gave it, and ``authoritative`` whether it is one of the zone's own;
+    ``failures`` tells who did not, if ``kind`` is indefinite.
     """
 
     question: Question
@@ -256,6 +267,7 @@ class Answer(NamedTuple):
     unfinished: bool = False
     nameserver: str = ""
     failures: tuple[Failure, ...] = ()
+    authoritative: bool = False
 
 
 class Pair(NamedTuple):
@@ -290,7 +302,9 @@ class DomainResult(NamedTuple):
 
     ``authentic`` is evidence: whether a name server vouched for MX and addresses by DNSSEC; None
     where evidence was not asked for. ``short_lived`` means that the answers are good for seconds
-    only, so that another run may see other addresses.
+    only, so that another run may see other addresses. ``unconfirmed`` means that nobody else was
+    found to say that the domain does not exist; ``not_asked`` are names whose AAAA was not asked
+    about, since no name server of their own was in reach.
     """
 
     domain: str
@@ -303,6 +317,8 @@ class DomainResult(NamedTuple):
     views: tuple[View, ...] = ()
     authentic: bool | None = None
     short_lived: bool = False
+    unconfirmed: bool = False
+    not_asked: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

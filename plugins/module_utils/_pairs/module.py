@@ -162,6 +162,7 @@ def parse_options(params: Mapping[str, Any]) -> Options:
         evidence=params["evidence"],
         fail_on=frozenset(Status(name) for name in params["fail_on"]),
         refused=refused,
+        port=params["port"],
     )
 
 
@@ -292,6 +293,7 @@ def as_dict(outcome: RunResult, started: datetime) -> dict[str, Any]:
                 "status": result.status.value,
                 "addresses": [pair.address for pair in result.pairs],
                 **({"short_lived": True} if result.short_lived else {}),
+                **({"unconfirmed": True} if result.unconfirmed else {}),
             }
             for result in outcome.results
         ],
@@ -337,7 +339,9 @@ def _domain(result: DomainResult, until: str | None) -> dict[str, Any]:
             }
             for view in result.views
         ],
-        "evidence": None if result.authentic is None else {"authentic": result.authentic},
+        "evidence": None
+        if result.authentic is None
+        else {"authentic": result.authentic, "aaaa_not_asked": list(result.not_asked)},
     }
 
 

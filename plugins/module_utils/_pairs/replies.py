@@ -21,8 +21,8 @@ from ansible.module_utils.basic import missing_required_lib
 from .._base.errors import MissingLibrary
 from .addresses import in_order
 from .model import Answer, AnswerKind, Mx, QueryError, Question, RecordSet, RecordType, Reply
-from .names import is_below, shown
-from .wire import EDNS_PAYLOAD, is_believable, plain_query, read_plain
+from .names import ROOT, is_below, shown
+from .wire import EDNS_PAYLOAD, is_authoritative, is_believable, plain_query, read_plain
 
 try:
     import dns.edns
@@ -35,6 +35,7 @@ try:
     import dns.rdatatype
     import dns.rdtypes.ANY.CNAME
     import dns.rdtypes.ANY.MX
+    import dns.rdtypes.ANY.NS
     import dns.rdtypes.ANY.SOA
 except ImportError:
     DNSPYTHON_ERROR: str | None = traceback.format_exc()
@@ -69,6 +70,9 @@ _RCODES: Final = {
 _ADDRESSES: Final = frozenset({RecordType.A, RecordType.AAAA})
 # Codes of a server that does not know EDNS, or not this version (RFC 6891 sections 6.1.3 and 7).
 WITHOUT_EDNS: Final = frozenset({_FORMERR, _NOTIMP, _BADVERS})
+#: What is said of a server that leads to a zone below: the name exists there, or may.
+REFERS: Final = "refers to other name servers instead of answering"
+_REFERS_AWAY: Final = "refers to other name servers, which are not nearer to the name"
 # Codes that say that the name could be resolved, once validation is left out.
 RESOLVED: Final = frozenset({_NOERROR, _NXDOMAIN})
 
@@ -154,6 +158,7 @@ def library_reply(wire: bytes, question: Question, ident: int) -> Reply:
             extended_error=next(
                 (int(x.code) for x in message.options if isinstance(x, dns.edns.EDEOption)), None
             ),
+            authoritative=is_authoritative(flags),
         )
     except (dns.exception.DNSException, ValueError, IndexError, struct.error) as err:
         # the last three: dnspython's readers of rare options and records let them through
@@ -189,7 +194,7 @@ def _records(message: dns.message.Message, rdtype: RecordType) -> tuple[RecordSe
 def _value(rdata: dns.rdata.Rdata) -> Mx | str:
     if isinstance(rdata, dns.rdtypes.ANY.MX.MX):
         return Mx(rdata.preference, _text(rdata.exchange))
-    if isinstance(rdata, dns.rdtypes.ANY.CNAME.CNAME):
+    if isinstance(rdata, dns.rdtypes.ANY.CNAME.CNAME | dns.rdtypes.ANY.NS.NS):
         return _text(rdata.target)
     return rdata.to_text()
 
@@ -202,17 +207,19 @@ def _ttl(ttl: int) -> int:
     return ttl if 0 <= ttl <= MAX_TTL else 0
 
 
-def _authority(message: dns.message.Message) -> tuple[tuple[str, int] | None, bool]:
-    """Return zone and negative TTL of an SOA record, and whether the reply is a referral.
+def _authority(message: dns.message.Message) -> tuple[tuple[str, int] | None, str]:
+    """Return zone and negative TTL of an SOA record, and the zone that a referral leads to.
 
-    That holds name servers and no SOA, without authority (RFC 2308 section 2.2).
+    A referral holds name servers and no SOA, without authority (RFC 2308 section 2.2).
     """
     for rrset in message.authority:
         for rdata in rrset:
             if isinstance(rdata, dns.rdtypes.ANY.SOA.SOA):
-                return (_text(rrset.name), _ttl(min(rrset.ttl, rdata.minimum))), False
-    servers = any(rrset.rdtype == dns.rdatatype.NS for rrset in message.authority)
-    return None, servers and not message.flags & dns.flags.AA
+                return (_text(rrset.name), _ttl(min(rrset.ttl, rdata.minimum))), ""
+    if message.flags & dns.flags.AA:
+        return None, ""
+    zones = (_text(x.name) for x in message.authority if x.rdtype == dns.rdatatype.NS)
+    return None, next(zones, "")
 
 
 def read(question: Question, reply: Reply, nameserver: str) -> Answer:
@@ -252,12 +259,24 @@ def read(question: Question, reply: Reply, nameserver: str) -> Answer:
     else:
         kind = AnswerKind.NO_SUCH_NAME if missing else AnswerKind.NO_DATA
         if not (missing or chain) and reply.referral:
-            raise QueryError(AnswerKind.LAME, "refers to other name servers instead of answering")
+            below = reply.referral != ROOT and is_below(question.name, reply.referral)
+            raise QueryError(AnswerKind.LAME, REFERS if below else _REFERS_AWAY)
         # For how long absence may be believed (RFC 2308 section 5).
         negative = reply.soa[1] if reply.soa and is_below(end, reply.soa[0]) else None
         unfinished = bool(chain) and not missing and negative is None
         ttl = smaller(ttl, negative)
-    return Answer(question, kind, mx, texts, chain, ttl, reply.authentic, unfinished, nameserver)
+    return Answer(
+        question,
+        kind,
+        mx,
+        texts,
+        chain,
+        ttl,
+        reply.authentic,
+        unfinished,
+        nameserver,
+        authoritative=reply.authoritative,
+    )
 
 
 def joined(first: Answer, more: Answer) -> Answer:
@@ -272,6 +291,7 @@ def joined(first: Answer, more: Answer) -> Answer:
         chain=chain,
         ttl=smaller(first.ttl, more.ttl),
         authentic=first.authentic and more.authentic,
+        authoritative=first.authoritative and more.authoritative,
     )
 
 

@@ -112,6 +112,11 @@ class Resolver:
         other._servers = [x for x in self._servers if not servers or x.where in servers]
         return other
 
+    def elsewhere(self, servers: Iterable[NameServer]) -> Resolver:
+        """Return a resolver that asks other servers, each once: what it asks decides little."""
+        once = replace(self._patience, retries=0)
+        return Resolver(servers, once, self._slots, self._stats, self._pace)
+
     def preload(
         self, known: Mapping[Question, Answer], failed: Mapping[Question, QueryError | None]
     ) -> None:
@@ -143,18 +148,18 @@ class Resolver:
 
     async def follow(self, question: Question) -> Answer:
         """Return what became of a question; aliases are asked about until they end."""
-        answer = await self._once(question)
+        answer = await self.ask(question)
         while answer.unfinished:
             alias = Question(answer.chain[-1], question.rdtype)
             try:
-                answer = joined(answer, await self._once(alias))
+                answer = joined(answer, await self.ask(alias))
             except QueryError as error:
                 failure = Failure(question, error.kind, answer.nameserver, error.message)
                 return Answer(question, error.kind, failures=(failure,))
         return answer
 
-    async def _once(self, question: Question) -> Answer:
-        """Ask, or wait for who is already asking, or return what is known."""
+    async def ask(self, question: Question) -> Answer:
+        """Ask, or wait for who is already asking, or return what is known; aliases stay as told."""
         known = self._known.get(question)
         if known is not None:
             self.use((question,))

@@ -82,6 +82,10 @@ WARNINGS = {
         "the question for AAAA of {name} ends in {kind} at {nameserver}, though the name exists:"
         ' the known cause of "451 4.4.0 DNS query failed" (KB972744)'
     ),
+    "denied": (
+        "{nameserver} says that {name} does not exist, but {witness} knows it; as long as they"
+        " differ the addresses are unknown, and existing pins stay"
+    ),
     "own_host_without_address": (
         "own_addresses names the host {name}, which has no address in DNS; exchanges are compared"
         " with its name only"
@@ -357,4 +361,5 @@ def agreed(views: Collection[tuple[str, DomainResult]]) -> DomainResult:
         ),
         ttl=smallest(result.ttl for result in results),
         views=given,
+        unconfirmed=results[0].unconfirmed and len(results) == 1,
     )

@@ -6,7 +6,8 @@
 Exchanges that fail are asked about again before they count as dead (rule 14), and addresses that
 are good for seconds only before they are pinned (rule 23). Evidence (rules 17 to 19) comes when all
 pairs are known, and never changes a status or a pair: a question for AAAA can make a caching
-resolver forget a name (rule 18).
+resolver forget a name (rule 18). For the same reason nobody is believed alone who says that a name
+does not exist.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -18,6 +19,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from .addresses import in_order
+from .authority import Authorities
 from .model import (
     Answer,
     AnswerKind,
@@ -48,6 +50,7 @@ from .rules import (
 
 #: Seconds between two tries after which an exchange counts as dead.
 APART = 3.0
+_MISSING = "exchange_without_address"
 #: How often addresses with a short life are asked for again.
 _AGAIN = 2
 # What a server that cannot handle AAAA does; a name that it denies although it exists is one of
@@ -66,6 +69,8 @@ _AAAA_KINDS = frozenset(
 
 def needs_second_look(result: DomainResult, planned: Plan, settings: DomainSettings) -> bool:
     """Whether the first answers do not settle what is known about a domain."""
+    if result.status is Status.NO_SUCH_DOMAIN or any(x.code == _MISSING for x in result.warnings):
+        return True
     if result.status is Status.OK:
         return result.short_lived or bool(moving_by_name(planned))
     return (
@@ -88,8 +93,8 @@ async def second_look(
         dead = await _dead_exchanges(resolver, located, policy)
         if dead:
             result = decide(planned, located, policy, settings, dead)
-        if result.status is not Status.OK:
-            return result
+    if result.status is not Status.OK:
+        return result
     if zone := moving_by_name(planned):
         return moving(result, settings, f"exchanges under {zone}")
     if not result.short_lived:
@@ -102,6 +107,38 @@ async def second_look(
     dead = {name: "asked before" for name, host in located.items() if host.failures}
     result = decide(planned, others, policy, settings, dead)._replace(warnings=result.warnings)
     return moving(result, settings, f"{len(texts)} seen, good for {seconds} s")
+
+
+async def with_denials_checked(
+    resolver: Resolver,
+    result: DomainResult,
+    planned: Plan,
+    located: Mapping[str, Located],
+    authorities: Authorities,
+) -> DomainResult:
+    """Return the result once others were asked about each name that does not exist (rule 18)."""
+    if not result.status.known:
+        return result
+    answers = [planned.answer, *(answer for host in located.values() for answer in host.answers)]
+    denied = {
+        answer.chain[-1] if answer.chain else answer.question.name: answer
+        for answer in answers
+        if answer.kind is AnswerKind.NO_SUCH_NAME
+    }
+    opinions = await asyncio.gather(
+        *(authorities.second_opinion(resolver, name, answer) for name, answer in denied.items())
+    )
+    against = tuple(
+        warning("denied", nameserver=answer.nameserver, name=name, witness=opinion.witness)
+        for (name, answer), opinion in zip(denied.items(), opinions, strict=True)
+        if opinion.exists
+    )
+    if against:
+        warnings = (*result.warnings, *against)
+        return DomainResult(result.domain, Status.DISAGREEMENT, warnings=warnings)
+    if result.status is Status.NO_SUCH_DOMAIN:
+        return result._replace(unconfirmed=opinions[0].exists is None)
+    return result
 
 
 async def _dead_exchanges(
@@ -188,8 +225,13 @@ async def with_search_list(
     )
 
 
-async def with_evidence(resolver: Resolver, result: DomainResult, policy: Policy) -> DomainResult:
-    """Ask for AAAA of a domain and its exchanges, and add what was found to a result."""
+async def with_evidence(
+    resolver: Resolver, result: DomainResult, policy: Policy, authorities: Authorities
+) -> DomainResult:
+    """Ask for AAAA of a domain and its exchanges, and add what was found to a result.
+
+    Only their own name servers are asked: a resolver between would keep what they say (rule 18).
+    """
     mx = await resolver.follow(Question(result.domain, RecordType.MX))
     planned = plan(result.domain, mx, policy)
     if not mx.kind.definite or result.status is Status.NO_SUCH_DOMAIN:
@@ -199,20 +241,30 @@ async def with_evidence(resolver: Resolver, result: DomainResult, policy: Policy
         name: await resolver.addresses(name, policy.types) for name in sorted(exchanges)
     }
     hosts = sorted(exchanges - {result.domain})
-    witnesses = {
-        result.domain: mx,
-        **{name: (await resolver.addresses(name, (RecordType.A,)))[0] for name in hosts},
-    }
+    witnesses = [mx, *[(await resolver.addresses(name, (RecordType.A,)))[0] for name in hosts]]
     warnings: list[DomainWarning] = []
     failures: list[Failure] = []
-    for name in (result.domain, *hosts):
-        (aaaa,) = await resolver.addresses(name, (RecordType.AAAA,))
-        warnings += aaaa_trouble(aaaa, witnesses[name])
+    not_asked: list[str] = []
+    for witness in witnesses:
+        if not witness.kind.definite:
+            continue
+        name = witness.chain[-1] if witness.chain else witness.question.name
+        own, known = resolver, witness
+        if not witness.authoritative:
+            found = await authorities.of(name)
+            if found is not None:
+                own, known = found, await found.ask(Question(name, witness.question.rdtype))
+            if found is None or not known.kind.definite:
+                not_asked.append(name)
+                continue
+        aaaa = await own.follow(Question(known.question.name, RecordType.AAAA))
+        warnings += aaaa_trouble(aaaa, known)
         failures += _not_needed((aaaa,))
     return result._replace(
         authentic=mx.authentic and all(x.authentic for found in answers.values() for x in found),
         warnings=(*result.warnings, *warnings),
         failures=(*result.failures, *failures),
+        not_asked=tuple(not_asked),
     )
 
 

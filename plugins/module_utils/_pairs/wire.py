@@ -32,7 +32,7 @@ _RECORD = struct.Struct("!HHIH")  # type, class, TTL, octets of data
 _MINIMUM = struct.Struct("!5I")  # serial, refresh, retry, expire, minimum
 _U16 = struct.Struct("!H")
 
-_RD, _AD, _CD = 0x0100, 0x0020, 0x0010
+_RD, _RA, _AD, _CD = 0x0100, 0x0080, 0x0020, 0x0010
 _QR, _OPCODE, _AA, _TC, _RESERVED, _RCODE = 0x8000, 0x7800, 0x0400, 0x0200, 0x0040, 0x000F
 _WRONG_FLAGS = _QR | _OPCODE | _TC | _RESERVED
 _RCODES = frozenset({0, 3})  # NOERROR, NXDOMAIN
@@ -97,6 +97,11 @@ def is_believable(flags: int, *, edns: bool) -> bool:
     return flags & (_AD | _AA) == _AD and edns
 
 
+def is_authoritative(flags: int) -> bool:
+    """Whether a server answered from a zone of its own, and resolves nothing that it would keep."""
+    return flags & (_AA | _RA) == _AA
+
+
 def read_plain(wire: bytes, question: Question, ident: int) -> Reply | None:
     """Return the reply to ``question``, asked under ``ident``; None for what is not plain.
 
@@ -128,13 +133,21 @@ class _Reader:
             raise _NotPlain
         self._question(question)
         records = self._answers(answers, question.rdtype)
-        soa, referral = self._authority(authority) if authority else (None, False)
+        soa, referral = self._authority(authority) if authority else (None, "")
         edns = self._additional(additional)
         if self._at != len(self._wire):
             raise _NotPlain
-        referral = referral and soa is None and not flags & _AA
+        if soa is not None or flags & _AA:
+            referral = ""
         authentic = is_believable(flags, edns=edns)
-        return Reply(flags & _RCODE, False, authentic, records, soa, referral)
+        return Reply(
+            flags & _RCODE,
+            authentic=authentic,
+            records=records,
+            soa=soa,
+            referral=referral,
+            authoritative=is_authoritative(flags),
+        )
 
     def _question(self, question: Question) -> None:
         """Pass over the question, which has to be ours in every octet."""
@@ -189,10 +202,10 @@ class _Reader:
             raise _NotPlain
         return str(IPv6Address(octets))
 
-    def _authority(self, number: int) -> tuple[tuple[str, int] | None, bool]:
-        """Return zone and negative TTL of the SOA record, and whether there are name servers."""
+    def _authority(self, number: int) -> tuple[tuple[str, int] | None, str]:
+        """Return zone and negative TTL of the SOA record, and the zone of name servers."""
         soa: tuple[str, int] | None = None
-        servers = False
+        servers = ""
         for _unused in range(number):
             owner = self._name(root=True)
             kind, rdclass, ttl, length = self._unpack(_RECORD)
@@ -204,7 +217,7 @@ class _Reader:
                 self._name(root=True)
                 soa = owner, min(ttl, self._unpack(_MINIMUM)[4])
             elif kind == _NS:
-                servers = True
+                servers = servers or owner
                 self._name(root=True)
             else:
                 raise _NotPlain

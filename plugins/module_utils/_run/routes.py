@@ -30,8 +30,9 @@ AddressCheck = Callable[[Address], str]
 class Route:
     """One domain and where its mail is to go, in this order. ``domain`` is in lower case.
 
-    ``short_lived`` means that DNS promised the addresses for seconds only, and ``bypass_relay``
-    that it may lead around a relay that takes the mail now.
+    ``short_lived`` means that DNS promised the addresses for seconds only, ``unconfirmed`` that one
+    name server alone says that the domain does not exist, and ``bypass_relay`` that it may lead
+    around a relay that takes the mail now.
     """
 
     domain: str
@@ -39,6 +40,7 @@ class Route:
     status: str = "ok"
     short_lived: bool = False
     bypass_relay: bool = False
+    unconfirmed: bool = False
 
     def beside(self, pinned: Sequence[str]) -> tuple[str, ...]:
         """Return the addresses to pin where ``pinned`` are; of those that share one, the old ones.
@@ -106,6 +108,7 @@ def _parse_route(entry: object, where: str, needs_addresses: bool) -> Route:
         status,
         short_lived=entry.get("short_lived") is True,
         bypass_relay=bypasses,
+        unconfirmed=entry.get("unconfirmed") is True,
     )
 
 

@@ -214,6 +214,7 @@ function evidence(found) {
   }
   return part('Evidence', list([
     ['DNSSEC', found.authentic ? 'authenticated by the name server (AD)' : ''],
+    ['AAAA not asked', (found.aaaa_not_asked || []).join(', ')],
   ]));
 }
 

@@ -34,6 +34,7 @@ class Fault(Enum):
     NXDOMAIN = auto()  # although the name is there
     NO_DATA = auto()  # although there are records; without SOA
     LAME = auto()  # a referral to the root
+    REFERRAL = auto()  # a referral to the name asked for, as of the zone above
     BOGUS = auto()  # SERVFAIL unless checking is disabled, as a validating resolver
     BOGUS_EXPLAINED = auto()  # SERVFAIL with the extended error "DNSSEC bogus"
     NO_EDNS = auto()  # FORMERR for every question with EDNS
@@ -178,8 +179,9 @@ def _wrong(
     ):
         return wire(reply, query, transport)
     wrong = dns.message.make_response(query)
-    if fault is Fault.LAME:
-        root_servers = dns.rrset.from_text(".", 300, "IN", "NS", "a.root-servers.net.")
+    if fault in (Fault.LAME, Fault.REFERRAL):
+        zone = "." if fault is Fault.LAME else query.question[0].name
+        root_servers = dns.rrset.from_text(zone, 300, "IN", "NS", "a.root-servers.net.")
         wrong.authority.append(root_servers)
     elif fault is Fault.NO_EDNS:
         wrong.use_edns(False)

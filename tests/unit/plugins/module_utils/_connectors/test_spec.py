@@ -82,6 +82,13 @@ def test_statuses_decide(state: str, gone: str, status: str, kind: str) -> None:
     assert set(getattr(parsed.desired, kind)) == {"a.example"}
 
 
+@pytest.mark.parametrize(("state", "kind"), [("present", "kept"), ("absent", "removed")])
+def test_a_domain_that_one_name_server_alone_denies_keeps_its_pin(state: str, kind: str) -> None:
+    route = {"domain": "a.example", "status": "no_such_domain", "unconfirmed": True}
+    parsed = options(routes=[route], state=state, missing_domain="remove")
+    assert set(getattr(parsed.desired, kind)) == {"a.example"}
+
+
 @pytest.mark.parametrize(
     ("params", "why"),
     [

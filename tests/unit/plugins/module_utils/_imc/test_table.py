@@ -129,6 +129,15 @@ def test_a_gone_domain_keeps_its_rows_unless_told_otherwise(status: str) -> None
     assert edit([], Desired(routes=(route,))).kept == {}
 
 
+def test_a_domain_that_one_name_server_alone_denies_keeps_its_rows() -> None:
+    before = rows("a.example;192.0.2.1;0")
+    route = Route("a.example", (), "no_such_domain", unconfirmed=True)
+    assert after(before, route, gone=True) == ["a.example;192.0.2.1;0"]
+    assert after(before, route, state=State.ABSENT) == []
+    why = edit(before, Desired(routes=(route,), removes_missing=True)).kept["a.example"]
+    assert why == "only one name server says that it does not exist; its 1 row kept"
+
+
 DOMAINS = ["a.example", "b.example", "c.example"]
 ADDRESSES = ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
 ANY_CASE = st.sampled_from(DOMAINS).flatmap(lambda x: st.sampled_from([x, x.upper(), x.title()]))

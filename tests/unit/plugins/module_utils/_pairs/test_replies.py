@@ -78,7 +78,7 @@ def test_rule_13_no_such_name_and_no_data_are_told_apart() -> None:
 
 def test_rule_13_a_referral_is_lame() -> None:
     with pytest.raises(QueryError) as caught:
-        _read(referral=True)
+        _read(referral="example")
     assert caught.value.kind is AnswerKind.LAME
 
 
