@@ -15,6 +15,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from ipaddress import ip_address
+from itertools import zip_longest
 from typing import Any
 
 from ansible.module_utils.common.yaml import HAS_YAML, yaml_load
@@ -99,12 +100,32 @@ def parse(content: bytes, where: str) -> Lock:
     are checked as those of an answer are.
     """
     try:
-        return _lock(_loaded(content))
+        lock = _lock(_loaded(content))
+        _check_form(content.decode(), lock)
     except InvalidInput as error:
         raise InvalidInput(
             f"The lock {where} cannot be used: {error.message}.",
-            hint="Restore it, or write it again with the playbook postmaster.exchange.resolve.",
+            hint="Restore it, or delete it and write it again with the playbook"
+            " postmaster.exchange.resolve.",
         ) from error
+    return lock
+
+
+def _check_form(text: str, lock: Lock) -> None:
+    """Refuse a text that YAML reads otherwise than who reviews it may, as with a key twice.
+
+    Whatever is not what ``render`` writes is refused; only comments at the top and the ends
+    of lines are free.
+    """
+    lines = text.replace("\r\n", "\n").rstrip("\n").split("\n")
+    head = next((at for at, line in enumerate(lines) if not line.startswith("#")), len(lines))
+    pairs = zip_longest(lines[head:], _lines(lock), fillvalue="")
+    for number, (line, own) in enumerate(pairs, start=head + 1):
+        if line != own:
+            raise InvalidInput(
+                f"line {number} has {shown(line)} where mx_lock writes {shown(own)}"
+                " for what YAML reads"
+            )
 
 
 def _loaded(content: bytes) -> Mapping[Any, Any]:

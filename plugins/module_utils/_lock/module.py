@@ -8,13 +8,19 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
+import os
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from .._base import atomic_write
+from .._base.alive import NO_LOCKS
 from .._base.context import Context, EngineModule
 from .._base.errors import ExchangeError, InvalidInput
 from .._base.texts import listed, utc_text
@@ -54,6 +60,8 @@ READ_SPEC: dict[str, dict[str, Any]] = {
 
 _OWN = re.compile(r"[A-Za-z0-9._:/-]{1,300}")
 _MOST_GRACE = 10 * 366 * 86400  # seconds
+#: Seconds to wait for another run that writes a lock in the same folder, and between two tries.
+_PATIENCE, _PAUSE = 60.0, 0.05
 _NO_STATS = {"questions": 0, "cache_hits": 0, "retries": 0, "tcp": 0, "seconds": 0.0}
 
 
@@ -63,13 +71,20 @@ def write_lock(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     Raises InvalidInput for options and locks that cannot be used, and ExchangeError where the file
     cannot be read or written.
     """
-    path, now = context.basedir / params["path"], context.now()
+    path = context.basedir / params["path"]
+    with contextlib.ExitStack() as stack:
+        if not context.check_mode:
+            stack.enter_context(_alone(path))
+        return _written(params, context, path)
+
+
+def _written(params: Mapping[str, Any], context: Context, path: Path) -> dict[str, Any]:
+    now = context.now()
     content = _content(path)
     before = "" if content is None else content.decode(errors="replace")
     old = None if content is None else parse(content, str(path))
     live = _entries(params["resolved"], now)
     new = renew(old, _conditions(params), live, now, prune=params["prune"])
-    # A file that says the same in another form, of another hand, is left alone too.
     rewrite = old is None or old != new.lock
     after = render(new.lock) if rewrite else before
     if rewrite and not context.check_mode:
@@ -246,6 +261,44 @@ def _entries(resolved: Mapping[str, Any], now: datetime) -> dict[str, Entry]:
                 f"resolved has {shown(domain)} with the status {shown(entry.status)}."
             )
     return entries
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keep other runs from a lock file between reading and writing it.
+
+    Its folder is locked, not the file, which another one takes the place of. Without locks in its
+    file system (NFS, some FUSE) nothing is kept away.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise ExchangeError(
+            f"The lock could not be written to {path}: {error.strerror or error}."
+        ) from error
+    try:
+        until = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    raise ExchangeError(
+                        f"Another run has been writing to {path.parent} for {_PATIENCE:.0f} s."
+                    ) from None
+                time.sleep(_PAUSE)
+            except OSError as error:
+                if error.errno not in NO_LOCKS | {errno.EBADF}:  # EBADF: NFS, opened for reading
+                    raise ExchangeError(
+                        f"{path.parent} could not be locked: {error.strerror or error}."
+                    ) from error
+                break
+            else:
+                break
+        yield
+    finally:
+        os.close(folder)  # and with it the lock
 
 
 def _content(path: Path) -> bytes | None:

@@ -140,6 +140,39 @@ def test_what_is_wrong_in_a_lock_is_named(old: str, new: str, said: str) -> None
     assert said in str(caught.value)
 
 
+DOUBLE = """\
+  nestle.com:
+    status: ok
+    pairs:
+      - 10 mx.nestle.com 203.0.113.66
+times:
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("times:\n", DOUBLE, 17),
+        ("domains:\n", "domains: {}\ndomains:\n", 13),
+        ("    status: ok", "    <<: {status: ok}", 15),
+        ("    status: ok", "    status: 'ok'", 15),
+        ("    status: ok", "    # reviewed\n    status: ok", 15),
+        ("    pairs:", "    implicit_mx: false\n    pairs:", 16),
+        ("192.0.2.25", "2001:DB8::1", 17),
+        ("+300 s\n", "+300 s\n\n# more\n", 21),
+    ],
+)
+def test_a_lock_in_another_form_is_refused_with_the_line(old: str, new: str, line: int) -> None:
+    assert old in GOOD
+    with pytest.raises(InvalidInput, match=f"line {line} has "):
+        parse(GOOD.replace(old, new).encode(), "lock.yml")
+
+
+def test_comments_at_the_top_and_ends_of_lines_are_free() -> None:
+    other = "# Copyright somebody\n" + GOOD.partition("version")[1] + GOOD.partition("version")[2]
+    assert parse(other.replace("\n", "\r\n").encode(), "lock.yml") == parse(GOOD.encode(), "x")
+
+
 def test_a_small_file_that_would_be_a_huge_one_is_refused() -> None:
     laughs = "a: &a [x, x]\n" + "".join(f"b{n}: &b{n} [*a, *a]\n" for n in range(50))
     with pytest.raises(InvalidInput, match="anchors"):

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +19,9 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._base.context 
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import (
     ExchangeError,
     InvalidInput,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._lock import (
+    module as lock_module,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._lock.module import (
     READ_SPEC,
@@ -180,6 +185,40 @@ def test_a_folder_is_no_lock(context: Context, tmp_path: Path) -> None:
         read(context)
     with pytest.raises(ExchangeError, match="Is a directory"):
         written(context)
+
+
+def test_runs_at_once_lose_no_domain(context: Context) -> None:
+    names = [f"d{number}.example" for number in range(12)]
+    with ThreadPoolExecutor(len(names)) as pool:
+        for name in names:
+            one = {"domains": [domain(name, "192.0.2.25")]}
+            pool.submit(write, context, resolved=one, prune=False)
+    assert sorted(route["domain"] for route in read(context)["routes"]) == sorted(names)
+
+
+def test_a_run_waits_for_another_one_only_so_long(
+    context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock_module, "_PATIENCE", 0.1)
+    handle = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    try:
+        with pytest.raises(ExchangeError, match="Another run has been writing"):
+            written(context)
+    finally:
+        os.close(handle)
+    assert written(context)["changed"]
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EBADF])
+def test_a_file_system_without_locks_is_written_to_all_the_same(
+    context: Context, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def no_locks(_handle: int, _operation: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    assert written(context)["changed"]
 
 
 def test_check_mode_writes_nothing(context: Context, tmp_path: Path) -> None:
