@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .._imc.host import VALUE_NAME
+from .._imc.host import VALUE_NAME, build_warning
 from .._report.text import clean, count, failure_of, listed, wrapped
 from .causes import Cause, Code, causes
 from .evidence import HostEvidence, StuckDomain
@@ -81,6 +81,8 @@ def _host(host: HostEvidence, known: Sequence[Finding]) -> Iterator[str]:
         + (f"{count(waiting, 'message')} in the queue" if waiting else "the queue is empty")
     )
     yield f"  {_name_servers(exchange) if host.transport else _search_list(host)}"
+    if waiting and not host.transport and (faults := build_warning(exchange.get("build"))):
+        yield f"  {faults}"
     if rows := host.malformed_rows:
         yield (
             f"  {count(len(rows), 'malformed row')} in the route table (first: {rows[0]!a:.80})."

@@ -16,7 +16,7 @@ from .._remote.exchange_facts import ExchangeFacts, Family
 from .._remote.parse import decode
 from .._remote.session import Section, Session
 from .files import run_all
-from .host import SERVICE_NAME, VALUE_NAME, ImcHost
+from .host import MOST_SUFFIXES, SERVICE_NAME, VALUE_NAME, ImcHost, build_warning
 from .layout import beside
 from .pickup import FOLDER as PICKUP
 
@@ -142,6 +142,13 @@ def _warnings(
     else:
         if host.release is None:
             yield other_build
+        if faults := build_warning(host.build):
+            yield faults
+        if len(host.search_list) > MOST_SUFFIXES and host.version != "4.0":
+            yield (
+                f"TCP/IP has {len(host.search_list)} suffixes to search. With more than"
+                f" {MOST_SUFFIXES} the service crashes when it starts (Q185025)."
+            )
         if sections is not None:
             yield from _missing(host, tools, sections)
 

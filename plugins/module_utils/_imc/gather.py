@@ -93,7 +93,8 @@ def gather(
         table = _look_beside(session, layout, root_dir.data if root_dir else "", timeout)
     build, tracking = known.build, known.tracking_folder
     if "setup" in sections:  # it is shown, and nothing is decided by it
-        newest = find_value(told_values(sections["setup"], SETUP_KEY), "NewestBuild")
+        setup = told_values(sections["setup"], SETUP_KEY)
+        newest = find_value(setup, "NewestBuild") or find_value(setup, "Build")  # Q158731
         build = newest.number if newest else None
     if "attendant" in sections:
         tracking = _tracking_folder(host, told_values(sections["attendant"], ATTENDANT_KEY), values)

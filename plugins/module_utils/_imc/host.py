@@ -59,6 +59,24 @@ _SERVICE_PACKS = {837: "RTM", 838: "SP1", 993: "SP2", 994: "SP3", 995: "SP4", 99
 _SERVICE_PACKS |= {1457: "RTM", 1458: "SP1", 1460: "SP2"}
 _SERVICE_PACKS |= {1960: "RTM", 2232: "SP1", 2448: "SP2", 2650: "SP3", 2653: "SP4"}
 
+#: Documented faults of mail to several mail servers: the article, the first build that has it, the
+#: first one that has not, and the service pack with that build.
+_FAULTS = (
+    ("Q164457", 837, 995, "4.0 SP4"),  # NDR for domains that end like the own one
+    ("Q166604", 837, 996, "4.0 SP5"),  # behind a firewall, the second MX is not tried
+    ("Q152165", 1457, 1458, "5.0 SP1"),  # MX of equal preference are used unevenly
+    ("Q166604", 1457, 1458, "5.0 SP1"),
+    ("Q175982", 1457, 1460, "5.0 SP2"),  # a silent server stops all mail of its domain
+    ("Q182821", 1960, 2232, "5.5 SP1"),  # a silent server blocks those after it
+    ("Q175982", 1960, 2232, "5.5 SP1"),
+    ("Q184542", 1960, 2232, "5.5 SP1"),  # slow start with a long queue
+    ("Q267245", 1960, 2653, "5.5 SP4"),  # NDR or loss where one of several MX is down
+    ("Q265727", 1960, 2653, "5.5 SP4"),  # crash at the next address
+)
+#: More suffixes than these crash the service of 5.0 and 5.5 when it starts (Q185025).
+MOST_SUFFIXES = 6
+_DIGITS_SINCE = 1460  # names may begin with a digit since 5.0 SP2 (Q146677, Q168735)
+
 NOT_INSTALLED = 1060  # ERROR_SERVICE_DOES_NOT_EXIST, of sc
 _REASONS = {
     5: "access is denied",
@@ -151,6 +169,25 @@ def release_of(build: int | None) -> Release | None:
         if build is not None and first <= build <= last:
             return Release(version, _SERVICE_PACKS.get(build))
     return None
+
+
+def build_warning(build: int | None) -> str:
+    """The documented faults of a build with several mail servers, and what ends them."""
+    release = release_of(build)
+    faults = [each for each in _FAULTS if build is not None and each[1] <= build < each[2]]
+    if release is None or not faults:
+        return ""
+    articles = ", ".join(dict.fromkeys(article for article, *_builds in faults))
+    name = " ".join(filter(None, ("Exchange", release.version, release.service_pack)))
+    return (
+        f"{name} (build {build}) has documented faults with several mail servers of a domain"
+        f" ({articles}). Exchange {faults[-1][-1]} ends them."
+    )
+
+
+def takes_digits(build: int | None) -> bool:
+    """Whether the Administrator program takes names that begin with a digit."""
+    return build is None or build >= _DIGITS_SINCE
 
 
 @dataclass(frozen=True, slots=True)

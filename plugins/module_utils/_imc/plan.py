@@ -21,7 +21,7 @@ from .._run.change_limit import Size
 from .._run.family import Change, Plan, Refusal
 from .._run.routes import GONE_STATUSES, UNKNOWN_STATUSES, Route
 from . import risks
-from .host import SERVICE_NAME
+from .host import SERVICE_NAME, build_warning, takes_digits
 from .routes import RoutesFile, Row, moved, new_row, why_unwritable
 from .setting import SearchList, SettingPlan, can_be_added, number, plan_setting, shown
 from .state import HostState, Journal
@@ -224,6 +224,7 @@ def make_plan(
             *_table_warnings(table, policy.max_routes),
             *_risks(draft, desired, policy.known_domains),
             *about_service,
+            *_build_warnings(state, desired),
         ),
         size=table.size if table else Size("routes"),
         incomplete="there is no imccopy to write the route table" if unread else "",
@@ -322,6 +323,18 @@ def _history_warnings(state: HostState, step: ServiceStep) -> Iterator[str]:
         yield (
             f"A restart of the service {SERVICE_NAME} is pending: it has not loaded the settings of"
             " an earlier run."
+        )
+
+
+def _build_warnings(state: HostState, desired: Desired) -> Iterator[str]:
+    """Warn of faults of this build, and of names that its dialogs reject."""
+    if faults := build_warning(state.build):
+        yield faults
+    digits = [name for name, x in desired.by_domain.items() if name[0].isdigit() and x.addresses]
+    if state.no_imccopy and digits and not takes_digits(state.build):
+        yield (
+            f"The Administrator program rejects names that begin with a digit"
+            f" ({risks.listed(digits)}). Exchange 5.0 SP2 ends that (Q146677)."
         )
 
 

@@ -88,7 +88,8 @@ def relay_refusal(relay: str, domains: Sequence[str]) -> Refusal:
 def new_pins(before: Sequence[Row], after: Sequence[Row], wanted: Collection[str]) -> list[str]:
     """The wanted domains that have rows afterwards, and none before."""
     had = {row.key for row in before}
-    return [name for name in dict.fromkeys(row.key for row in after) if name in wanted - had]
+    names = dict.fromkeys(row.key for row in after)
+    return [name for name in names if name in wanted and name not in had]
 
 
 def short_names(rows: Iterable[Row]) -> list[str]:

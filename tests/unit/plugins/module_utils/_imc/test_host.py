@@ -12,6 +12,9 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors i
     ExchangeError,
     InvalidInput,
 )
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.exchange_info import (
+    imc_facts,
+)
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.host import (
     ATTENDANT_KEY,
     PARAMETERS_KEY,
@@ -121,3 +124,15 @@ def test_a_file_name_that_no_command_line_carries_is_passed_over(name: str) -> N
 
 def test_a_share_is_reached_as_it_is() -> None:
     assert imc_host(computer="MAIL55").reach(r"\\STORE\logs\x", "y") == r"\\STORE\logs\x\y"
+
+
+@pytest.mark.parametrize(("build", "number", "warned"), [(1960, 7, 1), (1960, 6, 0), (996, 7, 0)])
+def test_a_build_that_more_than_six_suffixes_crash_is_warned_of(
+    exchange: LabHost, session: DirectSession, build: int, number: int, warned: int
+) -> None:
+    names = " ".join(f"s{each}.example" for each in range(number))
+    exchange.registry.set(NETWORK_KEY, "SearchList", "REG_SZ", names)
+    exchange.registry.set(SETUP_KEY, "NewestBuild", "REG_DWORD", build)
+    warnings = imc_facts(session, gather_host(session), basics=True).warnings
+    assert sum("Q185025" in text for text in warnings) == warned
+    assert any("Exchange 5.5 SP4 ends them" in text for text in warnings) == (build == 1960)

@@ -218,6 +218,20 @@ def test_a_table_not_read_to_the_byte_is_compared_and_not_written() -> None:
     assert "70 bytes arrived of 142" in make_plan(state, other, Policy()).refusals[0].reason
 
 
+def test_faults_of_the_build_are_named_with_the_service_pack_that_ends_them() -> None:
+    (warning,) = make_plan(host(build=2650), WANTED, Policy()).warnings
+    assert warning == (
+        "Exchange 5.5 SP3 (build 2650) has documented faults with several mail servers of a domain"
+        " (Q267245, Q265727). Exchange 5.5 SP4 ends them."
+    )
+    assert make_plan(host(build=2653), WANTED, Policy()).warnings == ()
+    digits = Desired(routes=(Route("3com.com", ("192.0.2.25",)),))
+    by_hand = host(table=None, no_imccopy=True, build=996)
+    (warning,) = make_plan(by_hand, digits, Policy()).warnings
+    assert warning.startswith("The Administrator program rejects names that begin with a digit (3c")
+    assert make_plan(host(build=996), digits, Policy()).warnings == ()
+
+
 def test_a_worksheet_says_what_no_tool_can_do() -> None:
     state = HostState(service=RUNNING, value=None, no_imccopy=True)
     routes = (NESTLE, Route("gone.example", (), "null_mx"), Route("slow.example", (), "loop"))
