@@ -205,6 +205,16 @@ options:
         type: str
         choices: [adopt, refuse]
         default: refuse
+      bypass_relay:
+        description:
+          - Whether to make connectors for domains whose mail goes by smart hosts today.
+        type: bool
+        default: false
+      edge_synchronization:
+        description:
+          - Whether to start the synchronization of Edge Transport servers after a change.
+        type: bool
+        default: true
       name_template:
         description:
           - Name of a new connector, with V({domain}) for the domain.

@@ -26,9 +26,12 @@ description:
   - A change is a transaction. A backup is made first, every connector is read back, and if anything
     fails the previous connectors are put back. New connectors are made and others changed before
     any is removed, so that mail for a domain always has a route.
-  - A new connector takes over the source servers, the HELO name, the size limit, the source address
-    and the front-end proxy setting of the connector that carries the mail of the domain so far, so
-    that nothing changes but where the mail goes.
+  - A new connector inherits what protects and identifies the mail from the connector that carries
+    the domain today, namely the source servers, the HELO name, TLS settings and certificate, the
+    front-end proxy, limits, error policies and protocol logging. The diff shows their origin.
+  - Some domains are refused while the others are changed; see RV(refused). These are authoritative
+    accepted domains, domains whose mail goes by a relay (O(bypass_relay)), and domains with
+    settings that a pin cannot inherit, such as mutual TLS.
   - Exchange is reached at its own PowerShell endpoint. Only cmdlets with typed parameters are run;
     no script is ever sent. A host with nothing to do costs one cmdlet.
 options:
@@ -86,13 +89,30 @@ options:
       - What to do with a connector of somebody else for exactly such a domain. With V(refuse) the
         task fails, and nothing is changed for any domain.
       - V(adopt) makes it ours. Its name and the properties that are not managed stay. A connector
-        that serves other address spaces as well, is scoped to one site, or logs in by a password is
-        never adopted.
+        that serves other address spaces as well, is scoped to one site, belongs to a hybrid
+        configuration, demands mutual TLS, or logs in by a password is never adopted.
       - Connectors for C(*), or for a domain above, are no obstacle, for Exchange prefers the more
         specific one.
     type: str
     choices: [adopt, refuse]
     default: refuse
+  bypass_relay:
+    description:
+      - Allows new connectors for domains whose mail goes by smart hosts today, such as a filter, a
+        provider or Exchange Online. Exchange asks no MX records for such mail, and a pin leads it
+        past the filter and the archive.
+      - To allow it for one domain, set C(bypass_relay) to V(true) in its entry of O(routes).
+    type: bool
+    default: false
+    version_added: 0.2.0
+  edge_synchronization:
+    description:
+      - Runs C(Start-EdgeSynchronization) after a change of connectors whose source servers are Edge
+        Transport servers, which otherwise receive the change at their next interval. Its outcome
+        is RV(edge_synchronization); a failure is a warning.
+    type: bool
+    default: true
+    version_added: 0.2.0
   name_template:
     description:
       - Name of a new connector. V({domain}) in it stands for the domain. A name that is taken gets
@@ -119,8 +139,8 @@ options:
     default: 25
   require_tls:
     description:
-      - Whether mail may only be sent over TLS. Not managed by default; Exchange then uses TLS where
-        the other side offers it.
+      - Whether mail may only be sent over TLS. Not managed by default; a new connector inherits it.
+      - V(false) where TLS is required today needs O(force=true).
     type: bool
   tls_auth_level:
     description:
@@ -359,9 +379,32 @@ steps:
       description: The domain it is for.
       type: str
       sample: nestle.com
+edge_synchronization:
+  description:
+    - What came of bringing the change to Edge Transport servers; null where none sends by the
+      connectors that changed.
+  returned: success
+  type: dict
+  contains:
+    servers:
+      description: The Edge Transport servers.
+      type: list
+      elements: str
+      sample: [edge1]
+    started:
+      description: Whether the synchronization was started.
+      type: bool
+    succeeded:
+      description: Whether all of its results were successful.
+      type: bool
+    message:
+      description: What went wrong, or nothing.
+      type: str
 refused:
   description:
-    - Domains for which a connector of somebody else is in the way. The task fails if there are any.
+    - Domains that get no connector. The others are changed, and each refusal is a warning.
+    - The task fails, and changes nothing, where a connector of somebody else for exactly such a
+      domain is in the way; see O(existing).
   returned: success, or when something was refused
   type: list
   elements: dict

@@ -44,6 +44,8 @@ _IMC = (
 )
 _CONNECTOR = (
     "existing",
+    "bypass_relay",
+    "edge_synchronization",
     "name_template",
     "cost",
     "source_servers",

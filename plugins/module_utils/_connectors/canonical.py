@@ -22,6 +22,7 @@ _SIZE = re.compile(
     r"(?P<number>[0-9]+)\s*(?P<unit>B|KB|MB|GB|TB)?(\s*\(.*\))?", re.ASCII | re.IGNORECASE
 )
 _EXACT_BYTES = re.compile(r"\((?P<bytes>[0-9][0-9.,'\s\u00a0\u202f]*) bytes\)", re.ASCII)
+_COST = re.compile(r"[0-9]{1,9}", re.ASCII)
 _UNITS = {"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40}
 
 #: Costs an address space may have (New-SendConnector, parameter AddressSpaces).
@@ -35,29 +36,35 @@ class AddressSpace:
     address: str
     cost: int = 1
     kind: str = "SMTP"
+    scoped: bool = False
 
     def __str__(self) -> str:
-        return f"{self.kind}:{self.address};{self.cost}"
+        scope = "Local:" if self.scoped else ""
+        return f"{scope}{self.kind}:{self.address};{self.cost}" if self.kind else self.address
 
 
 def address_space(text: str) -> AddressSpace:
     """Read an address space in any of its spellings.
 
-    ``contoso.com``, ``SMTP:contoso.com;1``, ``smtp:Contoso.com; 1`` are the same. A kind other
-    than SMTP keeps its address as it stands. Raises InvalidInput for what is none.
+    ``contoso.com``, ``SMTP:contoso.com;1``, ``smtp:Contoso.com; 1`` are the same, and ``Local:``
+    before it means one Active Directory site. A kind other than SMTP keeps its address as it
+    stands, and may lack a cost. Raises InvalidInput for text in another form.
     """
-    head, semicolon, tail = text.strip().rpartition(";")
-    body, cost_text = (head, tail.strip()) if semicolon else (tail, "1")
+    local, scope, rest = text.strip().partition(":")
+    scoped = bool(scope) and local.strip().casefold() == "local"
+    rest = rest if scoped else text.strip()
+    head, semicolon, tail = rest.rpartition(";")
+    body, cost = (head, tail.strip()) if semicolon else (tail, "1")
     kind, colon, address = body.partition(":")
-    if not colon:
-        kind, address = "SMTP", body
-    kind = kind.strip().upper()
+    kind, address = (kind.strip().upper(), address) if colon else ("SMTP", body)
+    if kind != "SMTP" and not _COST.fullmatch(cost):
+        address, cost = rest.partition(":")[2], "1"
     address = address.strip()
-    if not address or not cost_text.isdecimal() or int(cost_text) not in COSTS:
-        raise InvalidInput(f"{text!r} is no address space (TYPE:ADDRESS;COST).")
     if kind == "SMTP":
         address = address.rstrip(".").casefold()
-    return AddressSpace(address=address, cost=int(cost_text), kind=kind)
+    if not address or not kind or not _COST.fullmatch(cost):
+        raise InvalidInput(f"{text!r} is not an address space (TYPE:ADDRESS;COST).")
+    return AddressSpace(address, int(cost), kind, scoped)
 
 
 def smart_host(text: str) -> str:

@@ -9,9 +9,9 @@ This file is private to the collection postmaster.exchange.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from .._base.errors import ExchangeError, InvalidInput
 from .canonical import AddressSpace, address_space, boolean, server_name, smart_host
@@ -19,8 +19,28 @@ from .canonical import AddressSpace, address_space, boolean, server_name, smart_
 _COMMENT = "postmaster.exchange: delivers {} to its MX addresses. Managed by Ansible; see Q169781."
 _OURS = re.compile(re.escape(_COMMENT).replace(r"\{\}", r"(?P<domain>\S{1,253})"))
 
-#: What a new pin inherits from the current connector besides the source servers.
-_INHERITED = ("Fqdn", "FrontendProxyEnabled", "MaxMessageSize", "SourceIPAddress")
+#: What a new pin inherits from the current connector besides the source servers, since it protects
+#: or identifies the mail; each with the value that Exchange gives a connector by itself.
+_INHERITED: dict[str, Any] = {
+    "ConnectionInactivityTimeOut": "00:10:00",
+    "ErrorPolicies": "Default",
+    "ForceHELO": False,
+    "Fqdn": "",
+    "FrontendProxyEnabled": False,
+    "IgnoreSTARTTLS": False,
+    "MaxMessageSize": "",
+    "ProtocolLoggingLevel": "None",
+    "RequireTLS": False,
+    "SmtpMaxMessagesPerConnection": 20,
+    "SourceIPAddress": "0.0.0.0",
+    "TlsAuthLevel": "",
+    "TlsCertificateName": "",
+    "TlsDomain": "",
+}
+
+
+_T = TypeVar("_T")
+_NEEDED = ("DNSRoutingEnabled", "Enabled")  # of each connector; without them nothing is known
 
 
 def comment_for(domain: str) -> str:
@@ -59,7 +79,11 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Connector:
-    """A Send connector as ``Get-SendConnector`` shows it, in canonical forms."""
+    """A Send connector as ``Get-SendConnector`` shows it, in canonical forms.
+
+    ``unread`` are the values in no form that is known, by property; smart hosts are kept as they
+    are, since all that matters of those is whether they are the wanted ones.
+    """
 
     identity: str
     name: str
@@ -77,6 +101,7 @@ class Connector:
     protocol_logging: str
     scoped: bool
     created: str
+    unread: Mapping[str, str] = field(default_factory=dict)
     raw: Mapping[str, Any] = field(repr=False, compare=False, default_factory=dict)
 
     @property
@@ -88,6 +113,16 @@ class Connector:
     def domains(self) -> tuple[str, ...]:
         """SMTP address spaces of the connector, without their costs."""
         return tuple(space.address for space in self.address_spaces if space.kind == "SMTP")
+
+    @property
+    def hybrid(self) -> bool:
+        """Whether it leads to Exchange Online, and so belongs to the hybrid configuration."""
+        return _true(self.raw.get("CloudServicesMailEnabled"))
+
+    @property
+    def domain_secure(self) -> bool:
+        """Whether it demands mutual TLS, which Exchange has only with routing by DNS."""
+        return _true(self.raw.get("DomainSecureEnabled"))
 
     @property
     def logs_in(self) -> bool:
@@ -137,6 +172,7 @@ class Connectors:
     all: tuple[Connector, ...]
     _of: dict[str, list[Connector]] = field(init=False, repr=False, default_factory=dict)
     _wildcards: list[Connector] = field(init=False, repr=False, default_factory=list)
+    _odd: list[Connector] = field(init=False, repr=False, default_factory=list)
 
     def __post_init__(self) -> None:
         """Sort them by the domains that they name."""
@@ -145,6 +181,8 @@ class Connectors:
                 self._of.setdefault(domain, []).append(connector)
             if any(domain.startswith("*") for domain in connector.domains):
                 self._wildcards.append(connector)
+            if connector.unread:
+                self._odd.append(connector)
 
     def of(self, domain: str) -> Sequence[Connector]:
         """Return those that name this very domain."""
@@ -164,6 +202,17 @@ class Connectors:
             default=None,
         )
 
+    def unread(self, domain: str) -> tuple[Connector, str] | None:
+        """Return a connector that matters for a domain, and a value of it that is not known."""
+        for connector in self._odd:
+            spaces = connector.unread.get("AddressSpaces", "")
+            if domain in re.split(r"[^\w.-]+", spaces.casefold()):
+                return connector, f"AddressSpaces {spaces!r:.80}"
+            if connector in self.of(domain) or connector == self.current(domain):
+                name, value = next(iter(connector.unread.items()))
+                return connector, f"{name} {value!r:.80}"
+        return None
+
     def competing(self, pin: Connector, domain: str) -> list[Connector]:
         """Return the others that Exchange may use for this very domain in place of a pin."""
         cost = pin.cost_for(domain)
@@ -178,13 +227,22 @@ def inherited_settings(connector: Connector | None) -> dict[str, Any]:
     """Return the parameters that a new pin inherits from the connector that is current.
 
     A pin changes where mail goes, and nothing else: the same servers go on sending it, under the
-    same name and with the same size limit, or the far side would meet a stranger.
+    same name, with the same limits and protection, or the far side would meet a stranger. Values
+    that Exchange gives by itself are left out.
     """
     if connector is None:
         return {}
-    settings: dict[str, Any] = {name: connector.raw.get(name) for name in _INHERITED}
-    settings["SourceTransportServers"] = list(texts(connector.raw.get("SourceTransportServers")))
-    return {name: value for name, value in settings.items() if value not in (None, "", [])}
+    settings: dict[str, Any] = {
+        name: value
+        for name, default in _INHERITED.items()
+        if (value := connector.raw.get(name)) not in (None, "") and str(value) != str(default)
+    }
+    servers = list(texts(connector.raw.get("SourceTransportServers")))
+    return settings | ({"SourceTransportServers": servers} if servers else {})
+
+
+def _true(value: object) -> bool:
+    return str(value).strip().lstrip("$").casefold() == "true"
 
 
 def texts(value: object) -> tuple[str, ...]:
@@ -199,39 +257,70 @@ def texts(value: object) -> tuple[str, ...]:
 def connector_from(properties: Mapping[str, Any], host: str) -> Connector:
     """Read one object of ``Get-SendConnector``.
 
-    Raises ExchangeError where a property that decides is missing or unreadable: half an answer is
-    no answer, and never reads as *absent*.
+    A value in a form that is not known is kept as text and listed in ``unread``: organisations have
+    connectors of all kinds, and most concern no domain that is wanted. Raises ExchangeError where
+    the object lacks its name or its address spaces: half an answer never reads as *absent*.
     """
+    unread: dict[str, str] = {}
+
+    def value(name: str, read: Callable[[Any], _T], default: _T) -> _T:
+        given = properties.get(name)
+        if given in (None, ""):
+            if name in _NEEDED:
+                unread[name] = ""
+            return default
+        try:
+            return read(given)
+        except (ValueError, TypeError, OverflowError, InvalidInput):
+            unread[name] = str(given)
+            return default
 
     def optional(name: str) -> str | None:
         return str(properties.get(name) or "").strip() or None
 
+    def space(text: str) -> AddressSpace:
+        try:
+            return address_space(text)
+        except InvalidInput:
+            unread["AddressSpaces"] = text
+            return AddressSpace(text, kind="")
+
     try:
-        return Connector(
-            identity=str(properties.get("Guid") or properties["Identity"]),
-            name=str(properties["Name"]),
-            address_spaces=tuple(
-                sorted(address_space(text) for text in texts(properties["AddressSpaces"]))
-            ),
-            smart_hosts=tuple(sorted({smart_host(x) for x in texts(properties["SmartHosts"])})),
-            dns_routing=boolean(properties["DNSRoutingEnabled"]),
-            auth_mechanism=str(properties["SmartHostAuthMechanism"]),
-            enabled=boolean(properties["Enabled"]),
-            comment=str(properties.get("Comment") or ""),
-            port=int(properties.get("Port") or 25),
-            source_servers=tuple(
-                sorted({server_name(x) for x in texts(properties["SourceTransportServers"])})
-            ),
-            require_tls=boolean(properties.get("RequireTLS") or False),
-            tls_auth_level=optional("TlsAuthLevel"),
-            tls_domain=optional("TlsDomain"),
-            protocol_logging=str(properties.get("ProtocolLoggingLevel") or "None"),
-            scoped=boolean(properties.get("IsScopedConnector") or False),
-            created=str(properties.get("WhenCreatedUTC") or properties.get("WhenCreated") or ""),
-            raw=dict(properties),
-        )
-    except (KeyError, ValueError, TypeError, OverflowError, InvalidInput) as error:
+        identity, name = str(properties.get("Guid") or properties["Identity"]), properties["Name"]
+        spaces = tuple(sorted(space(text) for text in texts(properties["AddressSpaces"])))
+    except KeyError as error:
         raise ExchangeError(
-            f"{host}: a Send connector could not be read ({error}).",
+            f"{host}: a Send connector has no {error.args[0]}.",
             hint="Look at it with Get-SendConnector | Format-List, and report what it shows.",
         ) from error
+    return Connector(
+        identity=identity,
+        name=str(name),
+        address_spaces=spaces,
+        smart_hosts=tuple(sorted({_host(x) for x in texts(properties.get("SmartHosts"))})),
+        dns_routing=value("DNSRoutingEnabled", boolean, default=False),
+        auth_mechanism=optional("SmartHostAuthMechanism") or "None",
+        enabled=value("Enabled", boolean, default=True),
+        comment=str(properties.get("Comment") or ""),
+        port=value("Port", int, 25),
+        source_servers=tuple(
+            sorted({server_name(x) for x in texts(properties.get("SourceTransportServers"))})
+        ),
+        require_tls=value("RequireTLS", boolean, default=False),
+        tls_auth_level=optional("TlsAuthLevel"),
+        tls_domain=optional("TlsDomain"),
+        protocol_logging=optional("ProtocolLoggingLevel") or "None",
+        scoped=value("IsScopedConnector", boolean, default=False)
+        or any(each.scoped for each in spaces),
+        created=str(properties.get("WhenCreatedUTC") or properties.get("WhenCreated") or ""),
+        unread=unread,
+        raw=dict(properties),
+    )
+
+
+def _host(text: str) -> str:
+    """Return a smart host in its canonical form, or as it is where that is not known."""
+    try:
+        return smart_host(text)
+    except InvalidInput:
+        return text.strip()

@@ -21,9 +21,10 @@ from typing import Any, cast
 from .._base.errors import CommandTimeout, ExchangeError, HostUnreachable, SessionLost
 from .._remote.session import Cmdlet
 from .._run.family import Change, Part, Snapshot, Undone
+from .canonical import server_name
 from .connector import Connector, connector_from
 from .lock import OrganisationLock
-from .organisation import Organisation, Reader, View
+from .organisation import Organisation, Reader, Surroundings, View
 from .plan import (
     NEW,
     OTHER_SETTINGS,
@@ -33,17 +34,19 @@ from .plan import (
     ConnectorPlan,
     Desired,
     Step,
+    all_parameters,
+    back_to,
     changes_to,
     differing,
     make_plan,
     new_parameters,
-    present_parameters,
     restore_plan,
     same,
 )
 from .report import result
 
 KIND = "send_connectors"
+EDGE_SYNC = "Start-EdgeSynchronization"
 # Properties that ``connector_from`` reads, and so all that a backup needs. Never a credential.
 _SAVED = (
     *OTHER_SETTINGS,
@@ -74,13 +77,14 @@ class SendConnectors:
     """One organisation, seen from one host; implements ``Family``.
 
     ``controller`` is the domain controller to use, empty for Exchange's choice. ``lock_timeout``
-    is in seconds.
+    is in seconds. With ``edge_synchronization`` Edge Transport servers get a change at once.
     """
 
     reader: Reader
     turns: OrganisationLock
     controller: str = ""
     lock_timeout: float = 600.0
+    edge_synchronization: bool = True
     kind: str = "this organisation"
     refusal_hint: str = (
         "Change or remove these connectors, adopt them (existing: adopt) where that is offered, or"
@@ -88,6 +92,8 @@ class SendConnectors:
     )
     _organisation: Organisation | None = field(default=None, init=False)
     _at: str = field(default="", init=False)  # the domain controller of this transaction
+    _around: Surroundings | None = field(default=None, init=False)
+    _edges: dict[str, Any] | None = field(default=None, init=False)  # what came of telling them
 
     @property
     def host(self) -> str:
@@ -109,12 +115,20 @@ class SendConnectors:
         return view
 
     def plan(self, state: View, wanted: Desired) -> ConnectorPlan:
-        """Return the plan to the wanted pins."""
-        return make_plan(state.connectors, wanted)
+        """Return the plan to the wanted pins; the first that changes something reads what it needs.
+
+        So a host with nothing to do costs one cmdlet.
+        """
+        plan = make_plan(state.connectors, wanted, self._around)
+        if (plan.changed or plan.refused) and self._around is None:
+            self._around = self.reader.surroundings(state.connectors)
+            plan = make_plan(state.connectors, wanted, self._around)
+        return plan
 
     def restore_plan(self, state: View, saved: Saved) -> ConnectorPlan:
         """Return the plan back to a backup."""
-        return restore_plan(state.connectors, saved)
+        around = self._around or Surroundings()
+        return restore_plan(state.connectors, saved, around.version)
 
     # -- backup
 
@@ -137,7 +151,11 @@ class SendConnectors:
                 items = value if isinstance(value, list) else [value]
                 if not all(item is None or isinstance(item, (str, int)) for item in items):
                     raise ValueError(f"its {name} is not one that a connector can have")
-        return tuple(connector_from(entry, self.host) for entry in entries)
+        connectors = tuple(connector_from(entry, self.host) for entry in entries)
+        for connector in connectors:
+            for name, value in connector.unread.items():
+                raise ValueError(f"its {name} is {value!r:.80}, which no connector can have")
+        return connectors
 
     def interrupted(self, _state: View) -> None:
         """Active Directory has no place for a journal; marks on the controller serve as one."""
@@ -148,13 +166,14 @@ class SendConnectors:
 
     def read_again(self, state: View) -> View:
         """Read once more: the run that held the lock before may have changed everything."""
+        self._around = self._around or self.reader.surroundings(state.connectors)
         last = self.turns.remembered(state.organisation.key)
         return self._seen(self.reader.view(self.controller or last or state.domain_controller))
 
     def snapshot(self, state: View, plan: ConnectorPlan, _name: str) -> Snapshot:
-        """Return all of our connectors, and those that the plan touches."""
+        """Return our connectors, and those that the plan touches; unread ones are left alone."""
         touched = {step.key for step in plan.changes}
-        saved = [c for c in state.connectors if c.ours or c.identity in touched]
+        saved = [c for c in state.connectors if c.identity in touched or (c.ours and not c.unread)]
         facts = {
             "kind": KIND,
             "organisation": state.organisation.name,
@@ -190,11 +209,45 @@ class SendConnectors:
         assert self._organisation is not None  # noqa: S101 - only after read
         return View(self._organisation, self._at, self.reader.connectors(self._at))
 
-    def finish(self, _plan: ConnectorPlan) -> list[str]:
-        """Say where runs at the same moment are not kept apart."""
-        if self.turns.folder is not None:
+    def finish(self, plan: ConnectorPlan) -> list[str]:
+        """Bring the change to Edge Transport servers; says where runs are not kept apart."""
+        warnings = self._synchronise(plan)
+        if self.turns.folder is None:
+            warnings.append(
+                "Simultaneous runs are not kept apart: this user's cache has no private folder."
+            )
+        return warnings
+
+    def _synchronise(self, plan: ConnectorPlan) -> list[str]:
+        """Start EdgeSync where an Edge sends by a connector that changed; never raises."""
+        sources: set[str] = set()
+        for step in plan.changes:
+            old, new = step.present, plan.later.get(step.key, {})
+            sources.update(old.source_servers if old else ())
+            sources.update(map(server_name, new.get("SourceTransportServers") or ()))
+        edges = sorted(sources & (self._around or Surroundings()).edges)
+        if not edges:
             return []
-        return ["Simultaneous runs are not kept apart: this user's cache has no private folder."]
+        self._edges = {"servers": edges, "started": False, "succeeded": False, "message": ""}
+        if not self.edge_synchronization:
+            return []
+        try:
+            found = self.reader.session.invoke(Cmdlet(EDGE_SYNC), timeout=self.reader.timeout)
+        except ExchangeError as error:
+            self._edges["message"] = error.message
+        else:
+            failed = [one for one in found if str(one.get("Result")).casefold() != "success"]
+            details = [str(one.get("FailureDetails") or one.get("Result")) for one in failed]
+            self._edges |= {
+                "started": True,
+                "succeeded": bool(found) and not failed,
+                "message": "; ".join(dict.fromkeys(details)),
+            }
+        if self._edges["succeeded"]:
+            return []
+        why = self._edges["message"] or "no result"
+        late = f"{', '.join(edges)} will get the connectors at the next synchronization."
+        return [f"{EDGE_SYNC} failed ({why}). {late}"]
 
     def settle(self, _state: View) -> None:
         """Nothing is left on the host."""
@@ -204,7 +257,7 @@ class SendConnectors:
     ) -> dict[str, Any]:
         """Return the organisation's part of the result."""
         steps = plan.changes if after is None else cast("Sequence[Step]", done)
-        return result(before, plan, steps)
+        return {**result(before, plan, steps), "edge_synchronization": self._edges}
 
     # -- undo
 
@@ -246,10 +299,10 @@ class SendConnectors:
     def _take_back(self, steps: Sequence[Step]) -> None:
         """Undo the steps, the last first, from what the connectors are now."""
         connectors = self._look().connectors
-        now = {connector.identity: present_parameters(connector) for connector in connectors}
+        now = {connector.identity: all_parameters(connector) for connector in connectors}
         made = {c.name: c.identity for c in connectors if c.ours}
         for step in reversed(steps):
-            cmdlet = _reverse(step, now, made)
+            cmdlet = _reverse(step, now, made, (self._around or Surroundings()).version)
             if cmdlet:
                 self.reader.invoke(cmdlet, self._at)
         wrong = [d for d, part in self._parts(steps, None).items() if part != "old"]
@@ -276,7 +329,9 @@ class SendConnectors:
         return dict(sorted(parts.items()))
 
 
-def _reverse(step: Step, now: dict[str, dict[str, Any]], made: Mapping[str, str]) -> Cmdlet | None:
+def _reverse(
+    step: Step, now: dict[str, dict[str, Any]], made: Mapping[str, str], version: str
+) -> Cmdlet | None:
     """Return the cmdlet that takes a step back, or None where there is nothing to take back.
 
     ``now`` are the parameters of the present connectors by identity, kept up to date; ``made`` are
@@ -290,8 +345,8 @@ def _reverse(step: Step, now: dict[str, dict[str, Any]], made: Mapping[str, str]
         return Cmdlet(REMOVE, {"Identity": identity, "Confirm": False})
     present = now.get(old.identity)
     if present is None:
-        return Cmdlet(NEW, new_parameters(old))
-    before = present_parameters(old)
+        return Cmdlet(NEW, new_parameters(old, version))
+    before = all_parameters(old)
     back = {name: before[name] for name in _own(step) if same(_own(step)[name], present[name])}
     changes = differing(back, present)
     present |= changes
@@ -299,18 +354,20 @@ def _reverse(step: Step, now: dict[str, dict[str, Any]], made: Mapping[str, str]
 
 
 def _own(step: Step) -> dict[str, Any]:
-    """Return the parameters that a step sets of what a pin decides about."""
-    return {name: value for name, value in step.parameters.items() if name in PIN_PARAMETERS}
+    """Return the parameters that a step sets, as far as a connector shows them."""
+    names = {*PIN_PARAMETERS, *OTHER_SETTINGS}
+    return {name: value for name, value in step.parameters.items() if name in names}
 
 
 def _part(step: Step, by_name: Mapping[str, Connector]) -> Part:
     now, old = by_name.get(step.connector), step.present
     if now is None:
         return "old" if old is None else "new" if step.cmdlet == REMOVE else "unknown"
-    before = present_parameters(old) if old else {}
+    shown = all_parameters(now)
+    before = all_parameters(old) if old else {}
     if step.cmdlet == REMOVE:
-        return "unknown" if changes_to(before, now) else "old"
-    own = _own(step)
+        return "unknown" if back_to(old or now, now) else "old"
+    own = {name: value for name, value in _own(step).items() if name in shown}
     if old and not changes_to({name: before[name] for name in own}, now):
         return "old"
     return "unknown" if changes_to(own, now) else "new"

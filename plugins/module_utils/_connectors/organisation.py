@@ -19,8 +19,10 @@ from typing import Any
 
 from .._base.errors import CommandTimeout, ExchangeError
 from .._remote.session import Cmdlet, CmdletError, CmdletSession
-from .connector import Connector, connector_from
+from .canonical import server_name
+from .connector import Connector, connector_from, texts
 from .lock import OrganisationLock
+from .servers import AcceptedDomains, read_servers, this_server
 
 #: How often a read is tried that Active Directory refuses for the moment, and the pause between.
 _TRIES = 3
@@ -70,6 +72,23 @@ class View:
     organisation: Organisation
     domain_controller: str
     connectors: tuple[Connector, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What decides about a change besides the connectors; read only where there is one to make.
+
+    ``own`` are the domains whose mail stays inside, see ``AcceptedDomains``. ``version`` is that of
+    the server that runs the cmdlets, empty if it is not known. ``edges`` are the Edge Transport
+    servers, by short name. ``secured`` are the domains of mutual TLS (TLSSendDomainSecureList), or
+    None if that is not known. ``warnings`` are about what could not be read.
+    """
+
+    own: frozenset[str] = frozenset()
+    version: str = ""
+    edges: frozenset[str] = frozenset()
+    secured: frozenset[str] | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +150,32 @@ class Reader:
     def connectors(self, domain_controller: str) -> tuple[Connector, ...]:
         """Return all Send connectors. A read that fails raises; it never returns an empty list."""
         return self._connectors(self._objects(domain_controller))
+
+    def surroundings(self, connectors: Sequence[Connector]) -> Surroundings:
+        """Read the accepted domains and the servers; what the account may not read is warned of."""
+        host, warnings = self.session.host, []
+        own, version, edges = set[str](), "", frozenset[str]()
+        try:
+            own = AcceptedDomains(self.session).own()
+        except CmdletError as error:  # a role without the cmdlet
+            warnings.append(f"Own domains are not recognised: {error.message}")
+        try:
+            servers = read_servers(self.session)
+        except CmdletError as error:
+            warnings.append(f"Edge Transport servers are not recognised: {error.message}")
+        else:
+            here = this_server([s for s in servers if not s.edge], host)
+            version = (here and here.version) or ""
+            edges = frozenset(server_name(s.name) for s in servers if s.edge)
+        secured = self._secured() if any(c.domain_secure for c in connectors) else None
+        return Surroundings(frozenset(own), version, edges, secured, tuple(warnings))
+
+    def _secured(self) -> frozenset[str] | None:
+        try:
+            (config,) = self.session.invoke(Cmdlet("Get-TransportConfig"), timeout=self.timeout)
+        except (CmdletError, ValueError):  # not allowed to this account
+            return None
+        return frozenset(x.casefold() for x in texts(config.get("TLSSendDomainSecureList")))
 
     def _objects(self, domain_controller: str) -> Sequence[Mapping[str, Any]]:
         """Return the objects of all Send connectors; "none at all" is believed the second time."""

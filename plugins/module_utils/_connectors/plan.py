@@ -16,9 +16,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from .._base.errors import InvalidInput
 from .._run.change_limit import Size
 from .._run.family import Change, Plan, Refusal
+from .canonical import size
 from .connector import Connector, Connectors, Settings, comment_for, inherited_settings, is_ours
+from .organisation import Surroundings
+from .servers import is_own
 
 State = Literal["present", "absent", "exact", "restored"]
 Existing = Literal["adopt", "refuse"]
@@ -28,16 +32,22 @@ Parameters = Mapping[str, Any]
 NAME_LIMIT = 64
 DEFAULT_NAME = "postmaster.exchange {domain}"
 NEW, SET, REMOVE = "New-SendConnector", "Set-SendConnector", "Remove-SendConnector"
-#: Parameters of New-SendConnector besides those that a pin decides about, to make a connector anew.
+#: The other writable parameters of Set-SendConnector, but for credentials.
 OTHER_SETTINGS = (
     "CloudServicesMailEnabled",
     "ConnectionInactivityTimeOut",
+    "ConnectorType",
+    "DomainSecureEnabled",
     "ErrorPolicies",
     "ForceHELO",
     "Fqdn",
     "FrontendProxyEnabled",
     "IgnoreSTARTTLS",
+    "IsCoexistenceConnector",
+    "IsScopedConnector",
+    "LinkedReceiveConnector",
     "MaxMessageSize",
+    "RequireOorg",
     "SmtpMaxMessagesPerConnection",
     "SourceIPAddress",
     "TlsCertificateName",
@@ -58,6 +68,18 @@ PIN_PARAMETERS = (
     "RequireTLS",
     "ProtocolLoggingLevel",
 )
+# Parameters by the versions that lack them, as New-SendConnector is documented.
+_LATER = frozenset({"CloudServicesMailEnabled", "FrontendProxyEnabled", "TlsCertificateName"})
+_ONLY_2010 = frozenset({"IsCoexistenceConnector", "LinkedReceiveConnector"})
+_LACKING = {
+    "2010": _LATER | {"ConnectorType"},
+    "2013": _ONLY_2010 | {"ConnectorType"},
+    "2016": _ONLY_2010,
+    "2019": _ONLY_2010,
+    "SE": _ONLY_2010,
+}
+_MUTUAL_TLS = "demands mutual TLS (DomainSecureEnabled), which needs routing by DNS"
+_UNSET_ADDRESSES = ("0.0.0.0", "::")  # valid on Edge servers only, and a default elsewhere
 # How a new connector is where its parameters do not say.
 _DEFAULTS = {"RequireTLS": False, "ProtocolLoggingLevel": "None"}
 
@@ -68,7 +90,8 @@ class Desired:
 
     ``pins`` are the domains whose addresses are known, ``removed`` those whose pin must go.
     ``kept`` are domains that were asked for but stay as they are, each with its DNS status. A pin
-    of ``short_lived`` ones stays where it shares a smart host with what is wanted.
+    of ``short_lived`` ones stays where it shares a smart host with what is wanted. Those of
+    ``bypass_relay`` may be pinned past a relay, and with ``lower_tls`` a pin may end required TLS.
     """
 
     pins: tuple[Settings, ...] = ()
@@ -78,15 +101,22 @@ class Desired:
     state: State = "present"
     existing: Existing = "refuse"
     name_template: str = DEFAULT_NAME
+    bypass_relay: frozenset[str] = frozenset()
+    lower_tls: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step(Change):
-    """One cmdlet with typed parameters; ``present`` is the connector it changes or removes."""
+    """One cmdlet with typed parameters; ``present`` is the connector it changes or removes.
+
+    ``inherited`` are the parameters that a new pin takes over from the connector ``origin``.
+    """
 
     cmdlet: str
     parameters: Parameters
     present: Connector | None = None
+    origin: str = ""
+    inherited: frozenset[str] = frozenset()
 
     @property
     def domain(self) -> str:
@@ -108,11 +138,13 @@ class Step(Change):
 class ConnectorPlan(Plan):
     """The steps in an order in which mail for a domain always has a route.
 
-    ``later`` are all connectors as they are then, by ``Step.key`` or identity.
+    ``later`` are all connectors as they are then, by ``Step.key`` or identity. ``refused`` are the
+    domains that get no pin, while the others do.
     """
 
     changes: tuple[Step, ...] = ()
     later: Mapping[str, Parameters] = field(default_factory=dict)
+    refused: tuple[Refusal, ...] = ()
 
 
 # -- a connector in the terms of its parameters
@@ -136,7 +168,10 @@ def wanted_parameters(pin: Settings) -> dict[str, Any]:
         "RequireTLS": pin.require_tls,
         "ProtocolLoggingLevel": pin.protocol_logging,
     }
-    return parameters | {name: value for name, value in optional.items() if value is not None}
+    parameters |= {name: value for name, value in optional.items() if value is not None}
+    if pin.require_tls is False:  # a level is only valid with required TLS
+        parameters |= {"TlsAuthLevel": None, "TlsDomain": None}
+    return parameters
 
 
 def present_parameters(connector: Connector) -> dict[str, Any]:
@@ -157,13 +192,29 @@ def present_parameters(connector: Connector) -> dict[str, Any]:
     }
 
 
-def new_parameters(connector: Connector) -> dict[str, Any]:
-    """Return the parameters that make a connector anew as it was; what is unset is left out."""
-    settings = {name: connector.raw.get(name) for name in OTHER_SETTINGS}
-    settings |= present_parameters(connector)
+def all_parameters(connector: Connector) -> dict[str, Any]:
+    """Return every writable parameter of a connector, as far as its server's version shows it."""
+    raw = connector.raw
+    return {name: raw[name] for name in OTHER_SETTINGS if name in raw} | present_parameters(
+        connector
+    )
+
+
+def new_parameters(connector: Connector, version: str = "") -> dict[str, Any]:
+    """Return the parameters that make a connector anew as it was; what is unset is left out.
+
+    It carries mail to the internet, as all pins do. ``version`` is that of the server to run it at.
+    """
+    settings = {"Usage": "Internet"} | all_parameters(connector)
+    if settings.get("SourceIPAddress") in _UNSET_ADDRESSES:
+        del settings["SourceIPAddress"]
     return {
         "Name": connector.name,
-        **{name: value for name, value in settings.items() if value not in (None, "", [])},
+        **{
+            name: value
+            for name, value in settings.items()
+            if value not in (None, "", []) and name not in _LACKING.get(version, ())
+        },
     }
 
 
@@ -178,7 +229,26 @@ def same(wanted: object, present: object) -> bool:
 
 def changes_to(wanted: Parameters, connector: Connector) -> dict[str, Any]:
     """Return the parameters of a connector that are not as wanted; None is ``$null``."""
-    return differing(wanted, present_parameters(connector))
+    return differing(wanted, all_parameters(connector))
+
+
+def back_to(old: Connector, now: Connector, version: str = "") -> dict[str, Any]:
+    """Return the parameters that bring a connector back to what it was, as far as it shows them."""
+    present, lacking = all_parameters(now), _LACKING.get(version, ())
+    saved = all_parameters(old).items()
+    return differing({n: v for n, v in saved if n in present and n not in lacking}, present)
+
+
+def _alike(name: str, wanted: object, present: object) -> bool:
+    """Whether two values of a parameter mean the same."""
+    if name not in OTHER_SETTINGS:
+        return same(wanted, present)
+    if name == "MaxMessageSize":
+        try:
+            return size(wanted) == size(present)
+        except InvalidInput:
+            pass
+    return same("" if wanted is None else str(wanted), "" if present is None else str(present))
 
 
 def differing(wanted: Parameters, present: Parameters) -> dict[str, Any]:
@@ -186,7 +256,7 @@ def differing(wanted: Parameters, present: Parameters) -> dict[str, Any]:
 
     Exchange needs the smart hosts again in the command that ends routing by DNS.
     """
-    changed = {name: value for name, value in wanted.items() if not same(value, present[name])}
+    changed = {n: value for n, value in wanted.items() if not _alike(n, value, present[n])}
     if changed.get("DNSRoutingEnabled") is False:
         changed["SmartHosts"] = wanted.get("SmartHosts", present["SmartHosts"])
     return changed
@@ -195,9 +265,12 @@ def differing(wanted: Parameters, present: Parameters) -> dict[str, Any]:
 # -- steps
 
 
-def new_step(parameters: Parameters, domain: str) -> Step:
+def new_step(
+    parameters: Parameters, domain: str, origin: str = "", inherited: Iterable[str] = ()
+) -> Step:
     """Return the step that makes a connector."""
-    return _step(NEW, domain, parameters, None, parameters.get("SmartHosts"))
+    step = _step(NEW, domain, parameters, None, parameters.get("SmartHosts"))
+    return replace(step, origin=origin, inherited=frozenset(inherited))
 
 
 def set_step(connector: Connector, changes: Parameters, domain: str) -> Step:
@@ -284,11 +357,18 @@ def _competing_warnings(
 # -- to what is wanted
 
 
-def make_plan(connectors: Sequence[Connector], desired: Desired) -> ConnectorPlan:
-    """Return the plan from the present connectors to the desired pins."""
+def make_plan(
+    connectors: Sequence[Connector], desired: Desired, around: Surroundings | None = None
+) -> ConnectorPlan:
+    """Return the plan from the present connectors to the desired pins.
+
+    ``around`` is needed once there is something to change.
+    """
+    around = around or Surroundings()
     index, ours = Connectors(tuple(connectors)), _ours_by_domain(connectors)
     names = Counter(connector.name.casefold() for connector in connectors)
-    made, mended, removed, refusals = list[Step](), list[Step](), list[Step](), list[Refusal]()
+    made, mended, removed = list[Step](), list[Step](), list[Step]()
+    refusals, left_out = list[Refusal](), list[Refusal]()
     going = set(desired.removed)
     for pin in desired.pins:
         if desired.state == "absent":
@@ -301,27 +381,102 @@ def make_plan(connectors: Sequence[Connector], desired: Desired) -> ConnectorPla
                 pin = replace(pin, smart_hosts=hosts)  # noqa: PLW2901 - as it is pinned
         others = [] if mine else _others(index, pin.domain)
         refused = next((r for o in others if (r := _refusal(pin, o, desired.existing))), None)
-        if refused:
+        if unfit := _unfit(pin, index, mine, desired, around):
+            left_out.append(unfit)
+        elif refused:
             refusals.append(refused)
         elif keep := next(iter((*mine, *others)), None):
-            if changes := changes_to(wanted_parameters(pin), keep):
-                mended.append(set_step(keep, changes, pin.domain))
+            mended.extend(_mended(pin, keep))
             removed.extend(remove_step(double, pin.domain) for double in mine[1:])
         else:
             name = _free_name(desired.name_template, pin.domain, names)
-            inherited = inherited_settings(index.current(pin.domain))
-            made.append(new_step({"Name": name, **inherited, **wanted_parameters(pin)}, pin.domain))
+            made.append(_new_pin(name, pin, index.current(pin.domain), around.version))
     if desired.state == "exact":
         going |= set(ours) - {pin.domain for pin in desired.pins} - set(desired.kept)
     for domain in sorted(going):
         removed.extend(remove_step(each, domain) for each in ours.get(domain, []))
-    kept = {
+    wanted = () if desired.state == "absent" else tuple(pin.domain for pin in desired.pins)
+    steps, kept = (*made, *mended, *removed), _kept(desired, ours)
+    plan = _finished(connectors, steps, refusals, kept, wanted)
+    notes = (*around.warnings, *(f"{each.text}." for each in left_out))
+    return replace(plan, refused=tuple(left_out), warnings=(*plan.warnings, *notes))
+
+
+def _kept(desired: Desired, ours: Mapping[str, Sequence[Connector]]) -> dict[str, str]:
+    """Return the domains that stay as they are, each with the reason."""
+    return {
         domain: f"{status.replace('_', ' ')}; "
         + ("its connector stays as it is" if domain in ours else "no connector created")
         for domain, status in desired.kept.items()
     }
-    wanted = () if desired.state == "absent" else tuple(pin.domain for pin in desired.pins)
-    return _finished(connectors, (*made, *mended, *removed), refusals, kept, wanted)
+
+
+def _mended(pin: Settings, connector: Connector) -> list[Step]:
+    """Return the step that makes a connector the pin that is wanted, if it is not."""
+    changes = changes_to(wanted_parameters(pin), connector)
+    return [set_step(connector, changes, pin.domain)] if changes else []
+
+
+def _new_pin(name: str, pin: Settings, current: Connector | None, version: str) -> Step:
+    """Return the step that makes a pin with what protects and identifies the mail today."""
+    inherited, wanted = inherited_settings(current), wanted_parameters(pin)
+    level = wanted.get("TlsAuthLevel", inherited.get("TlsAuthLevel"))
+    if level != "DomainValidation" or pin.require_tls is False:
+        inherited.pop("TlsDomain", None)
+    if pin.require_tls:
+        inherited.pop("IgnoreSTARTTLS", None)
+    if pin.source_servers:
+        inherited.pop("SourceIPAddress", None)
+    inherited = {
+        key: value
+        for key, value in inherited.items()
+        if key not in wanted and key not in _LACKING.get(version, ())
+    }
+    given = {key: value for key, value in wanted.items() if value is not None}
+    parameters = {"Name": name, "Usage": "Internet", **inherited, **given}
+    return new_step(parameters, pin.domain, current.name if current else "", inherited)
+
+
+def _unfit(
+    pin: Settings,
+    index: Connectors,
+    mine: Sequence[Connector],
+    desired: Desired,
+    around: Surroundings,
+) -> Refusal | None:
+    """Return why a domain must not be pinned as it is wanted, while others can be; or None."""
+    domain = pin.domain
+    if unread := index.unread(domain):
+        return Refusal(f"has {unread[1]}, which cannot be read", domain, unread[0].name)
+    current = mine[0] if mine else index.current(domain)
+    lowered = current and current.require_tls and pin.require_tls is False
+    if current and lowered and not desired.lower_tls:
+        reason = "requires TLS, which require_tls: false would end; that needs force: true"
+        return Refusal(reason, domain, current.name)
+    if not mine and is_own(domain, around.own):
+        return Refusal("an authoritative accepted domain, whose mail stays inside", domain)
+    if mine or current is None or domain in current.domains:
+        return None
+    secured = around.secured is None or domain in around.secured
+    bypasses = domain in desired.bypass_relay
+    reason = _not_inherited(pin, current, bypasses=bypasses, secured=secured)
+    return Refusal(reason, domain, current.name) if reason else None
+
+
+def _not_inherited(pin: Settings, current: Connector, *, bypasses: bool, secured: bool) -> str:
+    """Return what a new pin would lose of the connector that carries the domain, or nothing.
+
+    ``secured`` is whether the organisation may demand mutual TLS of this domain.
+    """
+    if not current.dns_routing and not bypasses:
+        relay = ", ".join(current.smart_hosts) or "its smart hosts"
+        return f"sends its mail to the relay {relay}, which a pin would bypass (bypass_relay)"
+    if current.domain_secure and secured:
+        return _MUTUAL_TLS
+    needs_names = current.tls_auth_level == "DomainValidation" and not current.tls_domain
+    if needs_names and not pin.tls_auth_level and pin.require_tls is not False:
+        return "checks the name in the certificate; a pin needs tls_auth_level and tls_domain"
+    return ""
 
 
 def _ours_by_domain(connectors: Sequence[Connector]) -> dict[str, list[Connector]]:
@@ -348,6 +503,10 @@ def _refusal(pin: Settings, connector: Connector, existing: Existing) -> Refusal
         reason = "serves other address spaces too, which a pin would take along"
     elif connector.scoped:
         reason = "is scoped to one Active Directory site"
+    elif connector.hybrid:
+        reason = "belongs to the hybrid configuration (CloudServicesMailEnabled)"
+    elif connector.domain_secure:
+        reason = _MUTUAL_TLS
     elif connector.logs_in:
         reason = "logs in at its smart hosts by a password, which could not be put back"
     elif existing == "refuse":
@@ -383,10 +542,13 @@ def with_best_tier(pin: Settings, preferences: Sequence[int]) -> Settings:
 # -- back to a backup
 
 
-def restore_plan(connectors: Sequence[Connector], saved: Sequence[Connector]) -> ConnectorPlan:
+def restore_plan(
+    connectors: Sequence[Connector], saved: Sequence[Connector], version: str = ""
+) -> ConnectorPlan:
     """Return the plan back to a backup: its connectors as they were, and no others of ours.
 
-    A connector is found by its identity, or by its name where it was made anew since.
+    A connector is found by its identity, or by its name where it was made anew since. ``version``
+    is that of the server that runs the cmdlets.
     """
     by_identity = {connector.identity: connector for connector in connectors}
     by_name = {connector.name.casefold(): connector for connector in connectors}
@@ -395,16 +557,16 @@ def restore_plan(connectors: Sequence[Connector], saved: Sequence[Connector]) ->
         label = old.pinned_domain or old.name
         now = by_identity.get(old.identity) or by_name.get(old.name.casefold())
         if now is None:
-            made.append(new_step(new_parameters(old), label))
+            made.append(new_step(new_parameters(old, version), label))
         elif now.identity != old.identity and not now.ours:
             refusals.append(Refusal("has the name of one that was ours", label, now.name))
         else:
             claimed.add(now.identity)
-            if changes := changes_to(present_parameters(old), now):
+            if changes := back_to(old, now, version):
                 mended.append(set_step(now, changes, label))
     removed = [
         remove_step(connector, connector.pinned_domain or connector.name)
         for connector in connectors
-        if connector.ours and connector.identity not in claimed
+        if connector.ours and not connector.unread and connector.identity not in claimed
     ]
     return _finished(connectors, (*made, *mended, *removed), refusals, {}, ())

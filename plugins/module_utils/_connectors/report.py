@@ -31,6 +31,17 @@ _SHOWN = (
     ("FrontendProxyEnabled", "front-end proxy"),
     ("MaxMessageSize", "size limit"),
     ("SourceIPAddress", "source address"),
+    ("TlsCertificateName", "own certificate"),
+    ("IgnoreSTARTTLS", "ignore STARTTLS"),
+    ("ForceHELO", "force HELO"),
+    ("ErrorPolicies", "error policies"),
+    ("ConnectionInactivityTimeOut", "idle time"),
+    ("SmtpMaxMessagesPerConnection", "messages at once"),
+    ("RequireOorg", "require OORG"),
+    ("ConnectorType", "connector type"),
+    ("IsScopedConnector", "scoped"),
+    ("DomainSecureEnabled", "domain security"),
+    ("Usage", "usage"),
     ("Comment", "comment"),
 )
 _KEYS = {
@@ -64,7 +75,7 @@ def result(view: View, plan: ConnectorPlan, steps: Sequence[Step]) -> dict[str, 
             {"cmdlet": step.cmdlet, "connector": step.connector, "domain": step.domain}
             for step in steps
         ],
-        "refused": [],
+        "refused": [each.to_dict() for each in plan.refused],
         "diff": diff(view, plan),
     }
 
@@ -89,7 +100,11 @@ def diff(view: View, plan: ConnectorPlan) -> list[dict[str, str]]:
         present = [step.present for step in steps if step.present]
         header = f"{view.organisation.name}: Send connector for {domain}"
         before = [{"Name": c.name, **present_parameters(c)} for c in present]
-        after = [plan.later[step.key] for step in steps if step.key in plan.later]
+        after = [
+            {**plan.later[step.key], "origin": step.origin, "inherited": step.inherited}
+            for step in steps
+            if step.key in plan.later
+        ]
         blocks.append(
             {
                 "before_header": header,
@@ -113,6 +128,7 @@ def _lines(connector: Parameters) -> Iterator[str]:
         value = connector.get(key)
         if value is None or value == "":
             continue
+        origin = f" (from {connector['origin']!r})" if key in connector.get("inherited", ()) else ""
         for item in value if isinstance(value, list) else [value]:
             shown = {True: "yes", False: "no"}[item] if isinstance(item, bool) else item
-            yield f"  {label:<17} {shown}"
+            yield f"  {label:<17} {shown}{origin}"

@@ -115,6 +115,11 @@ class Server:
     def version(self) -> str | None:
         return self.build.version if self.build else None
 
+    @property
+    def edge(self) -> bool:
+        """Whether it is an Edge Transport server, outside of the domain."""
+        return "edge" in self.roles.casefold()
+
     def answers_to(self, name: str) -> bool:
         """Whether ``name``, short or fully qualified, in any case, means this server."""
         return bool(name) and name.casefold().rstrip(".") in (
@@ -183,13 +188,15 @@ def _short(name: str) -> str:
 
 
 def _server(host: str, properties: Mapping[str, Any]) -> Server:
+    roles = text_of(properties.get("ServerRole"))
     try:
         name = str(properties["Name"])
+    except KeyError as error:
+        raise ExchangeError(f"{host}: Get-ExchangeServer shows a server without a name.") from error
+    try:
         transport = boolean(properties["IsHubTransportServer"])
-    except (KeyError, InvalidInput) as error:
-        raise ExchangeError(
-            f"{host}: Get-ExchangeServer shows a server that cannot be read ({error})."
-        ) from error
+    except (KeyError, InvalidInput):
+        transport = "hub" in roles.casefold() or "mailbox" in roles.casefold()
     display = text_of(properties.get("AdminDisplayVersion"))
     organisation = _ORGANISATION.match(text_of(properties.get("ExchangeLegacyDN")))
     return Server(
@@ -198,7 +205,7 @@ def _server(host: str, properties: Mapping[str, Any]) -> Server:
         build=parse_display_version(display),
         display_version=display,
         edition=text_of(properties.get("Edition")),
-        roles=text_of(properties.get("ServerRole")),
+        roles=roles,
         site=text_of(properties.get("Site")).rpartition("/")[2],
         transport=transport,
         organisation=organisation[1] if organisation else "",

@@ -41,6 +41,8 @@ CONNECTOR_SPEC: dict[str, dict[str, Any]] = {
     "tiers": {"type": "str", "choices": ["all", "best"], "default": "all"},
     "missing_domain": {"type": "str", "choices": ["keep", "remove"], "default": "keep"},
     "existing": {"type": "str", "choices": ["adopt", "refuse"], "default": "refuse"},
+    "bypass_relay": {"type": "bool", "default": False, "no_log": False},
+    "edge_synchronization": {"type": "bool", "default": True},
     "name_template": {"type": "str", "default": DEFAULT_NAME},
     "cost": {"type": "int", "default": 1},
     "source_servers": {"type": "list", "elements": "str"},
@@ -62,12 +64,16 @@ _SECONDS = range(1, 86401)
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options, checked; the timeouts are in seconds."""
+    """The options, checked; the timeouts are in seconds.
+
+    With ``edge_synchronization`` Edge Transport servers get a change at once.
+    """
 
     desired: Desired
     domain_controller: str
     cmdlet_timeout: float
     lock_timeout: float
+    edge_synchronization: bool = True
 
 
 def parse_options(params: Mapping[str, Any]) -> Options:
@@ -80,6 +86,7 @@ def parse_options(params: Mapping[str, Any]) -> Options:
         domain_controller=computer_name(given) if given else "",
         cmdlet_timeout=float(_within(params, "cmdlet_timeout", _SECONDS)),
         lock_timeout=float(_within(params, "lock_timeout", _SECONDS)),
+        edge_synchronization=params["edge_synchronization"],
     )
 
 
@@ -133,6 +140,10 @@ def _desired(params: Mapping[str, Any]) -> Desired:
         state=state,
         existing=params["existing"],
         name_template=params["name_template"],
+        bypass_relay=frozenset(
+            route.domain for route in routes if params["bypass_relay"] or route.bypass_relay
+        ),
+        lower_tls=params["force"],
     )
 
 

@@ -50,6 +50,8 @@ _IMC = (
 _CONNECTORS = (
     "tiers",
     "existing",
+    "bypass_relay",
+    "edge_synchronization",
     "name_template",
     "cost",
     "source_servers",

@@ -42,6 +42,7 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
             lock,
             options.domain_controller,
             options.lock_timeout,
+            options.edge_synchronization,
         )
     except ExchangeError as error:
         say_untouched(error)

@@ -25,6 +25,11 @@ _SERVER_TYPES = (
     "Microsoft.Exchange.Data.Directory.Management.ExchangeServer",
     *wire.PRESENTATION_OBJECT,
 )
+_CONFIG_TYPES = (
+    "Microsoft.Exchange.Data.Directory.SystemConfiguration.TransportConfigContainer",
+    *wire.CONFIG_OBJECT,
+)
+_SMTP_DOMAIN = wire.ADDRESS_SPACE.replace("AddressSpace", "SmtpDomain", 1)
 _TRANSPORT_TYPES = (
     "Microsoft.Exchange.Data.Directory.Management.TransportServer",
     *wire.PRESENTATION_OBJECT,
@@ -199,6 +204,17 @@ def get_transport_server(call: Call) -> list[PSObject]:
     return get_transport(call)
 
 
+def get_transport_config(call: Call) -> list[PSObject]:
+    """The organisation's transport settings, as far as anything here reads them."""
+    call.domain_controller()
+    secured = sorted(call.organisation.secure_domains)
+    properties: dict[str, object] = {
+        "Name": "Transport Settings",
+        "TLSSendDomainSecureList": wire.Multi(_SMTP_DOMAIN, secured),
+    }
+    return [wire.build(_CONFIG_TYPES, "Transport Settings", properties)]
+
+
 _DNS_SETTINGS = {
     "ExternalDNSServers": "external_dns_servers",
     "ExternalDNSAdapterEnabled": "external_dns_adapter_enabled",
@@ -273,6 +289,12 @@ CMDLETS = (
         f"{CONFIG_TASKS}.GetExchangeServer",
         (_IDENTITY, _STATUS, connectors.DOMAIN_CONTROLLER),
         get_exchange_server,
+    ),
+    Cmdlet(
+        "Get-TransportConfig",
+        f"{CONFIG_TASKS}.GetTransportConfig",
+        (connectors.DOMAIN_CONTROLLER,),
+        get_transport_config,
     ),
     Cmdlet(
         "Get-TransportService",

@@ -18,12 +18,20 @@ def test_one_address_space_has_one_form(spelling: str) -> None:
     assert str(canonical.address_space(spelling)) == "SMTP:contoso.com;1"
 
 
-def test_cost_and_kind_are_kept() -> None:
+def test_cost_kind_and_scope_are_kept() -> None:
     assert str(canonical.address_space("X400:c=us;a=x;10")) == "X400:c=us;a=x;10"
+    assert str(canonical.address_space("X400:c=US;a= ;p=Org")) == "X400:c=US;a= ;p=Org;1"
     assert canonical.address_space("*;5").cost == 5
+    assert canonical.address_space("SMTP:a.example;500").cost == 500
+    space = canonical.address_space("Local:SMTP:Nestle.com;1")
+    assert (str(space), space.address, space.scoped) == (
+        "Local:SMTP:nestle.com;1",
+        "nestle.com",
+        True,
+    )
 
 
-@pytest.mark.parametrize("bad", ["", ";1", "a.com;0", "a.com;101", "a.com;x", "SMTP:;1"])
+@pytest.mark.parametrize("bad", ["", ";1", ":a.com;1", "a.com;-1", "a.com;x", "SMTP:;1"])
 def test_what_is_no_address_space_is_refused(bad: str) -> None:
     with pytest.raises(InvalidInput):
         canonical.address_space(bad)

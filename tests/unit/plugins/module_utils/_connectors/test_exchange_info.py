@@ -200,8 +200,8 @@ def test_an_organisation_without_a_server_is_an_error() -> None:
     with pytest.raises(ExchangeError, match="no server at all"):
         info(None, "transport", Get_ExchangeServer=[])
     broken = exchange_server()
-    del broken["IsHubTransportServer"]
-    with pytest.raises(ExchangeError, match="cannot be read"):
+    del broken["Name"]
+    with pytest.raises(ExchangeError, match="without a name"):
         info(None, "transport", Get_ExchangeServer=[broken])
 
 

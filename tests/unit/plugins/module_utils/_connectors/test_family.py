@@ -52,7 +52,7 @@ def entry(name: str, domain: str, hosts: list[str], comment: str | None = None) 
         "Name": name,
         "AddressSpaces": [f"smtp:{domain};1"],
         "SmartHosts": hosts,
-        "DNSRoutingEnabled": False,
+        "DNSRoutingEnabled": not hosts,
         "SmartHostAuthMechanism": "None",
         "Enabled": True,
         "Comment": comment_for(domain) if comment is None else comment,
@@ -84,6 +84,11 @@ class Directory:
         return result
 
     def _do(self, cmdlet: Cmdlet) -> Sequence[Mapping[str, Any]]:
+        if cmdlet.name == "Get-AcceptedDomain":
+            return [{"DomainName": "hq.example", "DomainType": "Authoritative"}]
+        if cmdlet.name == "Get-ExchangeServer":
+            version = "Version 15.2 (Build 1748.10)"
+            return [{"Name": "EX1", "ServerRole": "Mailbox", "AdminDisplayVersion": version}]
         assert cmdlet.parameters["DomainController"] == "dc1"
         values = {k: v for k, v in cmdlet.parameters.items() if k != "DomainController"}
         match cmdlet.name:
@@ -163,7 +168,7 @@ def test_enforce_then_nothing_to_do() -> None:
 
 @pytest.mark.parametrize("kind", ["before", "after"])
 @pytest.mark.parametrize("loss", [SessionLost("reset"), CmdletError("no", cmdlet="x")])
-@pytest.mark.parametrize("number", range(3, 7))
+@pytest.mark.parametrize("number", range(2, 9))
 def test_broken_at_every_cmdlet(number: int, kind: str, loss: ExchangeError) -> None:
     there = directory()
     old = settings(there)
@@ -177,7 +182,7 @@ def test_broken_at_every_cmdlet(number: int, kind: str, loss: ExchangeError) -> 
         enforce(there)
         ended = "new"
     except ExchangeError as error:
-        ended = str(error.details["state"])
+        ended = str(error.details.get("state", "old"))  # before the first change
     assert ended in {"old", "new"}
     if ended == "old":
         assert settings(there) == old

@@ -16,6 +16,12 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.co
     comment_for,
     connector_from,
 )
+from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.organisation import (
+    Organisation,
+    Surroundings,
+    View,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.report import diff
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,7 +36,7 @@ def properties(name: str, domain: str, hosts: list[str], **more: Any) -> dict[st
         "Name": name,
         "AddressSpaces": [f"smtp:{domain};1"],
         "SmartHosts": hosts,
-        "DNSRoutingEnabled": False,
+        "DNSRoutingEnabled": not hosts,
         "SmartHostAuthMechanism": "None",
         "Enabled": True,
         "Comment": comment_for(domain),
@@ -200,3 +206,153 @@ def test_a_pin_stays_where_a_short_lived_answer_shares_a_smart_host() -> None:
     assert steps("192.0.2.1", "192.0.2.2", short_lived=frozenset({domain})) == 0
     assert steps("192.0.2.1", "192.0.2.2", short_lived=frozenset()) == 1
     assert steps("192.0.2.2", short_lived=frozenset({domain})) == 1
+
+
+def around(**more: Any) -> Surroundings:
+    return Surroundings(secured=frozenset(), **more)
+
+
+INTERNET = ("Internet", "*", [])
+NESTLE = planning.Desired((pin("nestle.com", "192.0.2.1"),))
+
+
+def only_step(*connectors: Connector, wanted: planning.Desired = NESTLE) -> planning.Step:
+    (step,) = planning.make_plan(connectors, wanted, around()).changes
+    return step
+
+
+def refusal(*connectors: Connector, wanted: planning.Desired = NESTLE, **more: Any) -> str:
+    plan = planning.make_plan(connectors, wanted, around(**more))
+    (refused,) = plan.refused
+    assert plan.changes == ()
+    assert f"{refused.text}." in plan.warnings
+    return refused.text
+
+
+def test_a_pin_inherits_what_protects_and_identifies_the_mail() -> None:
+    kept = {
+        "Fqdn": "mail.hq.example",
+        "FrontendProxyEnabled": True,
+        "MaxMessageSize": "35 MB (36,700,160 bytes)",
+        "RequireTLS": True,
+        "TlsAuthLevel": "DomainValidation",
+        "TlsDomain": "*.partner.example",
+        "TlsCertificateName": "<I>CN=CA<S>CN=mail.hq.example",
+        "ForceHELO": True,
+        "ErrorPolicies": "DowngradeAuthFailures",
+        "ConnectionInactivityTimeOut": "00:05:00",
+        "SmtpMaxMessagesPerConnection": 7,
+        "ProtocolLoggingLevel": "Verbose",
+    }
+    step = only_step(connector(*INTERNET, **kept, SourceIPAddress="0.0.0.0"))
+    assert {name: step.parameters[name] for name in kept} == kept
+    assert step.parameters["Usage"] == "Internet"
+    assert "SourceIPAddress" not in step.parameters
+    assert (step.origin, step.inherited >= kept.keys()) == ("Internet", True)
+
+
+def test_defaults_and_what_the_version_lacks_are_not_sent() -> None:
+    plain = connector(*INTERNET, ErrorPolicies="Default", ForceHELO=False, Fqdn=None)
+    assert set(only_step(plain).inherited) == {"SourceTransportServers"}
+    newer = connector(*INTERNET, FrontendProxyEnabled=True, TlsCertificateName="<I>x<S>y")
+    plan = planning.make_plan([newer], NESTLE, around(version="2010"))
+    assert not {"FrontendProxyEnabled", "TlsCertificateName"} & plan.changes[0].parameters.keys()
+
+
+def test_an_option_overrides_what_would_be_inherited() -> None:
+    level = {"RequireTLS": True, "TlsAuthLevel": "DomainValidation", "TlsDomain": "a.example"}
+    there = connector(*INTERNET, **level, SourceIPAddress="192.0.2.77")
+    own = pin("nestle.com", "192.0.2.1", require_tls=True, tls_auth_level="CertificateValidation")
+    step = only_step(there, wanted=planning.Desired((own,)))
+    assert step.parameters["TlsAuthLevel"] == "CertificateValidation"
+    assert "TlsDomain" not in step.parameters
+    assert step.parameters["SourceIPAddress"] == "192.0.2.77"
+    weak = planning.Desired((pin("nestle.com", "192.0.2.1", require_tls=False),), lower_tls=True)
+    assert not {"TlsAuthLevel", "TlsDomain"} & only_step(there, wanted=weak).parameters.keys()
+
+
+def test_less_tls_needs_force_also_for_a_pin_that_is_there() -> None:
+    weak = pin("nestle.com", "192.0.2.1", require_tls=False)
+    mine = connector("pin", "nestle.com", ["192.0.2.1"], RequireTLS=True, TlsAuthLevel="x")
+    assert "force: true" in refusal(mine, wanted=planning.Desired((weak,)))
+    step = only_step(mine, wanted=planning.Desired((weak,), lower_tls=True))
+    assert (step.parameters["RequireTLS"], step.parameters["TlsAuthLevel"]) == (False, None)
+
+
+def test_a_relay_is_bypassed_only_where_that_is_allowed() -> None:
+    relay = connector("Filter", "*", ["filter.example:587"], Comment="")
+    assert "'Filter' sends its mail to the relay filter.example:587" in refusal(relay)
+    allowed = planning.Desired(NESTLE.pins, bypass_relay=frozenset({"nestle.com"}))
+    assert only_step(relay, wanted=allowed).cmdlet == planning.NEW
+
+
+def test_what_cannot_be_inherited_is_refused() -> None:
+    secure = connector(*INTERNET, DomainSecureEnabled=True)
+    plan = planning.make_plan([secure], NESTLE, Surroundings())  # the list is not readable
+    assert [refused.domain for refused in plan.refused] == ["nestle.com"]
+    assert only_step(secure).cmdlet == planning.NEW  # not one of TLSSendDomainSecureList
+    names = connector(*INTERNET, RequireTLS=True, TlsAuthLevel="DomainValidation")
+    assert "tls_domain" in refusal(names)
+
+
+def test_own_domains_are_refused() -> None:
+    assert "authoritative" in refusal(connector(*INTERNET), own=frozenset({"nestle.com"}))
+    assert "authoritative" in refusal(connector(*INTERNET), own=frozenset({".com"}))
+
+
+def test_an_odd_value_concerns_its_own_domain_only() -> None:
+    odd = [
+        connector("space", "nestle.com;x", ["192.0.2.1"], AddressSpaces=["SMTP:nestle.com;x"]),
+        connector("port", "a.example", ["[IPv6:2001:db8::1]", "relay:587"], Comment=""),
+        connector("edge", "--", ["--"], Comment=""),
+        connector("flag", "b.example", ["192.0.2.1"], Enabled="maybe", Comment=""),
+    ]
+    two = planning.Desired(
+        (*NESTLE.pins, pin("aol.com", "192.0.2.9"), pin("b.example", "192.0.2.2"))
+    )
+    plan = planning.make_plan(odd, two, around())
+    assert [step.domain for step in plan.changes] == ["aol.com"]
+    assert [refused.text for refused in plan.refused] == [
+        "nestle.com: 'space' has AddressSpaces 'SMTP:nestle.com;x', which cannot be read",
+        "b.example: 'flag' has Enabled 'maybe', which cannot be read",
+    ]
+
+
+def test_hybrid_connectors_are_never_adopted() -> None:
+    adopt = planning.Desired(NESTLE.pins, existing="adopt")
+    for more in ({"CloudServicesMailEnabled": True}, {"DomainSecureEnabled": True}):
+        there = connector("theirs", "nestle.com", ["192.0.2.1"], Comment="", **more)
+        plan = planning.make_plan([there], adopt, around())
+        assert (len(plan.refusals), plan.changes) == (1, ())
+
+
+def test_a_restore_puts_every_writable_property_back() -> None:
+    other = {"RequireOorg": True, "ConnectorType": "OnPremises", "MaxMessageSize": "10MB"}
+    old = connector("pin", "nestle.com", ["192.0.2.1"], **other, Fqdn="a.example")
+    now = connector(
+        "pin",
+        "nestle.com",
+        ["192.0.2.1"],
+        RequireOorg=False,
+        ConnectorType="Default",
+        MaxMessageSize="10 MB (10,485,760 bytes)",
+        Fqdn=None,
+    )
+    (step,) = planning.restore_plan([now], [old]).changes
+    assert step.parameters == {
+        "Identity": "guid-pin",
+        "RequireOorg": True,
+        "ConnectorType": "OnPremises",
+        "Fqdn": "a.example",
+    }
+    (made,) = planning.restore_plan([], [old], "2010").changes
+    assert made.parameters["RequireOorg"] is True
+    assert made.parameters["Usage"] == "Internet"
+    assert "ConnectorType" not in made.parameters
+
+
+def test_a_diff_shows_the_origin_of_what_is_inherited() -> None:
+    there = connector(*INTERNET, ForceHELO=True)
+    view = View(Organisation("HQ", "hq.example"), "dc1", (there,))
+    (block,) = diff(view, planning.make_plan([there], NESTLE, around()))
+    assert "  force HELO        yes (from 'Internet')\n" in block["after"]
