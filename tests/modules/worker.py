@@ -75,7 +75,7 @@ class Worker:
 
         Raises AssertionError where the task ended by an exception.
         """
-        with _verbose(verbosity):
+        with _verbose(verbosity), contextlib.chdir(self._folder):
             return self._run(host, task, check, diff, variables or {})
 
     def _run(

@@ -234,6 +234,31 @@ def test_a_service_that_is_still_starting_is_left_to_start(
     assert run(host, **DONE)["changed"] is False
 
 
+def test_a_rollback_into_malformed_rows_cannot_help_and_says_so(run: Runner) -> None:
+    bad = "anlsf.msbp.co"
+    host = FakeHost(routes=table(bad), bad_routes=(bad,))
+    refused = run.fail(host, **DONE)
+    assert "1 row of the route table is malformed ('anlsf.msbp.co')" in refused.message
+    assert "Nothing was changed." in refused.message
+    assert refused.details["malformed_rows"] == [bad]
+    assert (host.state, host.rows) == (4, [bad])
+    error = run.fail(host, force=True, **DONE)
+    assert "so no rollback helps: correct them in the Administrator program" in error.message
+    assert error.details["rolled_back"] is False
+    stopped = FakeHost(routes=table(bad), state=1)
+    result = run(stopped, **DONE)
+    assert "does not start with such rows (event 4056" in result["warnings"][0]
+    assert result["malformed_rows"] == [bad]
+
+
+def test_a_node_of_a_cluster_is_asked_in_the_same_command_line(run: Runner) -> None:
+    host = FakeHost(cluster=True)
+    error = run.fail(host, **DONE)
+    assert "node of a cluster" in error.message
+    assert "Cluster Administrator" in error.hint
+    assert len(host.lines) == 1
+
+
 # -- what others do meanwhile
 
 
