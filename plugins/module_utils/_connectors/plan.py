@@ -393,8 +393,8 @@ def make_plan(
             made.append(_new_pin(name, pin, index.current(pin.domain), around.version))
     if desired.state == "exact":
         going |= set(ours) - {pin.domain for pin in desired.pins} - set(desired.kept)
-    for domain in sorted(going):
-        removed.extend(remove_step(each, domain) for each in ours.get(domain, []))
+    for each in (c for domain in sorted(going) for c in ours.get(domain, [])):
+        removed.extend(_removed(each, left_out))
     wanted = () if desired.state == "absent" else tuple(pin.domain for pin in desired.pins)
     steps, kept = (*made, *mended, *removed), _kept(desired, ours)
     plan = _finished(connectors, steps, refusals, kept, wanted)
@@ -409,6 +409,16 @@ def _kept(desired: Desired, ours: Mapping[str, Sequence[Connector]]) -> dict[str
         + ("its connector stays as it is" if domain in ours else "no connector created")
         for domain, status in desired.kept.items()
     }
+
+
+def _removed(connector: Connector, left_out: list[Refusal]) -> list[Step]:
+    """Return the step that removes a pin; one that could not be put back is left out."""
+    domain = connector.pinned_domain or connector.name
+    for name, value in connector.unread.items():
+        reason = f"has {name} {value!r:.80}, which cannot be read"
+        left_out.append(Refusal(reason, domain, connector.name))
+        return []
+    return [remove_step(connector, domain)]
 
 
 def _mended(pin: Settings, connector: Connector) -> list[Step]:

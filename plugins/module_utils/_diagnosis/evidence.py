@@ -87,7 +87,7 @@ class StuckDomain:
     @property
     def can_be_pinned(self) -> bool:
         """Whether a pin would help mail that goes to the addresses of DNS now."""
-        return self.status == "ok" and not self.relay
+        return self.status == "ok" and not self.relay and not self.conflict
 
     def warnings(self, *codes: str) -> list[Result]:
         """Return the warnings of mx_pairs_info with these codes."""
@@ -256,12 +256,13 @@ class HostEvidence:
             pins = [host.strip() for target in targets for host in target.split(",") if host]
         conflicts = {one["domain"]: one for one in delivery.get("refused") or ()}
         conflict = conflicts.get(name) or {}
+        connector, reason = conflict.get("connector"), str(conflict.get("reason") or "")
         return replace(
             domain,
             pins=tuple(pins),
             repins=name in changed_domains(delivery),
             by_hand=name in {row["domain"] for row in delivery.get("worksheet") or ()},
-            conflict=str(conflict.get("connector") or conflict.get("reason") or ""),
+            conflict=f"the connector {connector!r} {reason}" if connector else reason,
         )
 
     def _with_test(self, domain: StuckDomain) -> StuckDomain:

@@ -157,10 +157,7 @@ def _paragraph(domain: StuckDomain, known: Sequence[Cause]) -> Iterator[str]:
             " it; a pin would bypass that relay."
         )
     if domain.conflict:
-        yield (
-            f"The connector {domain.conflict!r}, which this collection does not manage, is in the"
-            " way."
-        )
+        yield f"A pin is refused: {domain.conflict}."
     for cause in others:
         yield f"{'Also' if cause.sure else 'Possible'}: {cause.sentence}."
     remedies = dict.fromkeys(

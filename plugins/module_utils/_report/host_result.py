@@ -166,8 +166,12 @@ class HostResult:
     @property
     def conflicts(self) -> list[tuple[str, str]]:
         """The domains that Exchange's own settings keep from being pinned, with the reason."""
-        refused = (self.delivery or {}).get("refused") or ()
-        return [(str(one["domain"]), str(one.get("reason") or "")) for one in refused]
+        conflicts = []
+        for one in (self.delivery or {}).get("refused") or ():
+            connector, reason = one.get("connector"), str(one.get("reason") or "")
+            text = f"the connector {connector!r} {reason}" if connector else reason
+            conflicts.append((str(one["domain"]), text))
+        return conflicts
 
     def search_list(self, *, proposed: bool) -> dict[str, Any] | None:
         """Return what the host may append to names, in lower case, and its origin.

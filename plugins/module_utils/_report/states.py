@@ -75,7 +75,7 @@ STATUS_WORDS = {
 REASON_WORDS = {
     **STATUS_WORDS,
     "by_hand": "must be entered by hand",
-    "conflict": "existing connector in the way",
+    "conflict": "existing settings in the way",
     "limit": "run not started on this host",
 }
 FAMILY_WORDS = {"imc": "4.0 to 5.5", "transport": "2010 to SE"}

@@ -356,3 +356,9 @@ def test_a_diff_shows_the_origin_of_what_is_inherited() -> None:
     view = View(Organisation("HQ", "hq.example"), "dc1", (there,))
     (block,) = diff(view, planning.make_plan([there], NESTLE, around()))
     assert "  force HELO        yes (from 'Internet')\n" in block["after"]
+
+
+def test_a_pin_that_could_not_be_put_back_is_not_removed() -> None:
+    odd = connector("pin", "nestle.com", ["192.0.2.1"], Port="25x")
+    assert "Port '25x'" in refusal(odd, wanted=planning.Desired(removed=frozenset({"nestle.com"})))
+    assert planning.restore_plan([odd], []).changes == ()

@@ -166,11 +166,11 @@ def test_what_exchange_says_to_every_error_is_left_out() -> None:
 
 
 def test_a_connector_of_somebody_else_is_named() -> None:
-    refused = [{"domain": "nestle.com", "connector": "Partner relay", "reason": "x"}]
+    refused = [{"domain": "nestle.com", "connector": "Partner", "reason": "is scoped"}]
     planned = {"failed": True, "msg": "ex19: in the way", "refused": refused}
     host = HostEvidence("ex19", NEW, new_queue(nestle_com=DNS), planned)
     lines = diagnosis(told(domain("nestle.com", "ok", AAAA)), [host])
-    assert "The connector 'Partner relay', which this collection does not manage" in flat(lines)
+    assert "A pin is refused: the connector 'Partner' is scoped." in flat(lines)
     assert "are unknown" not in flat(lines)
 
 
