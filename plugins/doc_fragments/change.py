@@ -14,6 +14,8 @@ options:
   force:
     description:
       - Whether a change that is larger than O(max_changes) is made nevertheless, with a warning.
+      - On Exchange 4.0 to 5.5 also whether a running service is restarted though the route table
+        has malformed rows.
     type: bool
     default: false
     version_added: 0.2.0
