@@ -68,6 +68,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, generated: Generated) -> Site
 def lab(generated: Generated) -> Iterator[DnsServer]:
     """The lab's own server, with the zones of the cases and the generated ones."""
     trouble = "".join(
+        f"{name} NS ns.{name}\nns.{name} A 127.0.0.1\n"
         f"{name} MX 10 mx.{name}\nmx.{name} A 192.0.2.2\nmx.{name} AAAA 2001:db8::2\n"
         for name in TROUBLE_NAMES.values()
     )

@@ -31,6 +31,8 @@ def _same(server: object, **options: Any) -> dict[str, Any]:
     """Return what a task tells, without what only a cache or a clock changes."""
     result = mx_pairs(server, domains=DOMAINS, search_list=["hq.example"], **options)
     passing = {"ttl", "valid_until"}
+    for domain in result["domains"]:  # which are in reach depends on where the server listens
+        (domain["evidence"] or {}).pop("aaaa_not_asked", None)
     return {
         "routes": result["routes"],
         "warnings": result["warnings"],

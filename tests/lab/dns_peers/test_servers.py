@@ -25,6 +25,13 @@ from .test_same import DOMAINS
 
 pytestmark = pytest.mark.peers
 
+_KINDS = {
+    Fault.SERVFAIL: "server_failure",
+    Fault.REFUSED: "refused",
+    Fault.MALFORMED: "malformed",
+    Fault.TIMEOUT: "timeout",
+    Fault.NXDOMAIN: "no_such_name",
+}
 NO_DOMAINS = ["", "192.0.2.1", "joe@nestle.com", "x" * 64 + ".com", "a b.com", "a..b", "a;b.com"]
 
 
@@ -46,7 +53,8 @@ def test_rule_1_what_is_no_domain_is_told_and_nothing_is_asked(authority: Server
 
 def test_rules_2_and_21_nsd_counts_as_the_task_does(authority: Server) -> None:
     before = authority.queries()
-    result = mx_pairs(authority, domains=[*DOMAINS, *DOMAINS], evidence=True, timeout=10)
+    options = {"evidence": True, "timeout": 10, "port": authority.port}
+    result = mx_pairs(authority, domains=[*DOMAINS, *DOMAINS], **options)
     after = authority.queries()
     stats = result["stats"]
     assert stats["domains"] == len(DOMAINS)
@@ -136,19 +144,20 @@ def test_rule_16_a_server_that_does_not_know(authority: Server, stale: Server) -
 def test_rule_18_what_a_resolver_makes_of_an_authority_that_fails_on_aaaa(
     resolver: Server, lab: DnsServer, fault: Fault
 ) -> None:
-    """The mail server of KB972744 sees SERVFAIL or nothing, whatever the far server does."""
+    """Its own server is asked, and the resolver learns nothing that it would keep."""
     domain = f"{TROUBLE_NAMES[fault]}.{TROUBLE_ZONE}"
     names = (domain, f"mx.{domain}")
     for name in names:
         lab.set_fault(name, "AAAA", fault)
     silent = fault is Fault.TIMEOUT
-    found = one(resolver, domain=domain, evidence=True, timeout=0.5 if silent else 10, retries=0)
-    seen = told(found)
-    assert (seen["status"], seen["pairs"]) == ("ok", (f"10 mx.{domain} 192.0.2.2",))
-    trouble = [(x["name"], x["kind"]) for x in found["warnings"] if x["code"] == "aaaa_trouble"]
-    kind = {Fault.NXDOMAIN: "no_such_name", Fault.TIMEOUT: "timeout"}.get(fault, "server_failure")
-    assert trouble == [(name, kind) for name in names]
-    assert not any(failure["needed"] for failure in found["failures"])
+    options = {"timeout": 0.5 if silent else 10, "retries": 0, "port": lab.port}
+    for _run in range(2):
+        found = one(resolver, domain=domain, evidence=True, **options)
+        seen = told(found)
+        assert (seen["status"], seen["pairs"]) == ("ok", (f"10 mx.{domain} 192.0.2.2",))
+        kinds = {(x["name"], x["kind"]) for x in found["warnings"] if x["code"] == "aaaa_trouble"}
+        assert kinds == {(name, _KINDS[fault]) for name in names}
+        assert not any(failure["needed"] for failure in found["failures"])
 
 
 def test_rule_21_a_route_for_every_domain_asked(authority: Server) -> None:
