@@ -68,10 +68,10 @@ PIN_PARAMETERS = (
     "RequireTLS",
     "ProtocolLoggingLevel",
 )
-# Parameters by the versions that lack them, as New-SendConnector is documented.
+#: Parameters by the versions that lack them, as New-SendConnector is documented.
 _LATER = frozenset({"CloudServicesMailEnabled", "FrontendProxyEnabled", "TlsCertificateName"})
 _ONLY_2010 = frozenset({"IsCoexistenceConnector", "LinkedReceiveConnector"})
-_LACKING = {
+LACKING = {
     "2010": _LATER | {"ConnectorType"},
     "2013": _ONLY_2010 | {"ConnectorType"},
     "2016": _ONLY_2010,
@@ -213,7 +213,7 @@ def new_parameters(connector: Connector, version: str = "") -> dict[str, Any]:
         **{
             name: value
             for name, value in settings.items()
-            if value not in (None, "", []) and name not in _LACKING.get(version, ())
+            if value not in (None, "", []) and name not in LACKING.get(version, ())
         },
     }
 
@@ -234,7 +234,7 @@ def changes_to(wanted: Parameters, connector: Connector) -> dict[str, Any]:
 
 def back_to(old: Connector, now: Connector, version: str = "") -> dict[str, Any]:
     """Return the parameters that bring a connector back to what it was, as far as it shows them."""
-    present, lacking = all_parameters(now), _LACKING.get(version, ())
+    present, lacking = all_parameters(now), LACKING.get(version, ())
     saved = all_parameters(old).items()
     return differing({n: v for n, v in saved if n in present and n not in lacking}, present)
 
@@ -440,7 +440,7 @@ def _new_pin(name: str, pin: Settings, current: Connector | None, version: str) 
     inherited = {
         key: value
         for key, value in inherited.items()
-        if key not in wanted and key not in _LACKING.get(version, ())
+        if key not in wanted and key not in LACKING.get(version, ())
     }
     given = {key: value for key, value in wanted.items() if value is not None}
     parameters = {"Name": name, "Usage": "Internet", **inherited, **given}
