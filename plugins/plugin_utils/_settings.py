@@ -98,7 +98,7 @@ class Settings:
             domain = route["domain"]
             if domain in self.domains:
                 recipient = self.domains[domain]
-                more = {"test_recipient": recipient} if recipient else {}
+                more: dict[str, Any] = {"test_recipient": recipient} if recipient else {}
                 more |= {"bypass_relay": True} if domain in self.bypassing else {}
                 chosen.append({**route, **more} if more else route)
         options = {**self.options}
