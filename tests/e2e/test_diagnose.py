@@ -111,7 +111,7 @@ def test_each_cause_is_told_by_what_the_host_saw(lab: Lab, controller: Controlle
     told = paragraphs(run)
     for place, said in {
         "mail55 down": "Cause: this host cannot reach the mail servers of the domain",
-        "mail55 picky": "Cause: another mail server cannot find the domain of the sender",
+        "mail55 picky": "Cause: 192.0.2.33 cannot find the domain of the sender in DNS",
         "mail55 moved": "Cause: its pin leads to 192.0.2.99, which is no longer in DNS",
         "mail55 adrift": "Cause: no mail server of the domain has a usable address",
         "ex19-a aaaa": "Cause: the domain's name servers ignore or mishandle AAAA",

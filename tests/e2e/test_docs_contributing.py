@@ -18,13 +18,11 @@ from exchange_lab.windows.host import LabHost
 from pages import DOCS, ROOT, blocks, pages
 
 PAGE = DOCS / "contributing.md"
-_UNIT = ROOT / "tests" / "unit" / "plugins" / "module_utils"
 _PATHS = (
     ROOT / "tests" / "lab",
     ROOT / "tests" / "faults",
     ROOT / "tests" / "fuzz",
-    _UNIT / "imc",
-    _UNIT / "delivery",
+    ROOT / "tests" / "unit" / "fakes",
 )
 _FILE = re.compile(r"`((?:plugins|roles|tests|tools|playbooks|benchmarks|changelogs)[\w./]*)`")
 

@@ -70,7 +70,8 @@ class Step:
 
 QUICK = ("test_deadline", 3)
 SAID = (
-    Step("audit", 2, FILE, (1, 1, 1, 0, 1, 0, 1)),
+    # A new pin is compared with the accepted domains, too.
+    Step("audit", 2, FILE, (1, 1, 1, 0, 1, 1, 1)),
     Step(
         "diagnose",
         0,
@@ -78,7 +79,14 @@ SAID = (
         (2, 2, 3, 2, 2, 1, 1),
         (("test_stuck", True), QUICK),
     ),
-    Step("enforce", 0, (*CHANGE, *FOLLOW), (1, 1, 1, 1, 1, 1, 0), (("max_changes", "100%"),)),
+    # A limit compares all hosts first, in a task of its own.
+    Step(
+        "enforce",
+        0,
+        (*CHANGE, *FOLLOW, *FACTS, r'^sc query "ClusSvc"$'),
+        (2, 2, 1, 1, 2, 2, 0),
+        (("max_changes", "100%"),),
+    ),
     Step("rollback", 2, (*CHANGE, *FOLLOW), (1, 1, 1, 1, 1, 1, 0), (("test", "all"), QUICK)),
 )
 SEEN = (

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import IntEnum
 from pathlib import Path
@@ -104,6 +104,7 @@ class MailConnector:
     return_routes: ReturnRoutes = ReturnRoutes.ALL
     kind: str = "this host"
     refusal_hint: str = "Change it in the Administrator program, or with imccopy, and run again."
+    _first: HostState | None = field(default=None, init=False)
     # What a transaction has so far.
     _before: HostState | None = field(default=None, init=False)
     _plan: ImcPlan = field(default_factory=ImcPlan, init=False)
@@ -128,7 +129,21 @@ class MailConnector:
     def read(self, wanted: Desired, saved: Saved | None) -> HostState:
         """Read the host, the table only where it is wanted; raises LeaseLost, MissingService."""
         routes = saved.routes if saved else wanted.routes
-        state = self.gather(with_table=routes is not None, known=self.known)
+        first = self._first
+        state = self.gather(
+            with_table=routes is not None,
+            known=self.known if first is None else None,
+            cluster=first is None,
+        )
+        if first is None:
+            self._first = state
+        else:  # no run changes these
+            state = replace(
+                state,
+                build=first.build,
+                tracking_folder=first.tracking_folder,
+                cluster=first.cluster,
+            )
         lease, now = state.lease, self.session.host_time
         if lease is not None:
             file = alive.file_of(lease.run) if is_of(lease, alive.controller()) else None
@@ -137,13 +152,20 @@ class MailConnector:
                 raise locked(self.session.host, self.layout, lease, now, why)
         return state
 
-    def gather(self, *, with_table: bool = True, known: Installation | None = None) -> HostState:
+    def gather(
+        self,
+        *,
+        with_table: bool = True,
+        known: Installation | None = None,
+        cluster: bool = False,
+    ) -> HostState:
         """Read the host, whoever has it."""
         return gather(
             self.session,
             self.layout,
             with_table=with_table,
             known=known,
+            cluster=cluster,
             timeout=self.timeouts.command,
         )
 

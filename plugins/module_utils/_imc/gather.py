@@ -48,18 +48,20 @@ _NO_SUCH_PROGRAM = 9009  # cmd.exe, for a name that it finds nowhere
 _SIZE = re.compile(rb"size=(\d{1,18})\b")
 
 
-def gather(
+def gather(  # noqa: PLR0913 - what is read is chosen by name
     session: Session,
     layout: Layout,
     *,
     with_table: bool = True,
     known: Installation | None = None,
+    cluster: bool = True,
     timeout: float = 120.0,
 ) -> HostState:
     """Read a host; ``timeout`` is in seconds, for one command line.
 
-    The first read is also for what no run changes, Exchange's build and the folder of the tracking
-    log, as far as they are not ``known``. With None they are left out.
+    The first read is also for what no run changes: with ``cluster`` whether the host is in one, and
+    Exchange's build and the folder of the tracking log, as far as they are not ``known``. With None
+    they are left out.
 
     Raises MissingService, or ExchangeError for everything that could not be read.
     """
@@ -68,7 +70,8 @@ def gather(
     batch = Batch()
     batch.add("service", layout.service("query"))
     batch.add("control", layout.query(SERVICE_KEY))
-    batch.add("cluster", layout.service("query", CLUSTER_SERVICE))
+    if cluster:
+        batch.add("cluster", layout.service("query", CLUSTER_SERVICE))
     batch.add("parameters", layout.query(layout.registry_key))
     if known is not None and known.build is None:
         batch.add("setup", layout.query(SETUP_KEY))
@@ -113,7 +116,7 @@ def gather(
         journal=_journal(host, layout, sections),
         lease=parse_lease(sections["lease"].output),
         pending_restart=pending,
-        cluster=sections["cluster"].exit_code != NOT_INSTALLED,
+        cluster="cluster" in sections and sections["cluster"].exit_code != NOT_INSTALLED,
     )
 
 

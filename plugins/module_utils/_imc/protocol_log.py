@@ -155,6 +155,10 @@ def _failure(
         state.greeted = True  # told here, with its domain
         error = replace(error, text=f"{error.text} ({state.silent_text})")
     domain = mail_domain(named[1]) if named else None
+    if error.code == _NO_ROUTING_HOSTS:
+        if domain and state.domain not in (None, domain):
+            address = None  # the connection was about another domain's mail
+        state.address = None  # the service has given the connection up
     failure = LoggedFailure(replace(error, address=address), domain or state.domain)
     return [] if [failure] == last else [failure]  # level 5 writes each reply twice
 

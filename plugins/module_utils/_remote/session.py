@@ -241,3 +241,41 @@ class CmdletSession(_Open, Protocol):
         Raises CmdletError where Exchange wrote an error, whether it ended the cmdlet or not, and
         HostUnreachable, CommandTimeout or SessionLost as a command session does.
         """
+
+
+@dataclass(slots=True)
+class RememberingSession:
+    """A ``CmdletSession`` that runs some cmdlets without parameters once, and then remembers.
+
+    ``once`` are their names: cmdlets with results that do not change within one task.
+    """
+
+    session: CmdletSession
+    once: frozenset[str]
+    _results: dict[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict, init=False)
+
+    @property
+    def host(self) -> str:
+        """See ``CmdletSession``."""
+        return self.session.host
+
+    @property
+    def requests(self) -> int:
+        """See ``CmdletSession``."""
+        return self.session.requests
+
+    def invoke(self, cmdlet: Cmdlet, *, timeout: float = 120.0) -> Sequence[Mapping[str, Any]]:
+        """Run a cmdlet, or return its earlier result; see ``CmdletSession``."""
+        if cmdlet.parameters or cmdlet.name not in self.once:
+            return self.session.invoke(cmdlet, timeout=timeout)
+        if cmdlet.name not in self._results:
+            self._results[cmdlet.name] = self.session.invoke(cmdlet, timeout=timeout)
+        return self._results[cmdlet.name]
+
+    def reopen(self) -> None:
+        """See ``CmdletSession``."""
+        self.session.reopen()
+
+    def close(self) -> None:
+        """See ``CmdletSession``."""
+        self.session.close()

@@ -13,12 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from typing import Any
 
 from .._base.context import Context, EngineModule
 from .._base.errors import ExchangeError
 from .._pairs.names import parse_domain
 from .._remote.psrp import connect
+from .._remote.session import CmdletSession, RememberingSession
 from . import mail_delivery_spec as spec
 from .backup_info import run as run_history
 from .changed_domains import (
@@ -41,6 +43,11 @@ from .transport_delivery import run as run_connectors
 PARTS = ("exchange", "delivery", "tests", "queue", "backups")
 
 
+def _remembering(cmdlets: Callable[[], CmdletSession]) -> CmdletSession:
+    """Return a session that reads once which servers and accepted domains there are."""
+    return RememberingSession(cmdlets(), frozenset({"Get-ExchangeServer", "Get-AcceptedDomain"}))
+
+
 def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """Return the task result: that of each part, None where it did not run.
 
@@ -50,6 +57,9 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     spec.check(params)
     if params["mode"] in {"compare", "diagnose"}:
         context = replace(context, check_mode=True)
+    if context.cmdlets is not None:  # the parts share what one of them has read
+        session = cache(partial(_remembering, context.cmdlets))
+        context = replace(context, cmdlets=session)
     work = _Work(params, context)
     work.run()
     return work.result()

@@ -286,3 +286,18 @@ def test_every_failure_code_is_read(code: int, text: str) -> None:
 
     assert (error.code, error.text) == (code, text.strip())
     assert error.temporary == (code < 500)
+
+
+def test_a_domain_without_a_connection_does_not_get_the_address_of_the_one_before() -> None:
+    log = (
+        b"A connection to 192.0.2.33 was established.\r\n"
+        b"IO: |220 mx.picky.example ready|\r\n"
+        b"RCPT TO:<joe@picky.example>\r\n"
+        b"IO: |451 Sender domain must resolve|\r\n"
+        b'499 No routing hosts are reachable for moved.example. Message subject: ""S"".'
+        b" Rescheduling delivery for later.\r\n"
+        b'499 No routing hosts are reachable for other.example. Message subject: ""S"".'
+        b" Rescheduling delivery for later.\r\n"
+    )
+    found = {logged.domain: logged.error.address for logged in parse_log(log)}
+    assert found == {"picky.example": "192.0.2.33", "moved.example": None, "other.example": None}
