@@ -191,7 +191,7 @@ def test_drift_is_repaired_and_the_backup_put_back(site: Site) -> None:
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        ({"fail_restore": True}, "imccopy did not take the route table"),
+        ({"fail_restore": True}, "imccopy did not write the route table"),
         ({"deaf": True}, "reads back different"),
         ({"corrupt": True}, "not the documented routes file"),
     ],

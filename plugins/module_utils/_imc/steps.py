@@ -93,7 +93,7 @@ def put_table(reach: Reach, imccopy: str, source: Source, wanted: RoutesFile) ->
     if not restored.ok:
         raise ExchangeError(
             f"{session.host}: imccopy did not write the route table (exit code"
-            f" {restored.exit_code}, {excerpt(restored.output)})."
+            f" {restored.exit_code}, {excerpt(restored.output.removeprefix(b'same').lstrip())})."
         )
     table = saved_table(session.host, [imccopy], sections)
     if table is None or not table.file.same_as(wanted):
