@@ -34,9 +34,6 @@ def _leave_home_alone() -> None:
 if "ansible" not in sys.modules:  # ``ansible-test units`` has its own
     _leave_home_alone()
 
-from ansible.plugins import loader  # noqa: E402
-from ansible.utils.collection_loader import AnsibleCollectionConfig  # noqa: E402
-
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -55,8 +52,13 @@ for _path in (ROOT / "tests" / "lab", ROOT / "tests" / "unit" / "fakes", _link_c
         sys.path.insert(0, str(_path))
 
 # Collections are imported as Ansible imports them, for tests/modules runs tasks in this process.
-if AnsibleCollectionConfig.collection_finder is None:
-    loader.init_plugin_loader([str(ROOT / ".build")])
+# ``ansible-test units`` has a finder of its own, and only what a module has on its host.
+with contextlib.suppress(ModuleNotFoundError):
+    from ansible.plugins import loader
+    from ansible.utils.collection_loader import AnsibleCollectionConfig
+
+    if AnsibleCollectionConfig.collection_finder is None:
+        loader.init_plugin_loader([str(ROOT / ".build")])
 
 
 def _skipped(config: pytest.Config) -> int:

@@ -12,6 +12,7 @@ salt, and names of hosts. Where it cannot be made or locked, logins go on as if 
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import fcntl
 import hashlib
@@ -40,6 +41,7 @@ class Logins:
         self._file = None
         with contextlib.suppress(OSError):
             self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - until the run ends
+            atexit.register(self._file.close)
             self._made = self._identity()
 
     @contextlib.contextmanager

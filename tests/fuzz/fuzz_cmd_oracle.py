@@ -43,7 +43,7 @@ _INTERNAL = {*BUILTINS, *DIR_BUILTINS, *FILE_BUILTINS, "call", "exit"}
 #: What this collection runs on a host; all that is internal changes nothing or only our files.
 COMMANDS = frozenset(
     {"echo", "call", "type", "del", "rd", "mkdir", "move", "ren", "copy", "dir"}
-    | {"reg", "sc", "ping", "find", "findstr", "typeperf", "imccopy"}
+    | {"reg", "sc", "ping", "find", "findstr", "typeperf", "imccopy", "fc"}
 )
 _PROGRAM = re.compile(r"(?:.*\\)?imccopy(?:\.exe)?", re.IGNORECASE)
 
@@ -105,9 +105,12 @@ def _walk(node: Node) -> Iterator[Ran]:
             if node.redirects:
                 yield Ran("()", (), _redirects(node))
         case Chain():
-            assert node.operator == "&", f"commands are joined by {node.operator}"
-            yield from _walk(node.left)
-            yield from _walk(node.right)
+            left, right = list(_walk(node.left)), list(_walk(node.right))
+            # A table is written only where the comparison in the same line finds it unchanged.
+            compares = [ran.name for ran in left] in (["fc"], ["fc", "echo"])
+            joined = node.operator == "&" or (node.operator == "&&" and compares)
+            assert joined, f"commands are joined by {node.operator}"
+            yield from (*left, *right)
         case If():
             assert node.otherwise is None
             yield Ran("if", (node.condition.kind, node.condition.left, node.condition.right), ())

@@ -334,14 +334,13 @@ def test_q148985_mail_for_others_is_taken_and_returned(
 
 
 def test_q193922_restrictions_prohibit_relaying() -> None:
-    with (
-        running(replace(SWITCHED, relay=Relay.PROHIBITED)) as (_lab, machine),
-        smtplib.SMTP("127.0.0.1", machine.imc.port, "x.example", timeout=10) as smtp,
-    ):
-        with pytest.raises(smtplib.SMTPRecipientsRefused) as refused:
-            smtp.sendmail(ALICE, [BOB], b"\r\n")
-        assert refused.value.recipients[BOB] == (550, b"Relaying is prohibited")
-        smtp.sendmail(ALICE, [ALICE], b"\r\nHi\r\n")
+    with running(replace(SWITCHED, relay=Relay.PROHIBITED)) as (_lab, machine):
+        port = machine.imc.port
+        with smtplib.SMTP("127.0.0.1", port, "x.example", timeout=10) as smtp:
+            with pytest.raises(smtplib.SMTPRecipientsRefused) as refused:
+                smtp.sendmail(ALICE, [BOB], b"\r\n")
+            assert refused.value.recipients[BOB] == (550, b"Relaying is prohibited")
+            smtp.sendmail(ALICE, [ALICE], b"\r\nHi\r\n")
 
 
 # -- starting --------------------------------------------------------------------------------------

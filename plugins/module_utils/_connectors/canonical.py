@@ -23,6 +23,7 @@ _SIZE = re.compile(
 )
 _EXACT_BYTES = re.compile(r"\((?P<bytes>[0-9][0-9.,'\s\u00a0\u202f]*) bytes\)", re.ASCII)
 _COST = re.compile(r"[0-9]{1,9}", re.ASCII)
+_MOST_DIGITS = 18
 _UNITS = {"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40}
 
 #: Costs an address space may have (New-SendConnector, parameter AddressSpaces).
@@ -115,7 +116,10 @@ def size(value: object) -> int | None:
         return None
     exact = _EXACT_BYTES.search(text)
     if exact:
-        return int(re.sub(r"[^0-9]", "", exact["bytes"]))
+        digits = re.sub(r"[^0-9]", "", exact["bytes"])
+        if len(digits) > _MOST_DIGITS:
+            raise InvalidInput(f"{text:.80} is no size: it has {len(digits)} digits.")
+        return int(digits)
     match = _SIZE.fullmatch(text)
     if not match:
         raise InvalidInput(f"{value!r} is no size such as 35MB or Unlimited.")

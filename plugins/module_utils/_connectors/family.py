@@ -149,7 +149,7 @@ class SendConnectors:
             for entry in entries:
                 value = entry.get(name)
                 items = value if isinstance(value, list) else [value]
-                if not all(item is None or isinstance(item, (str, int)) for item in items):
+                if not all(map(_is_setting, items)):
                     raise ValueError(f"its {name} is not one that a connector can have")
         connectors = tuple(connector_from(entry, self.host) for entry in entries)
         for connector in connectors:
@@ -206,7 +206,8 @@ class SendConnectors:
         return view, planner(view)
 
     def _look(self) -> View:
-        assert self._organisation is not None  # noqa: S101 - only after read
+        if self._organisation is None:
+            raise AssertionError("the organisation is known after read")
         return View(self._organisation, self._at, self.reader.connectors(self._at))
 
     def finish(self, plan: ConnectorPlan) -> list[str]:
@@ -371,3 +372,10 @@ def _part(step: Step, by_name: Mapping[str, Connector]) -> Part:
     if old and not changes_to({name: before[name] for name in own}, now):
         return "old"
     return "unknown" if changes_to(own, now) else "new"
+
+
+def _is_setting(item: object) -> bool:
+    """Whether a backup's value is of a kind that a connector's setting has; no endless number."""
+    if isinstance(item, int):
+        return item.bit_length() < 64  # noqa: PLR2004 - PowerShell's longest integer
+    return item is None or isinstance(item, str)

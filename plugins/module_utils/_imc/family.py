@@ -213,7 +213,8 @@ class MailConnector:
 
     @property
     def _held(self) -> HostLock:
-        assert self._lock is not None  # noqa: S101 - only under ``lock``
+        if self._lock is None:
+            raise AssertionError("the host is locked")
         return self._lock
 
     @property
@@ -299,7 +300,7 @@ class MailConnector:
 
     def apply(self, change: Change) -> None:
         """Carry out one step, as long as the lease leaves time for the way back."""
-        part, plan = cast("ImcChange", change).part, self._plan
+        part, plan = cast(ImcChange, change).part, self._plan
         service = part is Part.SERVICE
         if part is not Part.JOURNAL:
             self._need_time(self.timeouts.service if service else self.timeouts.command)
@@ -521,7 +522,8 @@ class _WayBack:
 
     def _table(self) -> None:
         it, layout = self.connector, self.connector.layout
-        assert it._saved is not None and it._before is not None  # noqa: S101, PT018
+        if it._saved is None or it._before is None:
+            raise AssertionError("a backup exists before the first change")
         table = it._before.table
         if table is None:
             return
@@ -535,7 +537,8 @@ class _WayBack:
 
     def _setting(self) -> None:
         it = self.connector
-        assert it._before is not None  # noqa: S101
+        if it._before is None:
+            raise AssertionError("the host was read")
         now = put_setting(it._reach, None)
         put_setting(it._reach, SettingPlan(now, it._before.value))
 
@@ -569,7 +572,8 @@ class _WayBack:
     def _parts(self, found: HostState | None) -> dict[str, family.Part]:
         """Return, for each part that was touched, whether it is old, new or unknown."""
         before, plan = self.connector._before, self.connector._plan
-        assert before is not None  # noqa: S101
+        if before is None:
+            raise AssertionError("the host was read")
         parts: dict[str, family.Part] = {}
         if Part.TABLE in self.touched:
             now, then = found and found.table, before.table

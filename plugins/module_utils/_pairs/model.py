@@ -25,7 +25,7 @@ from .names import ROOT
 
 __all__ = ["ROOT"]
 
-Network: TypeAlias = "IPv4Network | IPv6Network"
+Network: TypeAlias = IPv4Network | IPv6Network
 
 
 class RecordType(IntEnum):

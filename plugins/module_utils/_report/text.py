@@ -52,7 +52,7 @@ def cleaned(tree: Any) -> Any:
     if isinstance(tree, dict):
         return {clean(str(key)): cleaned(value) for key, value in tree.items()}
     if isinstance(tree, list | tuple):
-        if all(type(value) is int for value in tree):  # a million for a large fleet
+        if all(isinstance(value, int) for value in tree):  # a million for a large fleet
             return list(tree)
         return [cleaned(value) for value in tree]
     return tree

@@ -72,5 +72,6 @@ def test_paths_count_from_the_playbook_unless_absolute() -> None:
     ],
 )
 def test_what_is_refused(options: dict[str, Any], reason: str) -> None:
+    given = params(**options)
     with pytest.raises(InvalidInput, match=reason):
-        _ = parse_options(params(**options)), parse_policy(params(**options), BASE)
+        (parse_options(given), parse_policy(given, BASE))
