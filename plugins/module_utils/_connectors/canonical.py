@@ -23,7 +23,7 @@ _SIZE = re.compile(
 )
 _EXACT_BYTES = re.compile(r"\((?P<bytes>[0-9][0-9.,'\s\u00a0\u202f]*) bytes\)", re.ASCII)
 _COST = re.compile(r"[0-9]{1,9}", re.ASCII)
-_MOST_DIGITS = 18
+_LONGEST_SIZE = 80
 _UNITS = {"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40}
 
 #: Costs an address space may have (New-SendConnector, parameter AddressSpaces).
@@ -112,14 +112,13 @@ def size(value: object) -> int | None:
     rules of the server's language, so anything but digits between them is passed over.
     """
     text = str(value).strip()
+    if len(text) > _LONGEST_SIZE:  # digits without end
+        raise InvalidInput(f"{text:.40} ... is not a size.")
     if text.casefold() == "unlimited":
         return None
     exact = _EXACT_BYTES.search(text)
     if exact:
-        digits = re.sub(r"[^0-9]", "", exact["bytes"])
-        if len(digits) > _MOST_DIGITS:
-            raise InvalidInput(f"{text:.80} is no size: it has {len(digits)} digits.")
-        return int(digits)
+        return int(re.sub(r"[^0-9]", "", exact["bytes"]))
     match = _SIZE.fullmatch(text)
     if not match:
         raise InvalidInput(f"{value!r} is no size such as 35MB or Unlimited.")
