@@ -26,6 +26,7 @@ import fleet_lab  # noqa: E402 - the path comes first
 import fleet_plays  # noqa: E402
 import measure  # noqa: E402
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc import (  # noqa: E402
+    host,
     plan,
     report,
     routes,
@@ -35,8 +36,8 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._imc import ( 
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._report import (  # noqa: E402
     document,
+    host_result,
     junit,
-    outcome,
 )
 from ansible_collections.postmaster.exchange.plugins.plugin_utils import _page  # noqa: E402
 
@@ -54,13 +55,13 @@ def _table(rows: Sequence[str]) -> state.Table:
 def _result(domains: int, shown: report.ReturnRoutes, *, changed: bool) -> dict[str, Any]:
     """Return what imc_delivery would of a host whose table lacks everything, or nothing."""
     rows = [fleet_lab.PARTNER, *(() if changed else fleet_lab.rows(domains))]
-    host = state.HostState(
-        service=state.Service(state.ServiceState.RUNNING, 2), value=None, table=_table(rows)
+    read = state.HostState(
+        service=host.Service(host.ServiceState.RUNNING, 2), value=None, table=_table(rows)
     )
     wanted = spec.parse_imc_routes(fleet_plays.routes(domains), state=plan.State.PRESENT)
     wish = plan.Desired(setting.SearchList.UNMANAGED, wanted)
-    made = plan.make_plan(host, wish, plan.Policy(may_restart=True))
-    return report.result(made, host, None, "mail0001", shown)
+    made = plan.make_plan(read, wish, plan.Policy(may_restart=True))
+    return report.result(made, read, None, "mail0001", shown)
 
 
 def one_host(rows: int, *, changed: bool) -> str:
@@ -88,13 +89,13 @@ def whole_report(hosts: int, domains: int, *, changed: bool) -> str:
             for number, name in enumerate(names)
         ]
     }
-    enforced = json.dumps(_result(domains, report.ReturnRoutes.TEXT, changed=changed))
-    outcomes = [
-        outcome.HostOutcome(f"mail{number:04}", names, enforced=json.loads(enforced))
+    delivery = json.dumps(_result(domains, report.ReturnRoutes.TEXT, changed=changed))
+    results = [
+        host_result.HostResult(f"mail{number:04}", names, delivery=json.loads(delivery))
         for number in range(hosts)
     ]
     run = document.Run("audit", True, "2026-11-23T12:00:00Z")
-    made = document.build(run, pairs, outcomes)
+    made = document.build(run, pairs, results)
     sizes = {
         "JSON": len(json.dumps(made, ensure_ascii=False, separators=(",", ":"))),
         "HTML": sum(map(len, _page.render(made))),
