@@ -90,7 +90,7 @@ SAID = (
     Step("rollback", 2, (*CHANGE, *FOLLOW), (1, 1, 1, 1, 1, 1, 0), (("test", "all"), QUICK)),
 )
 SEEN = (
-    Step("audit", 2, (*FILE, *STATE), (2, 2, 2, 0, 1, 0, 0)),
+    Step("audit", 2, (*FILE, *STATE), (2, 2, 2, 0, 1, 1, 0)),
     Step("enforce", 0, (*CHANGE, *FOLLOW), (2, 2, 2, 1, 1, 1, 0)),
     Step("rollback", 0, (*FILE, *STATE), (2, 2, 2, 0, 0, 0, 0), (("list", True),)),
 )

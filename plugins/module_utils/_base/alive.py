@@ -40,8 +40,13 @@ def private_folder() -> Path | None:
         places.append(Path(cache).expanduser() / "postmaster.exchange")
     with contextlib.suppress(OSError):  # no folder for temporary files, or a full disk
         places.append(Path(tempfile.gettempdir()) / f"postmaster.exchange-{user}")
-    private = [place for place in places if _is_private(place, user)]
-    return next((place for place in private if _has_locks(place)), next(iter(private), None))
+    without_locks = None
+    for place in places:  # the second is made only where the first does not serve
+        if _is_private(place, user):
+            if _has_locks(place):
+                return place
+            without_locks = without_locks or place
+    return without_locks
 
 
 def _is_private(folder: Path, user: int) -> bool:
