@@ -5,11 +5,8 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
-import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._connectors import (
     plan as planning,
 )
@@ -365,21 +362,3 @@ def test_a_pin_that_could_not_be_put_back_is_not_removed() -> None:
     odd = connector("pin", "nestle.com", ["192.0.2.1"], Port="25x")
     assert "Port '25x'" in refusal(odd, wanted=planning.Desired(removed=frozenset({"nestle.com"})))
     assert planning.restore_plan([odd], []).changes == ()
-
-
-REFERENCE = Path(__file__).resolve().parents[6] / "shared" / "realdata/cmdlets/parameters.json"
-SENT_ONCE = {"Name", "Usage"}
-NEVER_SENT = {"AuthenticationCredential", "Confirm", "DomainController", "Force", "WhatIf"}
-
-
-@pytest.mark.skipif(not REFERENCE.exists(), reason="the reference is not beside the project")
-@pytest.mark.parametrize("version", ["2010", "2013", "2016", "2019", "SE"])
-def test_every_writable_parameter_of_a_version_is_kept_and_no_other_is_sent(version: str) -> None:
-    cmdlets = json.loads(REFERENCE.read_text())
-    ours = {*planning.PIN_PARAMETERS, *planning.OTHER_SETTINGS}
-    for name in (planning.NEW, planning.SET):
-        given = cmdlets[name]["parameters"].items()
-        there = {key for key, value in given if version in value["applicable"]}
-        switches = {key for key, value in given if value["type"] == "SwitchParameter"}
-        there -= NEVER_SENT | SENT_ONCE | switches | {"Identity"}
-        assert there == ours - planning.LACKING[version]

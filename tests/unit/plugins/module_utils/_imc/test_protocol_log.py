@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.protocol_log import (
     LoggedFailure,
@@ -22,7 +20,6 @@ from hypothesis import strategies as st
 
 ARTICLE = "421 NSO hq.com Unable to contact destination SMTP demon nestle.com"
 STAMP = "4/5/99 10:22:41 AM : "
-REALDATA = Path(__file__).parents[6] / "shared/realdata/imc"
 
 
 def log(*lines: str) -> bytes:
@@ -114,15 +111,6 @@ def test_q245787_a_refused_ehlo_means_nothing() -> None:
 def test_a_refused_helo_is_a_failure() -> None:
     lines = ("EHLO a.example", "IO: |500 what?", "HELO a.example", "IO: |500 what?")
     assert the_one(log(*connected("192.0.2.1", *lines))).error.code == 500
-
-
-@pytest.mark.peers
-@pytest.mark.skipif(not REALDATA.exists(), reason="the collected logs are not beside this checkout")
-def test_the_logs_of_the_articles_are_read() -> None:
-    first = the_one((REALDATA / "Q228725-L0000000.LOG").read_bytes())
-    second = the_one((REALDATA / "Q245787-L0000000.LOG").read_bytes())
-    assert (first.domain, first.error.code) == ("tool.com", 499)
-    assert (second.domain, second.error.code) == ("fabrikam.com", 550)
 
 
 # -- many connections in one file (KB Q154505, Q295725) -------------------------------------------

@@ -5,10 +5,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Any
-
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._mail.smtp_errors import (
     ErrorClass,
@@ -25,7 +21,6 @@ FAILOVER = (
     "Attempted failover to alternate host, but that did not succeed. Either there are no alternate"
     " hosts, or delivery failed to all alternate hosts."
 )
-REALDATA = Path(__file__).parents[6] / "shared/realdata/lasterror/lasterrors.jsonl"
 
 
 def read(text: str, own: tuple[str, ...] = ()) -> SmtpError:
@@ -312,28 +307,6 @@ CASES = {
 def test_a_last_error_is_read_as_exchange_means_it(name: str) -> None:
     text, wanted = CASES[name]
     assert read(text).to_dict() | wanted == read(text).to_dict()
-
-
-@pytest.mark.peers
-@pytest.mark.skipif(
-    not REALDATA.exists(), reason="the collected texts are not beside this checkout"
-)
-def test_every_collected_text_is_read() -> None:
-    for line in REALDATA.read_text(encoding="utf-8").splitlines():
-        entry: dict[str, Any] = json.loads(line)
-        error, right = read(entry["text"]), entry["right_reading"]
-        assert "{LED" not in error.line, entry["id"]
-        assert "};" not in error.text, entry["id"]
-        if "address" in right:
-            assert error.address == right["address"], entry["id"]
-        if "winsock" in right:
-            assert error.winsock == right["winsock"], entry["id"]
-        if "said" in right:
-            assert error.far_reply == right["said"], entry["id"]
-        if "target" in right:
-            assert error.host_name == right["target"], entry["id"]
-        if "text_ends" in right:
-            assert error.text.endswith(right["text_ends"]), entry["id"]
 
 
 def test_the_organisations_own_servers_are_never_the_far_side() -> None:
