@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From the checked variables of a host to the options of mail_delivery and of mx_pairs. Pure.
+"""From the checked variables of a host to the options of mail_delivery and of mx_pairs_info. Pure.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -19,6 +19,7 @@ from ..module_utils._pairs.module import domain_settings
 from ..module_utils._pairs.names import parse_domain, shown
 from ..module_utils._report.limits import batches
 from ..module_utils._run.change_limit import parse_limit
+from ..module_utils._run.mail_delivery_spec import IMC_OPTIONS
 
 Values = Mapping[str, Any]
 
@@ -28,20 +29,6 @@ _KEYS = frozenset({"name", "test_recipient", "bypass_relay", *DomainSettings._fi
 #: Entry points that change nothing: a question for AAAA can make a resolver forget a name.
 _LOOKING = ("audit", "diagnose")
 
-_IMC = (
-    "resolver_search_list",
-    "service_restart",
-    "service_timeout",
-    "missing_service",
-    "missing_imccopy",
-    "imccopy",
-    "registry_key",
-    "max_routes",
-    "host_backup_dir",
-    "target_computer",
-    "target_imccopy",
-    "target_directory",
-)
 _CONNECTOR = (
     "existing",
     "bypass_relay",
@@ -164,7 +151,7 @@ def _options(known: Values, entry_point: str, *, may_change: bool) -> dict[str, 
         "missing_domain": known.get("missing_domain") or "keep",
         "may_change": may_change,
         "read_resolver": entry_point == "audit",
-        "imc": _chosen(known, _IMC),
+        "imc": _chosen(known, IMC_OPTIONS),
         "connectors": connectors,
         "test": {**test, "domains": which, "fail_on_undelivered": False},
         "queue": queue,
@@ -178,7 +165,7 @@ def _chosen(known: Values, names: Iterable[str], prefix: str = "") -> dict[str, 
 
 
 def dns_options(settings: Sequence[Settings], values: Values) -> dict[str, Any]:
-    """Return the options of mx_pairs for all hosts; ``values`` are those of the first host."""
+    """Return the options of mx_pairs_info for all hosts; ``values`` are those of the first host."""
     wanted = [
         {*each.families, "ipv4"} if each.family == "auto" else each.families for each in settings
     ]

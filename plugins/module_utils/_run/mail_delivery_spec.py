@@ -33,7 +33,8 @@ _VERSIONS = {"ipv4": 4, "ipv6": 6}
 #: How a backup is called, unlike a run.
 _BACKUP_NAME = re.compile(r"\d{4}-\d\d-\d\dT\d{6}Z(-\d{1,3})?\Z", re.ASCII)
 
-_IMC = (
+#: The options of the group ``imc``; the role has a variable for each.
+IMC_OPTIONS = (
     "resolver_search_list",
     "service_restart",
     "service_timeout",
@@ -88,7 +89,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "backup_dir": {"type": "path"},
     "backup": {"type": "str"},
     "command_timeout": IMC_SPEC["command_timeout"],
-    "imc": _group(IMC_SPEC, _IMC),
+    "imc": _group(IMC_SPEC, IMC_OPTIONS),
     "connectors": _group(
         CONNECTORS_SPEC,
         _CONNECTORS,
