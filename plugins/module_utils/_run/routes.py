@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import TypeAlias
 
 from .._base.errors import InvalidInput
 from .._pairs.names import parse_domain, shown
@@ -21,7 +22,7 @@ UNKNOWN_STATUSES = frozenset({"temporary_failure", "disagreement", "loop", "movi
 GONE_STATUSES = frozenset({"no_such_domain", "null_mx"})
 STATUSES = ("ok", *sorted(GONE_STATUSES), *sorted(UNKNOWN_STATUSES))
 
-Address = IPv4Address | IPv6Address
+Address: TypeAlias = IPv4Address | IPv6Address
 AddressCheck = Callable[[Address], str]
 """Says why an address cannot be used, or returns nothing."""
 
