@@ -18,7 +18,6 @@ options:
         has malformed rows.
     type: bool
     default: false
-    version_added: 0.2.0
   run_id:
     description:
       - Name of the run that this task is part of. It is written into the backup, which can be found
@@ -26,5 +25,4 @@ options:
       - It has 1 to 64 letters, digits, dots, colons or any of C(_+-), and begins with a letter or
         digit.
     type: str
-    version_added: 0.2.0
 """

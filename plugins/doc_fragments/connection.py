@@ -119,18 +119,15 @@ options:
           - Connect without a proxy, whatever the environment says. O(connection.proxy) wins over
             it.
         type: bool
-        version_added: 0.2.0
       kerberos_hostname:
         description:
           - Name of the host in Kerberos, where it is reached by another, as through a tunnel.
         type: str
-        version_added: 0.2.0
       kerberos_delegation:
         description:
           - Whether to hand the ticket on to the host, so that it can log in to others with it. The
             ticket has to be forwardable (C(kinit -f)).
         type: bool
-        version_added: 0.2.0
   stop_at_refused_login:
     description:
       - After a host has refused a login, do not try the same user and password at any other host of
@@ -140,7 +137,6 @@ options:
         controller.
     type: bool
     default: true
-    version_added: 0.3.0
 requirements:
   - pywinrm >= 0.5
 """

@@ -111,18 +111,15 @@ options:
         description:
           - Connect without a proxy, whatever the environment says. O(endpoint.proxy) wins over it.
         type: bool
-        version_added: 0.2.0
       kerberos_hostname:
         description:
           - Name of the server in Kerberos, where it is reached by another, as through a tunnel.
         type: str
-        version_added: 0.2.0
       kerberos_delegation:
         description:
           - Whether to hand the ticket on to the server, so that it can log in to others with it.
             The ticket has to be forwardable (C(kinit -f)).
         type: bool
-        version_added: 0.2.0
 requirements:
   - pypsrp >= 0.8
 """

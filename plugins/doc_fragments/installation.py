@@ -21,7 +21,6 @@ options:
       - It has to be of the same host, the same O(target_computer), and the same run. It is checked
         as strictly as what a host says, and not compared with the host.
     type: dict
-    version_added: 0.3.0
     suboptions:
       service:
         description:

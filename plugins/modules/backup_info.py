@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: backup_info
 short_description: List the backups of a host or organisation, and how each differs from now
-version_added: 0.2.0
+version_added: 0.3.0
 author:
   - The postmaster.exchange contributors (@postmaster-exchange)
 description:

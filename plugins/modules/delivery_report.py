@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: delivery_report
 short_description: Report the results of all hosts, on the terminal and in files
-version_added: 0.2.0
+version_added: 0.3.0
 author:
   - The postmaster.exchange contributors (@postmaster-exchange)
 description:

@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: delivery_test
 short_description: Send a test message to each domain and tell what became of it
-version_added: 0.1.0
+version_added: 0.3.0
 author:
   - The postmaster.exchange contributors (@postmaster-exchange)
 description:

@@ -10,7 +10,7 @@ DOCUMENTATION = r"""
 ---
 module: delivery_verdict
 short_description: End a host's run with the state that sets the exit status
-version_added: 0.2.0
+version_added: 0.3.0
 author:
   - The postmaster.exchange contributors (@postmaster-exchange)
 description:

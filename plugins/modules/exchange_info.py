@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: exchange_info
 short_description: Tell which Exchange a host runs
-version_added: 0.1.0
+version_added: 0.3.0
 author:
   - The postmaster.exchange contributors (@postmaster-exchange)
 description:
@@ -44,7 +44,6 @@ options:
     type: str
     choices: [all, basics]
     default: all
-    version_added: 0.2.0
   target_computer:
     description:
       - The name of the Exchange computer, where the host of the play is a management host in front
@@ -253,7 +252,6 @@ installation:
       What was not seen, or what no command line can carry, is left out.
   returned: success
   type: dict
-  version_added: 0.3.0
   sample:
     service: running
     build: 2653

@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: imc_delivery
 short_description: Pin mail domains to their exchanges on Exchange 4.0 to 5.5
-version_added: 0.1.0
+version_added: 0.3.0
 author:
   - The postmaster.exchange contributors (@postmaster-exchange)
 description:
@@ -73,7 +73,6 @@ options:
     type: list
     elements: str
     default: []
-    version_added: 0.2.0
   state:
     description:
       - V(present) makes the rows of the domains in O(routes), and leaves all others alone.
@@ -132,7 +131,6 @@ options:
         mode it warns, and returns RV(would_refuse).
       - Not set by default, so that any change is made.
     type: str
-    version_added: 0.2.0
   backup_dir:
     description:
       - Folder on the controller for backups. Each goes to a folder of its own in it, named by host
@@ -201,7 +199,6 @@ options:
     type: str
     choices: [all, changed, text]
     default: all
-    version_added: 0.2.0
   target_computer:
     description:
       - Name of the Exchange computer, where it has no WinRM (Windows NT 4.0) and the host is a
@@ -366,14 +363,12 @@ malformed_rows:
   type: list
   elements: str
   sample: []
-  version_added: 0.2.0
 routes_text:
   description:
     - The rows of the domains of which any changes, before and afterwards, as they stand in the
       table. Null if the table was not read, and without O(return_routes=text).
   returned: when the host could be looked at
   type: dict
-  version_added: 0.2.0
   contains:
     before:
       description: The rows as found, a row a line.
@@ -407,7 +402,6 @@ installation:
       left out.
   returned: when the host could be looked at
   type: dict
-  version_added: 0.3.0
   sample:
     service: running
     build: 2653
@@ -437,7 +431,6 @@ change_limit:
   description: How large the change is, measured by O(max_changes). Null where that is not set.
   returned: success, or when O(max_changes) refused the change
   type: dict
-  version_added: 0.2.0
   contains:
     limit:
       description: What O(max_changes) says.
@@ -479,13 +472,11 @@ would_refuse:
   returned: success
   type: bool
   sample: false
-  version_added: 0.2.0
 run_id:
   description: What O(run_id) is. Empty where that is not set.
   returned: success
   type: str
   sample: 2026-11-23T114500Z-4f1c
-  version_added: 0.2.0
 worksheet:
   description:
     - Rows to be typed or removed by hand, where there is no C(imccopy). Empty otherwise.

@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: merged_report
 short_description: Merge the reports of all slices of a run
-version_added: 0.2.0
+version_added: 0.3.0
 author:
   - The postmaster.exchange contributors (@postmaster-exchange)
 description:

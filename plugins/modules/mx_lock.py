@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: mx_lock
 short_description: Keep MX and address pairs in a file for review
-version_added: 0.2.0
+version_added: 0.3.0
 author:
   - The postmaster.exchange contributors (@postmaster-exchange)
 description:

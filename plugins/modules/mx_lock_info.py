@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: mx_lock_info
 short_description: Return the MX and address pairs of a lock file
-version_added: 0.2.0
+version_added: 0.3.0
 author:
   - The postmaster.exchange contributors (@postmaster-exchange)
 description:

@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: mx_pairs_info
 short_description: Compute the MX and address pairs of mail domains by DNS
-version_added: 0.1.0
+version_added: 0.3.0
 author:
   - The postmaster.exchange contributors (@postmaster-exchange)
 description:
@@ -50,7 +50,6 @@ options:
     type: str
     choices: [fail, return]
     default: fail
-    version_added: 0.2.0
   nameservers:
     description:
       - The name servers to ask, as address, V(address:port) or V([IPv6 address]:port).
@@ -91,7 +90,6 @@ options:
     description: How many questions may leave in a second, to all name servers; V(0) is no limit.
     type: float
     default: 0.0
-    version_added: 0.2.0
   families:
     description:
       - Which addresses are wanted. Exchange 4.0 to 5.5 take V(ipv4) only.
@@ -135,7 +133,6 @@ options:
     type: str
     choices: [refuse, drop]
     default: refuse
-    version_added: 0.2.0
   moving:
     description:
       - What happens to a domain whose addresses change from answer to answer, as those in the pools
@@ -148,7 +145,6 @@ options:
     type: str
     choices: [keep, pin]
     default: keep
-    version_added: 0.2.0
   search_list:
     description:
       - The suffixes that the mail servers append to names. For each of them, the domain is also

@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: queue_info
 short_description: Tell what waits in the outbound queues of a host
-version_added: 0.1.0
+version_added: 0.3.0
 author:
   - The postmaster.exchange contributors (@postmaster-exchange)
 description:

@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: transport_delivery
 short_description: Pin mail domains to their exchanges on Exchange 2010 and later
-version_added: 0.1.0
+version_added: 0.3.0
 author:
   - The postmaster.exchange contributors (@postmaster-exchange)
 description:
@@ -104,7 +104,6 @@ options:
       - To allow it for one domain, set C(bypass_relay) to V(true) in its entry of O(routes).
     type: bool
     default: false
-    version_added: 0.2.0
   edge_synchronization:
     description:
       - Runs C(Start-EdgeSynchronization) after a change of connectors whose source servers are Edge
@@ -112,7 +111,6 @@ options:
         is RV(edge_synchronization); a failure is a warning.
     type: bool
     default: true
-    version_added: 0.2.0
   name_template:
     description:
       - Name of a new connector. V({domain}) in it stands for the domain. A name that is taken gets
@@ -178,7 +176,6 @@ options:
         mode it warns, and returns RV(would_refuse).
       - Not set by default, so that any change is made.
     type: str
-    version_added: 0.2.0
   backup_dir:
     description:
       - Folder on the controller for backups. Each goes to a folder of its own in it, named by
@@ -203,7 +200,6 @@ options:
         over several slices of a job, of which one is to make the change.
     type: bool
     default: true
-    version_added: 0.2.0
   cmdlet_timeout:
     description:
       - Seconds that one cmdlet may take. A host that hangs fails the task after it.
@@ -435,7 +431,6 @@ change_limit:
   description: How large the change is, measured by O(max_changes). Null where that is not set.
   returned: success, or when O(max_changes) refused the change
   type: dict
-  version_added: 0.2.0
   contains:
     limit:
       description: What O(max_changes) says.
@@ -477,7 +472,6 @@ would_refuse:
   returned: success
   type: bool
   sample: false
-  version_added: 0.2.0
 deferred:
   description:
     - Whether there is something to change, which is left to another host. RV(steps) has what it is,
@@ -485,7 +479,6 @@ deferred:
   returned: with O(may_change=false), unless in check mode
   type: bool
   sample: true
-  version_added: 0.2.0
 same_as:
   description:
     - The host for which this run has already shown the same change, in check mode with O(run_id).
@@ -494,13 +487,11 @@ same_as:
   returned: in check mode with O(run_id), where an earlier host of the organisation has told it
   type: str
   sample: ex19-a
-  version_added: 0.2.0
 run_id:
   description: What O(run_id) is. Empty where that is not set.
   returned: success
   type: str
   sample: 2026-11-23T114500Z-4f1c
-  version_added: 0.2.0
 rolled_back:
   description:
     - Whether a change failed and everything was put back. Only a failed task has V(true).
