@@ -13,9 +13,11 @@ from .conftest import LITTER, Package, checked_in, run
 # What a user gets: these files, and all that is in these folders.
 FILES = {
     "CHANGELOG.md",
+    "CODE_OF_CONDUCT.md",
     "COPYING",
     "README.md",
     "REUSE.toml",
+    "SECURITY.md",
     "changelogs/changelog.yaml",
     "changelogs/config.yaml",
     "requirements.txt",
