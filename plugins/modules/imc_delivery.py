@@ -58,6 +58,8 @@ options:
       - C(bypass_relay) allows a new route on a host that forwards all mail to a relay (C(Forward
         all messages to host)). Such a host asks no MX, so without it the task fails and names the
         relay.
+      - The task warns of settings that a row cannot have, such as C(port) and C(require_tls), see
+        O(postmaster.exchange.transport_delivery#module:routes).
       - A row takes mail for all subdomains of its domain, too, unless these have rows of their own
         (Q259531). The task warns of those in O(routes) and O(known_domains) that have none.
       - An address or domain that is none, an IPv6 address, a route without an address, or a domain

@@ -55,7 +55,10 @@ options:
       - The domains and their addresses, as M(postmaster.exchange.mx_pairs_info) returns them in
         RV(postmaster.exchange.mx_pairs_info#module:routes).
       - Each is a dictionary with C(domain), C(addresses) and C(status), and C(test_recipient), the
-        mailbox at the domain that gets the test message instead of C(postmaster).
+        mailbox at the domain that gets the test message instead of C(postmaster). With C(test) set
+        to V(false) the domain gets none.
+      - Other keys are settings of the domain, see
+        O(postmaster.exchange.transport_delivery#module:routes).
       - Needed for O(mode=compare) and O(mode=enforce). With O(mode=restore) they only name domains
         to test.
     type: list
@@ -191,7 +194,7 @@ options:
         elements: str
         choices: [ipv4, ipv6]
         default: [ipv4, ipv6]
-      tiers:
+      mx_preference:
         description:
           - Whether all mail servers of a domain become smart hosts, or those of the best preference
             only.

@@ -41,19 +41,22 @@ options:
         RV(postmaster.exchange.mx_pairs_info#module:routes). Each is a dictionary.
       - C(domain) is the mail domain.
       - C(addresses) is the list of its addresses, IPv4 or IPv6. They become the smart hosts of the
-        connector. Exchange treats them as equals, whatever their order; see O(tiers).
+        connector. Exchange treats them as equals, whatever their order; see O(mx_preference).
       - C(status) is V(ok) by default. With V(temporary_failure), V(disagreement), V(moving),
         V(loop) or V(no_address) nothing is known about the addresses, and the connector of the
         domain is never changed, in whatever O(state). With V(no_such_domain) or V(null_mx) see
         O(missing_domain).
+      - C(mx_preference), C(port), C(cost), C(require_tls), C(tls_auth_level), C(tls_domain) and
+        C(bypass_relay) take the place of the options of these names for this domain. C(note) is put
+        behind the comment of the connector.
       - Needed for all but O(state=restored).
     type: list
     elements: dict
   resolved:
     description:
       - What M(postmaster.exchange.mx_pairs_info) returns as
-        RV(postmaster.exchange.mx_pairs_info#module:domains). It is where O(tiers=best) takes the MX
-        preferences from.
+        RV(postmaster.exchange.mx_pairs_info#module:domains). It is where O(mx_preference=best)
+        takes the MX preferences from.
     type: list
     elements: dict
   state:
@@ -67,7 +70,7 @@ options:
     type: str
     choices: [present, absent, exact, restored]
     default: present
-  tiers:
+  mx_preference:
     description:
       - Which exchanges of a domain become smart hosts. Since Exchange spreads mail over them
         without regard to the MX preference, V(all) also uses those of a worse preference, which
@@ -270,7 +273,7 @@ EXAMPLES = r"""
   postmaster.exchange.transport_delivery:
     routes: "{{ mx.routes }}"
     resolved: "{{ mx.domains }}"
-    tiers: best
+    mx_preference: best
     source_servers: [EX19-A, EX19-B]
 
 - name: Deliver to a partner over TLS, and take over the connector somebody made for it

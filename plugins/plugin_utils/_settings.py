@@ -14,18 +14,16 @@ from ipaddress import ip_network
 from typing import Any
 
 from ..module_utils._base.errors import InvalidInput
-from ..module_utils._pairs.model import DomainSettings
-from ..module_utils._pairs.module import domain_settings
-from ..module_utils._pairs.names import parse_domain, shown
+from ..module_utils._pairs.names import parse_domain
 from ..module_utils._report.limits import batches
 from ..module_utils._run.change_limit import parse_limit
 from ..module_utils._run.mail_delivery_spec import IMC_OPTIONS
+from ._domain_entries import Entry, parse_entries
 
 Values = Mapping[str, Any]
 
 _PREFIX = "mx_delivery_"
 _LIMITS = ("max_changed_hosts", "max_changes")
-_KEYS = frozenset({"name", "test_recipient", "bypass_relay", *DomainSettings._fields})
 #: Entry points that change nothing: a question for AAAA can make a resolver forget a name.
 _LOOKING = ("audit", "diagnose")
 
@@ -60,15 +58,12 @@ _DNS = {
 class Settings:
     """What hosts with the same variables ask for.
 
-    ``domains`` has the recipient of the test message of each, or None, ``dns`` the settings of
-    those that have some for mx_pairs_info, and ``bypassing`` those whose routes may bypass a relay.
-    ``options`` are those of mail_delivery but for the routes.
+    ``domains`` are the entries of the list, by domain. ``options`` are those of mail_delivery but
+    for the routes.
     """
 
     family: str
-    domains: Mapping[str, str | None]
-    dns: Mapping[str, Mapping[str, Any]]
-    bypassing: frozenset[str]
+    domains: Mapping[str, Entry]
     families: tuple[str, ...]
     own_names: tuple[str, ...]
     own_addresses: tuple[str, ...]
@@ -80,23 +75,21 @@ class Settings:
 
     def to_dict(self, resolved: Values) -> dict[str, Any]:
         """Return it as the result has it, with the routes of its domains."""
-        chosen = []
-        for route in resolved.get("routes") or ():
-            domain = route["domain"]
-            if domain in self.domains:
-                recipient = self.domains[domain]
-                more: dict[str, Any] = {"test_recipient": recipient} if recipient else {}
-                more |= {"bypass_relay": True} if domain in self.bypassing else {}
-                chosen.append({**route, **more} if more else route)
+        chosen = [
+            {**route, **entry.route} if entry.route else route
+            for route in resolved.get("routes") or ()
+            if (entry := self.domains.get(route["domain"]))
+        ]
         options = {**self.options}
         if "routes" in resolved:
             options["routes"] = chosen
-        if self.family != "imc" and "tiers" in self.options["connectors"]:
+        if self.family != "imc" and "mx_preference" in self.options["connectors"]:
             told = resolved.get("domains") or ()
             options["resolved"] = [one for one in told if one["domain"] in self.domains]
         return {
             "family": self.family,
             "domains": list(self.domains),
+            "untested": [x.domain for x in self.domains.values() if x.route.get("test") is False],
             "families": list(self.families),
             "search_list": list(self.search_list),
             "options": options,
@@ -112,12 +105,9 @@ def settings_of(values: Values, entry_point: str, *, may_change: bool) -> Settin
     family = known["family"]
     families = ("ipv4",) if family == "imc" else tuple(known.get("families") or ("ipv4",))
     _check_own_addresses(known.get("own_addresses") or ())
-    domains, dns = domains_of(known.get("domains") or [])
     return Settings(
         family=family,
-        domains=domains,
-        dns=dns,
-        bypassing=_bypassing(known.get("domains") or []),
+        domains=parse_entries(known.get("domains") or []),
         families=families,
         own_names=_names("own_names", known.get("own_names") or (), host=True),
         own_addresses=tuple(known.get("own_addresses") or ()),
@@ -132,7 +122,7 @@ def settings_of(values: Values, entry_point: str, *, may_change: bool) -> Settin
 def _options(known: Values, entry_point: str, *, may_change: bool) -> dict[str, Any]:
     """Return the options of mail_delivery that the variables of an entry point say."""
     connectors = _chosen(known, _CONNECTOR, "connector_")
-    connectors |= _chosen(known, ("tiers", "families", "domain_controller"))
+    connectors |= _chosen(known, ("mx_preference", "families", "domain_controller"))
     test = _chosen(known, ("sender", "method", "deadline", "interval", "limit"), "test_")
     test |= _chosen(known, ("retry_queues",))
     if smtp := _chosen(known, _SMTP, "test_smtp_"):
@@ -193,8 +183,8 @@ def dns_entries(settings: Iterable[Settings]) -> list[Any]:
     """Return the domains of all hosts as mx_pairs_info takes them; the first setting counts."""
     entries: dict[str, Any] = {}
     for each in settings:
-        for name in each.domains:
-            entry = {"domain": name, **each.dns[name]} if name in each.dns else name
+        for name, own in each.domains.items():
+            entry = {"domain": name, **own.dns} if own.dns else name
             if entries.setdefault(name, entry) == name:
                 entries[name] = entry
     return list(entries.values())
@@ -207,62 +197,6 @@ def all_suffixes(settings: Iterable[Settings]) -> list[str]:
 
 def _all(lists: Iterable[Iterable[str]]) -> list[str]:
     return list(dict.fromkeys(value for values in lists for value in values))
-
-
-def domains_of(
-    entries: Sequence[Any],
-) -> tuple[dict[str, str | None], dict[str, Mapping[str, Any]]]:
-    """Return the domains of a list with their recipients, and those with settings for DNS.
-
-    An entry is a name, or a dictionary with a name and, if wanted, a recipient and settings. Of
-    several for one domain the first counts. Raises InvalidInput that names the entry that is wrong.
-    """
-    domains: dict[str, str | None] = {}
-    dns: dict[str, Mapping[str, Any]] = {}
-    for entry in entries:
-        name, recipient = _entry(entry)
-        try:
-            domain = parse_domain(name.strip())
-            own = domain_settings(domain, entry) if isinstance(entry, Mapping) else {}
-        except InvalidInput as error:
-            raise InvalidInput(f"{_PREFIX}domains: {error.message}.") from error
-        if domain not in domains and own:
-            dns[domain] = own
-        domains.setdefault(domain, recipient)
-    return domains, dns
-
-
-def _bypassing(entries: Sequence[Any]) -> frozenset[str]:
-    """The domains whose entries have ``bypass_relay``; raises InvalidInput for no truth value."""
-    chosen = set()
-    for entry in entries:
-        bypasses = isinstance(entry, Mapping) and entry.get("bypass_relay", False)
-        if not isinstance(bypasses, bool):
-            raise InvalidInput(
-                f"{_PREFIX}domains: bypass_relay of {shown(entry['name'])} must be true or false."
-            )
-        if bypasses:
-            chosen.add(parse_domain(entry["name"].strip()))
-    return frozenset(chosen)
-
-
-def _entry(entry: Any) -> tuple[str, str | None]:
-    if isinstance(entry, Mapping):
-        name, recipient = entry.get("name"), entry.get("test_recipient")
-        unknown = sorted(str(key) for key in set(entry) - _KEYS)
-        if unknown and isinstance(name, str):
-            raise InvalidInput(
-                f"{_PREFIX}domains: {shown(name)} has the unknown key {unknown[0]!a:.60}; the keys"
-                f" are {', '.join(sorted(_KEYS))}."
-            )
-    else:
-        name, recipient = entry, None
-    if not isinstance(name, str) or not isinstance(recipient, str | None):
-        raise InvalidInput(
-            f"{_PREFIX}domains: {shown(str(entry))} is not a domain: give a name, or a dictionary"
-            " with the key 'name'."
-        )
-    return name, recipient
 
 
 def _names(option: str, texts: Iterable[str], *, host: bool) -> tuple[str, ...]:

@@ -318,9 +318,9 @@ def test_somebody_elses_connector_is_left_alone_unless_it_is_to_be_adopted(
     assert sorted(connectors(both)["By hand"]["SmartHosts"]) == CONTOSO
 
 
-def test_tiers_cost_names_and_logging(both: Lab, controller: Controller) -> None:
+def test_preference_cost_names_and_logging(both: Lab, controller: Controller) -> None:
     variables = {
-        "tiers": "best",
+        "mx_preference": "best",
         "connector_cost": 7,
         "connector_name_template": "Pin {domain}",
         "connector_source_servers": ["exse-b"],

@@ -193,7 +193,7 @@ def test_a_cmdlet_that_hangs_ends_by_our_own_deadline(site: Site) -> None:
     assert time.monotonic() - started < 35
 
 
-def test_gone_domains_tiers_and_warnings(site: Site) -> None:
+def test_gone_domains_preferences_and_warnings(site: Site) -> None:
     site.task(routes=[{"domain": "gone.example", "addresses": ["192.0.2.9"]}])
     pairs = [
         {"preference": 20, "exchange": "b.nestle.com", "address": "192.0.2.26"},
@@ -205,7 +205,7 @@ def test_gone_domains_tiers_and_warnings(site: Site) -> None:
             "pairs": pairs,
         }
     ]
-    kept = site.task(routes=[ROUTES[0], ROUTES[3]], resolved=resolved, tiers="best")
+    kept = site.task(routes=[ROUTES[0], ROUTES[3]], resolved=resolved, mx_preference="best")
     assert any("gone.example: no such domain" in warning for warning in kept["warnings"])
     pins = site.connectors()
     assert pins["postmaster.exchange nestle.com"]["SmartHosts"] == ["[192.0.2.25]"]

@@ -28,6 +28,8 @@ TLS_LEVELS = {
     "domain_validation": "DomainValidation",
 }
 LOGGING = {"none": "None", "verbose": "Verbose"}
+PREFERENCES = ("all", "best")
+PORTS = range(1, 65536)
 
 CONNECTOR_SPEC: dict[str, dict[str, Any]] = {
     "routes": {"type": "list", "elements": "dict"},
@@ -38,7 +40,7 @@ CONNECTOR_SPEC: dict[str, dict[str, Any]] = {
         "default": "present",
     },
     "may_change": {"type": "bool", "default": True},
-    "tiers": {"type": "str", "choices": ["all", "best"], "default": "all"},
+    "mx_preference": {"type": "str", "choices": [*PREFERENCES], "default": "all"},
     "missing_domain": {"type": "str", "choices": ["keep", "remove"], "default": "keep"},
     "existing": {"type": "str", "choices": ["adopt", "refuse"], "default": "refuse"},
     "bypass_relay": {"type": "bool", "default": False, "no_log": False},
@@ -58,7 +60,6 @@ CONNECTOR_SPEC: dict[str, dict[str, Any]] = {
 
 _NAME = re.compile(r"[A-Za-z0-9 ._()~@#-]*\{domain\}[A-Za-z0-9 ._()~@#-]*\Z")
 _TLS_DOMAIN = re.compile(r"(?:\*\.)?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+\Z")
-_PORTS = range(1, 65536)
 _SECONDS = range(1, 86401)
 
 
@@ -90,15 +91,42 @@ def parse_options(params: Mapping[str, Any]) -> Options:
     )
 
 
-def _check_tls(params: Mapping[str, Any]) -> None:
+def _check_tls(params: Mapping[str, Any], where: str = "") -> None:
     """The rules of New-SendConnector between its TLS parameters, told before anything is asked."""
     level, domain = params["tls_auth_level"], params["tls_domain"]
+    if level and level not in TLS_LEVELS:
+        raise InvalidInput(f"{where}tls_auth_level must be one of {', '.join(TLS_LEVELS)}.")
     if level and not params["require_tls"]:
-        raise InvalidInput(f"tls_auth_level: {level} needs require_tls: true.")
+        raise InvalidInput(f"{where}tls_auth_level: {level} needs require_tls: true.")
     if (level == "domain_validation") != bool(domain):
-        raise InvalidInput("tls_auth_level: domain_validation and tls_domain need each other.")
+        raise InvalidInput(
+            f"{where}tls_auth_level: domain_validation and tls_domain need each other."
+        )
     if domain and not _TLS_DOMAIN.match(domain):
-        raise InvalidInput(f"tls_domain {domain!r:.80} is no domain, nor one after '*.'.")
+        raise InvalidInput(f"{where}tls_domain {domain!r:.80} is no domain, nor one after '*.'.")
+
+
+def _own_settings(params: Mapping[str, Any], route: Route) -> dict[str, Any]:
+    """Return the options with what a route sets for its own connector in their place.
+
+    A route that ends or changes the check of certificates does not inherit the rest of that check.
+    Raises InvalidInput that names the domain.
+    """
+    own = dict(route.connector)
+    if not own:
+        return dict(params)
+    settings = {**params, **own}
+    if own.get("require_tls") is False:
+        settings |= {name: own.get(name) for name in ("tls_auth_level", "tls_domain")}
+    elif own.get("tls_auth_level", "domain_validation") != "domain_validation":
+        settings["tls_domain"] = own.get("tls_domain")
+    where = f"{route.domain}: "
+    if settings["mx_preference"] not in PREFERENCES:
+        raise InvalidInput(f"{where}mx_preference must be one of {', '.join(PREFERENCES)}.")
+    for name, allowed in (("port", PORTS), ("cost", COSTS)):
+        _within(settings, name, allowed, where)
+    _check_tls(settings, where)
+    return settings
 
 
 def _desired(params: Mapping[str, Any]) -> Desired:
@@ -120,12 +148,13 @@ def _desired(params: Mapping[str, Any]) -> Desired:
     preferences = parse_preferences(params["resolved"] or [])
     pins, kept, removed = [], {}, set()
     for route in routes:
+        settings = _own_settings(params, route)
         if route.status in UNKNOWN_STATUSES:
             kept[route.domain] = route.status
         elif state == "absent":
             removed.add(route.domain)
         elif route.status == "ok":
-            pins.append(_settings(params, route, preferences))
+            pins.append(_settings(settings, route, preferences))
         elif params["missing_domain"] == "remove" and route.unconfirmed:
             kept[route.domain] = "only one name server says that it does not exist"
         elif params["missing_domain"] == "remove":
@@ -156,18 +185,18 @@ def _settings(
         smart_hosts=tuple(smart_host(address) for address in route.addresses),
         cost=_within(params, "cost", COSTS),
         source_servers=tuple(sorted(servers)),
-        port=_within(params, "port", _PORTS),
+        port=_within(params, "port", PORTS),
         tls_auth_level=TLS_LEVELS.get(params["tls_auth_level"] or ""),
         tls_domain=params["tls_domain"],
         require_tls=params["require_tls"],
         protocol_logging=LOGGING.get(params["protocol_logging"] or ""),
     )
-    if params["tiers"] == "best":
+    if params["mx_preference"] == "best":
         known = preferences.get(route.domain, {})
         missing = [address for address in route.addresses if address not in known]
         if missing:
             raise InvalidInput(
-                f"tiers: best needs the MX preference of every address, and {missing[0]} of"
+                f"mx_preference: best needs the MX preference of every address, and {missing[0]} of"
                 f" {route.domain} has none.",
                 hint="Give what mx_pairs_info returned as 'domains' in the option resolved.",
             )
@@ -196,8 +225,8 @@ def parse_preferences(entries: Sequence[Any]) -> dict[str, dict[str, int]]:
     return domains
 
 
-def _within(params: Mapping[str, Any], name: str, allowed: range) -> int:
+def _within(params: Mapping[str, Any], name: str, allowed: range, where: str = "") -> int:
     number: int = params[name]
     if number not in allowed:
-        raise InvalidInput(f"{name} must be {allowed[0]} to {allowed[-1]}, not {number}.")
+        raise InvalidInput(f"{where}{name} must be {allowed[0]} to {allowed[-1]}, not {number}.")
     return number

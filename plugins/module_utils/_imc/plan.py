@@ -223,6 +223,7 @@ def make_plan(
             *warnings,
             *_table_warnings(table, policy.max_routes),
             *_risks(draft, desired, policy.known_domains),
+            *_without_effect(desired),
             *about_service,
             *_build_warnings(state, desired),
         ),
@@ -372,6 +373,20 @@ def _risks(draft: _Draft, desired: Desired, known: Iterable[str]) -> Iterator[st
         yield (
             f"{parent}: its routes also take mail for {risks.listed(names)}. Give such subdomains"
             " routes of their own where their mail servers differ."
+        )
+
+
+def _without_effect(desired: Desired) -> Iterator[str]:
+    """Warn of settings of domains that a row of the table cannot have."""
+    domains: dict[str, list[str]] = {}
+    for name, route in desired.by_domain.items():
+        if route.connector:
+            settings = ", ".join(setting for setting, _value in route.connector)
+            domains.setdefault(settings, []).append(name)
+    for settings, names in domains.items():
+        yield (
+            f"{risks.listed(names)}: no effect on Exchange 4.0 to 5.5 ({settings}). Its routes hold"
+            " addresses only; mail goes to port 25, without TLS."
         )
 
 

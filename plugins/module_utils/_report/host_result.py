@@ -52,6 +52,7 @@ class HostResult:
     ``compared`` is the delivery part of a comparison before the run. ``needed`` are results that
     this one depends on, such as the one of DNS. ``held`` is why the run did not start on this host.
     ``families`` are the kinds of addresses that it takes, ``suffixes`` those that names may get.
+    ``untested`` are domains that get no test message, since their entries say so.
     """
 
     name: str
@@ -67,6 +68,7 @@ class HostResult:
     held: str = ""
     families: Sequence[str] = ("ipv4",)
     suffixes: Sequence[str] = ()
+    untested: Sequence[str] = ()
 
     @classmethod
     def read(
@@ -109,6 +111,7 @@ class HostResult:
             held="" if delivery and not delivery.get("no_backup") else held,
             families=("ipv4",) if family == "imc" else tuple(wishes.get("families") or ("ipv4",)),
             suffixes=tuple(wishes.get("search_list") or ()),
+            untested=tuple(wishes.get("untested") or ()),
         )
 
     @property
@@ -348,7 +351,8 @@ class HostResult:
         results = self.tests.get("results") or ()
         sent = [one for one in results if one["verdict"] != NOT_TESTED]
         pinned = [domain for domain in self.domains if statuses.get(domain) == "ok"]
-        left_out = worth_testing(self.delivery or {}, pinned) - {one["domain"] for one in results}
+        left_out = worth_testing(self.delivery or {}, pinned)
+        left_out -= {*self.untested, *(one["domain"] for one in results)}
         retried = self.tests.get("retried") or ()
         return {
             "failure": failure_of(self.tests, "the delivery test failed") or None

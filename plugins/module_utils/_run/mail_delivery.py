@@ -188,7 +188,7 @@ def domains_to_test(params: Mapping[str, Any], delivery: Mapping[str, Any]) -> S
     With ``changed`` they are those whose way out of the host changed, and all where the registry
     value did, since it changes how the host finds every domain. A domain that takes no mail, or
     about which nothing is known, gets none; nor does one whose change failed, is left to another
-    host, or has to be made by hand.
+    host, or has to be made by hand, or whose route has ``test: false``.
     """
     which, limit = params["test"]["domains"], params["test"]["limit"]
     if which == "none" or came_to_nothing(delivery) or deferred(delivery):
@@ -211,7 +211,8 @@ def domains_to_test(params: Mapping[str, Any], delivery: Mapping[str, Any]) -> S
         pinned = [name for name, status in statuses.items() if status == "ok"]
         new = {*params["also_test"], *worth_testing(delivery, pinned)}
         wanted = [name for name in pinned if which == "all" or name in new]
-    return wanted[:limit]
+    quiet = {parse_domain(x["domain"]) for x in params["routes"] or () if x.get("test") is False}
+    return [name for name in wanted if name not in quiet][:limit]
 
 
 MODULE = EngineModule(spec.ARGUMENT_SPEC, run, connects=connect)

@@ -49,7 +49,7 @@ IMC_OPTIONS = (
     "target_directory",
 )
 _CONNECTORS = (
-    "tiers",
+    "mx_preference",
     "existing",
     "bypass_relay",
     "edge_synchronization",

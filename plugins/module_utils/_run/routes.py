@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from .._base.errors import InvalidInput
+from .._base.texts import one_line
+from .._pairs.addresses import why_not_global
 from .._pairs.names import parse_domain, shown
 
 #: Statuses after which nothing is known about a domain's addresses: its routes stay as they are.
@@ -21,6 +23,20 @@ UNKNOWN_STATUSES = frozenset({"temporary_failure", "disagreement", "loop", "movi
 #: Statuses that say a domain takes no mail any more.
 GONE_STATUSES = frozenset({"no_such_domain", "null_mx"})
 STATUSES = ("ok", *sorted(GONE_STATUSES), *sorted(UNKNOWN_STATUSES))
+
+#: What an entry may set for the connector of its domain, each with its type. It replaces the option
+#: of the same name; a route of Exchange 4.0 to 5.5 has nothing like it.
+CONNECTOR_SETTINGS: Mapping[str, type] = {
+    "mx_preference": str,
+    "port": int,
+    "cost": int,
+    "require_tls": bool,
+    "tls_auth_level": str,
+    "tls_domain": str,
+}
+_KINDS = {str: "a text", int: "a number", bool: "true or false"}
+#: Characters of a note on a domain that are kept.
+NOTE_LIMIT = 200
 
 Address: TypeAlias = IPv4Address | IPv6Address
 AddressCheck = Callable[[Address], str]
@@ -33,7 +49,8 @@ class Route:
 
     ``short_lived`` means that DNS promised the addresses for seconds only, ``unconfirmed`` that one
     name server alone says that the domain does not exist, and ``bypass_relay`` that it may lead
-    around a relay that takes the mail now.
+    around a relay that takes the mail now. ``connector`` are the ``CONNECTOR_SETTINGS`` of the
+    domain, and ``note`` is why it is pinned.
     """
 
     domain: str
@@ -42,6 +59,8 @@ class Route:
     short_lived: bool = False
     bypass_relay: bool = False
     unconfirmed: bool = False
+    connector: tuple[tuple[str, Any], ...] = ()
+    note: str = ""
 
     def beside(self, pinned: Sequence[str]) -> tuple[str, ...]:
         """Return the addresses to pin where ``pinned`` are; of those that share one, the old ones.
@@ -59,8 +78,8 @@ def parse_routes(
     """Check the option ``routes``; raises InvalidInput naming the entry that must not be used.
 
     ``check`` decides on an address, and ``kind`` is what messages call one that can be used.
-    Equal entries are folded. Keys beyond domain, addresses and status are ignored, so that what
-    mx_pairs_info returns can be handed over as it is.
+    Equal entries are folded. Keys that are not known are ignored, so that what mx_pairs_info
+    returns can be handed over as it is.
     """
     routes: dict[str, Route] = {}
     for number, entry in enumerate(entries):
@@ -110,7 +129,22 @@ def _parse_route(entry: object, where: str, needs_addresses: bool) -> Route:
         short_lived=entry.get("short_lived") is True,
         bypass_relay=bypasses,
         unconfirmed=entry.get("unconfirmed") is True,
+        connector=_connector_settings(entry, where),
+        note=one_line(str(entry.get("note") or ""), NOTE_LIMIT),
     )
+
+
+def _connector_settings(entry: Mapping[Any, Any], where: str) -> tuple[tuple[str, Any], ...]:
+    """Return the settings that an entry has for its connector; their values are checked there."""
+    settings = []
+    for name, kind in CONNECTOR_SETTINGS.items():
+        value = entry.get(name)
+        if value is None:
+            continue
+        if type(value) is not kind:
+            raise InvalidInput(f"{where}: {name} must be {_KINDS[kind]}, not {value!a:.80}.")
+        settings.append((name, value))
+    return tuple(settings)
 
 
 def _checked(route: Route, where: str, check: AddressCheck, kind: str) -> tuple[str, ...]:
@@ -144,19 +178,9 @@ def _parse_address(value: object, where: str, check: AddressCheck, kind: str) ->
 
 
 def is_no_host(address: Address) -> bool:
-    """Tell addresses that cannot be another host's.
+    """Whether no other host can have an address.
 
-    They are 0.0.0.0/8 and ::, loopback, multicast, reserved ones, and link-local IPv6, which is
-    nothing without the name of an interface.
+    These are unspecified, loopback, link-local, multicast, reserved, broadcast, and IPv4-mapped
+    ones, and IPv6 addresses that translate to one of them.
     """
-    if isinstance(address, IPv4Address):
-        nowhere = int(address) >> 24 == 0
-    else:
-        nowhere = address.is_link_local or address.ipv4_mapped is not None
-    return (
-        nowhere
-        or address.is_unspecified
-        or address.is_loopback
-        or address.is_multicast
-        or address.is_reserved
-    )
+    return why_not_global(str(address))[1]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._run.transport
     ARGUMENT_SPEC as CONNECTORS_SPEC,
 )
 from ansible_collections.postmaster.exchange.plugins.plugin_utils._action import EngineAction
+from ansible_collections.postmaster.exchange.plugins.plugin_utils._domain_entries import ENTRY_SPEC
 
 ROOT = Path(__file__).parents[4]
 PLUGINS = "ansible_collections.postmaster.exchange.plugins"
@@ -179,3 +181,14 @@ def test_a_variable_is_the_same_at_each_entry_point() -> None:
             kept = {key: words.get(key) for key in (*TYPES, "default", "no_log")}
             first, known = seen.setdefault(name, (entry, kept))
             assert kept == known, (name, first, entry)
+
+
+def test_the_settings_of_a_domain_follow_their_table() -> None:
+    """Role and page describe what the table has; each entry point that takes domains alike."""
+    entries = [spec["options"].get("mx_delivery_domains") for spec in ROLE.values()]
+    described = [words["options"] for words in entries if words]
+    assert len(described) == 4
+    for options in described:
+        agree(options, ENTRY_SPEC, "mx_delivery_domains")
+    table = (ROOT / "docs" / "domain-settings.md").read_text("utf-8")
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(ENTRY_SPEC)

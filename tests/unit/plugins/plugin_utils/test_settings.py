@@ -20,7 +20,6 @@ from ansible_collections.postmaster.exchange.plugins.plugin_utils import _settin
 from ansible_collections.postmaster.exchange.plugins.plugin_utils._settings import (
     Settings,
     dns_options,
-    domains_of,
     settings_of,
 )
 
@@ -60,13 +59,13 @@ def test_every_variable_for_a_host_reaches_its_option() -> None:
         test_deadline=11,
         test_smtp_port=26,
         missing_domain="remove",
-        tiers="best",
+        mx_preference="best",
         command_timeout=77,
         test="all",
     )
     options = made.options
     assert options["imc"]["max_routes"] == 7
-    assert (options["connectors"]["cost"], options["connectors"]["tiers"]) == (9, "best")
+    assert (options["connectors"]["cost"], options["connectors"]["mx_preference"]) == (9, "best")
     assert (options["test"]["deadline"], options["test"]["smtp"]["port"]) == (11, 26)
     assert (options["test"]["domains"], options["missing_domain"]) == ("all", "remove")
     assert options["command_timeout"] == 77
@@ -89,27 +88,32 @@ def test_no_password_gets_into_the_result() -> None:
     assert secret not in repr(made)
 
 
+NAMES = ("nestle.com", "b.de", "aol.com", "c.de")
+
+
 def test_a_host_gets_the_routes_of_its_domains_with_their_recipients() -> None:
     made = settings(
         family="transport",
         domains=[
             {"name": "AOL.com.", "bypass_relay": True},
-            {"name": "b.de", "test_recipient": "x@b.de", "bypass_relay": False},
+            {"name": "b.de", "test_recipient": "x@b.de", "test": True, "bypass_relay": False},
+            {"name": "c.de", "test": False, "port": "2525", "require_tls": False, "note": "A\n 7"},
         ],
     )
     resolved = {
-        "routes": [{"domain": name, "addresses": []} for name in ("nestle.com", "b.de", "aol.com")],
-        "domains": [{"domain": name} for name in ("nestle.com", "b.de", "aol.com")],
+        "routes": [{"domain": name, "addresses": []} for name in NAMES],
+        "domains": [{"domain": name} for name in NAMES],
     }
     told = made.to_dict(resolved)
-    assert told["domains"] == ["aol.com", "b.de"]
+    assert told["domains"] == ["aol.com", "b.de", "c.de"]
+    assert told["untested"] == ["c.de"]
+    own = {"note": "A 7", "test": False, "port": 2525, "require_tls": False}
     assert told["options"]["routes"] == [
         {"domain": "b.de", "addresses": [], "test_recipient": "x@b.de"},
         {"domain": "aol.com", "addresses": [], "bypass_relay": True},
+        {"domain": "c.de", "addresses": [], **own},
     ]
-    with pytest.raises(InvalidInput, match=r"bypass_relay of 'a\.de' must be true or false"):
-        settings(domains=[{"name": "a.de", "bypass_relay": "maybe"}])
-    assert [one["domain"] for one in told["options"]["resolved"]] == ["b.de", "aol.com"]
+    assert [one["domain"] for one in told["options"]["resolved"]] == ["b.de", "aol.com", "c.de"]
     assert "resolved" not in settings(family="imc").to_dict(resolved)["options"]
 
 
@@ -141,7 +145,13 @@ def test_limits_and_batches_ask_for_a_comparison_first(
         ({"domains": ["a..b"]}, "mx_delivery_domains: 'a..b'"),
         ({"domains": [{"domain": "a.de"}]}, "give a name, or a dictionary with the key 'name'"),
         ({"domains": [{"name": "a.de", "recipient": "x@a.de"}]}, "unknown key 'recipient'"),
+        ({"domains": [{"name": "a.de", "recipient": "x@a.de"}]}, "did you mean 'test_recipient'"),
         ({"domains": [7]}, "is not a domain"),
+        ({"domains": [{"name": "a.de", "test": "no"}]}, "test of 'a.de' must be true or false"),
+        ({"domains": [{"name": "a.de", "cost": 101}]}, "cost of 'a.de' must be a number from 1"),
+        ({"domains": [{"name": "a.de", "port": True}]}, "port of 'a.de' must be a number from 1"),
+        ({"domains": [{"name": "a.de", "note": 7}]}, "note of 'a.de' must be a text"),
+        ({"domains": [{"name": "a.de", "moving": "perhaps"}]}, "moving of 'a.de' .* one of keep"),
         ({"own_names": ["a b"]}, "mx_delivery_own_names: "),
         ({"own_addresses": ["300.0.0.1"]}, "mx_delivery_own_addresses: "),
         ({"search_list": ["a b"]}, "mx_delivery_search_list: "),
@@ -162,7 +172,8 @@ def test_text_with_commas_is_the_list_that_it_is() -> None:
 
 def test_of_several_entries_for_one_domain_the_first_counts() -> None:
     entries = [{"name": "A.de", "test_recipient": "x@a.de"}, "a.de.", "b.de"]
-    assert domains_of(entries) == ({"a.de": "x@a.de", "b.de": None}, {})
+    domains = settings(domains=entries).domains
+    assert [domains["a.de"].route, domains["b.de"].route] == [{"test_recipient": "x@a.de"}, {}]
 
 
 @pytest.mark.parametrize(
@@ -197,6 +208,3 @@ def test_settings_of_a_domain_reach_dns() -> None:
     private = {"domain": "a.de", "allow_private": True, "moving": "pin"}
     assert _settings.dns_entries([one]) == [private, "b.de"]
     assert _settings.dns_entries([two, one]) == [private, "b.de"]
-    wrong = [{"name": "a.de", "moving": "perhaps"}]
-    with pytest.raises(InvalidInput, match=r"moving of a\.de must be one of keep, pin"):
-        settings_of(values(domains=wrong), "main", may_change=True)

@@ -57,7 +57,7 @@ def test_an_empty_list_never_means_that_all_pins_go() -> None:
 
 
 def test_best_tier_by_what_mx_pairs_found() -> None:
-    parsed = options(routes=[NESTLE], resolved=RESOLVED, tiers="best")
+    parsed = options(routes=[NESTLE], resolved=RESOLVED, mx_preference="best")
     assert parsed.desired.pins[0].smart_hosts == ("[192.0.2.25]",)
 
 
@@ -90,6 +90,38 @@ def test_a_domain_that_one_name_server_alone_denies_keeps_its_pin(state: str, ki
 
 
 @pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        ({}, (25, 7, True, "DomainValidation", "x.example")),
+        ({"port": 2525, "cost": 3}, (2525, 3, True, "DomainValidation", "x.example")),
+        ({"require_tls": False}, (25, 7, False, None, None)),
+        ({"tls_auth_level": "encryption_only"}, (25, 7, True, "EncryptionOnly", None)),
+        ({"tls_domain": "y.example"}, (25, 7, True, "DomainValidation", "y.example")),
+    ],
+)
+def test_a_domain_can_have_settings_of_its_own(
+    own: dict[str, Any], expected: tuple[object, ...]
+) -> None:
+    """They take the place of the options of these names for this domain, and for no other."""
+    tls = {"require_tls": True, "tls_auth_level": "domain_validation", "tls_domain": "x.example"}
+    other = {"domain": "other.example", "addresses": ["192.0.2.9"]}
+    parsed = options(routes=[{**NESTLE, **own}, other], cost=7, **tls)
+    made = [
+        (pin.port, pin.cost, pin.require_tls, pin.tls_auth_level, pin.tls_domain)
+        for pin in parsed.desired.pins
+    ]
+    assert made == [expected, (25, 7, True, "DomainValidation", "x.example")]
+
+
+def test_a_domain_can_have_its_best_exchanges_only() -> None:
+    best = options(routes=[{**NESTLE, "mx_preference": "best"}], resolved=RESOLVED)
+    every = options(
+        routes=[{**NESTLE, "mx_preference": "all"}], resolved=RESOLVED, mx_preference="best"
+    )
+    assert (len(best.desired.pins[0].smart_hosts), len(every.desired.pins[0].smart_hosts)) == (1, 2)
+
+
+@pytest.mark.parametrize(
     ("params", "why"),
     [
         ({}, "needs the option routes"),
@@ -102,7 +134,14 @@ def test_a_domain_that_one_name_server_alone_denies_keeps_its_pin(state: str, ki
         ({"routes": [{"domain": "a.example", "addresses": ["0.0.0.0"]}]}, "no address of a mail"),
         ({"routes": [{"domain": "a.example", "addresses": ["fe80::1"]}]}, "no address of a mail"),
         ({"routes": [{"domain": "a.example", "addresses": ["::1"]}]}, "no address of a mail"),
-        ({"routes": [NESTLE], "tiers": "best"}, "MX preference of every address"),
+        ({"routes": [{"domain": "a.example", "addresses": ["169.254.0.1"]}]}, "no address of a"),
+        ({"routes": [{"domain": "a.example", "addresses": ["64:ff9b::7f00:1"]}]}, "no address of"),
+        ({"routes": [NESTLE], "mx_preference": "best"}, "MX preference of every address"),
+        ({"routes": [{**NESTLE, "mx_preference": "some"}]}, "nestle.com: mx_preference must be"),
+        ({"routes": [{**NESTLE, "port": 0}]}, "nestle.com: port must be 1 to 65535"),
+        ({"routes": [{**NESTLE, "port": True}]}, "port must be a number"),
+        ({"routes": [{**NESTLE, "tls_auth_level": "all"}]}, "nestle.com: tls_auth_level must be"),
+        ({"routes": [{**NESTLE, "tls_domain": "a.de"}]}, "nestle.com: tls_auth_level"),
         ({"routes": [NESTLE], "cost": 0}, "1 to 100"),
         ({"routes": [NESTLE], "port": 70000}, "1 to 65535"),
         ({"routes": [NESTLE], "name_template": "fixed"}, "{domain} once"),

@@ -190,7 +190,8 @@ def test_mail_that_does_not_arrive_fails_the_task_unless_it_is_judged_later(
 
 
 def test_test_messages_go_to_the_recipients_of_the_routes(engines: Engines) -> None:
-    routes = [{**ROUTES[0], "test_recipient": "a@nestle.com"}, ROUTES[1]]
+    untested = {**ROUTES[1], "domain": "quiet.example", "test": False}
+    routes = [{**ROUTES[0], "test_recipient": "a@nestle.com"}, ROUTES[1], untested]
     test = {"domains": "all", "smtp": {"port": 26}, "deadline": 7}
     login = {"user": "tester", "password": "secret"}
     run("enforce", family="imc", routes=routes, test=test, smtp_login=login)
