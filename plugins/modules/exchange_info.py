@@ -245,20 +245,6 @@ tools:
     restest: null
     sc: C:\Windows\system32\sc.exe
     typeperf: C:\Windows\system32\typeperf.exe
-installation:
-  description:
-    - What the modules that work on this host after this one need not ask again, for
-      O(postmaster.exchange.queue_info#module:installation) and the same option of other modules.
-      What was not seen, or what no command line can carry, is left out.
-  returned: success
-  type: dict
-  sample:
-    service: running
-    build: 2653
-    root_dir: C:\exchsrvr\imcdata
-    tracking_folder: C:\exchsrvr\tracking.log
-    pickup: true
-    domain: hq.example
 organisation:
   description: The name of the Exchange organisation; null with V(imc), and where it was not seen.
   returned: success

@@ -229,7 +229,6 @@ extends_documentation_fragment:
   - postmaster.exchange.attributes.exchange
   - postmaster.exchange.change
   - postmaster.exchange.connection
-  - postmaster.exchange.installation
 attributes:
   check_mode:
     support: full
@@ -397,18 +396,6 @@ service:
       description: How it is started, V(auto), V(manual) or V(disabled).
       type: str
       sample: auto
-installation:
-  description:
-    - What the host told of Exchange, for O(postmaster.exchange.queue_info#module:installation) and
-      the same option of other modules. What it did not tell, or what no command line can carry, is
-      left out.
-  returned: when the host could be looked at
-  type: dict
-  sample:
-    service: running
-    build: 2653
-    root_dir: C:\exchsrvr\imcdata
-    tracking_folder: C:\exchsrvr\tracking.log
 restarted:
   description: Whether the service was restarted or started, or would be in check mode.
   returned: when the host could be looked at

@@ -27,7 +27,7 @@ description:
     own domains is left out (C(Get-AcceptedDomain)).
   - A connector is asked two to five commands, and logs of any size are read from their ends. A
     Transport server is asked three cmdlets, and one more for each queue, for 50 queues at most.
-    With O(installation) it is one less of either. Nothing is changed.
+    Nothing is changed.
 options:
   family:
     description:
@@ -97,7 +97,6 @@ extends_documentation_fragment:
   - postmaster.exchange.attributes.both
   - postmaster.exchange.connection
   - postmaster.exchange.endpoint
-  - postmaster.exchange.installation
 attributes:
   check_mode:
     support: full
@@ -123,15 +122,6 @@ EXAMPLES = r"""
   postmaster.exchange.queue_info:
     own_domains: [hq.example]
   register: queue
-
-- name: See what the host runs
-  postmaster.exchange.exchange_info:
-  register: exchange
-
-- name: Look into its queue, without asking for that again
-  postmaster.exchange.queue_info:
-    installation: "{{ exchange.installation }}"
-  when: exchange.family == 'imc'
 
 - name: Compute where the stuck mail belongs
   postmaster.exchange.mx_pairs_info:

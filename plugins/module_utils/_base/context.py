@@ -9,12 +9,34 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import ExchangeError
 
 if TYPE_CHECKING:  # the only look upwards, and none at run time
     from .._remote.session import CmdletSession, Session
+
+
+Thing = TypeVar("Thing")
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What the parts of a run have learned of an installation: one thing of each type.
+
+    A later part need not ask for it again.
+    """
+
+    _things: dict[type, object] = field(default_factory=dict)
+
+    def keep(self, thing: object) -> None:
+        """Keep a thing, in place of the one of its type."""
+        self._things[type(thing)] = thing
+
+    def of(self, kind: type[Thing], otherwise: Thing) -> Thing:
+        """Return the thing of a type, or ``otherwise`` where there is none yet."""
+        thing = self._things.get(kind, otherwise)
+        return thing if isinstance(thing, kind) else otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +47,8 @@ class Context:
     or address it is reached by, empty where there is none. ``no_session`` is why there is no
     session, where the engine may do without. ``cmdlets`` makes a session with Exchange's
     PowerShell, or returns the one it made. ``basedir`` is the folder against which relative
-    controller paths count (the playbook's), ``now`` the clock (UTC).
+    controller paths count (the playbook's), ``now`` the clock (UTC). ``learned`` is shared by all
+    engines of one run.
     """
 
     host: str
@@ -38,6 +61,7 @@ class Context:
     basedir: Path = field(default_factory=Path.cwd)
     progress: Callable[[str], None] = lambda _message: None
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    learned: Learned = field(default_factory=Learned)
 
     def need_session(self) -> Session:
         """Return the session; engines that work on a host call this once, at their start.

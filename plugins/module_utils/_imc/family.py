@@ -22,17 +22,18 @@ from time import monotonic
 from typing import Any, cast
 
 from .._base import alive
+from .._base.context import Learned
 from .._base.errors import ExchangeError, HostUnreachable, SessionLost
 from .._remote import commands
+from .._remote.commands import usable, windows_path
 from .._remote.parse import parse_sc_process
 from .._remote.session import Batch, Session
 from .._run import family
 from .._run.family import Change, Snapshot, Undone
-from .._run.installation import Installation
 from . import backup
 from .backup import HostBackup, Origin
 from .gather import gather
-from .host import ServiceState
+from .host import UNKNOWN_HOST, ImcHost, ServiceState
 from .host_lock import (
     HostLock,
     LeaseLost,
@@ -91,8 +92,8 @@ class Touched(IntEnum):
 class MailConnector:
     """The connector of one host, over one session; implements ``Family``.
 
-    ``host`` is the inventory's name for it. ``known`` is what need not be read again; with None
-    nobody wants that.
+    ``host`` is the inventory's name for it. ``learned`` is what need not be read again, and
+    gets what is read; with None only what a plan needs is read.
     """
 
     session: Session
@@ -100,7 +101,7 @@ class MailConnector:
     layout: Layout
     timeouts: Timeouts = field(default_factory=Timeouts)
     policy: Policy = field(default_factory=Policy)
-    known: Installation | None = None
+    learned: Learned | None = None
     return_routes: ReturnRoutes = ReturnRoutes.ALL
     kind: str = "this host"
     refusal_hint: str = "Change it in the Administrator program, or with imccopy, and run again."
@@ -132,7 +133,7 @@ class MailConnector:
         first = self._first
         state = self.gather(
             with_table=routes is not None,
-            known=self.known if first is None else None,
+            known=self._known if first is None else None,
             cluster=first is None,
         )
         if first is None:
@@ -144,6 +145,7 @@ class MailConnector:
                 tracking_folder=first.tracking_folder,
                 cluster=first.cluster,
             )
+        self._learn(state)
         lease, now = state.lease, self.session.host_time
         if lease is not None:
             file = alive.file_of(lease.run) if is_of(lease, alive.controller()) else None
@@ -152,11 +154,27 @@ class MailConnector:
                 raise locked(self.session.host, self.layout, lease, now, why)
         return state
 
+    @property
+    def _known(self) -> ImcHost | None:
+        return self.learned.of(ImcHost, UNKNOWN_HOST) if self.learned is not None else None
+
+    def _learn(self, state: HostState) -> None:
+        """Keep what later parts of the run need not ask again, as far as they could use it."""
+        if self.learned is not None:
+            host = replace(
+                self.learned.of(ImcHost, UNKNOWN_HOST),
+                service=state.service,
+                build=state.build,
+                root_dir=usable(state.root_dir.strip(), windows_path),
+                tracking_dir=state.tracking_folder,
+            )
+            self.learned.keep(host)
+
     def gather(
         self,
         *,
         with_table: bool = True,
-        known: Installation | None = None,
+        known: ImcHost | None = None,
         cluster: bool = False,
     ) -> HostState:
         """Read the host, whoever has it."""

@@ -23,14 +23,15 @@ from .._remote.parse import (
     parse_sc_process,
 )
 from .._remote.session import Batch, Section, Session
-from .._run.installation import NOTHING, Installation
 from .host import (
     ATTENDANT_KEY,
     CLUSTER_SERVICE,
     NOT_INSTALLED,
     SERVICE_KEY,
     SETUP_KEY,
+    UNKNOWN_HOST,
     VALUE_NAME,
+    ImcHost,
     folder,
     key_values,
     read_service,
@@ -53,7 +54,7 @@ def gather(  # noqa: PLR0913 - what is read is chosen by name
     layout: Layout,
     *,
     with_table: bool = True,
-    known: Installation | None = None,
+    known: ImcHost | None = None,
     cluster: bool = True,
     timeout: float = 120.0,
 ) -> HostState:
@@ -75,7 +76,7 @@ def gather(  # noqa: PLR0913 - what is read is chosen by name
     batch.add("parameters", layout.query(layout.registry_key))
     if known is not None and known.build is None:
         batch.add("setup", layout.query(SETUP_KEY))
-    if known is not None and not known.tracking_folder:
+    if known is not None and not known.tracking_dir:
         batch.add("attendant", layout.query(ATTENDANT_KEY))
     batch.add("noted", commands.echo_if_exists(layout.journal_path))
     batch.add("journal", commands.type_file(layout.journal_path))
@@ -87,14 +88,14 @@ def gather(  # noqa: PLR0913 - what is read is chosen by name
     add_save(batch, layout, imccopies, temp)
     sections = run_with_temp(session, batch, temp, timeout)
 
-    host, known = session.host, known or NOTHING
+    host, known = session.host, known or UNKNOWN_HOST
     service = read_service(host, layout.computer, sections)
     values = parameters(host, layout, sections)
     root_dir = find_value(values, "RootDir")
     table = saved_table(host, imccopies, sections) if imccopies else None
     if table is None and imccopies:
         table = _look_beside(session, layout, root_dir.data if root_dir else "", timeout)
-    build, tracking = known.build, known.tracking_folder
+    build, tracking = known.build, known.tracking_dir
     if "setup" in sections:  # it is shown, and nothing is decided by it
         setup = told_values(sections["setup"], SETUP_KEY)
         newest = find_value(setup, "NewestBuild") or find_value(setup, "Build")  # Q158731

@@ -14,7 +14,6 @@ from enum import StrEnum
 from typing import Any
 
 from .._remote.parse import RegistryValue
-from .._run.installation import Installation, usable
 from .host import SERVICE_NAME, Service
 from .plan import ImcPlan, ManualRow, ServiceStep, TablePlan
 from .routes import NEW_ROW_FLAG, Row, as_text
@@ -99,7 +98,6 @@ def result(
             for row in plan.worksheet
         ],
         "service": service_facts(state.service),
-        "installation": installation(state),
         "diff": diff(plan, host),
         **(_routes(plan.table, wanted) if plan.table else {}),
     }
@@ -133,17 +131,6 @@ def service_facts(service: Service) -> dict[str, Any]:
         "state": service.words,
         "start_type": service.start_words,
     }
-
-
-def installation(state: HostState) -> dict[str, Any]:
-    """Return what the next task need not ask this host again."""
-    known = Installation(
-        service=state.service.state,
-        build=state.build,
-        root_dir=usable(state.root_dir.strip()),
-        tracking_folder=state.tracking_folder,
-    )
-    return known.as_dict()
 
 
 def _registry(value: RegistryValue | None) -> dict[str, Any] | None:

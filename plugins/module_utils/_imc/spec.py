@@ -14,7 +14,6 @@ from typing import Any
 
 from .._base.errors import InvalidInput
 from .._pairs.names import parse_domain
-from .._run.installation import INSTALLATION_SPEC, Installation, parse_installation
 from .._run.routes import Address, Route, parse_routes
 from .family import Timeouts
 from .host import PARAMETERS_KEY
@@ -54,7 +53,6 @@ IMC_SPEC: dict[str, dict[str, Any]] = {
     "target_computer": {"type": "str"},
     "target_imccopy": {"type": "str"},
     "target_directory": {"type": "str", "default": r"C:\TEMP"},
-    **INSTALLATION_SPEC,
 }
 
 
@@ -69,7 +67,6 @@ class Options:
     skips_missing_service: bool
     warns_of_missing_imccopy: bool
     return_routes: ReturnRoutes
-    known: Installation
 
 
 def parse_options(params: Mapping[str, Any]) -> Options:
@@ -108,7 +105,6 @@ def parse_options(params: Mapping[str, Any]) -> Options:
         skips_missing_service=params["missing_service"] == "skip",
         warns_of_missing_imccopy=params["missing_imccopy"] == "warn",
         return_routes=ReturnRoutes(params["return_routes"]),
-        known=parse_installation(params),
     )
 
 

@@ -12,7 +12,7 @@ its command line in an 8-bit code page.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from .._base.errors import ExchangeError, InvalidInput, SessionLost
@@ -122,6 +122,14 @@ def computer_name(text: str) -> str:
     if len(name) > 253 or not all(map(_COMPUTER.fullmatch, name.split("."))):  # noqa: PLR2004
         _refuse("a computer name", text, "letters, digits, - and _ in parts divided by dots")
     return name
+
+
+def usable(text: str, check: Callable[[str], str]) -> str:
+    """Return a text as ``check`` returns it, or nothing where no command line can carry it."""
+    try:
+        return check(text) if text else ""
+    except InvalidInput:
+        return ""
 
 
 def registry_key(text: str, computer: str | None = None) -> str:

@@ -20,7 +20,9 @@ from typing import Any, Protocol
 from .._base.context import Context, EngineModule
 from .._base.errors import CommandTimeout, ExchangeError, HostUnreachable, InvalidInput, SessionLost
 from .._connectors import delivery_test as connectors
+from .._connectors.servers import NO_SERVERS, KnownServers
 from .._imc import delivery_test as imc
+from .._imc.host import UNKNOWN_HOST, ImcHost
 from .._mail.delivery import (
     Observation,
     Poll,
@@ -36,7 +38,6 @@ from .._mail.message import Probe, compose, new_run_tag
 from .._mail.smtp_errors import SmtpError
 from .._mail.submission import Submission
 from .._remote.psrp import connect
-from .installation import parse_installation
 from .options import DELIVERY_TEST_SPEC, DeliveryTestOptions, Patience, from_params
 
 #: Seconds without news after which progress shows that the run still waits.
@@ -223,14 +224,13 @@ def open_tester(
     params: Mapping[str, Any], options: DeliveryTestOptions, context: Context, run_tag: str
 ) -> Tester:
     """Return the tester of the family that the options name; nothing is sent yet."""
-    known = parse_installation(params)
     submission = Submission(options.method, options.smtp, options.sender)
     if params.get("family") == "transport":
         return connectors.open_test(
             context.need_cmdlets(),
             submission,
             (context.host, context.address),
-            known.servers_known,
+            context.learned.of(KnownServers, NO_SERVERS),
         )
     if params.get("retry_queues"):
         raise InvalidInput(
@@ -242,7 +242,7 @@ def open_tester(
         submission,
         run_tag,
         computer=options.computer,
-        known=known.imc_host,
+        known=context.learned.of(ImcHost, UNKNOWN_HOST),
     )
 
 

@@ -9,20 +9,20 @@ This file is private to the collection postmaster.exchange.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from .._base.context import Context, EngineModule
 from .._connectors.exchange_info import Windows, transport_facts
-from .._connectors.servers import SETUP_KEYS, installed_build
+from .._connectors.servers import NO_SERVERS, SETUP_KEYS, KnownServers, installed_build
 from .._imc.exchange_info import imc_facts
-from .._imc.host import EVERYTHING, ImcHost, ServiceState, facts_batch, gather_host, read_facts
-from .._remote.commands import computer_name, reg_query
+from .._imc.host import EVERYTHING, ImcHost, facts_batch, gather_host, read_facts
+from .._remote.commands import computer_name, reg_query, usable
 from .._remote.exchange_facts import ExchangeFacts, Family
 from .._remote.parse import parse_reg_query, values_of
 from .._remote.psrp import connect
 from .._remote.session import Session
 from .._remote.windows_resolver import add_resolver, resolver_from
-from .installation import NOTHING, Installation, usable
 from .options import EXCHANGE_INFO_SPEC
 
 _TIMEOUT = 60.0
@@ -36,7 +36,7 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
         computer=params.get("target_computer") or "",
         basics=params.get("gather") == "basics",
     )
-    return {**facts.to_dict(), "installation": installation_of(facts).as_dict()}
+    return facts.to_dict()
 
 
 def exchange_facts(
@@ -54,8 +54,12 @@ def exchange_facts(
         else:
             host, windows = detect(session, computer)
         if windows is None:
-            return imc_facts(session, host, basics=basics)
-    return transport_facts(context, computer=computer, basics=basics, windows=windows)
+            facts = imc_facts(session, host, basics=basics)
+            context.learned.keep(replace(host, pickup=facts.pickup if host.root_dir else None))
+            return facts
+    facts = transport_facts(context, computer=computer, basics=basics, windows=windows)
+    context.learned.keep(known_servers(facts))
+    return facts
 
 
 def detect(session: Session, computer: str) -> tuple[ImcHost, Windows | None]:
@@ -77,29 +81,14 @@ def detect(session: Session, computer: str) -> tuple[ImcHost, Windows | None]:
     return read_facts(session.host, computer, sections), windows
 
 
-def installation_of(facts: ExchangeFacts) -> Installation:
-    """Return what the next task need not ask again, as far as it can be handed on."""
-    if facts.family is Family.TRANSPORT:
-        names = [
-            usable(str(one["name"]), computer_name) for one in facts.servers if one["transport"]
-        ]
-        here = next((one for one in facts.servers if one["name"] == facts.server), None)
-        if not all(names):
-            return NOTHING
-        return Installation(
-            version=str((here or {}).get("version") or ""),
-            server=usable(facts.server or "", computer_name),
-            servers=tuple(names),
-        )
-    state = (facts.service or {}).get("state_number")
-    return Installation(
-        service=ServiceState(int(str(state))) if state else None,
-        build=facts.build if isinstance(facts.build, int) else None,
-        root_dir=facts.root_dir or "",
-        tracking_folder=str(facts.tracking["folder"] or ""),
-        pickup=facts.pickup if facts.root_dir else None,
-        domain=str((facts.resolver or {}).get("domain") or ""),
-    )
+def known_servers(facts: ExchangeFacts) -> KnownServers:
+    """Return the servers that transport mail, where a cmdlet can carry all their names."""
+    names = [usable(str(one["name"]), computer_name) for one in facts.servers if one["transport"]]
+    if not all(names):
+        return NO_SERVERS
+    here = next((one for one in facts.servers if one["name"] == facts.server), None)
+    version = str((here or {}).get("version") or "")
+    return KnownServers(tuple(names), usable(facts.server or "", computer_name), version)
 
 
 MODULE = EngineModule(EXCHANGE_INFO_SPEC, run, connects=connect)

@@ -40,7 +40,7 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
         options.layout,
         options.timeouts,
         options.policy,
-        options.known,
+        context.learned,
         options.return_routes,
     )
     try:

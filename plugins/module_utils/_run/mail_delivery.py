@@ -67,12 +67,11 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class _Work:
-    """One run on one host. ``installation`` is what is known of it, as the engines take it."""
+    """One run on one host."""
 
     params: Mapping[str, Any]
     context: Context
     family: str = ""
-    installation: dict[str, Any] = field(default_factory=dict)
     parts: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def run(self) -> None:
@@ -118,7 +117,7 @@ class _Work:
         else:
             queues = (self.parts.get("queue") or {}).get("queues") or ()
             waiting = filter(is_domain, (str(queue["domain"]) for queue in queues))
-            options = spec.imc_params(self.params, self.installation, waiting)
+            options = spec.imc_params(self.params, waiting)
             delivery = self._part("delivery", run_imc, options)
         restoring = self.params["mode"] == "restore"
         lacking = restoring and delivery.get("failed") and delivery.get("no_backup")
@@ -131,12 +130,12 @@ class _Work:
         if domains:
             # A diagnosis changes no setting, but sends the messages that it is asked for.
             checks = self.context.check_mode and self.params["mode"] != "diagnose"
-            options = spec.test_params(self.family, self.params, domains, self.installation)
+            options = spec.test_params(self.family, self.params, domains)
             context = replace(self.context, check_mode=checks)
             self._part("tests", run_test, options, context)
 
     def _queue_params(self) -> dict[str, Any]:
-        return spec.queue_params(self.family, self.params, self.installation)
+        return spec.queue_params(self.family, self.params)
 
     def _part(
         self,
@@ -150,7 +149,6 @@ class _Work:
             result = engine(options, context or self.context)
         except ExchangeError as error:
             result = failed(error)
-        self.installation.update(result.pop("installation", None) or {})
         self.parts[name] = result
         return result
 

@@ -173,7 +173,7 @@ def exchange_params(params: Params) -> dict[str, Any]:
     }
 
 
-def imc_params(params: Params, installation: Params, waiting: Iterable[str] = ()) -> dict[str, Any]:
+def imc_params(params: Params, waiting: Iterable[str] = ()) -> dict[str, Any]:
     """Return the options of imc_delivery; ``waiting`` are the domains in the host's queue."""
     changing = {
         "routes": routes_for("imc", params),
@@ -196,7 +196,6 @@ def imc_params(params: Params, installation: Params, waiting: Iterable[str] = ()
         **changing,
         "return_routes": "text",
         "known_domains": list(waiting),
-        "installation": installation,
     }
 
 
@@ -223,20 +222,17 @@ def connectors_params(params: Params) -> dict[str, Any]:
     }
 
 
-def queue_params(family: str, params: Params, installation: Params) -> dict[str, Any]:
+def queue_params(family: str, params: Params) -> dict[str, Any]:
     """Return the options of queue_info."""
     return {
         **_defaults(QUEUE_INFO_SPEC),
         **{name: params["queue"][name] for name in _QUEUE},
         "family": family,
         "target_computer": params["imc"]["target_computer"],
-        "installation": installation,
     }
 
 
-def test_params(
-    family: str, params: Params, domains: Sequence[str], installation: Params
-) -> dict[str, Any]:
+def test_params(family: str, params: Params, domains: Sequence[str]) -> dict[str, Any]:
     """Return the options of delivery_test for these domains.
 
     Exchange 2010 and later gets its messages by SMTP. What was not delivered is judged later.
@@ -258,7 +254,6 @@ def test_params(
         "retry_queues": group["retry_queues"] and family == "transport",
         "fail_on_undelivered": False,
         "target_computer": params["imc"]["target_computer"],
-        "installation": installation,
     }
 
 

@@ -18,7 +18,6 @@ from .._mail.addresses import checked_mailbox
 from .._mail.message import DEFAULT_LOCAL_PART, Target
 from .._mail.submission import SmtpOptions
 from .._pairs.names import parse_domain, shown
-from .installation import INSTALLATION_SPEC
 
 METHODS = ("auto", "pickup", "smtp")
 
@@ -42,7 +41,6 @@ QUEUE_INFO_SPEC: dict[str, dict[str, Any]] = {
     "tracking_lines": {"type": "int", "default": 5_000},
     "counters": {"type": "bool", "default": True},
     "target_computer": {"type": "str"},
-    **INSTALLATION_SPEC,
 }
 
 DELIVERY_TEST_SPEC: dict[str, dict[str, Any]] = {
@@ -71,7 +69,6 @@ DELIVERY_TEST_SPEC: dict[str, dict[str, Any]] = {
     "interval": {"type": "int", "default": 5},
     "fail_on_undelivered": {"type": "bool", "default": True},
     "target_computer": {"type": "str"},
-    **INSTALLATION_SPEC,
 }
 
 

@@ -14,12 +14,12 @@ from typing import Any, Protocol
 from .._base.context import Context, EngineModule
 from .._base.errors import InvalidInput
 from .._connectors.queue_info import TransportQueues
-from .._imc.host import gather_host
+from .._connectors.servers import NO_SERVERS, KnownServers
+from .._imc.host import UNKNOWN_HOST, ImcHost, gather_host
 from .._imc.queue import ImcQueues
 from .._mail.delivery import QueueLimits, QueueReport
 from .._pairs.names import parse_domain
 from .._remote.psrp import connect
-from .installation import parse_installation
 from .options import QUEUE_INFO_SPEC
 
 #: Upper bounds of the options: what one task may make a controller read.
@@ -63,7 +63,6 @@ def queue_limits(params: Mapping[str, Any]) -> QueueLimits:
 
 def open_reader(params: Mapping[str, Any], context: Context) -> QueueReader:
     """Return the reader of the family that the options name."""
-    known = parse_installation(params)
     computer = params.get("target_computer") or ""
     if params.get("family") == "transport":
         return TransportQueues(
@@ -72,12 +71,13 @@ def open_reader(params: Mapping[str, Any], context: Context) -> QueueReader:
             context.now(),
             computer,
             all_servers=params["all_servers"],
-            known=known.servers_known,
+            known=context.learned.of(KnownServers, NO_SERVERS),
         )
     if params.get("all_servers"):
         raise InvalidInput("all_servers is for family=transport; a connector has one host.")
     session = context.need_session()
-    return ImcQueues(session, gather_host(session, computer, known=known.imc_host))
+    known = context.learned.of(ImcHost, UNKNOWN_HOST)
+    return ImcQueues(session, gather_host(session, computer, known=known))
 
 
 MODULE = EngineModule(QUEUE_INFO_SPEC, run, connects=connect)

@@ -12,20 +12,16 @@ from ansible_collections.postmaster.exchange.plugins.doc_fragments import (
     attributes,
     connection,
     endpoint,
-    installation,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.options import (
     CONNECTION_SPEC,
     ENDPOINT_SPEC,
 )
-from ansible_collections.postmaster.exchange.plugins.module_utils._run.installation import (
-    INSTALLATION_SPEC,
-)
 
-SPECS: dict[str, dict[str, Any]] = {**CONNECTION_SPEC, **ENDPOINT_SPEC, **INSTALLATION_SPEC}
+SPECS: dict[str, dict[str, Any]] = {**CONNECTION_SPEC, **ENDPOINT_SPEC}
 DOCUMENTED: dict[str, Any] = {
     name: option
-    for fragment in (connection, endpoint, installation)
+    for fragment in (connection, endpoint)
     for name, option in yaml.safe_load(fragment.ModuleDocFragment.DOCUMENTATION)["options"].items()
 }
 

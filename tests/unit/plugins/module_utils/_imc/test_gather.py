@@ -16,14 +16,12 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._imc.gather im
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.host import (
     ATTENDANT_KEY,
     SETUP_KEY,
+    UNKNOWN_HOST,
+    ImcHost,
     MissingService,
     ServiceState,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.layout import Layout
-from ansible_collections.postmaster.exchange.plugins.module_utils._run.installation import (
-    NOTHING,
-    Installation,
-)
 from imc_fake_host import NAME, FakeHost, Reply, table
 
 LAYOUT = Layout()
@@ -31,7 +29,7 @@ LAYOUT = Layout()
 
 def test_everything_in_one_command_and_nothing_left_behind() -> None:
     host = FakeHost(routes=table("a.example;192.0.2.1;0"), value=(NAME.lower(), "REG_DWORD", "0x1"))
-    state = gather(host, LAYOUT, known=NOTHING)
+    state = gather(host, LAYOUT, known=UNKNOWN_HOST)
     assert len(host.lines) == 1
     assert state.service.state is ServiceState.RUNNING
     assert state.service.start_words == "auto"
@@ -48,8 +46,8 @@ def test_everything_in_one_command_and_nothing_left_behind() -> None:
 
 def test_what_no_run_changes_is_asked_at_the_first_look_and_only_where_it_is_not_known() -> None:
     first, told, later = FakeHost(), FakeHost(), FakeHost()
-    known = Installation(build=2650, tracking_folder=r"D:\logs")
-    gather(first, LAYOUT, known=NOTHING)
+    known = ImcHost(build=2650, tracking_dir=r"D:\logs")
+    gather(first, LAYOUT, known=UNKNOWN_HOST)
     state = gather(told, LAYOUT, known=known)
     gather(later, LAYOUT)
     assert (state.build, state.tracking_folder) == (2650, r"D:\logs")
@@ -60,7 +58,7 @@ def test_what_no_run_changes_is_asked_at_the_first_look_and_only_where_it_is_not
 
 def test_a_folder_that_no_command_line_can_carry_is_not_handed_on() -> None:
     host = FakeHost(root_dir="C:\\%PATH%\\imcdata")
-    state = gather(host, LAYOUT, known=NOTHING)
+    state = gather(host, LAYOUT, known=UNKNOWN_HOST)
     assert state.tracking_folder == ""
     assert state.root_dir  # as the host has it
 
@@ -140,7 +138,7 @@ def test_silence_and_nonsense_are_errors(part: str, reply: Reply, reason: str) -
 def test_exchange_setup_that_cannot_be_read_is_no_error() -> None:
     host = FakeHost()
     host.hooks["reg"] = lambda fake: (1, b"") if "Setup" in fake.current else None
-    assert gather(host, LAYOUT, known=NOTHING).build is None
+    assert gather(host, LAYOUT, known=UNKNOWN_HOST).build is None
 
 
 def test_bytes_that_got_lost_on_the_way_are_noticed() -> None:

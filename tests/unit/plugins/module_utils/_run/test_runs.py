@@ -13,7 +13,10 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.postmaster.exchange.plugins.module_utils._base.context import Context
+from ansible_collections.postmaster.exchange.plugins.module_utils._base.context import (
+    Context,
+    Learned,
+)
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import (
     CommandTimeout,
     ExchangeError,
@@ -24,6 +27,10 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._imc.host impo
     ATTENDANT_KEY,
     PARAMETERS_KEY,
     SETUP_KEY,
+    UNKNOWN_HOST,
+    ImcHost,
+    Service,
+    ServiceState,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.session import Completed
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.windows_resolver import (
@@ -93,7 +100,11 @@ class Hurry:
 
 
 def deliver(
-    machine: Machine, *domains: Any, session: DirectSession | None = None, **given: Any
+    machine: Machine,
+    *domains: Any,
+    session: DirectSession | None = None,
+    learned: Learned | None = None,
+    **given: Any,
 ) -> dict[str, Any]:
     """Run delivery_test as the action would, with the lab's port for SMTP."""
     given.setdefault("deadline", 12)
@@ -103,7 +114,8 @@ def deliver(
     progress = given.pop("progress", lambda _text: None)
     params = options(DELIVERY_TEST_SPEC, domains=list(domains), smtp=smtp, **given)
     session = session or DirectSession(machine.host)
-    about = context(session, check_mode=check_mode, progress=progress)
+    learned = learned or Learned()
+    about = context(session, check_mode=check_mode, progress=progress, learned=learned)
     return run_delivery_test.run_by(Hurry().clock(), params, about)
 
 
@@ -117,7 +129,16 @@ def about(machine: Machine | LabHost, **given: Any) -> dict[str, Any]:
     return run_exchange_info.run(options(EXCHANGE_INFO_SPEC, **given), context(session))
 
 
-# -- what another task was told ---------------------------------------------------------------
+# -- what another part of the run has learned ------------------------------------------------
+
+
+def learn(machine: Machine, **changes: Any) -> Learned:
+    """Return what exchange_info learns of a host, but for ``changes``."""
+    learned, session = Learned(), DirectSession(machine.host)
+    given = options(EXCHANGE_INFO_SPEC, gather=changes.pop("gather", "all"))
+    run_exchange_info.run(given, context(session, learned=learned))
+    learned.keep(replace(learned.of(ImcHost, UNKNOWN_HOST), **changes))
+    return learned
 
 
 def asked_for(session: DirectSession, *keys: str) -> list[bool]:
@@ -129,38 +150,35 @@ FACTS = ("sc query", *(f'{key}"' for key in (PARAMETERS_KEY, SETUP_KEY, ATTENDAN
 
 
 @pytest.mark.parametrize("gather", ["basics", "all"])
-def test_queue_info_asks_nothing_that_exchange_info_was_told(gather: str) -> None:
+def test_queue_info_asks_nothing_that_exchange_info_has_learned(gather: str) -> None:
     with running(SIMPLE_HOST) as (_lab, machine):
         alone = queue(machine)
         session = DirectSession(machine.host)
-        told = about(machine, gather=gather)["installation"]
-        given = options(QUEUE_INFO_SPEC, installation=told)
-        handed = run_queue_info.run(given, context(session))
+        about = context(session, learned=learn(machine, gather=gather))
+        handed = run_queue_info.run(options(QUEUE_INFO_SPEC), about)
     assert asked_for(session, *FACTS) == [False] * 4
     assert len(session.lines) == 1  # nothing waits, and no log is written
     assert {key for key in alone if alone[key] != handed[key]} <= {"counters"}
 
 
-@pytest.mark.parametrize("missing", ["service", "build", "root_dir", "tracking_folder"])
+@pytest.mark.parametrize("missing", ["service", "build", "root_dir", "tracking_dir"])
 def test_queue_info_asks_for_what_is_missing_and_no_more(missing: str) -> None:
     with running(SIMPLE_HOST) as (_lab, machine):
-        told = about(machine)["installation"]
-        del told[missing]
         session = DirectSession(machine.host)
-        given = options(QUEUE_INFO_SPEC, installation=told)
-        result = run_queue_info.run(given, context(session))
-    order = ["service", "root_dir", "build", "tracking_folder"]
+        learned = learn(machine, **{missing: getattr(UNKNOWN_HOST, missing)})
+        result = run_queue_info.run(options(QUEUE_INFO_SPEC), context(session, learned=learned))
+    order = ["service", "root_dir", "build", "tracking_dir"]
     assert asked_for(session, *FACTS) == [name == missing for name in order]
     assert (result["version"], result["service"]) == ("5.5", "running")
 
 
-def test_delivery_test_asks_in_one_command_for_what_nobody_was_told() -> None:
+def test_delivery_test_asks_in_one_command_for_what_is_not_known() -> None:
     with running(TREATED) as (_lab, machine):
-        told = about(machine, gather="basics")["installation"]
         network = f'{NETWORK_KEY}"'
-        for known, asks in ((told, False), ({**told, "domain": None}, True)):
+        for changes, asks in (({}, False), ({"dns_domain": ""}, True)):
+            learned = learn(machine, gather="basics", **changes)
             session = DirectSession(machine.host)
-            result = deliver(machine, "nestle.com", session=session, installation=known)
+            result = deliver(machine, "nestle.com", session=session, learned=learned)
             assert result["sender"] == "postmaster@hq.example"
             assert (result["delivered"], result["method"]) == (["nestle.com"], "pickup")
             assert asked_for(session, *FACTS, network) == [False] * 4 + [asks]
@@ -176,17 +194,17 @@ def test_a_sender_that_is_said_needs_no_domain() -> None:
 
 def test_a_stopped_service_that_is_told_of_gets_nothing() -> None:
     with running(SIMPLE_HOST) as (lab, machine):
-        told = {**about(machine)["installation"], "service": "stopped"}
+        learned = learn(machine, service=Service(ServiceState.STOPPED, None))
         with pytest.raises(ExchangeError, match="is stopped, so nothing was sent"):
-            deliver(machine, "nestle.com", installation=told)
+            deliver(machine, "nestle.com", learned=learned)
         assert lab.sinks.received == ()
 
 
 def test_without_a_pickup_folder_the_message_goes_by_smtp() -> None:
     with running(TREATED) as (_lab, machine):
-        told = {**about(machine)["installation"], "pickup": False}
         session = DirectSession(machine.host)
-        result = deliver(machine, "nestle.com", session=session, installation=told)
+        learned = learn(machine, pickup=False)
+        result = deliver(machine, "nestle.com", session=session, learned=learned)
     assert (result["method"], result["delivered"]) == ("smtp", ["nestle.com"])
     assert asked_for(session, "Pickup") == [False]
 
@@ -629,8 +647,7 @@ def test_the_basics_are_what_the_registry_tells_in_one_command(family: str) -> N
 
     assert len(session.lines) == 1
     differ = {key for key in whole if basics[key] != whole[key]}
-    assert differ == {"tracking", "pickup", "tools", "installation"}
-    assert whole["installation"] == {**basics["installation"], "pickup": True}
+    assert differ == {"tracking", "pickup", "tools"}
     assert basics["tracking"] == {"folder": TRACKING, "exists": None}
     assert (basics["pickup"], basics["tools"], basics["warnings"]) == (None, {}, [])
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What exchange_info was told of an organisation is not asked again by what comes after it."""
+"""What exchange_info learned of an organisation is not asked again by what comes after it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,15 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.postmaster.exchange.plugins.module_utils._base.context import Context
+from ansible_collections.postmaster.exchange.plugins.module_utils._base.context import (
+    Context,
+    Learned,
+)
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import InvalidInput
+from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.servers import (
+    NO_SERVERS,
+    KnownServers,
+)
 from ansible_collections.postmaster.exchange.plugins.module_utils._run import (
     delivery_test as run_delivery_test,
 )
@@ -48,7 +55,13 @@ def organisation() -> FakeCmdlets:
     return FakeCmdlets({"Get-ExchangeServer": SERVERS, "Get-AcceptedDomain": OWN}, host="ex19")
 
 
-def run(engine: Any, spec: Mapping[str, Any], session: FakeCmdlets, **given: Any) -> dict[str, Any]:
+def run(
+    engine: Any,
+    spec: Mapping[str, Any],
+    session: FakeCmdlets,
+    learned: Learned | None = None,
+    **given: Any,
+) -> dict[str, Any]:
     checked = ArgumentSpecValidator(spec).validate({"family": "transport", **given})
     assert not checked.error_messages, checked.error_messages
     about = Context(
@@ -57,27 +70,36 @@ def run(engine: Any, spec: Mapping[str, Any], session: FakeCmdlets, **given: Any
         no_session=InvalidInput("no WinRM"),
         address="127.0.0.1",
         check_mode=True,
+        learned=learned or Learned(),
     )
     result: dict[str, Any] = engine.run(checked.validated_parameters, about)
     return result
 
 
 @pytest.fixture
-def told() -> dict[str, Any]:
-    found: dict[str, Any] = run(run_exchange_info, EXCHANGE_INFO_SPEC, organisation())
-    return dict(found["installation"])
+def learned() -> Learned:
+    found = Learned()
+    run(run_exchange_info, EXCHANGE_INFO_SPEC, organisation(), found)
+    return found
 
 
-def test_exchange_info_hands_on_who_transports_mail(told: Mapping[str, Any]) -> None:
-    assert told == {"version": "2019", "server": "EX19", "servers": ["EX16", "EX19"]}
+def test_exchange_info_learns_who_transports_mail(learned: Learned) -> None:
+    assert learned.of(KnownServers, NO_SERVERS) == KnownServers(("EX16", "EX19"), "EX19", "2019")
+
+
+def test_servers_that_no_cmdlet_can_name_are_not_handed_on() -> None:
+    learned, session = Learned(), organisation()
+    session.answers["Get-ExchangeServer"] = [SERVERS[0], SERVERS[1] | {"Name": "EX*"}]
+    run(run_exchange_info, EXCHANGE_INFO_SPEC, session, learned)
+    assert learned.of(KnownServers, NO_SERVERS) == NO_SERVERS
 
 
 @pytest.mark.parametrize("every", [False, True])
-def test_queue_info_finds_the_same_and_asks_less(told: Mapping[str, Any], every: bool) -> None:
+def test_queue_info_finds_the_same_and_asks_less(learned: Learned, every: bool) -> None:
     asking, knowing = organisation(), organisation()
     found = [
-        run(run_queue_info, QUEUE_INFO_SPEC, session, all_servers=every, installation=known)
-        for session, known in ((asking, None), (knowing, told))
+        run(run_queue_info, QUEUE_INFO_SPEC, session, known, all_servers=every)
+        for session, known in ((asking, None), (knowing, learned))
     ]
     assert found[0] == found[1]
     assert found[1]["version"] == "2019"
@@ -85,12 +107,12 @@ def test_queue_info_finds_the_same_and_asks_less(told: Mapping[str, Any], every:
     assert asking.asked[1:] == knowing.asked
 
 
-def test_delivery_test_finds_the_same_and_asks_less(told: Mapping[str, Any]) -> None:
+def test_delivery_test_finds_the_same_and_asks_less(learned: Learned) -> None:
     given = {"domains": ["nestle.com"], "retry_queues": True}
     asking, knowing = organisation(), organisation()
     found = [
-        run(run_delivery_test, DELIVERY_TEST_SPEC, session, **given, installation=known)
-        for session, known in ((asking, None), (knowing, told))
+        run(run_delivery_test, DELIVERY_TEST_SPEC, session, known, **given)
+        for session, known in ((asking, None), (knowing, learned))
     ]
     assert found[0] == found[1]
     assert (found[1]["version"], found[1]["sender"]) == ("2019", "postmaster@hq.example")
@@ -99,10 +121,10 @@ def test_delivery_test_finds_the_same_and_asks_less(told: Mapping[str, Any]) -> 
     assert queues == ["EX19", "EX16"]
 
 
-def test_mail_that_goes_to_another_server_needs_to_know_that_one(told: Mapping[str, Any]) -> None:
+def test_mail_that_goes_to_another_server_needs_to_know_that_one(learned: Learned) -> None:
     session = organisation()
     given = {"domains": ["nestle.com"], "smtp": {"host": "ex16.hq.example"}}
-    found = run(run_delivery_test, DELIVERY_TEST_SPEC, session, **given, installation=told)
+    found = run(run_delivery_test, DELIVERY_TEST_SPEC, session, learned, **given)
     assert found["version"] == "2016"
     assert session.names().count("Get-ExchangeServer") == 1
 
