@@ -61,12 +61,27 @@ options:
       - The task warns of settings that a row cannot have, such as C(port) and C(require_tls), see
         O(postmaster.exchange.transport_delivery#module:routes).
       - A row takes mail for all subdomains of its domain, too, unless these have rows of their own
-        (Q259531). The task warns of those in O(routes) and O(known_domains) that have none.
+        (Q259531). The task warns of those in O(routes) and O(known_domains) that have none, and,
+        where rows change, of those in the queue and in the logs of the last days.
       - An address or domain that is none, an IPv6 address, a route without an address, or a domain
         with two different answers fails the task before anything is asked of the host.
       - Without this option the table is neither read nor changed.
     type: list
     elements: dict
+  silent_exchanges:
+    description:
+      - How to treat a mail server that accepts connections and sends no greeting, as the newest
+        files of the SMTP protocol log show it. Exchange 5.0, and 5.5 before SP1, then try no other
+        server of the domain (Q182821).
+      - V(warn) names such servers. V(drop) also leaves their addresses out of O(routes), but never
+        all addresses of a domain. They come back when the newest connection there got a greeting,
+        or the logs no longer show any.
+      - The service writes this log at diagnostics level 3 or more (Q154505). With V(warn) it is
+        read only where rows change.
+    type: str
+    choices: [warn, drop]
+    default: warn
+    version_added: 0.2.0
   known_domains:
     description:
       - Domains to which the host sends mail, such as those that M(postmaster.exchange.queue_info)
@@ -356,6 +371,29 @@ routes:
         - domain: nestle.com
           address: 192.0.2.25
           flag: "0"
+led_by_parent:
+  description:
+    - Domains without rows of their own, of O(routes), O(known_domains), or the host's mail, whose
+      mail the rows of a parent domain took before the change (Q259531).
+  returned: when the host could be looked at
+  type: list
+  elements: dict
+  sample: []
+  version_added: 0.2.0
+  contains:
+    domain:
+      description: The domain.
+      type: str
+      sample: list.nestle.com
+    parent:
+      description: The domain of the rows.
+      type: str
+      sample: nestle.com
+    hosts:
+      description: Where these rows lead.
+      type: list
+      elements: str
+      sample: [192.0.2.25]
 malformed_rows:
   description:
     - The rows of the table that the service cannot parse, as they stand in it. It does not start

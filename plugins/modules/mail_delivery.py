@@ -164,6 +164,13 @@ options:
           - Warn when the table holds more rows (Q182522).
         type: int
         default: 100
+      silent_exchanges:
+        description:
+          - Whether to leave out mail servers that accept connections and send no greeting (V(drop)),
+            or only to name them.
+        type: str
+        choices: [warn, drop]
+        default: warn
       host_backup_dir:
         description:
           - Folder on the host for its copy of the backup.

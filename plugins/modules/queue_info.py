@@ -396,6 +396,38 @@ transport_queues:
       description: When it is tried again (UTC), or null.
       type: str
       sample: "2026-11-23T11:55:07Z"
+next_hops:
+  description:
+    - The addresses that the service connected to by the SMTP protocol logs read, the newest
+      connection first, at most 100; empty with O(family=transport).
+  returned: success
+  type: list
+  elements: dict
+  version_added: 0.2.0
+  contains:
+    address:
+      description: The address.
+      type: str
+      sample: 192.0.2.25
+    domains:
+      description: The domains whose mail met no failure there.
+      type: list
+      elements: str
+      sample: [nestle.com]
+    silent:
+      description:
+        - Whether the newest connection was accepted and ended without a greeting (Q182821).
+      type: bool
+      sample: false
+sent_domains:
+  description:
+    - The domains to which mail was sent of late by tracking and SMTP protocol logs, at most 1000;
+      empty with O(family=transport).
+  returned: success
+  type: list
+  elements: str
+  version_added: 0.2.0
+  sample: [nestle.com]
 warnings:
   description: Sentences about what could not be read, and what that means.
   returned: where there are any

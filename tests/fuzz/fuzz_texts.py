@@ -233,7 +233,7 @@ SMTP_LOG = (
 
 @text_target("SMTP protocol log", "files", [SMTP_LOG], [b"<<<", b">>>", b"IO: |", b" : ", b"4"])
 def _smtp_log(data: bytes) -> None:
-    for failure in smtplog.parse_log(data):
+    for failure in smtplog.parse_log(data).failures:
         error = failure.error
         assert error.code is None or 400 <= error.code <= 599
         assert (error.line + error.text).isprintable()

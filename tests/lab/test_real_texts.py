@@ -33,7 +33,7 @@ pytestmark = [
 
 
 def the_one(data: bytes) -> LoggedFailure:
-    (failure,) = parse_log(data)
+    (failure,) = parse_log(data).failures
     return failure
 
 

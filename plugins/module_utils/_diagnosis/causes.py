@@ -15,11 +15,13 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import ip_address
 
+from .._imc.host import LAST_FIX, has_every_fix, silence_cure
 from .._mail.smtp_errors import ErrorClass, Origin
 from .._report.states import STATUS_WORDS
 from .._report.text import count, failure_text, listed, words
@@ -40,6 +42,8 @@ class Code(StrEnum):
     REMOTE_AAAA = "remote_aaaa"
     OWN_DNS = "own_dns"
     OLD_PIN = "old_pin"
+    PARENT_ROUTE = "parent_route"  # Q259531
+    SILENT = "silent"  # Q182821
     WRONG_REGION = "wrong_region"
     DANGLING = "dangling"
     CERTIFICATE = "certificate"
@@ -91,6 +95,7 @@ Rule = Callable[[StuckDomain, Every], Iterator[Cause]]
 _SEVERAL = 2
 _MOST_EVIDENCE = 3
 _HOW = {10061: "refused the connection", 10060: "did not answer"}  # Windows Sockets
+_DAEMON = re.compile(r"(?i)unable to contact destination SMTP da?emon")
 _RANK = {code: place for place, code in enumerate(Code)}
 # Warnings of mx_pairs_info about mail servers that cannot be reached.
 _DANGLING = (
@@ -197,7 +202,8 @@ def _search_list(domain: StuckDomain, _every: Every) -> Iterator[Cause]:
     hijacks = domain.warnings("search_list_hijack")
     hijacks = [note for note in hijacks if note["suffix"] in domain.suffixes]
     # Mail to an address needs no name, and a host that reached the right address found it.
-    if not hijacks or domain.pins or domain.by_smart_hosts or _reached(domain):
+    led = domain.pins or domain.parent or domain.by_smart_hosts
+    if not hijacks or led or _reached(domain):
         return
     suffix, name, answer = (str(hijacks[0][key]) for key in ("suffix", "name", "answer"))
     exists = f"{name} has an answer ({answer})"
@@ -251,6 +257,43 @@ def _old_pin(domain: StuckDomain, _every: Every) -> Iterator[Cause]:
         _pin(domain),
         sure=tried in old or len(old) == len(domain.pins),
         pin=domain.repins or domain.by_hand,
+    )
+
+
+def _parent_route(domain: StuckDomain, _every: Every) -> Iterator[Cause]:
+    """A route of the domain above it, which takes the mail of subdomains, too."""
+    hosts = list(filter(_is_address, domain.parent_hosts))
+    foreign = [host for host in hosts if host not in domain.addresses]
+    if domain.status != "ok" or not foreign or _reached(domain):
+        return
+    yield Cause(
+        Code.PARENT_ROUTE,
+        f"the route of {domain.parent} also takes mail for {domain.domain} (Q259531) and leads to"
+        f" {listed(foreign)}, not a mail server of {domain.domain} in DNS",
+        _pin(domain),
+        sure=len(foreign) == len(domain.parent_hosts),
+        pin=domain.can_be_pinned,
+    )
+
+
+def _no_greeting(domain: StuckDomain, _every: Every) -> Iterator[Cause]:
+    """A mail server that accepts the connection and sends no greeting (Q182821)."""
+    tried = domain.pins or domain.addresses
+    silent = [address for address in tried if address in domain.silent]
+    if not silent or domain.reply is not None or domain.parent:
+        return
+    cure = silence_cure(domain.build)
+    several = len(tried) >= _SEVERAL
+    no_other = ", and this build tries no other mail server then (Q182821)"
+    accept = "accept connections and send" if silent[1:] else "accepts connections and sends"
+    pin = _pin(domain) if several and domain.answering != domain.addresses else ""
+    yield Cause(
+        Code.SILENT,
+        f"{listed(silent)} {accept} no greeting{no_other if cure and several else ''}",
+        " ".join(filter(None, (cure, pin)))
+        or "Check reverse DNS of this host (Q190026) and ask the postmaster there.",
+        sure=domain.error is not None and domain.error.address in silent,
+        pin=bool(pin),
     )
 
 
@@ -428,13 +471,17 @@ def _connection(domain: StuckDomain, every: Every) -> Iterator[Cause]:
     where = domain.next_hop("") or ", ".join(domain.pins[:2])
     what = f"{where} {how}" if where else "this host could connect to none"
     whose = f"the relay {domain.relay}" if domain.relay else "the mail servers of the domain"
+    proxy = ""
+    if not domain.transport and _DAEMON.search(error.reply):
+        proxy = " A proxy firewall in between may have reported this: check its log."
     yield Cause(
         Code.UNREACHABLE,
         f"this host cannot reach {whose}: {what}{others}",
         "Check whether this host reaches port 25 of any server: a firewall, or the provider, may"
         " block it."
         if others
-        else "Check on this host whether port 25 there answers; if not, ask the postmaster there.",
+        else "Check on this host whether port 25 there answers; if not, ask the postmaster there."
+        f"{proxy}",
     )
 
 
@@ -443,7 +490,7 @@ def _cannot_connect(domain: StuckDomain) -> bool:
     broken = {ErrorClass.NO_CONNECTION, ErrorClass.CONNECTION_DROPPED}
     if domain.error_class not in broken or domain.blocked:
         return False
-    elsewhere = (_accepts_none, _search_list, _old_pin, _dangling)
+    elsewhere = (_accepts_none, _search_list, _old_pin, _parent_route, _no_greeting, _dangling)
     return not any(cause.sure for rule in elsewhere for cause in rule(domain, ()))
 
 
@@ -460,12 +507,17 @@ def _no_route(domain: StuckDomain, _every: Every) -> Iterator[Cause]:
 
 def _several_mx(domain: StuckDomain, _every: Every) -> Iterator[Cause]:
     """The pattern of Microsoft article Q169781, which names no fault behind it."""
-    if domain.transport or domain.pins or not _cannot_connect(domain):
+    if domain.transport or domain.pins or domain.parent or not _cannot_connect(domain):
         return
     if domain.mail_servers >= _SEVERAL:
+        fixed = (
+            f". Exchange {LAST_FIX} and later has every documented fix for several mail servers, so"
+            " the other causes come first"
+        )
         yield Cause(
             Code.SEVERAL_MX,
-            f"it has {domain.mail_servers} mail servers, the case of Microsoft article Q169781",
+            f"it has {domain.mail_servers} mail servers, the case of Microsoft article Q169781"
+            f"{fixed if has_every_fix(domain.build) else ''}",
             _pin(domain),
             sure=False,
             pin=True,
@@ -476,11 +528,12 @@ def _pin(domain: StuckDomain, *, first: bool = True) -> str:
     """Return the advice to pin, as the first words of a sentence or not."""
     if not domain.can_be_pinned:
         return ""
-    where = listed(domain.addresses)
+    where = listed(domain.answering)
     if domain.by_hand:
         text = f"enter its rows by hand, because imccopy is missing: {where}."
     else:
-        text = f"pin the domain to {where}."
+        drop = " with mx_delivery_silent_exchanges: drop"
+        text = f"pin the domain to {where}{drop if domain.answering != domain.addresses else ''}."
     return text[0].upper() + text[1:] if first else text
 
 
@@ -490,6 +543,8 @@ _RULES: tuple[Rule, ...] = (
     _search_list,
     _dns,
     _old_pin,
+    _parent_route,
+    _no_greeting,
     _dangling,
     _reply,
     _own_error,

@@ -36,7 +36,10 @@ class StuckDomain:
     of a route or connector of this collection; ``relay`` is the smart host of another connector
     that carries the domain. ``repins`` is whether pinning changes anything, ``by_hand`` whether no
     tool can, ``conflict`` what keeps the domain from being pinned. ``arrived`` is the verdict of a
-    test message that just left. ``blocked`` is why the service sends nothing at all.
+    test message that just left. ``blocked`` is why the service sends nothing at all. ``parent`` is
+    the domain above it whose route takes its mail, to ``parent_hosts``. ``silent`` are addresses
+    that accept a connection of this host and send no greeting. ``refused`` is whether nothing can
+    be pinned on the host, ``build`` that of Exchange 4.0 to 5.5.
     """
 
     domain: str
@@ -53,6 +56,11 @@ class StuckDomain:
     conflict: str = ""
     arrived: str = ""
     blocked: str = ""
+    parent: str = ""
+    parent_hosts: tuple[str, ...] = ()
+    silent: frozenset[str] = frozenset()
+    refused: bool = False
+    build: int | None = None
 
     @property
     def status(self) -> str:
@@ -63,6 +71,11 @@ class StuckDomain:
     def addresses(self) -> list[str]:
         """The addresses of the domain in DNS."""
         return [str(pair["address"]) for pair in (self.resolved or {}).get("pairs") or ()]
+
+    @property
+    def answering(self) -> list[str]:
+        """The addresses of the domain in DNS but for silent ones, or all where all are silent."""
+        return [one for one in self.addresses if one not in self.silent] or self.addresses
 
     @property
     def mail_servers(self) -> int:
@@ -87,7 +100,8 @@ class StuckDomain:
     @property
     def can_be_pinned(self) -> bool:
         """Whether a pin would help mail that goes to the addresses of DNS now."""
-        return self.status == "ok" and not self.relay and not self.conflict
+        refused = self.relay or self.conflict or self.refused
+        return self.status == "ok" and not refused
 
     def warnings(self, *codes: str) -> list[Result]:
         """Return the warnings of mx_pairs_info with these codes."""
@@ -187,18 +201,21 @@ class HostEvidence:
         blocked = ""
         if self.service_down:
             blocked = "malformed" if self.malformed_rows else "stopped"
+        silent = (hop["address"] for hop in queue.get("next_hops") or () if hop["silent"])
+        common = {
+            "transport": self.transport,
+            "suffixes": tuple(dict.fromkeys(appended)),
+            "appends": self.appends,
+            "blocked": blocked,
+            "silent": frozenset(silent),
+            "refused": not self.transport and bool(self.refusals),
+            "build": None if self.transport else (self.exchange or {}).get("build"),
+        }
         results = []
         for entry in queue.get("queues") or ():
             name = str(entry["domain"])
             if name in stuck:
-                domain = StuckDomain(
-                    name,
-                    transport=self.transport,
-                    resolved=domains.get(name),
-                    suffixes=tuple(dict.fromkeys(appended)),
-                    appends=self.appends,
-                    blocked=blocked,
-                )
+                domain = StuckDomain(name, resolved=domains.get(name), **common)
                 results.append(self._with_test(self._with_error(self._with_plan(domain), entry)))
         return results
 
@@ -257,12 +274,15 @@ class HostEvidence:
         conflicts = {one["domain"]: one for one in delivery.get("refused") or ()}
         conflict = conflicts.get(name) or {}
         connector, reason = conflict.get("connector"), str(conflict.get("reason") or "")
+        led = {one["domain"]: one for one in delivery.get("led_by_parent") or ()}.get(name) or {}
         return replace(
             domain,
             pins=tuple(pins),
             repins=name in changed_domains(delivery),
             by_hand=name in {row["domain"] for row in delivery.get("worksheet") or ()},
             conflict=f"the connector {connector!r} {reason}" if connector else reason,
+            parent=str(led.get("parent") or ""),
+            parent_hosts=tuple(led.get("hosts") or ()),
         )
 
     def _with_test(self, domain: StuckDomain) -> StuckDomain:

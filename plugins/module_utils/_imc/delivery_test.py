@@ -235,7 +235,7 @@ class ImcTest:
         warnings: list[str] = []
         untouched: frozenset[str] = frozenset()
         waiting: frozenset[str] = frozenset()
-        failures: list[LoggedFailure] = []
+        failures: Sequence[LoggedFailure] = ()
         reader = Reader(self.session, warnings)
         host = self.host
         commands = {"pickup": list_folder(host.reach(host.root_dir, pickup.FOLDER))}
@@ -245,7 +245,7 @@ class ImcTest:
             sections = self._run(commands)
             untouched = frozenset(parse_dir_bare(sections["pickup"].output))
             try:
-                failures = read_smtp_logs(reader, host, sections, _LOGS)
+                failures = read_smtp_logs(reader, host, sections, _LOGS).failures
             except ExchangeError as error:
                 warnings.append(error.message)
             text = decode(self._run(out)["out"].output)

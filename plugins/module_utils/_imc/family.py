@@ -48,6 +48,7 @@ from .layout import Layout, TempFile, copy
 from .plan import Desired, ImcChange, ImcPlan, Part, Policy, Saved, ServiceStep, State, make_plan
 from .report import ReturnRoutes, result, service_facts
 from .risks import malformed, rows_text
+from .seen import NOTHING_SEEN, SeenMail, look
 from .setting import SettingPlan, same_value
 from .state import HostState, Journal, PendingRestart
 from .steps import (
@@ -136,16 +137,19 @@ class MailConnector:
             known=self._known if first is None else None,
             cluster=first is None,
         )
-        if first is None:
-            self._first = state
-        else:  # no run changes these
+        if first is not None:  # no run changes these
             state = replace(
                 state,
                 build=first.build,
                 tracking_folder=first.tracking_folder,
                 cluster=first.cluster,
+                seen=first.seen,
             )
         self._learn(state)
+        if first is None:
+            if saved is None:
+                state = replace(state, seen=self._look(state, wanted))
+            self._first = state
         lease, now = state.lease, self.session.host_time
         if lease is not None:
             file = alive.file_of(lease.run) if is_of(lease, alive.controller()) else None
@@ -169,6 +173,33 @@ class MailConnector:
                 tracking_dir=state.tracking_folder,
             )
             self.learned.keep(host)
+
+    def _look(self, state: HostState, wanted: Desired) -> SeenMail:
+        """Return what the host's queue and logs show; they are read only where they matter.
+
+        That is where routes change, or silent servers are to be left out.
+        """
+        if self.learned is not None and (seen := self.learned.of(SeenMail, NOTHING_SEEN)):
+            return seen
+        root = usable(state.root_dir.strip(), windows_path)
+        if wanted.state is State.ABSENT or not (wanted.routes and root):
+            return NOTHING_SEEN
+        draft = make_plan(state, wanted, self.policy)
+        needed = draft.changes_table or draft.worksheet or self.policy.drops_silent
+        if draft.refusals or not needed:
+            return NOTHING_SEEN
+        host = ImcHost(
+            name=self.session.host,
+            computer=self.layout.computer,
+            service=state.service,
+            build=state.build,
+            root_dir=root,
+            tracking_dir=state.tracking_folder,
+        )
+        seen = look(self.session, host)
+        if self.learned is not None:
+            self.learned.keep(seen)
+        return seen
 
     def gather(
         self,

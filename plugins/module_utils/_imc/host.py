@@ -73,8 +73,12 @@ _FAULTS = (
     ("Q267245", 1960, 2653, "5.5 SP4"),  # NDR or loss where one of several MX is down
     ("Q265727", 1960, 2653, "5.5 SP4"),  # crash at the next address
 )
+#: The service pack that ends the last of them.
+LAST_FIX, _LAST_FIX_BUILD = "5.5 SP4", 2653
 #: More suffixes than these crash the service of 5.0 and 5.5 when it starts (Q185025).
 MOST_SUFFIXES = 6
+#: The service goes past a silent mail server since these builds, 4.0 SP5 and 5.5 SP1.
+_NEXT_MX_4, _NEXT_MX_55 = 996, 2232
 _DIGITS_SINCE = 1460  # names may begin with a digit since 5.0 SP2 (Q146677, Q168735)
 
 NOT_INSTALLED = 1060  # ERROR_SERVICE_DOES_NOT_EXIST, of sc
@@ -183,6 +187,23 @@ def build_warning(build: int | None) -> str:
         f"{name} (build {build}) has documented faults with several mail servers of a domain"
         f" ({articles}). Exchange {faults[-1][-1]} ends them."
     )
+
+
+def has_every_fix(build: int | None) -> bool:
+    """Whether no documented fault with several mail servers is left in a build."""
+    return release_of(build) is not None and (build or 0) >= _LAST_FIX_BUILD
+
+
+def silence_cure(build: int | None) -> str:
+    """The sentence that names what makes the service go past a silent mail server, or nothing."""
+    release = release_of(build)
+    if release is None or build is None:
+        return "Exchange 5.5 SP1 or later goes on to the next server (Q182821)."
+    if release.version == "4.0":
+        return "" if build >= _NEXT_MX_4 else "Exchange 4.0 SP5 ends the fault (Q166604)."
+    if release.version == "5.0":
+        return "A hotfix after Exchange 5.0 SP2 ends the fault, and so does 5.5 SP1 (Q182821)."
+    return "" if build >= _NEXT_MX_55 else "Exchange 5.5 SP1 ends the fault (Q182821)."
 
 
 def takes_digits(build: int | None) -> bool:

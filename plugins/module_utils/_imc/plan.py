@@ -15,13 +15,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
+from typing import Any
 
 from .._remote.parse import RegistryValue
 from .._run.change_limit import Size
 from .._run.family import Change, Plan, Refusal
 from .._run.routes import GONE_STATUSES, UNKNOWN_STATUSES, Route
 from . import risks
-from .host import SERVICE_NAME, build_warning, takes_digits
+from .host import SERVICE_NAME, build_warning, silence_cure, takes_digits
 from .routes import RoutesFile, Row, moved, new_row, why_unwritable
 from .setting import SearchList, SettingPlan, can_be_added, number, plan_setting, shown
 from .state import HostState, Journal
@@ -38,12 +39,16 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Desired:
-    """The wanted state of registry value and table; ``routes`` None leaves the table alone."""
+    """The wanted state of registry value and table; ``routes`` None leaves the table alone.
+
+    ``silent`` are addresses to leave out of the routes.
+    """
 
     search_list: SearchList = SearchList.UNMANAGED
     routes: tuple[Route, ...] | None = None
     state: State = State.PRESENT
     removes_missing: bool = False
+    silent: frozenset[str] = frozenset()
 
     def rows_of(self, route: Route) -> tuple[str, ...] | None:
         """Return the addresses a listed domain is to have, or None to keep what it has."""
@@ -53,7 +58,11 @@ class Desired:
             return ()
         if route.status in GONE_STATUSES:
             return () if self.removes_missing and not route.unconfirmed else None
-        return route.addresses
+        return self.answering(route.addresses)
+
+    def answering(self, addresses: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the addresses without the silent ones; all of them where none would be left."""
+        return tuple(one for one in addresses if one not in self.silent) or addresses
 
     @cached_property
     def by_domain(self) -> dict[str, Route]:
@@ -74,12 +83,15 @@ class Policy:
     """Options that say how, not what. ``max_routes`` 0 never warns.
 
     ``known_domains`` are those to which the host sends mail, as far as that is known.
+    ``drops_silent`` leaves out of a domain's routes the addresses that accept connections and send
+    no greeting.
     """
 
     may_restart: bool = True
     max_routes: int = 0
     force: bool = False
     known_domains: tuple[str, ...] = ()
+    drops_silent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +203,8 @@ def make_plan(
     kept: dict[str, str] = {}
     warnings: list[str] = []
     table: TablePlan | None = None
+    if policy.drops_silent:
+        desired = replace(desired, silent=state.seen.silent)
     if saved is not None:
         setting = SettingPlan(state.value, saved.value)
         if state.table is not None and saved.routes is not None:
@@ -224,13 +238,15 @@ def make_plan(
             *_table_warnings(table, policy.max_routes),
             *_risks(draft, desired, policy.known_domains),
             *_without_effect(desired),
+            *_silence(state, desired, policy),
+            *state.seen.warnings,
             *about_service,
             *_build_warnings(state, desired),
         ),
         size=table.size if table else Size("routes"),
         incomplete="there is no imccopy to write the route table" if unread else "",
         worksheet=tuple(_worksheet(desired, saved)) if state.no_imccopy else (),
-        evidence={"malformed_rows": risks.malformed(table.before.rows) if table else []},
+        evidence=_evidence(table, desired, (*policy.known_domains, *state.seen.domains)),
         desired=desired,
     )
     changes = list(settings)
@@ -239,6 +255,26 @@ def make_plan(
     elif journal is not None and not plan.leaves_journal and not settings:
         changes.append(ImcChange(part=Part.JOURNAL, text="remove a journal", writes=False))
     return replace(plan, changes=tuple(changes))
+
+
+def _evidence(
+    table: TablePlan | None, desired: Desired, known: Iterable[str]
+) -> dict[str, list[Any]]:
+    """Return what of the table as it is keeps mail from its way, as the result shows it."""
+    rows = table.before.rows if table else ()
+    led = risks.led_along(rows, (*desired.by_domain, *known))
+    hosts: dict[str, list[str]] = {}
+    for row in rows:
+        if row.key in led:
+            hosts.setdefault(row.key, []).extend(row.hosts)
+    return {
+        "malformed_rows": risks.malformed(rows),
+        "led_by_parent": [
+            {"domain": name, "parent": parent, "hosts": hosts[parent]}
+            for parent, names in led.items()
+            for name in names
+        ],
+    }
 
 
 def _setting_changes(setting: SettingPlan, table: TablePlan | None) -> Iterator[ImcChange]:
@@ -311,10 +347,24 @@ def _refusals(draft: _Draft, desired: Desired, *, force: bool) -> Iterator[Refus
         yield Refusal(f"the route table could not be read to the byte ({state.table.inexact})")
     elif table.changed and (why := why_unwritable(table.after, table.before)):
         yield Refusal(why)
-    if table.changed and table.before.relay and desired.state is not State.RESTORED:
+    if table.changed and desired.state is not State.RESTORED:
         wanted = {name for name, route in desired.by_domain.items() if not route.bypass_relay}
-        if pins := risks.new_pins(table.before.rows, table.after.rows, wanted):
+        pins = risks.new_pins(table.before.rows, table.after.rows, wanted)
+        if pins and table.before.relay:
             yield risks.relay_refusal(table.before.relay, pins)
+        elif pins and (relay := _logged_relay(state, table, desired)) and not state.appends:
+            yield risks.relay_refusal(relay, pins, source="its SMTP protocol log")
+
+
+def _logged_relay(state: HostState, table: TablePlan, desired: Desired) -> str:
+    """Return the one address to which the host sends all mail without routes, by its logs."""
+    routed = {
+        name
+        for name in state.seen.domains
+        if risks.parent_with_rows(name, {row.key for row in table.before.rows}) is not None
+    }
+    wanted = {address for route in desired.by_domain.values() for address in route.addresses}
+    return state.seen.relay(routed, wanted)
 
 
 def _history_warnings(state: HostState, step: ServiceStep) -> Iterator[str]:
@@ -368,8 +418,15 @@ def _risks(draft: _Draft, desired: Desired, known: Iterable[str]) -> Iterator[st
             " (event 4057, Q148565); use addresses or full names."
         )
     yield from risks.row_warnings(table.after, desired.by_domain.keys())
+    if (relay := _logged_relay(draft.state, table, desired)) and draft.state.appends:
+        yield (
+            f"All mail of the SMTP protocol log went to {relay}. That is a relay, or the search"
+            " list misroutes all names (Q150969); routes bypass a relay."
+        )
     there = (name for name, x in desired.by_domain.items() if x.status not in GONE_STATUSES)
-    for parent, names in risks.led_along(rows, (*there, *known)).items():
+    managed = {row.key for row in rows if row.key in desired.by_domain}
+    seen = (name for name in draft.state.seen.domains if risks.parent_with_rows(name, managed))
+    for parent, names in risks.led_along(rows, (*there, *known, *seen)).items():
         yield (
             f"{parent}: its routes also take mail for {risks.listed(names)}. Give such subdomains"
             " routes of their own where their mail servers differ."
@@ -387,6 +444,39 @@ def _without_effect(desired: Desired) -> Iterator[str]:
         yield (
             f"{risks.listed(names)}: no effect on Exchange 4.0 to 5.5 ({settings}). Its routes hold"
             " addresses only; mail goes to port 25, without TLS."
+        )
+
+
+def _silence(state: HostState, desired: Desired, policy: Policy) -> Iterator[str]:
+    """Name the servers of wanted routes that accept connections and send no greeting."""
+    silent = state.seen.silent
+    for name, route in desired.by_domain.items():
+        rows = desired.rows_of(route)
+        found = [address for address in route.addresses if address in silent]
+        if not (found and rows):
+            continue
+        cure = silence_cure(state.build)
+        cure = f" {cure}" if cure else ""
+        if not policy.drops_silent:
+            yield (
+                f"{name}: {risks.listed(found)} accepts connections and sends no greeting, which"
+                " can delay all mail of the domain. silent_exchanges: drop leaves such addresses"
+                f" out.{cure}"
+            )
+        elif set(found) <= set(rows):
+            yield (
+                f"{name}: all its mail servers accept connections and send no greeting, so no"
+                f" address was left out.{cure}"
+            )
+        else:
+            yield (
+                f"{name}: {risks.listed(found)} was left out: it accepts connections and sends no"
+                f" greeting.{cure}"
+            )
+    if policy.drops_silent and desired.routes and not state.seen.hops:
+        yield (
+            "The SMTP protocol log shows no connection, so silent mail servers are unknown. The"
+            " service writes it at diagnostics level 3 or more (Q154505)."
         )
 
 
@@ -432,7 +522,8 @@ def edit(rows: Sequence[Row], desired: Desired) -> Edit:
     for domain, route in routes.items():
         if wanted[domain] and route.short_lived:
             rows_there = [row for row in present.get(domain, ()) if row.well_formed]
-            wanted[domain] = route.beside(tuple(dict.fromkeys(row.target for row in rows_there)))
+            there = tuple(dict.fromkeys(row.target for row in rows_there))
+            wanted[domain] = desired.answering(route.beside(there))
     after: list[Row] = []
     placed: set[str] = set()
     exact = desired.state is State.EXACT

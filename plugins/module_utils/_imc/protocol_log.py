@@ -39,7 +39,9 @@ MAX_FAILURES = 200
 #: A log of at most so many bytes is read whole, of a longer one the last lines.
 WHOLE, _LINES = 262_144, 2_000
 _FOLDER, _MASK = "Log", "L*.LOG"
-_NO_ROUTING_HOSTS, _UNRECOGNIZED, _SEND_DATA = 499, 500, "354"
+#: The code of "No routing hosts are reachable".
+NO_ROUTING_HOSTS = 499
+_UNRECOGNIZED, _SEND_DATA = 500, "354"
 
 _STAMP = re.compile(r"\d[^<>|]{5,40}? : ")
 _REPLY = re.compile(r"[2-5]\d\d(?:[ -].*)?", re.DOTALL | re.ASCII)
@@ -61,11 +63,36 @@ class LoggedFailure:
     log: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A connection that the service made: its address, and the domains whose mail met no failure.
+
+    ``silent`` is whether it ended without a greeting of the other side.
+    """
+
+    address: str
+    domains: frozenset[str]
+    silent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LogContents:
+    """What one log, or several, show: failures and connections."""
+
+    failures: tuple[LoggedFailure, ...]
+    contacts: tuple[Contact, ...]
+
+
 @dataclass(slots=True)
 class _Connection:
-    """One connection of a log while it is read; ``address`` is whom the service connected to."""
+    """One connection of a log while it is read; ``address`` is whom the service connected to.
+
+    ``peer`` is the same address, also after the service has given the connection up.
+    """
 
     address: str | None = None
+    peer: str | None = None
+    silent: bool = False
     inbound: bool = False
     greeted: bool = True
     said_ehlo: bool = False
@@ -76,6 +103,7 @@ class _Connection:
         """Return the failure of a connection that was established and then silent."""
         if self.greeted or self.address is None:
             return []
+        self.silent = ended
         text = self.silent_text if ended else f"{self.silent_text} yet"
         error = SmtpError(text, ErrorClass.NO_CONNECTION, address=self.address, line=text)
         return [LoggedFailure(error, self.domain)]
@@ -86,23 +114,27 @@ class _Connection:
         return f"{self.address} accepted the connection and sent no greeting"
 
 
-def parse_log(data: bytes, limit: int = MAX_FAILURES) -> tuple[LoggedFailure, ...]:
-    """Return the last ``limit`` failures of one log, oldest first. Never raises.
+def parse_log(data: bytes, limit: int = MAX_FAILURES) -> LogContents:
+    """Return the last ``limit`` failures and connections of one log, oldest first. Never raises.
 
     A failure belongs to the domain it names, else to the last recipient of its own connection, else
     (a greeting, say) to the one domain that the connection is about, if there is only one. Replies
     of our own server to a client are not failures of delivery.
     """
     kept: deque[LoggedFailure] = deque(maxlen=max(limit, 1))
-    for failures, domains in _connections(data):
+    contacts: deque[Contact] = deque(maxlen=max(limit, 1))
+    for state, failures, domains in _connections(data):
         only = next(iter(domains)) if len(domains) == 1 else None
-        for failure in failures:
-            kept.append(replace(failure, domain=failure.domain or only))
-    return tuple(kept)
+        owned = [replace(failure, domain=failure.domain or only) for failure in failures]
+        kept.extend(owned)
+        if state.peer is not None:
+            sound = frozenset(domains) - {failure.domain for failure in owned}
+            contacts.append(Contact(state.peer, frozenset(filter(None, sound)), state.silent))
+    return LogContents(tuple(kept), tuple(contacts))
 
 
-def _connections(data: bytes) -> Iterator[tuple[list[LoggedFailure], set[str]]]:
-    """Yield the failures of each connection, and the domains that it is about."""
+def _connections(data: bytes) -> Iterator[tuple[_Connection, list[LoggedFailure], set[str]]]:
+    """Yield each connection with its failures, and the domains that it is about."""
     state = _Connection()
     failures: list[LoggedFailure] = []
     domains: set[str] = set()
@@ -110,9 +142,10 @@ def _connections(data: bytes) -> Iterator[tuple[list[LoggedFailure], set[str]]]:
         mark, text = _strip(raw[:MAX_LINE].decode("utf-8", "replace"))
         connected = _CONNECTED.match(text)
         if connected is not None or _ACCEPTED.match(text):
-            yield failures + state.silence(ended=True), domains
+            yield state, failures + state.silence(ended=True), domains
             address = address_in(connected[1]) if connected else None
-            state = _Connection(address, inbound=connected is None, greeted=connected is None)
+            inbound = connected is None
+            state = _Connection(address, address, inbound=inbound, greeted=inbound)
             failures, domains = [], set()
         elif rcpt := _RCPT.match(text):
             state.domain = domain_of(rcpt[1]) or state.domain
@@ -122,7 +155,7 @@ def _connections(data: bytes) -> Iterator[tuple[list[LoggedFailure], set[str]]]:
             domains |= {failure.domain for failure in failures[-1:] if failure.domain}
         if text:
             state.said_ehlo = text[:4].upper() == "EHLO" or (state.said_ehlo and text[:3] == "500")
-    yield failures + state.silence(ended=False), domains
+    yield state, failures + state.silence(ended=False), domains
 
 
 def _failure(
@@ -131,7 +164,7 @@ def _failure(
     """Return the failure of a line that is a reply, or the service's word about the mail."""
     subject = _SUBJECT.search(text)
     error = parse_reply(text[: subject.start()] if subject else text)
-    own = subject is not None or (error is not None and error.code == _NO_ROUTING_HOSTS)
+    own = subject is not None or (error is not None and error.code == NO_ROUTING_HOSTS)
     if mark:
         state.sends_data = text[:3] == _SEND_DATA
     if error is None or not own:
@@ -146,16 +179,16 @@ def _failure(
         return []
     named = _UNREACHABLE.search(error.text) or _DEMON.search(error.text)
     address = state.address
-    if named or error.code == _NO_ROUTING_HOSTS or _OWN.match(error.text):
-        reached = not named and error.code != _NO_ROUTING_HOSTS
+    if named or error.code == NO_ROUTING_HOSTS or _OWN.match(error.text):
+        reached = not named and error.code != NO_ROUTING_HOSTS
         kind = ErrorClass.OTHER if reached else ErrorClass.NO_CONNECTION
         error = replace(error, error_class=kind, origin=Origin.THIS_HOST)
         address = address or address_in(error.text)
     if silent:
-        state.greeted = True  # told here, with its domain
+        state.greeted = state.silent = True  # told here, with its domain
         error = replace(error, text=f"{error.text} ({state.silent_text})")
     domain = mail_domain(named[1]) if named else None
-    if error.code == _NO_ROUTING_HOSTS:
+    if error.code == NO_ROUTING_HOSTS:
         if domain and state.domain not in (None, domain):
             address = None  # the connection was about another domain's mail
         state.address = None  # the service has given the connection up
@@ -191,22 +224,24 @@ def smtp_log_commands(host: ImcHost) -> dict[str, str]:
 
 def read_smtp_logs(
     reader: Reader, host: ImcHost, sections: Mapping[str, Section], most: int
-) -> list[LoggedFailure]:
-    """Return the failures in the newest ``most`` logs, the newest failure first."""
+) -> LogContents:
+    """Return what the newest ``most`` logs hold, the newest first."""
     sizes = parse_sizes(sections["smtp-sizes"].output)
     names = [name for name in parse_dir_bare(sections["smtp-names"].output) if name in sizes]
     paths = host.reach_files((host.root_dir, _FOLDER), names[:most])
     wanted = {path: sizes[name] for name, path in paths.items()}
     ends = reader.ends(wanted, whole=WHOLE, lines=_LINES)
-    return [
-        replace(
-            failure,
-            log=name,
-            error=replace(failure.error, source=f"SMTP protocol log {name}"),
-        )
-        for name, path in paths.items()
-        for failure in reversed(parse_log(ends.get(path, b"")))
-    ]
+    failures: list[LoggedFailure] = []
+    contacts: list[Contact] = []
+    for name, path in paths.items():
+        contents = parse_log(ends.get(path, b""))
+        contacts += reversed(contents.contacts)
+        source = f"SMTP protocol log {name}"
+        failures += [
+            replace(failure, log=name, error=replace(failure.error, source=source))
+            for failure in reversed(contents.failures)
+        ]
+    return LogContents(tuple(failures), tuple(contacts))
 
 
 def newest_by_domain(failures: Iterable[LoggedFailure]) -> dict[str, LoggedFailure]:

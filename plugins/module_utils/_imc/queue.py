@@ -17,14 +17,21 @@ from dataclasses import dataclass, replace
 
 from .._base.errors import ExchangeError
 from .._mail.addresses import domain_of, parse_head
-from .._mail.delivery import LoggedError, QueueLimits, QueueReport, ReturnedMail
+from .._mail.delivery import LoggedError, NextHop, QueueLimits, QueueReport, ReturnedMail
 from .._remote.commands import computer_name, echo_if_exists
 from .._remote.parse import decode, parse_dir_bare
 from .._remote.session import Section, Session
 from .files import Reader, list_by_age, list_sizes, parse_sizes, run_all
 from .host import SERVICE_NAME, ImcHost
-from .protocol_log import WHOLE, LoggedFailure, read_smtp_logs, smtp_log_commands
-from .tracking import DELIVERED, event_name, is_ndr, log_names, parse_text
+from .protocol_log import (
+    NO_ROUTING_HOSTS,
+    WHOLE,
+    LogContents,
+    LoggedFailure,
+    read_smtp_logs,
+    smtp_log_commands,
+)
+from .tracking import DELIVERED, TrackingEvent, event_name, has_left, is_ndr, log_names, parse_text
 
 #: Where outbound messages await delivery (release notes of Exchange 5.0, 3.2.11).
 FOLDER = "Out"
@@ -70,13 +77,17 @@ class ImcQueues:
             report.counters = read_counters(sections["counters"], report.warnings)
         reader = Reader(self.session)
         self._read_messages(reader, sections, limits, report)
-        failures = read_smtp_logs(reader, host, sections, limits.logs)
+        logs = read_smtp_logs(reader, host, sections, limits.logs)
+        failures = logs.failures
         for failure in failures:
             entry = report.entries.get(failure.domain or "")
             if entry is not None and entry.error is None:  # the newest comes first
                 entry.error = failure.error
         report.failures = _grouped(failures)
-        report.returned = self._returned(reader, sections, limits.tracking_lines)
+        report.next_hops = next_hops(logs)
+        events = self._tracked(reader, sections, limits.tracking_lines)
+        report.returned = _returned(events)
+        report.sent_domains = _sent(events, report.next_hops, host)
         report.warnings += reader.warnings
         if report.unread:
             report.warnings.append(
@@ -135,10 +146,10 @@ class ImcQueues:
                 if domain not in limits.own_domains:
                     report.entry(domain).add(head.date)
 
-    def _returned(
+    def _tracked(
         self, reader: Reader, sections: Mapping[str, Section], lines: int
-    ) -> list[ReturnedMail]:
-        """Return the recipients of mail returned of late, by the ends of the tracking logs."""
+    ) -> list[TrackingEvent]:
+        """Return what the ends of the newest tracking logs hold."""
         if "tracking-sizes" not in sections:
             return []
         listed = parse_sizes(sections["tracking-sizes"].output)
@@ -146,19 +157,49 @@ class ImcQueues:
         paths = self.host.reach_files((self.host.tracking_dir,), log_names(sizes)[-_DAYS:])
         wanted = {path: sizes[name] for name, path in paths.items()}
         ends = reader.ends(wanted, whole=WHOLE, lines=lines)
-        return [
-            ReturnedMail(
-                recipient.address,
-                domain_of(recipient.address),
-                event.time,
-                event.time_text,
-                event_name(event.number),
-            )
-            for path in wanted
-            for event in parse_text(ends.get(path, b""))
-            for recipient in (event.recipients if is_ndr(event) else ())
-            if recipient.status != DELIVERED
-        ]
+        return [event for path in wanted for event in parse_text(ends.get(path, b""))]
+
+
+def _returned(events: Sequence[TrackingEvent]) -> list[ReturnedMail]:
+    """Return the recipients of mail returned of late."""
+    return [
+        ReturnedMail(
+            recipient.address,
+            domain_of(recipient.address),
+            event.time,
+            event.time_text,
+            event_name(event.number),
+        )
+        for event in events
+        for recipient in (event.recipients if is_ndr(event) else ())
+        if recipient.status != DELIVERED
+    ]
+
+
+def _sent(
+    events: Sequence[TrackingEvent], hops: Sequence[NextHop], host: ImcHost
+) -> tuple[str, ...]:
+    """Return the domains whose mail left of late, as far as the logs show it."""
+    recipients = (
+        one.address for event in events if has_left(event, host.release) for one in event.recipients
+    )
+    tracked = filter(None, map(domain_of, recipients))
+    return tuple(dict.fromkeys((*tracked, *(name for hop in hops for name in hop.domains))))
+
+
+def next_hops(logs: LogContents) -> list[NextHop]:
+    """Return the addresses that the service connected to, the newest first.
+
+    A log without any reply was written at a level that shows none, so nothing in it is silence.
+    """
+    replies = any(not one.silent for one in logs.contacts)
+    replies |= any(one.error.code == NO_ROUTING_HOSTS for one in logs.failures)
+    silent: dict[str, bool] = {}
+    domains: dict[str, dict[str, None]] = {}
+    for contact in logs.contacts:
+        silent.setdefault(contact.address, contact.silent and replies)
+        domains.setdefault(contact.address, {}).update(dict.fromkeys(sorted(contact.domains)))
+    return [NextHop(address, tuple(domains[address]), silent[address]) for address in silent]
 
 
 def _grouped(failures: Sequence[LoggedFailure]) -> list[LoggedError]:

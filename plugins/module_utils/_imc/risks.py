@@ -75,10 +75,11 @@ def _are(rows: Sequence[str]) -> str:
     return f"{number} of the route table {verb} malformed ({rows_text(rows)})"
 
 
-def relay_refusal(relay: str, domains: Sequence[str]) -> Refusal:
+def relay_refusal(relay: str, domains: Sequence[str], source: str = "") -> Refusal:
     """The refusal of pins that lead around the host to which all mail is forwarded."""
+    by = f" (by {source})" if source else ""
     return Refusal(
-        f"the host forwards all mail to {relay[:_MOST_SHOWN]!a} and asks no MX, so routes of"
+        f"the host forwards all mail to {relay[:_MOST_SHOWN]!a}{by} and asks no MX, so routes of"
         f" {listed(domains)} would bypass that relay",
         hint="Pin these domains on the relay, or leave this host out. bypass_relay: true of a"
         " domain allows its routes here.",
@@ -115,20 +116,21 @@ def row_warnings(file: RoutesFile, wanted: Collection[str]) -> Iterator[str]:
         )
 
 
-def led_along(rows: Iterable[Row], names: Iterable[str]) -> dict[str, list[str]]:
-    """The names without rows of their own, by the parent domain whose rows lead their mail, too.
+def parent_with_rows(name: str, keys: Collection[str]) -> str | None:
+    """The name of the rows that take a domain's mail: its own, or the longest parent (Q259531)."""
+    while name:
+        if name in keys:
+            return name
+        name = name.partition(".")[2]
+    return None
 
-    The best match wins, which is the longest parent (Q259531).
-    """
+
+def led_along(rows: Iterable[Row], names: Iterable[str]) -> dict[str, list[str]]:
+    """The names without rows of their own, by the parent domain whose rows take their mail."""
     keys = {row.key for row in rows if row.well_formed}
     led: dict[str, list[str]] = {}
     for name in dict.fromkeys(names):
-        if name in keys or f"#{name}" in keys:
-            continue
-        parent = name
-        while "." in parent:
-            parent = parent.partition(".")[2]
-            if parent in keys:
-                led.setdefault(parent, []).append(name)
-                break
+        parent = parent_with_rows(name, keys)
+        if parent not in {None, name} and f"#{name}" not in keys:
+            led.setdefault(str(parent), []).append(name)
     return led

@@ -30,6 +30,7 @@ IMC_SPEC: dict[str, dict[str, Any]] = {
     },
     "routes": {"type": "list", "elements": "dict"},
     "known_domains": {"type": "list", "elements": "str", "default": []},
+    "silent_exchanges": {"type": "str", "choices": ["warn", "drop"], "default": "warn"},
     "state": {"type": "str", "choices": [str(choice) for choice in State], "default": "present"},
     "missing_domain": {"type": "str", "choices": ["keep", "remove"], "default": "keep"},
     "service_restart": {
@@ -99,6 +100,7 @@ def parse_options(params: Mapping[str, Any]) -> Options:
             max_routes=params["max_routes"],
             force=bool(params.get("force")),
             known_domains=tuple(map(parse_domain, params["known_domains"])),
+            drops_silent=params["silent_exchanges"] == "drop",
         ),
         layout=layout,
         timeouts=Timeouts(float(params["command_timeout"]), float(params["service_timeout"])),

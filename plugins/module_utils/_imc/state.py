@@ -19,9 +19,10 @@ import re
 from dataclasses import dataclass
 
 from .._remote.parse import RegistryValue
-from .host import Service
+from .host import VALUE_NAME, Service
 from .host_lock import Lease
 from .routes import RoutesFile
+from .seen import NOTHING_SEEN, SeenMail
 
 #: What the temporary files of this collection are called.
 TEMP_NAME = re.compile(r"pmx-[0-9a-f]{16}\.txt")
@@ -128,7 +129,8 @@ class HostState:
     ``build`` is NewestBuild, 837 to 996 for Exchange 4.0, 1457 to 1460 for 5.0, 1960 to 2653 for
     5.5; None where the host does not tell, or was not asked. ``tracking_folder`` is empty then.
     ``journal`` is that of a run at work, or of one that broke off, ``lease`` that of a run that
-    has, or had, the host for itself. ``cluster`` is whether the host is a node of a cluster.
+    has, or had, the host for itself. ``cluster`` is whether the host is a node of a cluster,
+    ``seen`` what its queue and logs show, where a plan needs that.
     """
 
     service: Service
@@ -142,6 +144,13 @@ class HostState:
     lease: Lease | None = None
     pending_restart: PendingRestart | None = None
     cluster: bool = False
+    seen: SeenMail = NOTHING_SEEN
+
+    @property
+    def appends(self) -> bool:
+        """Whether the service appends the search list to names, by the value as it is stored."""
+        value = self.value
+        return value is None or value.name != VALUE_NAME or not value.number
 
     @property
     def left_behind(self) -> Journal | None:

@@ -220,17 +220,22 @@ def is_ndr(event: TrackingEvent) -> bool:
     )
 
 
+def has_left(event: TrackingEvent, release: Release | None) -> bool:
+    """Whether a record says that a message left the host."""
+    gateway = release is not None and not release.has_smtp_events
+    return event.number == (_GATEWAY_OUT if gateway else _TRANSFERRED)
+
+
 def observe(event: TrackingEvent, release: Release | None) -> Observation:
     """Translate a record about a message into an observation.
 
     Exchange 4.0 has no SMTP events: there 1003, "the message was sent through a gateway", is all
     that says a message left. In 5.x the same event only hands it to the connector.
     """
-    left = _GATEWAY_OUT if release and not release.has_smtp_events else _TRANSFERRED
     receipt = any(recipient.status == DELIVERED for recipient in event.recipients)
     if is_ndr(event):
         stage = Stage.RETURNED
-    elif event.number == left or receipt:
+    elif has_left(event, release) or receipt:
         stage = Stage.TRANSFERRED
     else:
         stage = Stage.QUEUED if event.number in {_QUEUED, _REROUTED} else Stage.SEEN

@@ -22,6 +22,7 @@ from .smtp_errors import SmtpError
 
 #: Failures and returned recipients that a result shows.
 _SHOWN = 100
+_MOST_DOMAINS = 1_000
 
 
 class Stage(IntEnum):
@@ -268,11 +269,29 @@ class ReturnedMail:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class NextHop:
+    """An address that a host connected to of late; ``domains`` are those whose mail it took.
+
+    ``silent`` is whether it ended the newest connection without a greeting.
+    """
+
+    address: str
+    domains: tuple[str, ...] = ()
+    silent: bool = False
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the address as the module queue_info returns it."""
+        domains = list(self.domains[:_SHOWN])
+        return {"address": self.address, "domains": domains, "silent": self.silent}
+
+
 @dataclass(slots=True)
 class QueueReport:
     """What waits on a host. ``unread`` counts messages that were not opened.
 
     ``bytes``, ``service`` and ``counters`` are None, ``queues`` empty, where a family has none.
+    ``next_hops`` and ``sent_domains`` are what the logs of Exchange 4.0 to 5.5 show.
     """
 
     family: str
@@ -287,6 +306,8 @@ class QueueReport:
     failures: Sequence[LoggedError] = ()
     returned: Sequence[ReturnedMail] = ()
     queues: Sequence[dict[str, object]] = ()
+    next_hops: Sequence[NextHop] = ()
+    sent_domains: Sequence[str] = ()
     warnings: list[str] = field(default_factory=list)
 
     def entry(self, domain: str) -> QueueEntry:
@@ -311,5 +332,7 @@ class QueueReport:
             "failures": [failure.to_dict() for failure in self.failures[:_SHOWN]],
             "returned": [recipient.to_dict() for recipient in self.returned[-_SHOWN:]],
             "transport_queues": list(self.queues),
+            "next_hops": [hop.to_dict() for hop in self.next_hops[:_SHOWN]],
+            "sent_domains": list(self.sent_domains[:_MOST_DOMAINS]),
             "warnings": self.warnings,
         }

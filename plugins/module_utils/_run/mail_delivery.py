@@ -83,13 +83,15 @@ class _Work:
             self._part("backups", run_history, spec.history_params(self.family, params))
             return
         reads_queue = params["queue"]["read"]
-        if mode == "diagnose" and reads_queue is not False:
+        # What waits on an old host, and its logs, count in its plan.
+        first = mode == "compare" and self.family == "imc" and reads_queue
+        if first or (mode == "diagnose" and reads_queue is not False):
             self._part("queue", run_queue, self._queue_params())
         if mode != "diagnose" or params["routes"] is not None:
             self._deliver()
             if mode != "compare":
                 self._test()
-        if mode != "diagnose" and reads_queue and not self._unreachable():
+        if mode != "diagnose" and reads_queue and not (first or self._unreachable()):
             self._part("queue", run_queue, self._queue_params())
 
     def _detect(self) -> bool:
@@ -115,9 +117,7 @@ class _Work:
             options = spec.connectors_params(self.params)
             delivery = self._part("delivery", run_connectors, options)
         else:
-            queues = (self.parts.get("queue") or {}).get("queues") or ()
-            waiting = filter(is_domain, (str(queue["domain"]) for queue in queues))
-            options = spec.imc_params(self.params, waiting)
+            options = spec.imc_params(self.params)
             delivery = self._part("delivery", run_imc, options)
         restoring = self.params["mode"] == "restore"
         lacking = restoring and delivery.get("failed") and delivery.get("no_backup")

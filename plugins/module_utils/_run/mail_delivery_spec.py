@@ -43,6 +43,7 @@ IMC_OPTIONS = (
     "imccopy",
     "registry_key",
     "max_routes",
+    "silent_exchanges",
     "host_backup_dir",
     "target_computer",
     "target_imccopy",
@@ -173,8 +174,8 @@ def exchange_params(params: Params) -> dict[str, Any]:
     }
 
 
-def imc_params(params: Params, waiting: Iterable[str] = ()) -> dict[str, Any]:
-    """Return the options of imc_delivery; ``waiting`` are the domains in the host's queue."""
+def imc_params(params: Params) -> dict[str, Any]:
+    """Return the options of imc_delivery."""
     changing = {
         "routes": routes_for("imc", params),
         "state": params["state"],
@@ -195,7 +196,6 @@ def imc_params(params: Params, waiting: Iterable[str] = ()) -> dict[str, Any]:
         **{name: params[name] for name in common},
         **changing,
         "return_routes": "text",
-        "known_domains": list(waiting),
     }
 
 

@@ -17,6 +17,7 @@ from .._connectors.queue_info import TransportQueues
 from .._connectors.servers import NO_SERVERS, KnownServers
 from .._imc.host import UNKNOWN_HOST, ImcHost, gather_host
 from .._imc.queue import ImcQueues
+from .._imc.seen import SeenMail
 from .._mail.delivery import QueueLimits, QueueReport
 from .._pairs.names import parse_domain
 from .._remote.psrp import connect
@@ -43,6 +44,8 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """Return the task result; raises ExchangeError on a host without a connector."""
     limits = queue_limits(params)
     report = open_reader(params, context).queues(limits)
+    if report.family == "imc":
+        context.learned.keep(SeenMail.of(report))
     return report.to_dict(context.now(), params["min_age"])
 
 

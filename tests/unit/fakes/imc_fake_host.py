@@ -231,7 +231,8 @@ class FakeHost:
 
     def _exists(self, path: str) -> bool:
         key = self._key(path)
-        return key in self.files or key in self.folders or key == self.imccopy_at.lower()
+        there = {self.imccopy_at.lower(), f"{self.root_dir}\\out".lower()}
+        return key in self.files or key in self.folders or key.removeprefix("there:") in there
 
     def _echo(self, path: str, text: str, *, append: bool) -> Reply:
         key = self._key(path)

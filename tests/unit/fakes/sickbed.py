@@ -93,7 +93,7 @@ def imc_error(line: str | None) -> dict[str, Any] | None:
     """The typed error of a line in the SMTP protocol log."""
     if line is None:
         return None
-    failures = parse_log(line.encode())
+    failures = parse_log(line.encode()).failures
     error = failures[0].error if failures else SmtpError(printable(line))
     return replace(error, source="SMTP protocol log L0000009.LOG").to_dict()
 

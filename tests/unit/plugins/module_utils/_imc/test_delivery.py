@@ -441,7 +441,7 @@ def test_no_imccopy_and_nothing_known_needs_no_hand(run: Runner) -> None:
     "place", ["imccopy", r'"C:\imccopy.exe"', r'"C:\exchsrvr\bin\imccopy.exe"']
 )
 def test_imccopy_is_found_where_it_usually_lies_with_one_command(place: str, run: Runner) -> None:
-    host = FakeHost(imccopy_at=place.strip('"'))
+    host = FakeHost(imccopy_at=place.strip('"'), routes=table(*DONE_ROWS))
     run(host, check=True, **DONE)
     assert len(host.lines) == 1
 
