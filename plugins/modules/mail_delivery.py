@@ -166,8 +166,8 @@ options:
         default: 100
       silent_exchanges:
         description:
-          - Whether to leave out mail servers that accept connections and send no greeting (V(drop)),
-            or only to name them.
+          - Whether to name mail servers that accept connections and send no greeting, or to leave
+            them out (V(drop)).
         type: str
         choices: [warn, drop]
         default: warn

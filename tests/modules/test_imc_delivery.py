@@ -21,6 +21,7 @@ from exchange_lab.mail.imc_config import PARAMETERS_KEY
 from exchange_lab.mail.imc_directory import Connector
 from exchange_lab.mail.imc_model import V40, V50, V55
 from exchange_lab.scenario import SIMPLE_HOST, HostSpec, Scenario, simple
+from exchange_lab.scenario_default import SILENT_HOST, WITH_SILENCE
 from exchange_lab.windows.host import LabHost
 from exchange_lab.windows.services import RUNNING, STOPPED, ServiceStartError
 from worker import Result, Worker, shown_diff
@@ -401,6 +402,27 @@ def test_a_computer_behind_a_management_host(site: Site) -> None:
     assert machine.host.services.get(SERVICE).starts == 2
     assert not [path for path in files_of(machine.host) if "pmx-" in path]
     assert not site.one({**WANTED, **target})["changed"]
+
+
+SILENCE = dataclasses.replace(WITH_SILENCE, hosts=(SILENT_HOST,), organisation=None)
+
+
+@pytest.mark.parametrize("site", [SILENCE], indirect=True)
+def test_q182821_a_silent_exchange_is_named_or_left_out(site: Site) -> None:
+    silent, sound = "192.0.2.81", "192.0.2.82"
+    wanted = {"routes": [{"domain": "globex.example", "addresses": [silent, sound]}]}
+    site.machine.imc.wait(lambda imc: any(entry.reply for entry in imc.queue))
+    warned = site.one(wanted, check=True)
+    assert [row["address"] for row in warned["routes"]["after"]] == [silent, sound]
+    assert any("silent_exchanges: drop" in x and "5.5 SP1" in x for x in warned["warnings"])
+    drop = {**wanted, "silent_exchanges": "drop"}
+    result = site.one(drop)
+    assert [row["address"] for row in result["routes"]["after"]] == [sound]
+    assert site.lab.sinks.wait(bool)[0].address == sound
+    assert not site.one(drop)["changed"]
+    only = {"routes": [{"domain": "globex.example", "addresses": [silent]}]}
+    kept = site.one({**only, "silent_exchanges": "drop"}, check=True)
+    assert [row["address"] for row in kept["routes"]["after"]] == [silent]
 
 
 def _connection(machine: Machine, scenario: Scenario) -> dict[str, Any]:

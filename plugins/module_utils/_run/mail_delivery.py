@@ -87,6 +87,9 @@ class _Work:
         first = mode == "compare" and self.family == "imc" and reads_queue
         if first or (mode == "diagnose" and reads_queue is not False):
             self._part("queue", run_queue, self._queue_params())
+            if first and self._unreachable():
+                self.parts["delivery"] = self.parts.pop("queue")
+                return
         if mode != "diagnose" or params["routes"] is not None:
             self._deliver()
             if mode != "compare":

@@ -580,3 +580,60 @@ def test_name_servers_of_the_transport_service_are_the_alternative_to_a_pin() ->
 def test_codes_are_stable() -> None:
     """Programs and the page on causes name them."""
     assert {str(code) for code in Code} >= {"search_list", "remote_aaaa", "certificate", "dropped"}
+
+
+# -- what only Exchange 4.0 to 5.5 does
+
+
+def silent(address: str) -> dict[str, Any]:
+    queue = old_queue(nestle_com="499 No routing hosts are reachable for nestle.com.")
+    queue["queues"][0]["error"]["address"] = address
+    return queue | {"next_hops": [{"address": address, "domains": [], "silent": True}]}
+
+
+@pytest.mark.parametrize(
+    ("build", "words"),
+    [
+        (1960, "Exchange 5.5 SP1 ends the fault (Q182821). Pin the domain to 192.0.2.26 with"),
+        (1460, "A hotfix after Exchange 5.0 SP2 ends the fault"),
+        (2653, "Pin the domain to 192.0.2.26 with mx_delivery_silent_exchanges: drop."),
+    ],
+)
+def test_a_server_that_accepts_and_is_silent_is_left_out_of_the_pin(build: int, words: str) -> None:
+    host = HostEvidence("mail55", OFF | {"build": build}, silent("192.0.2.25"), TO_PIN)
+    (cause, *others) = found(host, domain("nestle.com", "ok", exchanges=2))["nestle.com"]
+    assert (cause.code, cause.sure, cause.pin) == (Code.SILENT, True, True)
+    assert cause.remedy.startswith(words)
+    assert ("tries no other mail server" in cause.sentence) is (build < 2232)
+    assert others == []
+
+
+def test_where_all_are_silent_or_only_one_is_nothing_is_left_to_pin() -> None:
+    host = HostEvidence("mail55", OFF | {"build": 2653}, silent("192.0.2.25"), TO_PIN)
+    (cause, *_others) = found(host, domain("nestle.com"))["nestle.com"]
+    assert (cause.code, cause.pin) == (Code.SILENT, False)
+    assert "Q190026" in cause.remedy
+
+
+def test_a_route_of_the_parent_leads_a_subdomain_elsewhere() -> None:
+    led = [{"domain": "nestle.com", "parent": "com", "hosts": ["198.51.100.1"]}]
+    planned = TO_PIN | {"led_by_parent": led}
+    (cause, *_others) = of_old(CONTACT, domain(), planned=planned)
+    assert (cause.code, cause.sure, cause.pin) == (Code.PARENT_ROUTE, True, True)
+    assert "the route of com also takes mail for nestle.com (Q259531)" in cause.sentence
+    led[0]["hosts"] = ["192.0.2.25"]
+    assert kinds(of_old(CONTACT, domain(), planned=planned)) == [(Code.UNREACHABLE, SURE)]
+
+
+def test_with_5_5_sp4_no_fault_with_several_servers_is_left() -> None:
+    several = domain("nestle.com", "ok", exchanges=2)
+    for build, left in ((2650, False), (2653, True)):
+        causes = of_old(CONTACT, several, info=OFF | {"build": build})
+        assert causes[-1].code is Code.SEVERAL_MX
+        assert ("5.5 SP4 and later has every documented fix" in causes[-1].sentence) is left
+
+
+def test_nothing_is_advised_to_be_pinned_where_a_pin_is_refused() -> None:
+    refused = TO_PIN | {"failed": True, "refusals": ["the host forwards all mail to a relay"]}
+    causes = of_old(CONTACT, domain("nestle.com", "ok", exchanges=2), planned=refused)
+    assert "Pin" not in " ".join(cause.remedy for cause in causes)

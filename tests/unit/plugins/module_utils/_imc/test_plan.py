@@ -28,6 +28,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._imc.report im
     result,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.routes import RoutesFile
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.seen import SeenMail
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.setting import (
     DISABLED,
     SearchList,
@@ -37,6 +38,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._imc.state imp
     Journal,
     Table,
 )
+from ansible_collections.postmaster.exchange.plugins.module_utils._mail.delivery import NextHop
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.parse import RegistryValue
 from ansible_collections.postmaster.exchange.plugins.module_utils._run.routes import STATUSES, Route
 from hypothesis import given
@@ -214,6 +216,71 @@ def test_subdomains_that_a_route_leads_along_are_named() -> None:
         "nestle.com: its routes also take mail for shop.nestle.com, dot.nestle.com",
         "b.nestle.com: its routes also take mail for a.b.nestle.com",
     ]
+
+
+def test_domains_that_a_parents_row_took_so_far_are_returned() -> None:
+    state = host("nestle.com;192.0.2.25;0", seen=SeenMail(("list.nestle.com", "nestle.com")))
+    plan = make_plan(state, WANTED, Policy())
+    assert plan.evidence["led_by_parent"] == [
+        {"domain": "list.nestle.com", "parent": "nestle.com", "hosts": ["192.0.2.25"]}
+    ]
+    assert "also take mail for list.nestle.com" in plan.warnings[0]
+    # A row of somebody else that mail goes by was not made by this run.
+    foreign = host("corp.example;10.1.2.3;0", seen=SeenMail(("a.corp.example",)))
+    assert make_plan(foreign, WANTED, Policy()).warnings == ()
+
+
+ONE, TWO, THREE = "192.0.2.25", "192.0.2.26", "192.0.2.27"
+SEVERAL = Route("nestle.com", (ONE, TWO, THREE))
+
+
+@pytest.mark.parametrize(
+    ("drop", "silent", "build", "rows", "words"),
+    [
+        (False, (ONE,), 1960, [ONE, TWO, THREE], "silent_exchanges: drop leaves such addresses"),
+        (False, (ONE,), 1960, [ONE, TWO, THREE], "Exchange 5.5 SP1 ends the fault (Q182821)"),
+        (True, (ONE,), 1460, [TWO, THREE], "A hotfix after Exchange 5.0 SP2"),
+        (True, (ONE, THREE), 2653, [TWO], f"{ONE}, {THREE} was left out"),
+        (True, (ONE, TWO, THREE), 2653, [ONE, TWO, THREE], "no address was left out"),
+    ],
+)
+def test_silent_servers_are_named_or_left_out(
+    drop: bool, silent: tuple[str, ...], build: int, rows: list[str], words: str
+) -> None:
+    seen = SeenMail(hops=tuple(NextHop(x, (), x in silent) for x in (ONE, TWO, THREE)), read=True)
+    state = host(f"nestle.com;{ONE};0", build=build, seen=seen)
+    plan = make_plan(state, Desired(routes=(SEVERAL,)), Policy(drops_silent=drop))
+    assert plan.table
+    assert [row.target for row in plan.table.after.rows] == rows
+    assert any(words in warning for warning in plan.warnings)
+
+
+def test_a_silent_server_of_a_pool_does_not_stay_because_the_pool_changes() -> None:
+    pool = Route("nestle.com", (ONE, THREE), short_lived=True)
+    seen = SeenMail(hops=(NextHop(ONE, (), True),), read=True)
+    plan = make_plan(
+        host(f"nestle.com;{ONE};0", f"nestle.com;{TWO};0", seen=seen),
+        Desired(routes=(pool,)),
+        Policy(drops_silent=True),
+    )
+    assert plan.table
+    assert [row.target for row in plan.table.after.rows] == [TWO]
+
+
+def test_a_relay_that_only_the_log_shows_is_not_bypassed() -> None:
+    def logged(*domains: str, value: RegistryValue | None = DISABLED) -> HostState:
+        return host(value=value, seen=SeenMail(domains, (NextHop("10.9.9.9", domains),), read=True))
+
+    three = ("a.example", "b.example", "c.example")
+    (refusal,) = make_plan(logged(*three), WANTED, Policy(force=True)).refusals
+    assert "forwards all mail to '10.9.9.9' (by its SMTP protocol log)" in refusal.reason
+    assert make_plan(logged(*three[:2]), WANTED, Policy()).refusals == ()
+    aside = Desired(routes=(Route("nestle.com", (ONE,), bypass_relay=True),))
+    assert make_plan(logged(*three), aside, Policy()).refusals == ()
+    # The search list can lead all mail to one host, too.
+    plan = make_plan(logged(*three, value=None), WANTED, Policy())
+    assert plan.refusals == ()
+    assert "the search list misroutes all names (Q150969)" in plan.warnings[0]
 
 
 def test_a_table_not_read_to_the_byte_is_compared_and_not_written() -> None:

@@ -289,3 +289,23 @@ def test_a_domain_without_a_connection_does_not_get_the_address_of_the_one_befor
     )
     found = {logged.domain: logged.error.address for logged in parse_log(log).failures}
     assert found == {"picky.example": "192.0.2.33", "moved.example": None, "other.example": None}
+
+
+def test_connections_are_known_with_whose_mail_they_took_and_who_stayed_silent() -> None:
+    data = log(
+        *connected("192.0.2.1", "RCPT TO:<a@nestle.com>", "IO: |250 ok"),
+        "A connection to 192.0.2.2 was established.",
+        '499 No routing hosts are reachable for aol.com. Message subject: ""x"". Rescheduling',
+        "A connection to 192.0.2.3 was established.",
+        *connected("192.0.2.4", "RCPT TO:<a@msn.com>", "IO: |550 no"),
+        "A connection was accepted from far.example.",
+        "A connection to 192.0.2.5 was established.",
+    )
+    contacts = [(one.address, set(one.domains), one.silent) for one in parse_log(data).contacts]
+    assert contacts == [
+        ("192.0.2.1", {"nestle.com"}, False),
+        ("192.0.2.2", set(), True),
+        ("192.0.2.3", set(), True),
+        ("192.0.2.4", set(), False),
+        ("192.0.2.5", set(), False),  # it may be at work still
+    ]
