@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from exchange_lab.lab import Lab
+from exchange_lab.scenario import Letter
 from exchange_lab.scenario_default import DEFAULT
 from worker import Play
 
@@ -80,6 +81,30 @@ def test_nothing_to_do_takes_one_login_and_few_requests(both: Lab, play: Play) -
     done = play(both, "mail55", task("enforce", **wanted))
     assert not done["enforce"]["changed"]
     assert both["mail55"].requests - before <= MOST_REQUESTS
+
+
+def test_a_new_route_names_subdomains_with_mail_by_queue_and_logs(
+    tmp_path: Path, play: Play
+) -> None:
+    letters = tuple(
+        Letter("sales@hq.example", f"x@{name}.nestle.com", "x") for name in ("list", "shop")
+    )
+    host = replace(DEFAULT.hosts[2], letters=letters, rows=("SHOP.NESTLE.COM;192.0.2.26;0",))
+    scenario = replace(DEFAULT, hosts=(host,), organisation=None, failing=("list.nestle.com",))
+    wanted = {"routes": [NESTLE], "state": "exact"}
+    with Lab(scenario, tmp_path / "lab") as lab:
+        machine = lab[host.name]
+        lab.sinks.wait(bool)
+        machine.imc.wait(lambda imc: [one.domain for one in imc.queue] == ["list.nestle.com"])
+        done = play(
+            lab,
+            host.name,
+            task("compare", **wanted, queue={"read": True}),
+            task("enforce", **wanted),
+        )
+    for one in done.values():
+        led = "nestle.com: its routes also take mail for list.nestle.com, shop.nestle.com."
+        assert any(warning.startswith(led) for warning in one["delivery"]["warnings"])
 
 
 def test_a_part_that_fails_is_named_and_the_others_stay(both: Lab, play: Play) -> None:

@@ -202,20 +202,21 @@ class HostEvidence:
         if self.service_down:
             blocked = "malformed" if self.malformed_rows else "stopped"
         silent = (hop["address"] for hop in queue.get("next_hops") or () if hop["silent"])
-        common = {
-            "transport": self.transport,
-            "suffixes": tuple(dict.fromkeys(appended)),
-            "appends": self.appends,
-            "blocked": blocked,
-            "silent": frozenset(silent),
-            "refused": not self.transport and bool(self.refusals),
-            "build": None if self.transport else (self.exchange or {}).get("build"),
-        }
+        common = StuckDomain(
+            "",
+            transport=self.transport,
+            suffixes=tuple(dict.fromkeys(appended)),
+            appends=self.appends,
+            blocked=blocked,
+            silent=frozenset(silent),
+            refused=not self.transport and bool(self.refusals),
+            build=None if self.transport else (self.exchange or {}).get("build"),
+        )
         results = []
         for entry in queue.get("queues") or ():
             name = str(entry["domain"])
             if name in stuck:
-                domain = StuckDomain(name, resolved=domains.get(name), **common)
+                domain = replace(common, domain=name, resolved=domains.get(name))
                 results.append(self._with_test(self._with_error(self._with_plan(domain), entry)))
         return results
 

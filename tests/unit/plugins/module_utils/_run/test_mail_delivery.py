@@ -81,14 +81,6 @@ def run(mode: str, *, check: bool = False, **given: Any) -> dict[str, Any]:
     return mail_delivery.run(params(mode, **given), Context("mail55", check_mode=check))
 
 
-def test_a_diagnosis_hands_the_domains_in_the_queue_over(engines: Engines) -> None:
-    queues = [{"domain": "list.nestle.com"}, {"domain": "no domain"}]
-    engines.results["queue"] = {"changed": False, "queues": queues, "stuck_domains": []}
-    run("diagnose", routes=ROUTES)
-    (options,) = [options for name, options, _context in engines.ran if name == "imc"]
-    assert options["known_domains"] == ["list.nestle.com"]
-
-
 @pytest.mark.parametrize(
     ("mode", "given", "names"),
     [
@@ -100,6 +92,7 @@ def test_a_diagnosis_hands_the_domains_in_the_queue_over(engines: Engines) -> No
             {"routes": [], "family": "transport", "read_resolver": True, "queue": {"read": True}},
             ["exchange", "connectors", "queue"],
         ),
+        ("compare", {"routes": ROUTES, "queue": {"read": True}}, ["exchange", "queue", "imc"]),
         ("compare", {"routes": ROUTES, "family": "imc", "test": {"domains": "all"}}, ["imc"]),
         ("enforce", {"routes": ROUTES, "family": "imc"}, ["imc"]),
         (
