@@ -22,7 +22,6 @@ import directory_server
 import pytest
 import ssh_server
 from ansible.parsing.vault import VaultLib, VaultSecret
-from directory_server import Computer
 from exchange_lab.controller import Controller
 from exchange_lab.lab import Lab
 from exchange_lab.mail.imc_model import V55
@@ -43,12 +42,6 @@ PAGE = DOCS / "inventory.md"
 SECTIONS = blocks_by_heading(PAGE)
 OVER_SSH = {"Through a jump host", "From a bastion"}
 DIRECTORY = "Groups from Active Directory"
-OTHERS = DOCS.parent / ".build" / "others"
-ACCOUNTS = (
-    Computer("EX19-A", ("Exchange Servers", "Exchange Trusted Subsystem")),
-    Computer("MAIL5-A", ("Exchange 5.5",)),
-    Computer("FILES1"),
-)
 OLD, NEW, BEHIND, MANAGER = "mail5-a.hq.example", "ex19-a.hq.example", "mail4-old", "mgmt1"
 IMCCOPY = r"C:\exchsrvr\bin\imccopy.exe"
 PASSWORD, PROXY_LOGIN = "Correct-Horse-9", "exchange:Tr0ub4dor"
@@ -110,17 +103,16 @@ class Site:
         self.proxy = stack.enter_context(
             Proxy({f"localhost:{port}": ("127.0.0.1", port) for port in reached}, login=PROXY_LOGIN)
         )
-        self.ca_file, self.certificate = authority.ca_file, certificate
-        self.directory = 0
+        self.authority = authority
 
     def here(self, text: str) -> str:
         """A text of the page, with the lab's addresses."""
         ports = self.ports
         for there, here in {
-            "/etc/pki/hq-ca.pem": str(self.ca_file),
+            "/etc/pki/hq-ca.pem": str(self.authority.ca_file),
             "/opt/exchange/bin/python": sys.executable,
             "/var/backups/exchange": str(self.folder / "backups"),
-            "server: dc1.hq.example": f"server: localhost\nport: {self.directory}",
+            "server: dc1.hq.example": f"server: {directory_server.ADDRESS}",
             "proxy.hq.example:3128": f"127.0.0.1:{self.proxy.port}",
             "127.0.0.1:1080": f"127.0.0.1:{ports.socks}",
             f"15986:{OLD}:5986": f"{ports.tunnel}:localhost:{ports.winrm[OLD]['https']}",
@@ -213,19 +205,6 @@ def with_marker(section: str) -> Any:
     return pytest.param(section, marks=marks)
 
 
-@contextlib.contextmanager
-def directory(site: Site) -> Iterator[dict[str, str]]:
-    """A domain controller, and what the administrator needs for it; yields the environment."""
-    pytest.importorskip("sansldap")
-    if not OTHERS.exists():
-        pytest.skip("the collection microsoft.ad is not there (tools/microsoft-ad .build/others)")
-    password = "Dir-Passw0rd"
-    folder = site.folder / "directory"
-    with directory_server.running(folder, site.certificate, password, ACCOUNTS) as site.directory:
-        paths = f"{DOCS.parent / '.build'}:{OTHERS}"
-        yield {"LDAP_PASSWORD": password, "ANSIBLE_COLLECTIONS_PATH": paths}
-
-
 @pytest.mark.parametrize(
     "section", [with_marker(name) for name, found in SECTIONS.items() if found]
 )
@@ -239,7 +218,9 @@ def test_an_example_works(section: str, site: Site, tmp_path: Path) -> None:
             over = {"ANSIBLE_SSH_ARGS": f"-F {keys} {_SHARED}", "ANSIBLE_PIPELINING": "1"}
             controller.more = {**controller.more, **over}
         if section == DIRECTORY:
-            controller.more = {**controller.more, **stack.enter_context(directory(site))}
+            domain = directory_server.running(site.folder / "directory", site.authority)
+            stack.enter_context(domain)
+            controller.more = {**controller.more, **directory_server.environment()}
         if section == IN_SHORT:  # which takes an inventory from further up
             newcomer.follow(SECTIONS["winrm"][0])
         for block in SECTIONS[section]:
@@ -264,7 +245,7 @@ def test_a_task_delegated_to_the_controller_finds_the_host(
         "ansible_host": "localhost",
         "ansible_port": site.ports.winrm[OLD]["https"],
         "ansible_user": SCENARIO.user,
-        trust: str(site.ca_file),
+        trust: str(site.authority.ca_file),
         **ways[plugin],
     }
     lines = [f"    {name}: {json.dumps(value)}" for name, value in variables.items()]

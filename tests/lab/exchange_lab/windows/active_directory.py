@@ -23,11 +23,13 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
+from .certificates import Certificate
 from .kdc import CLIENT, CLOCK_SKEW, REALM, SERVICES, Realm
 
 BASE = "DC=hq,DC=example"
 ADMINISTRATOR, ADMIN_PASSWORD = f"administrator@{REALM}", "Adm1n-Passw0rd"
 ADDRESS = "127.0.77.9"
+LDAP_SERVICE, LDAPS_PORT = f"ldap/{ADDRESS}", 636
 _PROGRAMS = ("samba", "samba-tool", "ldbmodify", "kinit", "kdestroy")
 _LIBRARIES = ("gssapi", "krb5", "kerberos")
 _PATH = f"/usr/sbin{os.pathsep}{os.environ.get('PATH', os.defpath)}"
@@ -108,6 +110,10 @@ class DomainController(Realm):
         text = f"dn: {name}\nchangetype: modify\nreplace: {attribute}\n{attribute}: {value}\n"
         run("ldbmodify", "-H", self.database, stdin=text)
 
+    def load(self, text: str) -> None:
+        """Add objects, or change them by ``changetype``, as an LDIF text has them."""
+        run("ldbadd", "-H", self.database, stdin=text)
+
     def serve(self, *names: str, keytab: Path | None = None) -> None:
         """Add services to the account of their host, and append its keys to a key table."""
         host = names[0].partition("/")[2]
@@ -143,8 +149,14 @@ def _template() -> Path:
 
 
 @contextlib.contextmanager
-def running(folder: Path, users: Mapping[str, str]) -> Iterator[DomainController]:
-    """The KDC of a domain with users (by password) and the services of localhost."""
+def running(
+    folder: Path, users: Mapping[str, str], *, directory: Certificate | None = None
+) -> Iterator[DomainController]:
+    """The KDC of a domain with users (by password) and the services of localhost.
+
+    With a certificate for ``ADDRESS``, its directory answers there, too, at LDAP's own ports, which
+    takes root; one at a time.
+    """
     template = _template()
 
     def sockets(place: str, names: list[str]) -> list[str]:
@@ -168,6 +180,16 @@ def running(folder: Path, users: Mapping[str, str]) -> Iterator[DomainController
         "ncalrpc dir": folder / "ncalrpc",
         "log level": 1,
     }
+    if directory is not None:
+        realm.change(f"CN=DC1,OU=Domain Controllers,{BASE}", "servicePrincipalName", LDAP_SERVICE)
+        options |= {
+            "server services": "kdc, ldap",
+            "tls keyfile": directory.key_file,
+            "tls certfile": directory.cert_file,
+            "tls cafile": "",
+            # Kerberos within TLS, as Windows takes it where channel binding is not demanded.
+            "ldap server require strong auth": "allow_sasl_over_tls",
+        }
     command = ["samba", "-i", "-M", "single", "--debug-stdout", "-s", str(config)]
     command += [f"--option={name}={value}" for name, value in options.items()]
     log = folder / "samba.log"
@@ -181,7 +203,8 @@ def running(folder: Path, users: Mapping[str, str]) -> Iterator[DomainController
             start_new_session=True,
         )
     try:
-        _await(realm.port, process, log)
+        for port in (realm.port, *([] if directory is None else [LDAPS_PORT])):
+            _await(port, process, log)
         yield realm
     finally:
         process.terminate()
