@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from ..module_utils._pairs.module import run as run_pairs
 from ..module_utils._run.module_runner import failed
 from ..plugin_utils._progress import Progress
 from ..plugin_utils._role_variables import Reader, results_of, variables_of
+from ..plugin_utils._role_words import check_options, role_words
 from ..plugin_utils._settings import (
     Settings,
     all_domains,
@@ -33,6 +35,13 @@ from ..plugin_utils._settings import (
     settings_of,
 )
 from ..plugin_utils._shared import share
+from ..plugin_utils._whole_run import (
+    check_agreement,
+    check_names,
+    check_places,
+    chosen_tags,
+    unknown_names,
+)
 
 _FILE = Path(__file__).parents[2] / "roles" / "mx_delivery" / "meta" / "argument_specs.yml"
 _ENTRY_POINTS = ("main", "audit", "diagnose", "rollback", "write_lock")
@@ -66,11 +75,15 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
         variables = task_vars or {}
         try:
             self._check_strategy()
+            left_out = self._tags_left_out(variables)
+            if left_out is None:
+                reason = "The tags of this run name other tasks."
+                return {"changed": False, "skipped": True, "skip_reason": reason}
             with orderly_end():
                 if given["routes"] is not None:
                     result = self._again(given, variables)
                 else:
-                    result = self._first(given["entry_point"], variables)
+                    result = self._first(given["entry_point"], variables, left_out)
         except ExchangeError as error:
             wrong = dict.fromkeys(variables.get("ansible_play_batch") or (), error.message)
             result = {
@@ -93,16 +106,38 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
                 hint="No host was contacted. Set strategy: linear in the play.",
             )
 
-    def _first(self, entry_point: str, variables: Variables) -> dict[str, Any]:
+    def _tags_left_out(self, variables: Variables) -> Collection[str] | None:
+        """Return the steps that the command line leaves out, None where it means other tasks.
+
+        Tags that would leave half a job end the run here, although the task ignores its errors: the
+        steps that would report the failure may be among those left out.
+        """
+        wanted = variables.get("ansible_run_tags") or ["all"]
+        skipped = variables.get("ansible_skip_tags") or ()
+        try:
+            return chosen_tags(getattr(self._task, "tags", ()), wanted, skipped)
+        except InvalidInput:
+            self._task.ignore_errors = False
+            raise
+
+    def _first(
+        self, entry_point: str, variables: Variables, left_out: Collection[str]
+    ) -> dict[str, Any]:
         """Read the variables of all hosts, and resolve."""
         options = yaml_load(_FILE.read_text(encoding="utf-8"))["argument_specs"]
-        reader = Reader(
-            options[entry_point]["options"], self._templar, variables.get("hostvars", {})
-        )
+        known = frozenset(name for one in options.values() for name in one["options"])
+        own, hostvars = options[entry_point]["options"], variables.get("hostvars", {})
+        reader = Reader(own, self._templar, hostvars, known)
         names: Sequence[str] = variables["ansible_play_batch"]
         found, chosen, failures = _read(self._task, reader, names, variables, entry_point)
+        check_agreement(found, chosen)
         settings = [one for one, _values in found]
+        if "test" in left_out:
+            for one in settings:
+                one.options["test"]["domains"] = "none"
         first = found[0][1] if found else reader.defaults
+        if found:
+            check_places(first)
         result: dict[str, Any] = {
             "run": _run(first, variables),
             "names": list(names),
@@ -113,7 +148,7 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
             "dns": dns_options(settings, first),
             "fail_on": first.get("mx_delivery_fail_on") or [],
             "max_changed_hosts": first.get("mx_delivery_max_changed_hosts") or "",
-            "force": bool(first.get("mx_delivery_force")),
+            "force": bool(found) and all(each.get("mx_delivery_force") for _one, each in found),
         }
         resolved: dict[str, Any] = {"domains": [], "pairs": []}
         if settings and entry_point == "rollback":
@@ -150,6 +185,7 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
             }
             return read_lock({**_defaults(READ_SPEC), **options}, self._context())
         except ExchangeError as error:
+            error.message, error.hint = (_dns_words(text) for text in (error.message, error.hint))
             return failed(error)
 
     def _pairs(
@@ -237,14 +273,27 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
 
 
 def _read(
-    task: Any, reader: Reader, names: Sequence[str], variables: Variables, entry_point: str
+    task: Any,
+    reader: Reader,
+    names: Sequence[str],
+    variables: Variables,
+    entry_point: str,
 ) -> tuple[list[tuple[Settings, Variables]], dict[str, int], dict[str, str]]:
-    """Return the settings there are with their values, that of each host, and what is wrong."""
+    """Return the settings there are with their values, that of each host, and what is wrong.
+
+    Raises InvalidInput where a host has variables that begin as the role's and are none of them.
+    """
+    registered = _registered(variables)
+    exact = _exact_by_hand(variables)
+    unknown: dict[str, list[str]] = {}
     found: list[tuple[Settings, Variables]] = []
     numbers: dict[tuple[int, bool], int | InvalidInput] = {}
     hosts: dict[str, int] = {}
     failures: dict[str, str] = {}
     for name, own in zip(names, variables_of(task, variables, names), strict=True):
+        for each in unknown_names(own, reader.known):
+            if each not in registered(name):
+                unknown.setdefault(each, []).append(name)
         try:
             values = reader.read(own)
             writers = values.get("mx_delivery_writers")
@@ -252,6 +301,9 @@ def _read(
             if key not in numbers:
                 try:
                     made = settings_of(values, entry_point, may_change=key[1])
+                    if exact and not values.get("mx_delivery_exact_confirm"):
+                        made.options["refuse_removals"] = True
+                    check_options(made.options, entry_point)
                     numbers[key] = len(found)
                     found.append((made, values))
                 except InvalidInput as error:
@@ -263,7 +315,31 @@ def _read(
         except InvalidInput as error:
             text = str(error).replace("\n", " ").rstrip(".")
             failures[name] = f"{text}. This host was not contacted."
+    check_names(unknown, reader.known)
     return found, hosts, failures
+
+
+def _registered(variables: Variables) -> Callable[[str], Collection[str]]:
+    """Return what has the names that a host's tasks registered or set as facts."""
+    manager = getattr(variables.get("hostvars"), "_variable_manager", None)
+    facts: Variables = getattr(manager, "_nonpersistent_fact_cache", None) or {}
+    return lambda host: facts.get(host) or ()
+
+
+def _exact_by_hand(variables: Variables) -> bool:
+    """Whether the list of domains is of the command line, which inventories are not part of."""
+    manager = getattr(variables.get("hostvars"), "_variable_manager", None)
+    return "mx_delivery_domains" in (getattr(manager, "extra_vars", None) or ())
+
+
+def _dns_words(text: str) -> str:
+    """Return a message of the engine for DNS in the words of the role."""
+    for option in ("port", "timeout", "lifetime"):
+        text = re.sub(rf"^{option} is ", f"mx_delivery_dns_{option} is ", text)
+    for option in ("max_pairs", "families", "nameservers", "grace"):
+        name = "lock_grace" if option == "grace" else option
+        text = re.sub(rf"(?<!\w){option}(?= (?:is|must|has)\b)", f"mx_delivery_{name}", text)
+    return role_words(text)
 
 
 def _run(values: Variables, variables: Variables) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..module_utils._run.mail_delivery import MODULE
 from ..plugin_utils._action import EngineAction
+from ..plugin_utils._role_words import reworded
 
 
 class ActionModule(EngineAction):
@@ -20,10 +21,13 @@ class ActionModule(EngineAction):
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Run the task, with the options in ``settings`` as if they stood beside it."""
+        """Run the task, with the options in ``settings`` as if they stood beside it.
+
+        They are those that the role made, so the messages name the role's variables.
+        """
         settings = self._task.args.get("settings")
         if isinstance(settings, Mapping):
             given = {name: one for name, one in self._task.args.items() if name != "settings"}
             self._task.args = {**settings, **given}
         result: dict[str, Any] = super().run(tmp, task_vars)
-        return result
+        return reworded(result) if isinstance(settings, Mapping) else result

@@ -98,6 +98,12 @@ options:
         compares, and returns in its part RV(delivery) that it left the change to another host.
     type: bool
     default: true
+  refuse_removals:
+    description:
+      - With O(state=exact), fail before the first change where it would remove the pins of domains
+        that are not in O(routes).
+    type: bool
+    default: false
   backup_dir:
     description:
       - Folder on the controller for backups, V(backups) by default.

@@ -65,12 +65,14 @@ def results_of(variables: Variables, hosts: Iterable[str], name: str) -> dict[st
 class Reader:
     """Reads the variables that an entry point of the role has.
 
-    ``options`` is its argument specification; ``templar`` is that of the task.
+    ``options`` is its argument specification, ``known`` are the names of all entry points;
+    ``templar`` is that of the task.
     """
 
     options: Mapping[str, Any]
     templar: Any
     hostvars: Any
+    known: frozenset[str] = frozenset()
     _same: dict[tuple[tuple[str, int], ...], Variables | InvalidInput] = field(default_factory=dict)
     _templates: dict[int, bool] = field(default_factory=dict)
     #: What ids stand for, which would be given to other objects otherwise.

@@ -342,6 +342,16 @@ def test_exact_and_absent(both: Lab, controller: Controller) -> None:
     servers = ("-l", "exchange_transport")
     assert controller.playbook("enforce", *servers, *having(test="none")).status == 0
     fewer = having(test="none", state="exact", domains=["nestle.com"])
+    for options in ((), ("--check",)):
+        refused = controller.playbook("enforce", *servers, *fewer, *options)
+        assert refused.status == 2, refused.output
+        assert (
+            "mx_delivery_state: exact would remove the pins of domains that are not listed:"
+            " contoso.example. No changes were made. List all domains, or confirm with"
+            " mx_delivery_exact_confirm=true" in flat(refused.output)
+        )
+        assert pins(both) == PINS
+    fewer = having(test="none", state="exact", domains=["nestle.com"], exact_confirm=True)
     exact = controller.playbook("enforce", *servers, *fewer)
     assert exact.status == 0, exact.output
     assert list(pins(both)) == ["nestle.com"]

@@ -104,6 +104,27 @@ def test_domains_have_to_be_given(one_host: Lab, controller: Controller) -> None
     assert one_host["mail55"].requests == 0
 
 
+def test_half_a_job_is_refused_and_test_messages_can_be_left_out(
+    one_host: Lab, controller: Controller
+) -> None:
+    for options in (
+        ("--tags", "change"),
+        ("--skip-tags", "report"),
+        ("-e", "mx_delivery_max_changed_host=1"),
+        ("-e", "mx_delivery_dns_lifetime=-1"),
+        ("--check", "-e", "mx_delivery_backup_dir=ansible.cfg"),
+    ):
+        refused = controller.playbook("enforce", *options)
+        assert refused.status == 2, (options, refused.output)
+    foreign = controller.playbook("enforce", "--tags", "nginx")
+    assert foreign.status == 0, foreign.output
+    assert one_host["mail55"].requests == 0
+    run = controller.playbook("enforce", "--skip-tags", "test")
+    assert run.status == 0, run.output
+    assert rows(one_host) == [PARTNER, *NESTLE_ROWS]
+    assert not one_host.sinks.received
+
+
 # -- what DNS cannot tell
 
 

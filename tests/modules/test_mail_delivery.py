@@ -107,6 +107,21 @@ def test_a_new_route_names_subdomains_with_mail_by_queue_and_logs(
         assert any(warning.startswith(led) for warning in one["delivery"]["warnings"])
 
 
+def test_removals_can_be_refused(both: Lab, play: Play) -> None:
+    exact = {"routes": [NESTLE], "state": "exact", "refuse_removals": True}
+    refused = play(both, "mail55", task("enforce", **exact))["enforce"]
+    assert (refused["failed"], refused["changed"], refused["failed_part"]) == (
+        True,
+        False,
+        "delivery",
+    )
+    assert "that are not listed: partner.corp. No changes were made." in refused["msg"]
+    assert list(both["mail55"].imc.connector.rows) == ["PARTNER.CORP;10.1.2.3;0"]
+    kept = [NESTLE, {"domain": "partner.corp", "addresses": ["10.1.2.3"]}]
+    done = play(both, "mail55", task("enforce", **{**exact, "routes": kept}))["enforce"]
+    assert done["changed"], done
+
+
 def test_a_part_that_fails_is_named_and_the_others_stay(both: Lab, play: Play) -> None:
     both["mail55"].imccopy.faults.fail_restore = True
     done = play(both, "mail55", task("enforce", routes=[NESTLE], queue={"read": True}))

@@ -60,9 +60,20 @@ class Layout:
 
     def check(self) -> None:
         """Build one command of each kind; raises InvalidInput for an option that is unusable."""
-        self.query(self.registry_key)
-        self.imccopy_commands()
-        commands.quoted(self.backup_path("x" * _FOLDER_NAME, "x" * _FILE_NAME))
+        for name, check in (
+            ("registry_key", lambda: self.query(self.registry_key)),
+            ("imccopy", self.imccopy_commands),
+            (
+                "host_backup_dir",
+                lambda: commands.quoted(self.backup_path("x" * _FOLDER_NAME, "x" * _FILE_NAME)),
+            ),
+        ):
+            try:
+                check()
+            except InvalidInput as error:
+                if not error.message.startswith("target_"):
+                    error.message = f"{name}: {error.message}"
+                raise
         temp = self.temp_file()
         self.save("imccopy", temp)
         commands.quoted(temp.seen)

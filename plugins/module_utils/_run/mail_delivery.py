@@ -16,8 +16,9 @@ from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import Any
 
-from .._base.context import Context, EngineModule
+from .._base.context import Context, Engine, EngineModule
 from .._base.errors import ExchangeError
+from .._base.texts import listed
 from .._pairs.names import parse_domain
 from .._remote.psrp import connect
 from .._remote.session import CmdletSession, RememberingSession
@@ -118,14 +119,38 @@ class _Work:
     def _deliver(self) -> None:
         if self.family == "transport":
             options = spec.connectors_params(self.params)
-            delivery = self._part("delivery", run_connectors, options)
+            delivery = self._part("delivery", self._fenced(run_connectors), options)
         else:
             options = spec.imc_params(self.params)
-            delivery = self._part("delivery", run_imc, options)
+            delivery = self._part("delivery", self._fenced(run_imc), options)
         restoring = self.params["mode"] == "restore"
         lacking = restoring and delivery.get("failed") and delivery.get("no_backup")
         if lacking and spec.may_lack_backup(self.params, self.context.basedir):
             self.parts["delivery"] = {"changed": False, "no_backup": True, "msg": delivery["msg"]}
+
+    def _fenced(self, engine: Engine) -> Engine:
+        """Return an engine that refuses to remove pins, where that is wanted.
+
+        A comparison comes first, so that nothing is begun.
+        """
+        if not self.params["refuse_removals"] or self.params["state"] != "exact":
+            return engine
+
+        def fenced(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
+            compared = engine(params, replace(context, check_mode=True, progress=lambda _t: None))
+            wanted = {parse_domain(route["domain"]) for route in params["routes"]}
+            going = [name for name in changed_domains(compared) if name not in wanted]
+            if going:
+                raise ExchangeError(
+                    f"{context.host}: state: exact would remove the pins of domains that are not"
+                    f" listed: {listed(going)}. No changes were made.",
+                    hint="List all domains, or confirm with mx_delivery_exact_confirm=true"
+                    " (refuse_removals: false).",
+                    details={"changed": False},
+                )
+            return compared if context.check_mode else engine(params, context)
+
+        return fenced
 
     def _test(self) -> None:
         """Send test messages, to the domains that are worth one."""

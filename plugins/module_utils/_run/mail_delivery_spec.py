@@ -86,6 +86,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "max_changes": {"type": "str"},
     "force": {"type": "bool", "default": False},
     "may_change": {"type": "bool", "default": True},
+    "refuse_removals": {"type": "bool", "default": False},
     "run_id": {"type": "str"},
     "backup_dir": {"type": "path"},
     "backup": {"type": "str"},

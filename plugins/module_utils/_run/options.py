@@ -181,8 +181,8 @@ def _one_of(entry: Any, *names: str) -> str | None:
 def _patience(deadline: int, interval: int) -> Patience:
     if not (1 <= interval <= deadline <= _LONGEST):
         raise InvalidInput(
-            f"deadline ({deadline}) and interval ({interval}) are seconds, at least 1 and at most "
-            f"{_LONGEST}, the interval not more than the deadline."
+            f"deadline ({deadline}) and interval ({interval}) must be 1 to {_LONGEST} seconds,"
+            " and the first not less than the second."
         )
     return Patience(deadline, interval)
 
@@ -200,7 +200,7 @@ def _smtp(given: Mapping[str, Any], basedir: Path) -> SmtpOptions:
         timeout=given.get("timeout", 30),
     )
     if options.port not in _PORTS or not 1 <= options.timeout <= _LONGEST:
-        raise InvalidInput("smtp: port has to be 1 to 65535, and timeout 1 second or more.")
+        raise InvalidInput("smtp.port must be 1 to 65535, and smtp.timeout 1 second or more.")
     if options.user and not options.starttls and not given.get("cleartext_login"):
         raise InvalidInput(
             "smtp: without starttls the password would be sent readable.",

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -30,9 +32,14 @@ class Templar:
 
 
 def run(
-    hostvars: dict[str, dict[str, Any]], *, strategy: str = "linear", entry_point: str = "rollback"
+    hostvars: dict[str, dict[str, Any]],
+    *,
+    strategy: str = "linear",
+    entry_point: str = "rollback",
+    tags: Sequence[str] = (),
+    **more: Any,
 ) -> dict[str, Any]:
-    """The result of the task, which resolves nothing."""
+    """The result of the task, which resolves nothing; ``more`` are variables of the run."""
     made = delivery_routes.ActionModule(
         SimpleNamespace(
             action="postmaster.exchange.delivery_routes",
@@ -40,6 +47,7 @@ def run(
             check_mode=False,
             async_val=0,
             diff=False,
+            tags=tags,
             _parent=SimpleNamespace(_play=SimpleNamespace(strategy=strategy)),
         ),
         SimpleNamespace(transport="local", _shell=SimpleNamespace(tmpdir=None)),
@@ -49,7 +57,7 @@ def run(
         shared_loader_obj=None,
     )
     result: dict[str, Any] = made.run(
-        task_vars={"hostvars": hostvars, "ansible_play_batch": list(hostvars)}
+        task_vars={"hostvars": hostvars, "ansible_play_batch": list(hostvars), **more}
     )
     return result
 
@@ -82,6 +90,109 @@ def test_a_wrong_variable_is_the_failure_of_its_host() -> None:
         assert name in result["failures"]["c"]
     assert result["failures"]["c"].endswith("This host was not contacted.")
     assert result["names"] == ["a", "b", "c"]
+
+
+def test_a_variable_with_an_unknown_name_stops_the_run() -> None:
+    limit = {"mx_delivery_max_changed_host": "1"}
+    result = run({"a": {}, "b": limit, "c": limit})
+    assert result["failed"]
+    assert (
+        "mx_delivery_max_changed_host of b, c is not a variable of the role; did you mean"
+        " mx_delivery_max_changed_hosts?" in result["msg"]
+    )
+    assert (result["hosts"], list(result["failures"])) == ({}, ["a", "b", "c"])
+    known = {"mx_delivery_hosts": "all", "_mx_delivery_result": {}, "mx_delivery_gate": True}
+    assert "failed" not in run({"a": {**known, f"mx_delivery_report_{'0' * 12}": ""}})
+
+
+def test_what_a_task_registered_is_nobodys_typing_error() -> None:
+    class Hostvars(dict[str, dict[str, Any]]):
+        _variable_manager = SimpleNamespace(
+            _nonpersistent_fact_cache={"a": {"mx_delivery_outcome": {}}}, extra_vars={}
+        )
+        _inventory = SimpleNamespace(get_host=lambda _name: None)
+
+    own = {"mx_delivery_outcome": {}}
+    assert "failed" not in run(Hostvars(a=own))
+    assert "mx_delivery_outcome of b" in run(Hostvars(a=own, b=own))["msg"]
+
+
+@pytest.mark.parametrize(
+    ("name", "one", "other"),
+    [
+        ("mx_delivery_run", "one", "other"),
+        ("mx_delivery_share", "run", "all"),
+        ("mx_delivery_report_dir", "one", "other"),
+    ],
+)
+def test_hosts_agree_on_what_a_run_has_one_value_of(name: str, one: str, other: str) -> None:
+    result = run({"a": {name: one}, "b": {name: one}, "c": {name: other}})
+    assert result["failed"]
+    said = f"{name} has one value for all hosts of a run, but is '{one}' for a and '{other}' for c."
+    assert said in result["msg"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"mx_delivery_command_timeout": -1}, "mx_delivery_command_timeout must be 1"),
+        ({"mx_delivery_service_timeout": 0}, "mx_delivery_service_timeout must be 1"),
+        ({"mx_delivery_test_limit": -1}, "mx_delivery_test_limit is -1"),
+        ({"mx_delivery_test_deadline": 0}, "mx_delivery_test_deadline (0)"),
+        ({"mx_delivery_test_smtp_port": 0}, "mx_delivery_test_smtp_port"),
+        ({"mx_delivery_test_sender": "nobody"}, "mx_delivery_test_sender"),
+        ({"mx_delivery_host_backup_dir": "a&b"}, "mx_delivery_host_backup_dir: "),
+        ({"mx_delivery_imccopy": "a&b"}, "mx_delivery_imccopy: "),
+        ({"mx_delivery_registry_key": "x"}, "mx_delivery_registry_key: "),
+    ],
+)
+def test_impossible_values_are_found_before_a_host_is_asked(
+    variables: dict[str, Any], said: str
+) -> None:
+    result = run({"a": {}, "b": {"mx_delivery_family": "imc", **variables}})
+    assert list(result["hosts"]) == ["a"]
+    assert said in result["failures"]["b"]
+
+
+def test_folders_that_cannot_be_used_are_found_before_a_host_is_asked(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    for name in ("mx_delivery_backup_dir", "mx_delivery_report_dir"):
+        for place in (file, file / "below"):
+            result = run({"a": {name: str(place)}})
+            assert result["failed"]
+            assert f"{name}: {file} is not a folder" in result["msg"]
+    lacking = run({"a": {"mx_delivery_test_smtp_ca_cert": str(tmp_path / "ca.pem")}})
+    assert "mx_delivery_test_smtp_ca_cert" in lacking["msg"]
+    assert "failed" not in run({"a": {"mx_delivery_backup_dir": str(tmp_path / "new" / "one")}})
+
+
+@pytest.mark.parametrize(
+    ("wanted", "skipped", "left_out"),
+    [
+        (["all"], [], ""),
+        (["all"], ["test"], "test"),
+        (["validate", "resolve", "change", "report"], [], "test"),
+        (["mail"], ["test"], "test"),
+        (["nginx"], [], None),
+        (["change"], [], "validate, resolve, test, report"),
+        (["all"], ["report"], "report"),
+        (["all"], ["resolve", "test"], "resolve, test"),
+    ],
+)
+def test_tags_leave_out_the_test_messages_or_nothing(
+    wanted: list[str], skipped: list[str], left_out: str | None
+) -> None:
+    tags = {"ansible_run_tags": wanted, "ansible_skip_tags": skipped}
+    result = run({"a": {}}, tags=["always", "mail"], **tags)
+    if left_out is None:
+        assert result["skipped"]
+    elif left_out in ("", "test"):
+        (one,) = result["settings"]
+        assert one["options"]["test"]["domains"] == ("none" if left_out else "changed")
+    else:
+        assert result["failed"]
+        assert f"would leave half a job, without the steps {left_out}." in result["msg"]
 
 
 def test_hosts_alike_share_one_entry() -> None:

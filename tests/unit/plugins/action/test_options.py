@@ -138,6 +138,7 @@ OWN = {
     "domains", "fail_on", "lock", "share", "run", "writers", "serial", "max_changed_hosts", "list",
     "gate", "merge_from", "report_dir", "report_html", "report_json", "report_junit", "test",
     "test_limit", "test_stuck", "look_at_queues", "state", "backup", "family",
+    "exact_confirm",
 }  # fmt: skip
 #: Defaults of the role that are meant to differ, since it changes hosts.
 DEFAULTS = {"resolver_search_list", "evidence", "min_age", "retry_queues"}
