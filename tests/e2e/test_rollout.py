@@ -168,7 +168,8 @@ def test_a_host_with_a_wrong_variable_is_named_and_the_others_go_on(
 def test_a_report_that_cannot_be_written_fails_the_run_after_the_verdicts(
     lab: Lab, controller: Controller
 ) -> None:
-    (controller.folder / "out").write_text("not a folder")
+    (controller.folder / "out").mkdir()
+    (controller.folder / "out" / "report.html").symlink_to("elsewhere")
     run = controller.playbook("audit", *having(report_dir="out"))
     assert run.status == 4, run.output
     assert recaps(run, lab, "unreachable") == [1, 0, 0, 0]
