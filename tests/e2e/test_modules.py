@@ -105,8 +105,8 @@ def test_what_a_run_prints(ran: tuple[Run, dict[str, Any]]) -> None:
     assert (done.status, done.changed) == (0, 2), done.output
     assert re.search(r"^\+nestle\.com +192\.0\.2\.26$", done.output, re.MULTILINE)
     for line in (
-        "mail55: restart the service",
-        "mail55: 1 test message handed to the host by pickup",
+        "mail55: the service restarts",
+        "mail55: the host accepts 1 test message by pickup",
         "mail55: nestle.com: delivered after",
     ):
         assert line in done.output

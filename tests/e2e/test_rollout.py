@@ -188,7 +188,7 @@ def test_standard_output_is_what_the_callback_writes(lab: Lab, controller: Contr
     results = [json.loads(line) for line in run.output.splitlines()]
     assert any("lines" in result for result in results)
     progress = (controller.folder / "errors.txt").read_text()
-    assert "canary: restart the service" in progress
+    assert "canary: the service restarts" in progress
     assert "mail51: nestle.com: delivered after" in progress
 
 

@@ -74,7 +74,7 @@ def test_5_5_by_pickup(start: Start, play: Play, capfd: pytest.CaptureFixture[st
         ("postmaster@nestle.com",),
         ("mx@nestle.com",),
     ]
-    assert "mail55: 2 test messages handed to the host by pickup" in printed
+    assert "mail55: the host accepts 2 test messages by pickup" in printed
     assert "mail55: nestle.com: delivered after" in printed
 
 

@@ -105,6 +105,9 @@ class Desired:
     lower_tls: bool = False
 
 
+_VERBS = {NEW: "creates", SET: "changes", REMOVE: "removes"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step(Change):
     """One cmdlet with typed parameters; ``present`` is the connector it changes or removes.
@@ -117,6 +120,11 @@ class Step(Change):
     present: Connector | None = None
     origin: str = ""
     inherited: frozenset[str] = frozenset()
+
+    @property
+    def doing(self) -> str:
+        """What Exchange does, in words."""
+        return f"Exchange {_VERBS[self.cmdlet]} the Send connector for {self.domain}"
 
     @property
     def domain(self) -> str:

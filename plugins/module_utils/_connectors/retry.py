@@ -75,7 +75,7 @@ def retry(
     refused: dict[str, CmdletError] = {}
     done: list[Retry] = []
     for one in retries:
-        progress(f"resubmitting the queue {one.queue}")
+        progress(f"Exchange resubmits the queue {one.queue}")
         try:
             if _resubmit(session, one.queue, sleep):
                 done.append(one)

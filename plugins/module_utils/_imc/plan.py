@@ -148,6 +148,18 @@ class ImcChange(Change):
 
     part: Part
 
+    @property
+    def doing(self) -> str:
+        """What the host does, in words."""
+        if self.part is Part.TABLE:
+            return f"imccopy writes {self.text}"
+        if self.part is Part.SETTING:
+            verb = "removes" if self.after is None else "sets"
+            return f"reg {verb} {self.text}"
+        if self.part is Part.SERVICE:
+            return f"the service {self.text.partition(' ')[0]}s"
+        return "the run removes the journal of an earlier one"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImcPlan(Plan):

@@ -209,7 +209,7 @@ def test_delivery(
         return [TestResult(probe, Verdict.NOT_TESTED, reason) for probe in probes]
     refused = tester.submit(probes)
     accepted = [probe for probe in probes if probe.tag not in refused]
-    progress(f"{_messages(len(accepted))} handed to the host by {tester.method}")
+    progress(f"the host accepts {_messages(len(accepted))} by {tester.method}")
     results = [
         TestResult(probe, Verdict.REFUSED, _REFUSED, error=refused[probe.tag])
         for probe in probes

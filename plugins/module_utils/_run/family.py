@@ -40,6 +40,11 @@ class Change:
     after: Any = None
     writes: bool = True
 
+    @property
+    def doing(self) -> str:
+        """What a host does while the change is made, for a line of progress."""
+        return self.text
+
     def to_dict(self) -> dict[str, Any]:
         """Return the change as a result shows it."""
         return {

@@ -284,7 +284,7 @@ class _Transaction(Generic[S, W_contra, B, P]):
         Each is noted before it is begun: when the session breaks, it may have been carried out.
         """
         for each in plan.changes:
-            self.context.progress(each.text)
+            self.context.progress(each.doing)
             self.done.append(each)
             try:
                 self.family.apply(each)

@@ -315,7 +315,7 @@ def test_a_retry_resubmits_so_that_new_connectors_count() -> None:
     assert retry(session, found.chosen, told.append, _never) == found.chosen
     ran = [x.parameters for x in session.asked if x.name == "Retry-Queue"]
     assert ran[0] == {"Identity": r"EX16\1", "Resubmit": True, "Confirm": False}
-    assert told[0] == r"resubmitting the queue EX16\1"
+    assert told[0] == r"Exchange resubmits the queue EX16\1"
 
 
 def test_a_queue_that_emptied_itself_meanwhile_is_no_failure() -> None:
