@@ -140,15 +140,15 @@ def check_options(options: Params, entry_point: str) -> None:
 
 def _parsers(family: str, params: Params) -> list[tuple[str, Callable[[], object]]]:
     """Return what checks the options for a family, each with the group that they are in."""
-    test = spec.test_params(family, params, [], {})
+    test = spec.test_params(family, params, [])
     parsers: list[tuple[str, Callable[[], object]]] = [
         ("test", lambda: spec.check(params)),
-        ("queue", lambda: queue_limits(spec.queue_params(family, params, {}))),
+        ("queue", lambda: queue_limits(spec.queue_params(family, params))),
         ("test", lambda: parse_test(test, Path.cwd())),
     ]
     restores = params["mode"] == "restore"
     if family == "imc":
-        imc = spec.imc_params(params, {})
+        imc = spec.imc_params(params)
         parsers.append(("imc", lambda: parse_imc(imc)))
     else:
         connectors = spec.connectors_params(params)

@@ -253,7 +253,9 @@ def test_a_host_that_would_change_too_much_stops_all_before_the_first_change(
     say(controller, test="none", max_changes=3)
     refused = controller.playbook("enforce")
     assert refused.status == 2, refused.output
-    assert "mail51: 4 changes to 4 routes exceed max_changes (3)" in flat(refused.output)
+    assert "mail51: 4 changes to 4 routes exceed mx_delivery_max_changes (3)" in flat(
+        refused.output
+    )
     assert (refused.changed, tables(lab)) == (0, [ROWS, [], [], []])
     smaller = controller.playbook("enforce", *having(domains=["nestle.com"]))
     assert (smaller.status, smaller.changed) == (0, 3), smaller.output
