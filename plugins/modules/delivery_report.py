@@ -218,6 +218,10 @@ counts:
       description: As wanted.
       type: int
       sample: 9
+    not_proved:
+      description: Changed, by this run or an earlier one, without a delivered test message since.
+      type: int
+      sample: 0
     would_change:
       description: Pending changes.
       type: int

@@ -287,7 +287,9 @@ options:
       domains:
         description:
           - V(changed) are the domains whose routes or connectors changed, or all if the registry
-            value did. V(all) are all with addresses.
+            value did, and those of earlier changes that no test message has proved. V(all) are all
+            with addresses.
+          - With V(none) O(mode=enforce) forgets earlier changes without proof, and warns of it.
           - V(stuck) are those of O(routes), in O(mode=diagnose).
         type: str
         choices: [none, changed, all, stuck]
@@ -545,6 +547,8 @@ delivery:
     - What M(postmaster.exchange.imc_delivery) or M(postmaster.exchange.transport_delivery) returns,
       with the rows of a route table as text. None where nothing was compared.
     - With O(mode=restore) it has C(no_backup) on a host that was left alone.
+    - C(unproved) lists the domains that were changed, by this run or an earlier one, without a
+      delivered test message since. It is remembered beside their backups.
   returned: always
   type: dict
   sample: {}

@@ -5,13 +5,15 @@
 
 A queue that is only retried goes to its old next hop. So it is resubmitted: its messages go back to
 the categorizer, which routes them anew ("Retry-Queue", parameter Resubmit). Exchange takes that for
-queues in the state Retry, and for *Unreachable*.
+queues in the state Retry, and for *Unreachable*. Where the messages come back to the same queue it
+still waits for its next try, and so would each message after them: so it is tried at once.
 
 This file is private to the collection postmaster.exchange.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Sequence
 
 from .._base.errors import ExchangeError
@@ -77,10 +79,14 @@ def retry(
     for one in retries:
         progress(f"Exchange resubmits the queue {one.queue}")
         try:
-            if _resubmit(session, one.queue, sleep):
-                done.append(one)
+            if not _resubmit(session, one.queue, sleep):
+                continue
         except CmdletError as error:
             refused[one.queue] = error
+            continue
+        done.append(one)
+        with contextlib.suppress(CmdletError):  # it is gone, or tried just now
+            session.invoke(Cmdlet("Retry-Queue", {"Identity": one.queue, "Confirm": False}))
     if refused:
         named = "; ".join(f"{name} ({error.message})" for name, error in refused.items())
         raise ExchangeError(

@@ -306,6 +306,7 @@ def _setting_changes(setting: SettingPlan, table: TablePlan | None) -> Iterator[
             text="the search list switch",
             before=shown(setting.before),
             after=shown(setting.after),
+            everywhere=True,
         )
 
 

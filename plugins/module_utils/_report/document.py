@@ -25,6 +25,7 @@ from .text import cleaned, failure_of
 SCHEMA_VERSION = "2.0"
 
 _PAIR = ("preference", "exchange", "address", "ttl")
+_UNPROVED = ("since", "run", "backup", "verdict", "reason")
 _EVERY_DOMAIN = ("domain", "pairs", "warnings", "failures", "views", "evidence")
 # The flag of a row of the route table if an administrator set no other.
 _USUAL_FLAG = "0"
@@ -192,6 +193,10 @@ def host_entry(
     tests = host.tests_entry(statuses)
     for result in (tests or {}).get("results", ()):
         result["domain"] = changes.domains.number(result["domain"])
+    unproved = [
+        {**{key: one.get(key) or None for key in _UNPROVED}, "domain": changes.domains.number(name)}
+        for name, one in host.unproved.items()
+    ]
     delivery = host.delivery or {}
     warnings = () if host.family == "transport" else host.shown.get("warnings") or ()
     return {
@@ -217,6 +222,7 @@ def host_entry(
         "backup": delivery.get("backup"),
         "left": host.left_entry(),
         "tests": tests,
+        "unproved": unproved,
         "queue": host.queue_entry(),
     }
 

@@ -192,6 +192,12 @@ class HostResult:
             disabled = bool(value and value.get("name") == VALUE_NAME and value.get("data"))
         return {"suffixes": suffixes, "source": resolver.get("source"), "disabled": disabled}
 
+    @property
+    def unproved(self) -> dict[str, Result]:
+        """The domains that were changed without a delivered test message since."""
+        shown = self.shown.get("unproved") or ()
+        return {str(one["domain"]): one for one in shown}
+
     def changed_domains(self) -> list[str]:
         """Return the domains whose route or connector changes."""
         return changed_domains(self.delivery or {})
@@ -220,9 +226,11 @@ class HostResult:
                 return State.REFUSED
         elif self.deferred and changed_domains(delivery):
             return State.WOULD_CHANGE
-        if not different:
-            return State.UP_TO_DATE
-        return State.WOULD_CHANGE if judge.proposed else State.CHANGED
+        if different and judge.proposed:
+            return State.WOULD_CHANGE
+        if self.unproved:
+            return State.NOT_PROVED
+        return State.CHANGED if different else State.UP_TO_DATE
 
     def domain_states(
         self, statuses: Mapping[str, str], judge: Judge
@@ -257,6 +265,10 @@ class HostResult:
             else:
                 states[domain] = State.UP_TO_DATE
         states |= {domain: difference for domain in changed if domain not in states}
+        for domain in self.unproved:
+            if states.get(domain) not in {State.REFUSED, State.WOULD_CHANGE}:
+                states[domain] = State.NOT_PROVED
+                reasons.pop(domain, None)
         return states, {domain: why for domain, why in reasons.items() if domain in states}
 
     def problem_domains(self, statuses: Mapping[str, str], judge: Judge) -> dict[str, str]:
@@ -282,7 +294,23 @@ class HostResult:
             )
         if judge.audit:
             sentences += self._conflict_texts()
-        return [*sentences, *self._action_required(judge)]
+        return [*sentences, *self._action_required(judge), *self._not_proved()]
+
+    def _not_proved(self) -> Iterator[str]:
+        """Yield what was changed without a delivered test message, if no message shows that."""
+        shown = {one["domain"] for one in (self.tests or {}).get("results") or ()}
+        alike: dict[tuple[str, str, str], list[str]] = {}
+        for domain, one in self.unproved.items():
+            if domain not in shown:
+                key = str(one["since"]), str(one["run"]), str(one.get("left_to") or "")
+                alike.setdefault(key, []).append(domain)
+        for (since, run, other), names in alike.items():
+            by = f" by the run {run}" if run else ""
+            end = f"; the run {other} tests it now" if other else ""
+            yield (
+                f"{listed(names)}: changed at {since}{by}, not proved: no test message has been"
+                f" delivered since{end}"
+            )
 
     def _action_required(self, judge: Judge) -> Iterator[str]:
         """Yield what an administrator has to do on a host that was checked, besides a drift."""

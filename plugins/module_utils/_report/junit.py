@@ -138,6 +138,9 @@ class _Host:
             known = "" if reason in GONE_STATUSES else "skipped"
             kind = "error" if reason in self.fail_on else known
             case = Case(name, kind, reason, f"nothing changed: {REASON_WORDS[reason]}")
+        elif state is State.NOT_PROVED:
+            text = "changed, not proved: no test message has been delivered since"
+            case = Case(name, "failure", state, text)
         elif state is State.WOULD_CHANGE and self.audit:
             details = "\n".join(self._difference(number, name))
             case = Case(name, "failure", "drift", "enforce would change it", details)

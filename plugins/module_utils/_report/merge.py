@@ -253,6 +253,7 @@ def _hosts(
             "changes": [change[n] for n in host["changes"]],
             "organisation": place,
             "tests": tests,
+            "unproved": [{**one, "domain": number[one["domain"]]} for one in host["unproved"]],
         }
         yield host["name"], entry
 

@@ -21,7 +21,7 @@ from .states import State
 Entry = dict[str, Any]
 _Connector = Mapping[str, Any]
 
-_DONE = (State.CHANGED.value, State.UP_TO_DATE.value)
+_DONE = (State.CHANGED.value, State.NOT_PROVED.value, State.UP_TO_DATE.value)
 _OPEN = State.WOULD_CHANGE.value
 
 

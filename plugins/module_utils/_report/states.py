@@ -27,13 +27,15 @@ NOT_TESTED = "not_tested"
 class State(StrEnum):
     """The state of a host, or of a domain on a host, after a run; the worst comes first.
 
-    UNKNOWN could not be checked, REFUSED was not allowed or not possible to change, KEPT was left
-    as it is because of a DNS status or an option. REFUSED and KEPT come with a reason.
+    UNKNOWN could not be checked, REFUSED was not allowed or not possible to change, NOT_PROVED was
+    changed by this or an earlier run without a delivered test message since, KEPT was left as it is
+    because of a DNS status or an option. REFUSED and KEPT come with a reason.
     """
 
     FAILED = "failed"
     UNKNOWN = "unknown"
     REFUSED = "refused"
+    NOT_PROVED = "not_proved"
     WOULD_CHANGE = "would_change"
     CHANGED = "changed"
     KEPT = "kept"
@@ -48,6 +50,7 @@ DOMAIN_WORDS = {
     State.FAILED: "failed",
     State.UNKNOWN: "not checked",
     State.REFUSED: "not changed",
+    State.NOT_PROVED: "changed, not proved",
     State.WOULD_CHANGE: "pending",
     State.CHANGED: "changed",
     State.UP_TO_DATE: "up to date",
@@ -57,6 +60,7 @@ HOST_WORDS = {
     State.FAILED: "failed",
     State.UNKNOWN: "not checked",
     State.REFUSED: "not changed",
+    State.NOT_PROVED: "changed, not proved",
     State.WOULD_CHANGE: "pending",
     State.CHANGED: "changed",
     State.KEPT: "no such service",
@@ -85,6 +89,7 @@ _SENTENCE = {
     State.FAILED: ("failed", "failed"),
     State.UNKNOWN: ("could not be checked", "could not be checked"),
     State.REFUSED: ("was not changed", "were not changed"),
+    State.NOT_PROVED: ("has changes without proof", "have changes without proof"),
     State.WOULD_CHANGE: ("would change", "would change"),
     State.CHANGED: ("was changed", "were changed"),
     State.KEPT: ("has no such service", "have no such service"),
@@ -117,9 +122,10 @@ class Judge:
         """
         if state is State.UNKNOWN or ((state is State.FAILED or problems) and self.audit):
             return "unjudged"
-        if state is State.FAILED or problems or (state is State.REFUSED and not self.audit):
+        open_ = state in {State.REFUSED, State.NOT_PROVED}
+        if state is State.FAILED or problems or (open_ and not self.audit):
             return "failed"
-        return "drift" if self.audit and state in {State.WOULD_CHANGE, State.REFUSED} else "clean"
+        return "drift" if self.audit and (open_ or state is State.WOULD_CHANGE) else "clean"
 
 
 def worst(verdicts: Sequence[str]) -> str:

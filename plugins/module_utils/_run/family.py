@@ -30,8 +30,9 @@ class Change:
     """One thing that differs, changed by one step and taken back by one.
 
     ``text`` names it, the same in every plan that needs it. ``domains`` are those whose mail it
-    concerns. ``before`` and ``after`` are what a result can show, None for absent. ``writes`` is
-    whether it changes a setting, which a backup then holds.
+    concerns, and with ``everywhere`` it concerns that of every domain. ``before`` and ``after`` are
+    what a result can show, None for absent. ``writes`` is whether it changes a setting, which a
+    backup then holds.
     """
 
     text: str
@@ -39,6 +40,7 @@ class Change:
     before: Any = None
     after: Any = None
     writes: bool = True
+    everywhere: bool = False
 
     @property
     def doing(self) -> str:

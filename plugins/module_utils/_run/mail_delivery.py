@@ -36,6 +36,7 @@ from .delivery_test import run as run_test
 from .exchange_info import run as run_exchange
 from .imc_delivery import run as run_imc
 from .module_runner import failed
+from .proof import Proofs
 from .queue_info import run as run_queue
 from .routes import GONE_STATUSES
 from .transport_delivery import run as run_connectors
@@ -62,18 +63,23 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
         session = cache(partial(_remembering, context.cmdlets))
         context = replace(context, cmdlets=session)
     work = _Work(params, context)
-    work.run()
+    try:
+        work.run()
+    finally:
+        if work.proofs:
+            work.proofs.close()
     return work.result()
 
 
 @dataclass(slots=True)
 class _Work:
-    """One run on one host."""
+    """One run on one host; ``proofs`` are the changes there that no test message has proved yet."""
 
     params: Mapping[str, Any]
     context: Context
     family: str = ""
     parts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    proofs: Proofs | None = None
 
     def run(self) -> None:
         """Run the parts that the mode asks for, up to the first that the others need and fails."""
@@ -95,6 +101,7 @@ class _Work:
             self._deliver()
             if mode != "compare":
                 self._test()
+            self._prove()
         if mode != "diagnose" and reads_queue and not (first or self._unreachable()):
             self._part("queue", run_queue, self._queue_params())
 
@@ -154,13 +161,30 @@ class _Work:
 
     def _test(self) -> None:
         """Send test messages, to the domains that are worth one."""
-        domains = domains_to_test(self.params, self.parts["delivery"])
+        proofs = self.proofs
+        unproved = proofs.domains if proofs and proofs.tests.use == "test" else ()
+        domains = domains_to_test(self.params, self.parts["delivery"], unproved)
         if domains:
             # A diagnosis changes no setting, but sends the messages that it is asked for.
             checks = self.context.check_mode and self.params["mode"] != "diagnose"
             options = spec.test_params(self.family, self.params, domains)
             context = replace(self.context, check_mode=checks)
             self._part("tests", run_test, options, context)
+
+    def _prove(self) -> None:
+        """Note which changes are proved now; the others are part of the result."""
+        proofs, delivery = self.proofs, self.parts["delivery"]
+        if proofs is None:
+            return
+        if proofs.tests.use == "forget":
+            proofs.forget(check_mode=self.context.check_mode)
+        elif proofs.tests.use == "test" and not self.context.check_mode:
+            gone = [r["domain"] for r in self.params["routes"] or () if _is_gone(r)]
+            results = (self.parts.get("tests") or {}).get("results") or ()
+            without = {*map(parse_domain, (*gone, *spec.untested(self.params)))}
+            proofs.record(results, without)
+        delivery["unproved"] = [each.to_dict() for each in proofs.unproved()]
+        delivery["warnings"] = [*(delivery.get("warnings") or ()), *proofs.warnings]
 
     def _queue_params(self) -> dict[str, Any]:
         return spec.queue_params(self.family, self.params)
@@ -177,6 +201,7 @@ class _Work:
             result = engine(options, context or self.context)
         except ExchangeError as error:
             result = failed(error)
+        self.proofs = result.pop("proofs", None) or self.proofs
         self.parts[name] = result
         return result
 
@@ -208,9 +233,17 @@ class _Work:
         return result
 
 
-def domains_to_test(params: Mapping[str, Any], delivery: Mapping[str, Any]) -> Sequence[str]:
+def _is_gone(route: Mapping[str, Any]) -> bool:
+    """Whether a domain takes no mail, as more than one name server says."""
+    return route.get("status") in GONE_STATUSES and not route.get("unconfirmed")
+
+
+def domains_to_test(
+    params: Mapping[str, Any], delivery: Mapping[str, Any], unproved: Sequence[str] = ()
+) -> Sequence[str]:
     """Return the domains that get a test message, at most ``test.limit``, in the order of routes.
 
+    Those that are ``unproved`` since an earlier run come first, unless they take no mail now.
     With ``changed`` they are those whose way out of the host changed, and all where the registry
     value did, since it changes how the host finds every domain. A domain that takes no mail, or
     about which nothing is known, gets none; nor does one whose change failed, is left to another
@@ -224,9 +257,10 @@ def domains_to_test(params: Mapping[str, Any], delivery: Mapping[str, Any]) -> S
         for route in params["routes"] or ()
     }
     changed = changed_domains(delivery)
+    first = [name for name in unproved if statuses.get(name) not in GONE_STATUSES]
     if params["mode"] == "restore":
         if any(delivery.get(key) for key in ("worksheet", "same_as", "no_backup")):
-            return []
+            return first[:limit]
         wanted = list(statuses)
         if which == "changed":
             everything = statuses if switch_changed(delivery) else ()
@@ -237,8 +271,9 @@ def domains_to_test(params: Mapping[str, Any], delivery: Mapping[str, Any]) -> S
         pinned = [name for name, status in statuses.items() if status == "ok"]
         new = {*params["also_test"], *worth_testing(delivery, pinned)}
         wanted = [name for name in pinned if which == "all" or name in new]
-    quiet = {parse_domain(x["domain"]) for x in params["routes"] or () if x.get("test") is False}
-    return [name for name in wanted if name not in quiet][:limit]
+    quiet = set(map(parse_domain, spec.untested(params)))
+    chosen = dict.fromkeys((*first, *wanted))
+    return [name for name in chosen if name not in quiet][:limit]
 
 
 MODULE = EngineModule(spec.ARGUMENT_SPEC, run, connects=connect)

@@ -11,6 +11,7 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_address
@@ -18,9 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from .._base.errors import InvalidInput
+from .._pairs.names import parse_domain
 from .backup_info import ARGUMENT_SPEC as BACKUPS_SPEC
 from .imc_delivery import ARGUMENT_SPEC as IMC_SPEC
 from .options import DELIVERY_TEST_SPEC, EXCHANGE_INFO_SPEC, QUEUE_INFO_SPEC
+from .proof import ProofPolicy
 from .transport_delivery import ARGUMENT_SPEC as CONNECTORS_SPEC
 
 Params = Mapping[str, Any]
@@ -197,6 +200,7 @@ def imc_params(params: Params) -> dict[str, Any]:
         **{name: params[name] for name in common},
         **changing,
         "return_routes": "text",
+        "tests": proof_params(params),
     }
 
 
@@ -220,7 +224,37 @@ def connectors_params(params: Params) -> dict[str, Any]:
         **{name: params[name] for name in common},
         **changing,
         "cmdlet_timeout": params["command_timeout"],
+        "tests": proof_params(params),
     }
+
+
+def proof_params(params: Params) -> ProofPolicy | None:
+    """Return what becomes of changes without a delivered test message.
+
+    A rollback without test messages leaves those of other changes to the next run; a run that
+    enforces without any forgets them.
+    """
+    mode, test = params["mode"], params["test"]
+    tests_on = test["domains"] != "none" and test["limit"]
+    if mode == "diagnose":
+        return None
+    if mode == "compare":
+        return ProofPolicy("show")
+    if not tests_on:
+        return ProofPolicy("keep" if mode == "restore" else "forget")
+    if mode == "restore":
+        return ProofPolicy("test")
+    pinned = set()
+    for route in params["routes"] or ():
+        if (route.get("status") or "ok") == "ok" and route.get("test") is not False:
+            with contextlib.suppress(InvalidInput):  # the engine names the route
+                pinned.add(parse_domain(route["domain"]))
+    return ProofPolicy("test", frozenset(pinned))
+
+
+def untested(params: Params) -> list[str]:
+    """Return the domains whose routes switch off their test messages."""
+    return [route["domain"] for route in params["routes"] or () if route.get("test") is False]
 
 
 def queue_params(family: str, params: Params) -> dict[str, Any]:

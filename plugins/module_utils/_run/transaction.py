@@ -25,6 +25,7 @@ from .._remote.session import CmdletError
 from . import backups
 from .change_limit import CHANGE_LIMIT_SPEC, ChangeLimit, parse_change_limit
 from .family import B, Change, Family, P, Plan, S, W_contra
+from .proof import ProofPolicy, Proofs
 
 #: Options of every module that changes an installation; see ``parse_policy``.
 POLICY_SPEC: dict[str, dict[str, Any]] = {
@@ -45,12 +46,16 @@ _BROKE_OFF = (
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How a change is made. ``backup`` is what to put back, None where something else is wanted."""
+    """How a change is made. ``backup`` is what to put back, None where something else is wanted.
+
+    ``tests`` is what becomes of changes that no test message proves, None where none is sent.
+    """
 
     limit: ChangeLimit
     backup_dir: Path
     backup: Path | None = None
     run_id: str = ""
+    tests: ProofPolicy | None = None
 
 
 def parse_policy(params: Mapping[str, Any], basedir: Path) -> Policy:
@@ -68,12 +73,16 @@ def parse_policy(params: Mapping[str, Any], basedir: Path) -> Policy:
         backup_dir=basedir / (params["backup_dir"] or "backups"),
         backup=basedir / params["backup"] if restores else None,
         run_id=backups.parse_run_id(params["run_id"]),
+        tests=params.get("tests"),
     )
 
 
 @dataclass(slots=True)
 class DeliveryResult:
-    """What a run did, or would do in check mode; ``facts`` are the family's part of the result."""
+    """What a run did, or would do in check mode; ``facts`` are the family's part of the result.
+
+    ``proofs`` has to be closed by the caller, once the tests of the change are done.
+    """
 
     plan: Plan
     facts: dict[str, Any]
@@ -82,6 +91,7 @@ class DeliveryResult:
     backup: Path | None = None
     restored_from: Path | None = None
     warnings: list[str] = field(default_factory=list)
+    proofs: Proofs | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result of a task, but for what its module adds."""
@@ -94,6 +104,7 @@ class DeliveryResult:
             "change_limit": limit.to_dict(size),
             "would_refuse": self.check_mode and limit.refuses(size),
             "run_id": self.policy.run_id,
+            **({"proofs": self.proofs} if self.proofs else {}),
             **self.facts,
             "warnings": [
                 *self.plan.warnings,
@@ -112,7 +123,13 @@ def change(
     do its details: ``changed``, ``rolled_back``, ``backup``, ``state`` (``old``, ``new`` or
     ``unknown``), and ``parts`` with the same for each part.
     """
-    return _Transaction(family, wanted, policy, context).run()
+    transaction = _Transaction(family, wanted, policy, context)
+    try:
+        return transaction.run()
+    except BaseException:
+        if transaction.proofs:
+            transaction.proofs.close()
+        raise
 
 
 @dataclass(slots=True)
@@ -124,6 +141,7 @@ class _Transaction(Generic[S, W_contra, B, P]):
     saved: B | None = None
     source: Path | None = None
     done: list[Change] = field(default_factory=list)
+    proofs: Proofs | None = None
 
     def run(self) -> DeliveryResult:
         try:
@@ -132,6 +150,7 @@ class _Transaction(Generic[S, W_contra, B, P]):
             self._find_backup(state)
             plan = self._plan(state)
             self._permit(plan)
+            self._read_proofs(state)
         except ExchangeError as error:
             say_untouched(error)
             raise
@@ -143,6 +162,7 @@ class _Transaction(Generic[S, W_contra, B, P]):
             self.family.settle(state)
             if self.family.interrupted(state) is None:
                 backups.settled(self._folder(state))
+            self._rolled_back()
         return result
 
     # -- before the first change
@@ -177,6 +197,20 @@ class _Transaction(Generic[S, W_contra, B, P]):
         if limit.refuses(plan.size) and not self.context.check_mode:
             raise limit.refusal(host, plan.size)
 
+    def _read_proofs(self, state: S) -> None:
+        """Find the changes of this installation that no test message has proved."""
+        if self.policy.tests is None:
+            return
+        self.proofs = Proofs(self.policy.tests, self.policy.run_id, self.context.host)
+        claims = self.policy.tests.use in {"test", "forget"} and not self.context.check_mode
+        owner = self.family.owner(state)
+        self.proofs.read(backups.every(self.policy.backup_dir, owner), claim=claims)
+
+    def _rolled_back(self) -> None:
+        """Things are as in the backup that was to be put back: later changes need no proof."""
+        if self.proofs and self.source:
+            self.proofs.rolled_back(self.source)
+
     def _folder(self, state: S) -> Path:
         return backups.folder_of(self.policy.backup_dir, self.family.owner(state))
 
@@ -196,6 +230,7 @@ class _Transaction(Generic[S, W_contra, B, P]):
             self.policy,
             check_mode=self.context.check_mode,
             restored_from=self.source,
+            proofs=self.proofs,
         )
 
     def _change(self, first: S) -> DeliveryResult:
@@ -208,6 +243,7 @@ class _Transaction(Generic[S, W_contra, B, P]):
                 plan = self._plan(state)
                 self._permit(plan)
                 if not plan.changed:  # another host of the organisation made the change meanwhile
+                    self._rolled_back()
                     return self._result(state, plan, None)
                 warnings = self._broken(state)
                 if plan.writes:
@@ -229,6 +265,7 @@ class _Transaction(Generic[S, W_contra, B, P]):
             if backup and self.family.interrupted(state) is None:
                 backups.withdrawn(backup)
                 backups.settled(backup.path.parent)
+            self._rolled_back()
             warnings += self.family.finish(plan)
         result = self._result(state, plan, after)
         result.backup = backup.path if backup else None
@@ -252,6 +289,14 @@ class _Transaction(Generic[S, W_contra, B, P]):
             ),
         }
         backups.write(backup, self.context.host, facts, snapshot.files)
+        if self.proofs:
+            changing = [change for change in plan.changes if change.writes]
+            self.proofs.begin(
+                backup.path,
+                [domain for change in changing for domain in change.domains],
+                str(facts["taken"]).replace("+00:00", "Z"),
+                everywhere=any(change.everywhere for change in changing),
+            )
         if self.family.interrupted(state) is None:
             stack.enter_context(backups.at_work(backup, self.context.host))
 
@@ -301,6 +346,8 @@ class _Transaction(Generic[S, W_contra, B, P]):
         undone = self.family.undo(self.done, cause)
         state, path = undone.state, backup and backup.path
         if backup and state == "old":
+            if self.proofs:
+                self.proofs.taken_back(backup.path)
             backups.withdrawn(backup)
             path = backups.put_aside(backup.path)
         return ExchangeError(

@@ -51,13 +51,17 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     result = done.to_dict()
     if defers:
         result |= {"changed": False, "diff": [], "deferred": done.plan.changed}
-    elif context.check_mode and done.plan.changed and policy.run_id:
+        result.pop("proofs", None)  # the other host tests, and reports on it
+    elif context.check_mode and policy.run_id:
         # One of an organisation's hosts would make the change, and the others would find it made.
-        what = json.dumps([result["steps"], result["connectors"]])
+        unproved = done.proofs.unproved() if done.proofs else []
+        what = json.dumps([result["steps"], result["connectors"], [x.domain for x in unproved]])
         key = Organisation(**result["organisation"]).key
-        first = lock.first_to_show(key, policy.run_id, what, context.host)
-        if first != context.host:
+        same = done.plan.changed or unproved
+        first = lock.first_to_show(key, policy.run_id, what, context.host) if same else ""
+        if same and first != context.host:
             result |= {"changed": False, "diff": [], "same_as": first}
+            result.pop("proofs", None)
     result["requests"] = family.reader.session.requests
     return result
 

@@ -34,7 +34,7 @@ function hostDetail(host) {
     hostFacts(host),
     hostChanges(host),
     hostQueue(host),
-    hostTests(host),
+    hostTests(host), hostUnproved(host),
     hostSearchList(host),
     hostDomains(host),
     entry.warnings.length ? part('Warnings', element('ul', null, entry.warnings.map((text) => element('li', null, said(text))))) : null,
@@ -126,6 +126,15 @@ function hostTests(host) {
     rows.length ? facts('Results', ['Domain', 'Result', 'Time', 'After', 'Response', 'Message-ID'], rows) : null,
     tests.not_tested ? element('p', null, `${count(tests.not_tested, 'more domain')} not tested because of a limit.`) : null,
     tests.retried ? element('p', null, `Queued mail of ${count(tests.retried, 'domain')} was retried.`) : null);
+}
+
+function hostUnproved(host) {
+  const rows = host.entry.unproved.map((one) => [
+    domainLink(report.domains[one.domain].name), one.since ? moment(one.since) : '', said(one.run ?? ''),
+    one.verdict ? words(one.verdict) : 'not tested', said(one.reason ?? ''), said(one.backup ?? '')]);
+  return rows.length ? part('Changed, not proved',
+    element('p', null, 'No test message has been delivered since these changes. The next enforce tests them.'),
+    facts('Changes without proof', ['Domain', 'Changed', 'Run', 'Last test', 'Response', 'Backup'], rows)) : null;
 }
 
 const verdictBadge = (test) =>

@@ -348,7 +348,7 @@ def test_a_queue_that_may_not_be_retried_is_an_error_that_tells_what_was_done() 
 
 def test_a_queue_that_is_tried_when_it_should_be_retried_gets_its_turn_later() -> None:
     states = iter(["Retry", "Active"])
-    answers = iter([refused("Retry-Queue", "The queue isn't in Retry."), []])
+    answers = iter([refused("Retry-Queue", "The queue isn't in Retry."), [], []])
     session = FakeCmdlets(
         {
             "Get-Queue": lambda _asked: [queue(Status=next(states))],
@@ -358,7 +358,7 @@ def test_a_queue_that_is_tried_when_it_should_be_retried_gets_its_turn_later() -
     found = find_retries(session, [EX16], {"nestle.com"}, _never, AcceptedDomains(session))
     waited: list[float] = []
     assert retry(session, found.chosen, lambda _text: None, waited.append) == found.chosen
-    assert (waited, session.names().count("Retry-Queue")) == ([2.0], 2)
+    assert (waited, session.names().count("Retry-Queue")) == ([2.0], 3)  # the last without Resubmit
 
 
 def test_a_queue_that_stays_refused_is_not_said_to_be_retried() -> None:

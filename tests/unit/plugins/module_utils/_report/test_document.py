@@ -95,6 +95,7 @@ def test_domains_stand_once_and_hosts_name_them_by_number() -> None:
         "failed": 0,
         "unknown": 0,
         "refused": 0,
+        "not_proved": 0,
         "would_change": 0,
         "changed": 2,
         "kept": 4,
@@ -123,6 +124,22 @@ def test_a_difference_is_a_change_a_proposal_or_a_finding(
     service = only(document)["service"]
     assert service["restarted"] is (run is ENFORCE)
     assert service["to_restart"] is (run is not ENFORCE)
+
+
+@pytest.mark.parametrize(("run", "verdict"), [(ENFORCE, "failed"), (AUDIT, "drift")])
+def test_a_change_that_no_test_message_proved_is_a_state_of_its_own(run: Run, verdict: str) -> None:
+    known = {"domain": "aol.com", "run": "r1", "since": NOW, "backup": "/b/1"}
+    one = {**known, "verdict": "", "reason": "", "left_to": ""}
+    document = made(run, HostResult("a", ["aol.com"], {**table(BOTH, BOTH), "unproved": [one]}))
+    assert states(document) == {"not_proved": ["aol.com"]}
+    host = only(document)
+    assert (host["state"], host["verdict"]) == ("not_proved", verdict)
+    assert host["unproved"] == [{**known, "domain": 1, "verdict": None, "reason": None}]
+    (problem,) = host["problems"]
+    assert problem.startswith(f"aol.com: changed at {NOW} by the run r1, not proved: no test")
+    changing = {**table([], BOTH[2:]), "unproved": [one]}
+    changed = made(run, HostResult("a", ["aol.com"], changing))
+    assert states(changed) == {"would_change" if run is AUDIT else "not_proved": ["aol.com"]}
 
 
 def test_a_domain_that_leaves_the_table_is_in_the_document_although_nobody_lists_it() -> None:
