@@ -24,6 +24,8 @@ description:
   - A message that has no verdict at the deadline is looked for in the queue, and the SMTP protocol
     log is searched for the error, which the connector writes at diagnostics level 3 or more only
     (Q154505).
+  - A message that an Edge Transport server or a relay (the smart host of a connector) has is
+    V(relayed). That is no failure, and no proof that it arrives, for what these do is out of sight.
   - The task fails if a message was not delivered, unless O(fail_on_undelivered=false). The failed
     task holds the complete result, too.
   - No setting of the host is changed, so the task is C(changed) only if O(retry_queues) retried
@@ -55,6 +57,9 @@ options:
       - An entry is a name, or a dictionary with a V(name) (or V(domain)) and a V(recipient) (or
         V(test_recipient)). The recipient is V(postmaster) at the domain where none is given, a
         mailbox that every mail domain has to have (RFC 5321).
+      - C(addresses) of a dictionary are those of the domain's own mail servers. A smart host among
+        them is no relay. C(relay) names the host to which Exchange 4.0 to 5.5 forwards the domain's
+        mail, for the module does not read its route table.
       - At most 500 domains are tested in one task.
     type: list
     elements: raw
@@ -138,7 +143,8 @@ options:
     type: int
     default: 5
   fail_on_undelivered:
-    description: Whether the task fails if a message has another verdict than V(delivered).
+    description:
+      - Whether the task fails if a message has another verdict than V(delivered) or V(relayed).
     type: bool
     default: true
   target_computer:
@@ -248,6 +254,7 @@ results:
     verdict:
       description:
         - V(delivered) if a server of the destination took the message.
+        - V(relayed) if an Edge Transport server or a relay has it; RV(results[].reason) names it.
         - V(queued) if it waits on the host, V(returned) if a non-delivery report was made.
         - V(refused) if the host did not take it from us.
         - V(unknown) if the tracking log tells nothing; RV(results[].reason) tells why.
@@ -304,6 +311,12 @@ delivered:
   type: list
   elements: str
   sample: [aol.com]
+relayed:
+  description: The domains whose message an Edge Transport server or a relay has.
+  returned: as RV(results)
+  type: list
+  elements: str
+  sample: []
 undelivered:
   description: The other domains.
   returned: as RV(results)
@@ -418,7 +431,7 @@ msg:
   description: The outcome as a sentence.
   returned: as RV(results)
   type: str
-  sample: 2 test messages delivered.
+  sample: "Test messages: 2 delivered, 1 relayed."
 """
 
 from ..module_utils._run.delivery_test import MODULE

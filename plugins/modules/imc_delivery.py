@@ -402,6 +402,13 @@ malformed_rows:
   type: list
   elements: str
   sample: []
+relayed:
+  description:
+    - The wanted domains whose mail no row leads, each with the host to which the connector forwards
+      all such mail (C(DefaultRouting)). It is empty if the connector asks DNS.
+  returned: when the host could be looked at
+  type: dict
+  sample: {}
 routes_text:
   description:
     - The rows of the domains of which any changes, before and afterwards, as they stand in the

@@ -350,6 +350,14 @@ returned:
     error:
       description: Why, as in RV(queues), or null. Exchange 4.0 to 5.5 does not log it.
       type: dict
+out_of_sight:
+  description:
+    - Edge Transport servers of the organisation. Their queues are not seen from inside, so mail may
+      wait there that nothing here shows.
+  returned: always
+  type: list
+  elements: str
+  sample: []
 transport_queues:
   description: The queues of the Transport service; empty with O(family=imc).
   returned: success

@@ -162,7 +162,7 @@ def test_without_an_edge_there_is_nothing_to_synchronise() -> None:
 
 
 def test_a_source_address_is_for_edges() -> None:
-    with organisation(_spec(**EDGE, source_address_on_edges_only=True)) as (_lab, _org, session):
+    with organisation(_spec(**EDGE)) as (_lab, _org, session):
         given = {**PIN, "SourceIPAddress": "0.0.0.0"}
         refused = session.run("New-SendConnector", **given)
         assert "SourceIPAddress" in refused.messages[0]

@@ -23,11 +23,13 @@ from exchange_lab.scenario import (
     OrganisationSpec,
     Scenario,
     ServerSpec,
+    SinkSpec,
     simple,
 )
 from worker import Worker
 
 ROUTE = {"domain": "nestle.com", "addresses": ["192.0.2.25", "192.0.2.26"]}
+RELAY = "198.51.100.25"
 ODD = (
     ConnectorSpec("port", ("SMTP:a.example;1",), ("relay.example:587",)),
     ConnectorSpec("six", ("SMTP:b.example;1",), ("[IPv6:2001:db8::1]",)),
@@ -64,6 +66,18 @@ class Site:
         """The connectors that lead the domain to its addresses."""
         return [c for c in self.connectors.values() if "[192.0.2.25]" in c["SmartHosts"]]
 
+    def test(self, **domain: Any) -> dict[str, Any]:
+        """Send a test message to the domain."""
+        given = {
+            "family": "transport",
+            "endpoint": "{{ mx_delivery_endpoint }}",
+            "domains": [{"name": "nestle.com", **domain}],
+            "smtp": {"port": "{{ mx_delivery_test_smtp_port }}"},
+            "interval": 1,
+            "deadline": 8,
+        }
+        return self.worker.run(self.host, {"postmaster.exchange.delivery_test": given})
+
     def runs(self, cmdlet: str) -> int:
         """How often a cmdlet was run."""
         assert self.lab.organisation is not None
@@ -74,9 +88,10 @@ class Site:
 def organisation(tmp_path: Path) -> Any:
     @contextmanager
     def start(family: Family = Family.E2019, **more: Any) -> Iterator[Site]:
-        given = {"source_address_on_edges_only": True, **more}
-        spec = OrganisationSpec((ServerSpec("ex1", family),), time_scale=0.02, **given)
-        scenario = Scenario(organisation=spec, zones=simple().zones, sinks=simple().sinks)
+        spec = OrganisationSpec((ServerSpec("ex1", family),), time_scale=0.02, **more)
+        zones = {**simple().zones, "provider.example": f"filter A {RELAY}\n"}
+        sinks = (*simple().sinks, SinkSpec(RELAY, "filter.provider.example"))
+        scenario = Scenario(organisation=spec, zones=zones, sinks=sinks)
         with Lab(scenario, folder=tmp_path / "lab") as lab:
             yield Site(lab, tmp_path / "project", "ex1")
 
@@ -200,3 +215,26 @@ def test_an_authoritative_domain_is_not_pinned(organisation: Any, kind: str, mad
     with organisation(accepted={"nestle.com": kind}) as site:
         site.pin()
         assert len(site.pins()) == made
+
+
+@pytest.mark.parametrize("way", ["edge", "relay"])
+def test_what_an_edge_or_a_relay_has_is_relayed(organisation: Any, way: str) -> None:
+    edge = {"edges": {"EDGE1": Family.E2019}, "connectors": ()}
+    spec = edge if way == "edge" else {"connectors": (FILTER,)}
+    with organisation(**spec) as site:
+        result = site.test(addresses=["192.0.2.25", "192.0.2.26"])
+        assert not result.get("failed"), result
+        (one,) = result["results"]
+        assert (one["verdict"], result["relayed"], result["delivered"]) == (
+            "relayed",
+            ["nestle.com"],
+            [],
+        )
+        assert ("EDGE1" if way == "edge" else "filter.provider.example") in one["reason"]
+
+
+def test_queues_of_an_edge_are_out_of_sight(organisation: Any) -> None:
+    with organisation(edges={"EDGE1": Family.E2019}) as site:
+        task = {"family": "transport", "endpoint": "{{ mx_delivery_endpoint }}"}
+        result = site.worker.run(site.host, {"postmaster.exchange.queue_info": task})
+        assert (result["out_of_sight"], result["files"]) == (["EDGE1"], 0)

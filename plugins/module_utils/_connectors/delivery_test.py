@@ -7,6 +7,10 @@ Events, as "Message tracking" of the Exchange documentation has them: RECEIVE, S
 (2013 and later), DELIVER, DEFER, FAIL, DSN. A DSN may be about a mere delay, so it decides nothing;
 that a message failed is what FAIL means.
 
+A message that an Edge Transport server or a relay has is *relayed*: their queues and logs are out
+of sight. A connector with smart hosts leads to a relay, unless these are known to be the domain's
+own mail servers.
+
 This file is private to the collection postmaster.exchange.
 """
 
@@ -14,15 +18,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from .._base.errors import ExchangeError, InvalidInput
 from .._mail.delivery import Observation, Poll, Retries, Retry, Stage, TestResult, Verdict, is_final
 from .._mail.message import DEFAULT_LOCAL_PART, Probe
-from .._mail.smtp_errors import SmtpError, parse_last_error
+from .._mail.smtp_errors import Origin, SmtpError, parse_last_error
 from .._mail.submission import SmtpOptions, Submission, submit
 from .._remote.session import Cmdlet, CmdletError, CmdletSession
 from . import retry
+from .canonical import server_name
+from .connector import Connector, connector_from
 from .queues import find_message
 from .servers import (
     NO_SERVERS,
@@ -48,6 +55,8 @@ _STAGES = {
     "FAIL": Stage.RETURNED,
     "DEFER": Stage.QUEUED,
 }
+_BY_EDGE = "the Edge server {} has it, whose queues are out of sight; look there with Get-Queue"
+_BY_RELAY = "the relay {} has it (connector {!r}), and what it does with it is out of sight"
 _REASONS = {
     Verdict.DELIVERED: "a server of the destination took the message",
     Verdict.QUEUED: "the message waits in a queue",
@@ -79,7 +88,50 @@ def open_test(
         here = this_server(servers, *names)
         version = here.version if here else None
     ordered = tuple(sorted(servers, key=lambda server: server != here))
-    return TransportTest(session, ordered, version, smtp, AcceptedDomains(session))
+    accepted, onward = AcceptedDomains(session), Onward(session)
+    return TransportTest(session, ordered, version, smtp, accepted, onward)
+
+
+class Onward:
+    """Who got a message that the servers in sight no longer have; asks when it is first needed."""
+
+    def __init__(self, session: CmdletSession) -> None:
+        self._session = session
+
+    @cached_property
+    def _connectors(self) -> Mapping[str, Connector]:
+        try:
+            found = self._session.invoke(Cmdlet("Get-SendConnector"))
+        except CmdletError:  # not allowed to this account
+            return {}
+        connectors = (connector_from(one, self._session.host) for one in found)
+        return {connector.name.casefold(): connector for connector in connectors}
+
+    @cached_property
+    def _edges(self) -> Sequence[Server]:
+        try:
+            return [server for server in read_servers(self._session) if server.edge]
+        except CmdletError:
+            return ()
+
+    def edge(self, event: Mapping[str, Any]) -> str:
+        """Return which Edge server has the message, or nothing."""
+        receiver = text_of(event.get("ServerHostname"))
+        return next((edge.name for edge in self._edges if edge.answers_to(receiver)), "")
+
+    def relay(self, event: Mapping[str, Any], probe: Probe) -> str:
+        """Return by which connector a relay was asked to take the message, or nothing.
+
+        A connector that is not shown may well be one to a relay.
+        """
+        if text_of(event.get("ServerIp")) in probe.addresses:
+            return ""
+        name = text_of(event.get("ConnectorId"))
+        connector = self._connectors.get(name.casefold())
+        if connector is None:
+            return name or "unknown"
+        pinned = connector.ours and probe.domain in connector.domains
+        return "" if connector.dns_routing or pinned else connector.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +146,7 @@ class TransportTest:
     version: str | None
     smtp: SmtpOptions
     accepted: AcceptedDomains
+    onward: Onward
     method: str = field(default="smtp", init=False)
     tracking_folder: str | None = field(default=None, init=False)
 
@@ -157,16 +210,39 @@ class TransportTest:
             "ResultSize": _MOST_EVENTS,
         }
         events = self.session.invoke(Cmdlet("Get-MessageTrackingLog", parameters))
-        return [
-            Observation(
-                stage=stage_of(event, server, self.servers),
-                event=f"{text_of(event.get('EventId'))} on {server.name}",
-                time=time_of(event.get("Timestamp")),
-                time_text=text_of(event.get("Timestamp")),
-                error=_error(event, server),
-            )
-            for event in events
-        ]
+        return [self._observation(event, probe, server) for event in events]
+
+    def _observation(self, event: Mapping[str, Any], probe: Probe, server: Server) -> Observation:
+        stage, reason = stage_of(event, server, self.servers), ""
+        name = text_of(event.get("EventId"))
+        if name.upper() in {"SEND", "SENDEXTERNAL"}:
+            hop = text_of(event.get("ServerHostname")) or text_of(event.get("ServerIp"))
+            inside = any(server_name(one.name) == server_name(hop) for one in self.servers)
+            if stage is Stage.QUEUED and not inside and (edge := self.onward.edge(event)):
+                stage, reason = Stage.RELAYED, _BY_EDGE.format(edge)
+            elif stage is Stage.TRANSFERRED and (connector := self.onward.relay(event, probe)):
+                stage, reason = Stage.RELAYED, _BY_RELAY.format(hop, connector)
+        return Observation(
+            stage=stage,
+            event=f"{name} on {server.name}",
+            time=time_of(event.get("Timestamp")),
+            time_text=text_of(event.get("Timestamp")),
+            error=self._error(event, probe, server),
+            reason=reason,
+        )
+
+    def _error(self, event: Mapping[str, Any], probe: Probe, server: Server) -> SmtpError | None:
+        """Return why a message failed, as far as an event FAIL has it."""
+        if text_of(event.get("EventId")).upper() != "FAIL":
+            return None
+        source = f"tracking log of {server.name}"
+        own = (server.name, server.fqdn)
+        errors = (parse_last_error(x, source=source, own=own) for x in statuses_of(event))
+        error = next(filter(None, errors), None)
+        if error and error.origin is Origin.FAR_SERVER and event.get("ConnectorId"):
+            relayed = self.onward.relay(event, probe)
+            return replace(error, origin=Origin.RELAY) if relayed else error
+        return error
 
     def explain(self, results: Sequence[TestResult], blind: str) -> list[TestResult]:
         """Return the results of messages that did not arrive with what the queues show."""
@@ -208,16 +284,6 @@ def _unexplained(result: TestResult, hindrance: str) -> TestResult:
     if result.verdict is Verdict.UNKNOWN:
         return replace(result, reason=hindrance or unseen)
     return replace(result, reason=f"{result.reason}, and no queue shows it now")
-
-
-def _error(event: Mapping[str, Any], server: Server) -> SmtpError | None:
-    """Return why a message failed, as far as an event FAIL has it."""
-    if text_of(event.get("EventId")).upper() != "FAIL":
-        return None
-    source = f"tracking log of {server.name}"
-    own = (server.name, server.fqdn)
-    errors = (parse_last_error(x, source=source, own=own) for x in statuses_of(event))
-    return next(filter(None, errors), None)
 
 
 def stage_of(event: Mapping[str, Any], server: Server, servers: Sequence[Server]) -> Stage:

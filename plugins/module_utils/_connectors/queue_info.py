@@ -54,8 +54,10 @@ class TransportQueues:
     def queues(self, limits: QueueLimits) -> QueueReport:
         """Return what waits. Raises ExchangeError where no queue could be read."""
         servers, version = self.known.servers, self.known.version or None
+        edges = self.known.edges
         if not servers:
             servers = read_servers(self.session)
+            edges = tuple(server.name for server in servers if server.edge)
             here = this_server(servers, self.computer or self.names[0], *self.names[1:])
             version = here.version if here else None
         asked = [self.computer]
@@ -71,6 +73,7 @@ class TransportQueues:
         report.failures = failures(waiting)
         report.queues = [queue.to_dict(waiting.domains_of(queue)) for queue in waiting.queues]
         report.warnings = waiting.warnings
+        report.out_of_sight = edges
         for server in asked if limits.tracking_lines else ():
             report.returned = [*report.returned, *self._returned(server, limits, report)]
         report.returned = sorted(report.returned, key=lambda one: utc_text(one.time) or "")

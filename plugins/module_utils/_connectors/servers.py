@@ -149,11 +149,15 @@ def transport_servers(session: CmdletSession, servers: Iterable[Server]) -> tupl
 
 @dataclass(frozen=True, slots=True)
 class KnownServers:
-    """What an earlier look found: the servers that transport mail, which of them the host is."""
+    """What an earlier look found: the servers that transport mail, which of them the host is.
+
+    ``edges`` are the Edge Transport servers.
+    """
 
     names: tuple[str, ...] = ()
     here: str = ""
     version: str = ""
+    edges: tuple[str, ...] = ()
 
     @property
     def servers(self) -> tuple[Server, ...]:

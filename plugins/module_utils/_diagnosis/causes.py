@@ -114,12 +114,19 @@ _EXTERNAL_DNS = (
 def causes(domain: StuckDomain, every: Every) -> list[Cause]:
     """Return the causes of one domain, at least one; ``every`` are all of its host."""
     if domain.arrived:
-        how = "arrived" if domain.arrived == "delivered" else "left by its relay"
+        left = f"a test message from this host to {domain.domain} just"
+        if domain.onward:
+            return [
+                Cause(
+                    Code.ARRIVES,
+                    f"{left} left: {domain.onward}",
+                    "Wait for the next retry here, and look for the mail there.",
+                )
+            ]
         return [
             Cause(
                 Code.ARRIVES,
-                f"a test message from this host to {domain.domain} just {how}, so nothing delays"
-                " the mail any more",
+                f"{left} arrived, so nothing delays the mail any longer",
                 "Wait for the next retry.",
             )
         ]

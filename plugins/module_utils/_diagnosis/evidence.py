@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .._imc.host import VALUE_NAME
-from .._mail.smtp_errors import ErrorClass, SmtpError
+from .._mail.smtp_errors import ErrorClass, Origin, SmtpError
 from .._report.host_result import NOT_CHECKED, HostResult
 from .._report.text import failure_of
 from .._run.changed_domains import changed_domains, rows_by_domain, table_rows
@@ -34,12 +34,13 @@ class StuckDomain:
     ``error`` is the last one, ``status`` and ``resolved`` are what DNS has of the domain.
     ``suffixes`` may be appended to names there, and are if ``appends``. ``pins`` are the addresses
     of a route or connector of this collection; ``relay`` is the smart host of another connector
-    that carries the domain. ``repins`` is whether pinning changes anything, ``by_hand`` whether no
-    tool can, ``conflict`` what keeps the domain from being pinned. ``arrived`` is the verdict of a
-    test message that just left. ``blocked`` is why the service sends nothing at all. ``parent`` is
-    the domain above it whose route takes its mail, to ``parent_hosts``. ``silent`` are addresses
-    that accept a connection of this host and send no greeting. ``refused`` is whether nothing can
-    be pinned on the host, ``build`` that of Exchange 4.0 to 5.5.
+    that carries the domain, unless that is a mail server of the domain. ``repins`` is whether
+    pinning changes anything, ``by_hand`` whether no tool can, ``conflict`` what keeps the domain
+    from being pinned. ``arrived`` is the verdict of a test message that just left, ``onward`` who
+    has it if that is a relay or an Edge server. ``blocked`` is why the service sends nothing.
+    ``parent`` is the domain above it whose route takes its mail, to ``parent_hosts``. ``silent``
+    are addresses that accept a connection of this host and send no greeting. ``refused`` is whether
+    nothing can be pinned on the host, ``build`` that of Exchange 4.0 to 5.5.
     """
 
     domain: str
@@ -55,6 +56,7 @@ class StuckDomain:
     by_hand: bool = False
     conflict: str = ""
     arrived: str = ""
+    onward: str = ""
     blocked: str = ""
     parent: str = ""
     parent_hosts: tuple[str, ...] = ()
@@ -234,12 +236,12 @@ class HostEvidence:
             error = replace(error, address=None)
         smart = bool(mine) and len(by_smart_host) == len(mine)
         hops = [str(queue.get("next_hop") or "a smart host") for queue in by_smart_host]
-        return replace(
-            domain,
-            error=error,
-            by_smart_hosts=smart,
-            relay=hops[0] if smart and not domain.pins else "",
-        )
+        relay = hops[0] if smart and not domain.pins else ""
+        if relay and {hop.strip("[] ") for hop in relay.split(",")} <= {*domain.addresses}:
+            relay = ""  # the pin of an administrator
+        if relay and error and error.origin is Origin.FAR_SERVER:
+            error = replace(error, origin=Origin.RELAY)
+        return replace(domain, error=error, by_smart_hosts=smart, relay=relay)
 
     def _error(self, entry: Result) -> SmtpError | None:
         """Return the error of an entry; the host itself is never the next hop."""
@@ -292,7 +294,8 @@ class HostEvidence:
             if result["domain"] == domain.domain:
                 verdict = result["verdict"]
                 if verdict in {"delivered", "relayed"}:
-                    return replace(domain, arrived=verdict)
+                    onward = str(result["reason"]) if verdict == "relayed" else ""
+                    return replace(domain, arrived=verdict, onward=onward)
                 if result.get("error"):
                     error = SmtpError.from_dict(result["error"])
                     source = f"test message, {error.source or verdict}"

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .._imc.host import VALUE_NAME, build_warning
+from .._report.states import out_of_sight
 from .._report.text import clean, count, failure_of, listed, wrapped
 from .causes import Cause, Code, causes
 from .evidence import HostEvidence, StuckDomain
@@ -80,6 +81,8 @@ def _host(host: HostEvidence, known: Sequence[Finding]) -> Iterator[str]:
         + ("" if host.transport else f"service {host.service}, ")
         + (f"{count(waiting, 'message')} in the queue" if waiting else "the queue is empty")
     )
+    if edges := queue.get("out_of_sight"):
+        yield f"  {out_of_sight(edges)}"
     yield f"  {_name_servers(exchange) if host.transport else _search_list(host)}"
     if waiting and not host.transport and (faults := build_warning(exchange.get("build"))):
         yield f"  {faults}"

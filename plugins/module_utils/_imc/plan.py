@@ -269,18 +269,17 @@ def make_plan(
     return replace(plan, changes=tuple(changes))
 
 
-def _evidence(
-    table: TablePlan | None, desired: Desired, known: Iterable[str]
-) -> dict[str, list[Any]]:
+def _evidence(table: TablePlan | None, desired: Desired, known: Iterable[str]) -> dict[str, Any]:
     """Return what of the table as it is keeps mail from its way, as the result shows it."""
-    rows = table.before.rows if table else ()
-    led = risks.led_along(rows, (*desired.by_domain, *known))
+    rows, names = table.before.rows if table else (), (*desired.by_domain, *known)
+    led = risks.led_along(rows, names)
     hosts: dict[str, list[str]] = {}
     for row in rows:
         if row.key in led:
             hosts.setdefault(row.key, []).extend(row.hosts)
     return {
         "malformed_rows": risks.malformed(rows),
+        "relayed": risks.relayed(table.before, names) if table else {},
         "led_by_parent": [
             {"domain": name, "parent": parent, "hosts": hosts[parent]}
             for parent, names in led.items()

@@ -16,6 +16,7 @@ from typing import Any
 from .._remote.parse import RegistryValue
 from .host import SERVICE_NAME, Service
 from .plan import ImcPlan, ManualRow, ServiceStep, TablePlan
+from .risks import relayed
 from .routes import NEW_ROW_FLAG, Row, as_text
 from .setting import number, shown
 from .state import HostState
@@ -93,6 +94,7 @@ def result(
         "routes": None,
         "routes_text": None,
         **plan.evidence,
+        "relayed": _relayed(plan, changed=after is not None),
         "worksheet": [
             {"action": row.action, "domain": row.domain, "address": row.address}
             for row in plan.worksheet
@@ -101,6 +103,12 @@ def result(
         "diff": diff(plan, host),
         **(_routes(plan.table, wanted) if plan.table else {}),
     }
+
+
+def _relayed(plan: ImcPlan, *, changed: bool) -> dict[str, str]:
+    """Return the wanted domains whose mail now goes to the relay for all other mail."""
+    before: dict[str, str] = plan.evidence["relayed"]
+    return relayed(plan.table.after, before) if plan.table and changed else before
 
 
 def _routes(table: TablePlan, wanted: ReturnRoutes) -> dict[str, Any]:

@@ -125,6 +125,15 @@ def parent_with_rows(name: str, keys: Collection[str]) -> str | None:
     return None
 
 
+def relayed(file: RoutesFile, names: Iterable[str]) -> dict[str, str]:
+    """The names whose mail no row leads, each with the relay that gets all such mail."""
+    if not file.relay:
+        return {}
+    keys = {row.key for row in file.rows if row.well_formed}
+    free = (x for x in names if f"#{x}" not in keys and parent_with_rows(x, keys) is None)
+    return dict.fromkeys(free, file.relay)
+
+
 def led_along(rows: Iterable[Row], names: Iterable[str]) -> dict[str, list[str]]:
     """The names without rows of their own, by the parent domain whose rows take their mail."""
     keys = {row.key for row in rows if row.well_formed}

@@ -226,20 +226,28 @@ def has_left(event: TrackingEvent, release: Release | None) -> bool:
     return event.number == (_GATEWAY_OUT if gateway else _TRANSFERRED)
 
 
-def observe(event: TrackingEvent, release: Release | None) -> Observation:
+_BY_RELAY = "the relay {} has it, and what it does with it is out of sight"
+
+
+def observe(event: TrackingEvent, release: Release | None, relay: str = "") -> Observation:
     """Translate a record about a message into an observation.
+
+    ``relay`` is the host to which the connector hands the message's mail, if that is known.
 
     Exchange 4.0 has no SMTP events: there 1003, "the message was sent through a gateway", is all
     that says a message left. In 5.x the same event only hands it to the connector.
     """
     receipt = any(recipient.status == DELIVERED for recipient in event.recipients)
+    reason = ""
     if is_ndr(event):
         stage = Stage.RETURNED
+    elif has_left(event, release) and relay and not receipt:
+        stage, reason = Stage.RELAYED, _BY_RELAY.format(relay)
     elif has_left(event, release) or receipt:
         stage = Stage.TRANSFERRED
     else:
         stage = Stage.QUEUED if event.number in {_QUEUED, _REROUTED} else Stage.SEEN
-    return Observation(stage, event_name(event.number), event.time, event.time_text)
+    return Observation(stage, event_name(event.number), event.time, event.time_text, reason=reason)
 
 
 #: Logs searched at once, the newest: a test that goes on over midnight needs two.
@@ -350,7 +358,11 @@ class TrackingLog:
             complaint = f"message tracking is off: there is no log in {folder}"
         found = self._trail.sort(events)
         release = self._host.release
-        return Poll({tag: [observe(x, release) for x in found[tag]] for tag in found}, complaint)
+        relays = {probe.tag: probe.relay for probe in pending}
+        seen = {
+            tag: [observe(x, release, relays.get(tag, "")) for x in found[tag]] for tag in found
+        }
+        return Poll(seen, complaint)
 
     def _ask(
         self, pending: Sequence[Probe], logs: Sequence[str], start: int = 0

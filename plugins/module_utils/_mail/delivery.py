@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What becomes of messages: observations in logs, results of tests, entries of queues. Pure.
 
-The logs of each mail system are translated into observations of four stages. These form a lattice:
+The logs of each mail system are translated into observations of five stages. These form a lattice:
 more observations never make a verdict weaker, and neither their order nor repetitions matter.
 
 This file is private to the collection postmaster.exchange.
@@ -30,14 +30,16 @@ class Stage(IntEnum):
 
     SEEN = 1  # the system has the message
     QUEUED = 2  # it waits to be sent, or to be routed again
-    TRANSFERRED = 3  # a server of the destination accepted it
-    RETURNED = 4  # a non-delivery report was made; a transfer before it does not undo that
+    RELAYED = 3  # a relay or an Edge server has it, and what that does with it is out of sight
+    TRANSFERRED = 4  # a server of the destination accepted it
+    RETURNED = 5  # a non-delivery report was made; a transfer before it does not undo that
 
 
 class Verdict(StrEnum):
     """The result of one test message."""
 
     DELIVERED = "delivered"
+    RELAYED = "relayed"
     QUEUED = "queued"
     RETURNED = "returned"
     REFUSED = "refused"
@@ -48,6 +50,7 @@ class Verdict(StrEnum):
 _VERDICTS = {
     Stage.SEEN: Verdict.QUEUED,
     Stage.QUEUED: Verdict.QUEUED,
+    Stage.RELAYED: Verdict.RELAYED,
     Stage.TRANSFERRED: Verdict.DELIVERED,
     Stage.RETURNED: Verdict.RETURNED,
 }
@@ -55,13 +58,17 @@ _VERDICTS = {
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One record about one message. ``time`` (UTC) is None where the log's text is ambiguous."""
+    """One record about one message. ``time`` (UTC) is None where the log's text is ambiguous.
+
+    ``reason`` says what the stage means here, where that is more than what its verdict means.
+    """
 
     stage: Stage
     event: str
     time: datetime | None = None
     time_text: str = ""
     error: SmtpError | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +101,9 @@ def verdict_of(observations: Iterable[Observation]) -> Verdict:
 
 
 def is_final(observations: Iterable[Observation]) -> bool:
-    """Whether waiting longer cannot turn these observations into a delivery."""
+    """Whether waiting longer cannot show more of the message."""
     decisive = strongest(observations)
-    return decisive is not None and decisive.stage >= Stage.TRANSFERRED
+    return decisive is not None and decisive.stage >= Stage.RELAYED
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +126,11 @@ class TestResult:
     def delivered(self) -> bool:
         """Whether a server of the destination accepted the message."""
         return self.verdict is Verdict.DELIVERED
+
+    @property
+    def relayed(self) -> bool:
+        """Whether a relay or an Edge server has it: the way out was taken as far as is seen."""
+        return self.verdict is Verdict.RELAYED
 
     @property
     def phrase(self) -> str:
@@ -290,6 +302,7 @@ class NextHop:
 class QueueReport:
     """What waits on a host. ``unread`` counts messages that were not opened.
 
+    ``out_of_sight`` are Edge Transport servers, which may have mail that nothing shows here.
     ``bytes``, ``service`` and ``counters`` are None, ``queues`` empty, where a family has none.
     ``next_hops`` and ``sent_domains`` are what the logs of Exchange 4.0 to 5.5 show.
     """
@@ -308,6 +321,7 @@ class QueueReport:
     queues: Sequence[dict[str, object]] = ()
     next_hops: Sequence[NextHop] = ()
     sent_domains: Sequence[str] = ()
+    out_of_sight: Sequence[str] = ()
     warnings: list[str] = field(default_factory=list)
 
     def entry(self, domain: str) -> QueueEntry:
@@ -334,5 +348,6 @@ class QueueReport:
             "transport_queues": list(self.queues),
             "next_hops": [hop.to_dict() for hop in self.next_hops[:_SHOWN]],
             "sent_domains": list(self.sent_domains[:_MOST_DOMAINS]),
+            "out_of_sight": list(self.out_of_sight),
             "warnings": self.warnings,
         }

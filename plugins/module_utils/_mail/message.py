@@ -38,15 +38,24 @@ _BODY = (
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A domain to test and the mailbox there that gets the message."""
+    """A domain to test and the mailbox there that gets the message.
+
+    ``addresses`` are those of the domain's own mail servers, as far as they are known. ``relay`` is
+    the host that the domain's mail is known to go through.
+    """
 
     domain: str
     recipient: str
+    addresses: frozenset[str] = frozenset()
+    relay: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One test message. ``tag`` is the random part of its Message-ID, letters and digits."""
+    """One test message. ``tag`` is the random part of its Message-ID, letters and digits.
+
+    ``addresses`` and ``relay`` are those of its target.
+    """
 
     domain: str
     recipient: str
@@ -55,6 +64,8 @@ class Probe:
     date: datetime
     tag: str
     message_id: str
+    addresses: frozenset[str] = frozenset()
+    relay: str = ""
 
 
 def new_run_tag() -> str:
@@ -84,6 +95,8 @@ def compose(
             date=now,
             tag=(tag := f"{run_tag}-{number:04d}"),
             message_id=f"<{tag}@{domain}>",
+            addresses=target.addresses,
+            relay=target.relay,
         )
         for number, target in enumerate(targets, 1)
     ]

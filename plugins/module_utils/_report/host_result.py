@@ -21,7 +21,7 @@ from .._run.changed_domains import (
     worth_testing,
 )
 from .._run.routes import GONE_STATUSES, UNKNOWN_STATUSES
-from .states import ARRIVED, NOT_TESTED, STATUS_WORDS, STUCK, Judge, State
+from .states import ARRIVED, NOT_TESTED, RELAYED, STATUS_WORDS, STUCK, Judge, State
 from .text import count, failure_of, listed, words
 
 Result = Mapping[str, Any]
@@ -396,8 +396,9 @@ class HostResult:
         queue = self.queue
         if queue is None or queue.get("skipped"):
             return None
+        edges = [str(name) for name in queue.get("out_of_sight") or ()]
         if failure := failure_of(queue, "the queue could not be read"):
-            return {"failure": failure, "messages": None, "stuck": []}
+            return {"failure": failure, "messages": None, "stuck": [], "out_of_sight": edges}
         waiting = {entry["domain"]: entry for entry in queue.get("queues") or ()}
         stuck = []
         for name in queue.get("stuck_domains") or ():
@@ -411,7 +412,12 @@ class HostResult:
                     "error": error_entry(entry.get("error")),
                 }
             )
-        return {"failure": None, "messages": queue.get("files"), "stuck": stuck}
+        return {
+            "failure": None,
+            "messages": queue.get("files"),
+            "stuck": stuck,
+            "out_of_sight": edges,
+        }
 
 
 def _delivery(result: Result | None) -> Result | None:
@@ -428,8 +434,10 @@ def _delivery(result: Result | None) -> Result | None:
 
 
 def _test_entry(result: Result) -> dict[str, Any]:
-    """Return one message; what helps to trace it only if it did not arrive."""
+    """Return one message; who has it if it was relayed, and what helps to trace it if it waits."""
     entry = {key: result.get(key) for key in ("domain", "verdict", "time", "seconds")}
+    if result["verdict"] == RELAYED:
+        entry["reason"] = result.get("reason")
     if result["verdict"] not in ARRIVED:
         entry |= {key: result.get(key) for key in ("recipient", "message_id", "reason")}
         entry["error"] = error_entry(result.get("error"))

@@ -19,7 +19,8 @@ from .text import count, listed
 #: The choice of ``fail_on`` that is no status of a domain.
 STUCK = "stuck"
 #: Results of test messages that are no problem.
-ARRIVED = frozenset({"delivered", "relayed", "would_send"})
+RELAYED = "relayed"
+ARRIVED = frozenset({"delivered", RELAYED, "would_send"})
 #: The result of a host that has no way to send one.
 NOT_TESTED = "not_tested"
 
@@ -198,6 +199,15 @@ def _sentence(
         return f"{every} {phrase[number > 1]}{also}."
     listing = ", ".join(f"{number} {phrase[number > 1]}" for number, phrase in parts)
     return f"Of {count(total, 'host')}, {listing}{also}." if parts else "No host took part."
+
+
+def out_of_sight(edges: Sequence[str]) -> str:
+    """Return the sentence on mail that nothing inside the organisation shows."""
+    one = len(edges) == 1
+    return (
+        f"Mail that waits on the Edge {'server' if one else 'servers'} {listed(edges)} is out of"
+        " sight here; look at the queues there with Get-Queue."
+    )
 
 
 def states_text(counts: Mapping[str, int], reasons: Mapping[str, int] | None = None) -> str:

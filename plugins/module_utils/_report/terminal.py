@@ -17,9 +17,11 @@ from typing import Any
 from .states import (
     FAMILY_WORDS,
     HOST_WORDS,
+    RELAYED,
     STATUS_WORDS,
     Judge,
     State,
+    out_of_sight,
     states_text,
 )
 from .text import Line, columns, count, failure_text, listed, words, wrapped
@@ -267,6 +269,7 @@ def notices(document: _Entry) -> list[str]:
             if note["code"] in _NOTABLE:
                 by_message.setdefault(note["message"], []).append(domains[number]["name"])
     texts += [f"{listed(names)}: {message}." for message, names in by_message.items()]
+    texts += _unseen(hosts, domains)
     for imc in (True, False):
         suffixes = {
             host["name"]: _appended(host) for host in hosts if (host["family"] == "imc") is imc
@@ -280,6 +283,21 @@ def notices(document: _Entry) -> list[str]:
 def _numbers(hosts: Sequence[_Entry]) -> set[int]:
     """Return the domains of some hosts by number."""
     return {number for host in hosts for some in host["domains"].values() for number in some}
+
+
+def _unseen(hosts: Sequence[_Entry], domains: Sequence[_Entry]) -> Iterator[str]:
+    """Tell which mail is out of sight: that of Edges, and test messages that a relay has."""
+    edges = {name: None for host in hosts for name in (host["queue"] or {}).get("out_of_sight", ())}
+    if edges:
+        yield out_of_sight(list(edges))
+    by_reason: dict[str, dict[str, None]] = {}
+    for host in hosts:
+        for test in (host["tests"] or {}).get("results", ()):
+            if test["verdict"] == RELAYED and test.get("reason"):
+                names = by_reason.setdefault(test["reason"], {})
+                names[domains[test["domain"]]["name"]] = None
+    for reason, names in by_reason.items():
+        yield f"Test messages to {listed(names)}: {reason}."
 
 
 def _appended(host: _Entry) -> Sequence[str]:

@@ -131,7 +131,7 @@ class _Followed:
         return TestResult(
             self.probe,
             self.verdict,
-            tester.reason(self.verdict),
+            (decisive and decisive.reason) or tester.reason(self.verdict),
             time=decisive.time if decisive else None,
             seconds=self.seconds,
             error=decisive.error if decisive else None,
@@ -162,7 +162,8 @@ def follow(
         for one in followed:
             if one.add(poll.observations.get(one.probe.tag, ()), elapsed):
                 decisive = strongest(one.observations)
-                event = "" if one.verdict is Verdict.DELIVERED or not decisive else decisive.event
+                left = one.verdict in {Verdict.DELIVERED, Verdict.RELAYED}
+                event = "" if left or not decisive else decisive.event
                 progress(
                     f"{one.probe.domain}: {one.verdict} after {elapsed:.0f} s"
                     + (f" ({event})" if event else "")
@@ -319,6 +320,7 @@ def _preview(probes: Sequence[Probe]) -> dict[str, Any]:
             for one in would
         ],
         "delivered": [],
+        "relayed": [],
         "undelivered": [],
         "msg": f"Would send {_messages(len(would))}.",
     }
@@ -332,18 +334,24 @@ def _judged(
 ) -> dict[str, Any]:
     """Return the answer with the results; raises ExchangeError for undelivered messages."""
     unsent = [result for result in results if result.verdict is Verdict.NOT_TESTED]
-    missed = [result for result in results if not result.delivered and result not in unsent]
+    relayed = [result for result in results if result.relayed]
+    arrived = sum(result.delivered for result in results)
+    missed = [r for r in results if not (r.delivered or r.relayed) and r not in unsent]
     answer |= {
         "would_send": [],
         "results": [result.to_dict() for result in results],
         "delivered": [result.probe.domain for result in results if result.delivered],
+        "relayed": [result.probe.domain for result in relayed],
         "undelivered": [result.probe.domain for result in missed],
     }
     if unsent:
         message = f"{_messages(len(unsent))} not sent: {unsent[0].reason}."
         return answer | {"msg": message, "warnings": [*answer["warnings"], message]}
     if not missed:
-        return answer | {"msg": f"{_messages(len(results))} delivered."}
+        ways = ((arrived, "delivered"), (len(relayed), "relayed"))
+        words = ", ".join(f"{number} {way}" for number, way in ways if number)
+        messages = "Test message" if len(results) == 1 else "Test messages"
+        return answer | {"msg": f"{messages}: {words}."}
     message = (
         f"{context.host}: {len(missed)} of {len(results)} test messages were not delivered: "
         + "; ".join(result.phrase for result in missed)

@@ -88,7 +88,13 @@ def known_servers(facts: ExchangeFacts) -> KnownServers:
         return NO_SERVERS
     here = next((one for one in facts.servers if one["name"] == facts.server), None)
     version = str((here or {}).get("version") or "")
-    return KnownServers(tuple(names), usable(facts.server or "", computer_name), version)
+    edges = (
+        usable(str(one["name"]), computer_name)
+        for one in facts.servers
+        if "edge" in str(one["roles"]).casefold()
+    )
+    server = usable(facts.server or "", computer_name)
+    return KnownServers(tuple(names), server, version, tuple(filter(None, edges)))
 
 
 MODULE = EngineModule(EXCHANGE_INFO_SPEC, run, connects=connect)

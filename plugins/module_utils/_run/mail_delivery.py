@@ -167,7 +167,8 @@ class _Work:
         if domains:
             # A diagnosis changes no setting, but sends the messages that it is asked for.
             checks = self.context.check_mode and self.params["mode"] != "diagnose"
-            options = spec.test_params(self.family, self.params, domains)
+            relays = self.parts["delivery"].get("relayed") or {}
+            options = spec.test_params(self.family, self.params, domains, relays)
             context = replace(self.context, check_mode=checks)
             self._part("tests", run_test, options, context)
 
@@ -247,10 +248,12 @@ def domains_to_test(
     With ``changed`` they are those whose way out of the host changed, and all where the registry
     value did, since it changes how the host finds every domain. A domain that takes no mail, or
     about which nothing is known, gets none; nor does one whose change failed, is left to another
-    host, or has to be made by hand, or whose route has ``test: false``.
+    host, or has to be made by hand, or whose route has ``test: false``. A refused change hinders no
+    test of a diagnosis.
     """
     which, limit = params["test"]["domains"], params["test"]["limit"]
-    if which == "none" or came_to_nothing(delivery) or deferred(delivery):
+    refused = params["mode"] == "diagnose" and bool(delivery.get("refusals"))
+    if which == "none" or (came_to_nothing(delivery) and not refused) or deferred(delivery):
         return []
     statuses = {
         parse_domain(route["domain"]): route.get("status") or "ok"

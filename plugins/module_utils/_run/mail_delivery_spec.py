@@ -267,18 +267,17 @@ def queue_params(family: str, params: Params) -> dict[str, Any]:
     }
 
 
-def test_params(family: str, params: Params, domains: Sequence[str]) -> dict[str, Any]:
-    """Return the options of delivery_test for these domains.
+def test_params(
+    family: str, params: Params, domains: Sequence[str], relays: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the options of delivery_test for these domains; ``relays`` are those known by domain.
 
     Exchange 2010 and later gets its messages by SMTP. What was not delivered is judged later.
     """
     group = params["test"]
     smtp = {**(group["smtp"] or {}), **(params["smtp_login"] or {})}
-    recipients = {route["domain"]: route.get("test_recipient") for route in params["routes"] or ()}
-    entries = [
-        {"name": domain, "recipient": recipients[domain]} if recipients.get(domain) else domain
-        for domain in domains
-    ]
+    routes = {parse_domain(route["domain"]): route for route in params["routes"] or ()}
+    entries = [_test_entry(domain, routes.get(domain) or {}, relays) for domain in domains]
     return {
         **_defaults(DELIVERY_TEST_SPEC),
         **{name: group[name] for name in _TEST},
@@ -290,6 +289,17 @@ def test_params(family: str, params: Params, domains: Sequence[str]) -> dict[str
         "fail_on_undelivered": False,
         "target_computer": params["imc"]["target_computer"],
     }
+
+
+def _test_entry(domain: str, route: Params, relays: Mapping[str, str]) -> dict[str, Any] | str:
+    """Return a domain with what the run knows of it, as delivery_test takes it."""
+    known = {
+        "recipient": route.get("test_recipient"),
+        "addresses": list(route.get("addresses") or ()),
+        "relay": relays.get(domain),
+    }
+    given = {name: value for name, value in known.items() if value}
+    return {"name": domain, **given} if given else domain
 
 
 def history_params(family: str, params: Params) -> dict[str, Any]:

@@ -9,7 +9,8 @@ This file is private to the collection postmaster.exchange.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ DELIVERY_TEST_SPEC: dict[str, dict[str, Any]] = {
 #: Messages of one run. A test that writes to thousands of strangers is none.
 MOST_DOMAINS = 500
 
-_KEYS = frozenset({"name", "domain", "recipient", "test_recipient"})
+_KEYS = frozenset({"name", "domain", "recipient", "test_recipient", "addresses", "relay"})
 _LONGEST = 24 * 3600
 _PORTS = range(1, 65_536)
 
@@ -158,16 +159,31 @@ def _target(entry: Any) -> Target:
             " a name and, if wanted, a recipient."
         )
     domain = parse_domain(name.strip())
+    way = Target(domain, f"{DEFAULT_LOCAL_PART}@{domain}", _addresses(entry), _relay(entry))
     recipient = _one_of(entry, "recipient", "test_recipient")
     if recipient is None:
-        return Target(domain, f"{DEFAULT_LOCAL_PART}@{domain}")
+        return way
     mailbox = checked_mailbox(recipient, "domains")
     if mailbox.rpartition("@")[2] != domain:
         raise InvalidInput(
             f"The recipient {mailbox} is no mailbox of the domain {domain}.",
             hint="A test of one domain says nothing about another.",
         )
-    return Target(domain, mailbox)
+    return replace(way, recipient=mailbox)
+
+
+def _addresses(entry: Mapping[str, Any]) -> frozenset[str]:
+    """Return the addresses of the domain's own mail servers, in their usual form."""
+    try:
+        return frozenset(str(ip_address(each)) for each in entry.get("addresses") or ())
+    except (ValueError, TypeError):
+        given = shown(str(entry["addresses"]))
+        raise InvalidInput(f"The option domains has {given} for addresses.") from None
+
+
+def _relay(entry: Mapping[str, Any]) -> str:
+    relay = _one_of(entry, "relay") or ""
+    return relay if relay.isprintable() else ""
 
 
 def _one_of(entry: Any, *names: str) -> str | None:

@@ -109,7 +109,9 @@ function hostQueue(host) {
     domainByName.has(one.domain) ? domainLink(one.domain) : said(one.domain),
     String(one.messages ?? ''), one.oldest ? moment(one.oldest) : '', said(errorText(one.error)),
     one.listed ? 'listed' : 'not listed']);
-  return part(title, rows.length ? facts('Delayed', ['Domain', 'Messages', 'Since', 'Last error', 'In the list of domains'], rows) : element('p', null, 'No mail is delayed.'));
+  const away = queue.out_of_sight.length
+    ? element('p', null, 'Not seen from here: the queues of ', said(queue.out_of_sight.join(', ')), ' (Edge Transport).') : null;
+  return part(title, rows.length ? facts('Delayed', ['Domain', 'Messages', 'Since', 'Last error', 'In the list of domains'], rows) : element('p', null, 'No mail is delayed.'), away);
 }
 
 function hostTests(host) {

@@ -123,7 +123,7 @@ class OrganisationSpec:
     to hear of a change, in seconds; ``time_scale`` multiplies the intervals of its queues.
     ``edges`` are subscribed Edge Transport servers by name, ``accepted`` are domains besides the
     own one by name and type, ``lacking`` is what the roles of the lab's user lack (``Set-Queue``,
-    ``New-SendConnector -Fqdn``). ``source_address_on_edges_only`` is as in Organisation.
+    ``New-SendConnector -Fqdn``).
     """
 
     servers: tuple[ServerSpec, ...]
@@ -134,7 +134,6 @@ class OrganisationSpec:
     edges: Mapping[str, Family] = field(default_factory=dict)
     accepted: Mapping[str, str] = field(default_factory=dict)
     lacking: tuple[str, ...] = ()
-    source_address_on_edges_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

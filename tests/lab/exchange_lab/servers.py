@@ -101,7 +101,6 @@ def start_organisation(
     )
     organisation = lab.organisation
     organisation.lacking[scenario.user] = set(spec.lacking)
-    organisation.source_address_on_edges_only = spec.source_address_on_edges_only
     organisation.edge_interval *= spec.time_scale
     organisation.accepted_domains += [
         AcceptedDomain(name, kind) for name, kind in spec.accepted.items()

@@ -246,10 +246,9 @@ def check_source_address(call: Call, given: Mapping[str, Any], merged: Mapping[s
 
     What a Mailbox server does with it is not documented; that it refuses is the lab's assumption.
     """
-    organisation = call.organisation
-    edges = {server.name for server in organisation.servers if server.is_edge}
+    edges = {server.name for server in call.organisation.servers if server.is_edge}
     inside = set(merged["SourceTransportServers"]) - edges
-    if "SourceIPAddress" in given and inside and organisation.source_address_on_edges_only:
+    if "SourceIPAddress" in given and inside:
         raise errors.invalid_operation(
             "The SourceIPAddress parameter is valid only for Send connectors configured on an Edge "
             "Transport server."

@@ -34,7 +34,6 @@ class Organisation:
     names what else a user's roles lack: ``Set-SendConnector``, or ``Set-SendConnector -TlsDomain``.
     ``secure_domains`` are those of mutual TLS (TLSSendDomainSecureList). ``edge_interval`` is the
     seconds between two rounds of EdgeSync.
-    ``source_address_on_edges_only``: a SourceIPAddress is refused where the source is no Edge.
     """
 
     servers: list[ExchangeServer]
@@ -49,7 +48,6 @@ class Organisation:
     edge_syncs: dict[str, EdgeSync] = field(default_factory=dict)
     edge_transports: dict[str, EdgeTransport] = field(default_factory=dict)
     edge_interval: float = edge.INTERVAL
-    source_address_on_edges_only: bool = False
     transports: dict[str, TransportService] = field(default_factory=dict)
     faults: Faults = field(default_factory=Faults)
     counters: Counters = field(default_factory=Counters)

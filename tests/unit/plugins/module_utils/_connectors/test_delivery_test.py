@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._connectors import (
     delivery_test as connectors,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.connector import (
+    comment_for,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.servers import (
     AcceptedDomains,
@@ -20,6 +24,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._mail.delivery
     Verdict,
     verdict_of,
 )
+from ansible_collections.postmaster.exchange.plugins.module_utils._mail.smtp_errors import Origin
 from ansible_collections.postmaster.exchange.plugins.module_utils._mail.submission import (
     SmtpOptions,
 )
@@ -28,6 +33,20 @@ from transport_fakes import EX10, EX16, FakeCmdlets, refused
 
 NESTLE = probe("nestle.com")
 AOL = probe("aol.com", 2)
+INTERNET: dict[str, Any] = {
+    "Identity": "Internet",
+    "Name": "Internet",
+    "AddressSpaces": ["SMTP:*;1"],
+    "DNSRoutingEnabled": True,
+    "Enabled": True,
+}
+RELAY = {"DNSRoutingEnabled": False, "SmartHosts": ["filter.provider.example"]}
+PIN = {
+    "AddressSpaces": ["SMTP:nestle.com;1"],
+    "Comment": comment_for("nestle.com"),
+    "DNSRoutingEnabled": False,
+    "SmartHosts": ["[192.0.2.25]"],
+}
 
 
 def event(name: str, **more: Any) -> dict[str, Any]:
@@ -45,7 +64,8 @@ def event(name: str, **more: Any) -> dict[str, Any]:
 def tester(session: FakeCmdlets, *servers: Server) -> connectors.TransportTest:
     """A test that is ready to be followed."""
     smtp = SmtpOptions("ex16.hq.example")
-    return connectors.TransportTest(session, servers, None, smtp, AcceptedDomains(session))
+    accepted, onward = AcceptedDomains(session), connectors.Onward(session)
+    return connectors.TransportTest(session, servers, None, smtp, accepted, onward)
 
 
 @pytest.mark.parametrize(
@@ -84,10 +104,11 @@ def test_every_server_is_asked_until_one_tells_the_end() -> None:
     def log(asked: Any) -> list[Any]:
         ours = asked["MessageId"] == NESTLE.message_id
         if asked["Server"] == "EX10":
-            return [event("RECEIVE"), event("SEND", ConnectorId="Intra-Organization")]
+            inside = {"ConnectorId": "Intra-Organization", "ServerHostname": "ex16.hq.example"}
+            return [event("RECEIVE"), event("SEND", **inside)]
         return [event("SENDEXTERNAL")] if ours else [event("DEFER")]
 
-    session = FakeCmdlets({"Get-MessageTrackingLog": log})
+    session = FakeCmdlets({"Get-MessageTrackingLog": log, "Get-SendConnector": [INTERNET]})
     testing = tester(session, EX10, EX16)
     poll = testing.poll([NESTLE, AOL])
 
@@ -100,7 +121,57 @@ def test_every_server_is_asked_until_one_tells_the_end() -> None:
     )
     session.asked.clear()
     tester(session, EX16, EX10).poll([NESTLE])
-    assert [x.parameters["Server"] for x in session.asked] == ["EX16"]
+    assert [x.parameters.get("Server") for x in session.asked] == ["EX16", None]
+
+
+@pytest.mark.parametrize(
+    ("connector", "more", "addresses", "kind"),
+    [
+        ({}, {}, (), Stage.TRANSFERRED),  # routing by DNS
+        (RELAY, {}, (), Stage.RELAYED),
+        (RELAY, {"ServerIp": "192.0.2.25"}, ("192.0.2.25",), Stage.TRANSFERRED),
+        (RELAY, {"ServerIp": "192.0.2.9"}, ("192.0.2.25",), Stage.RELAYED),
+        (PIN, {}, (), Stage.TRANSFERRED),
+        ({"Name": "another"}, {}, (), Stage.RELAYED),  # not shown, so it may well be a relay's
+    ],
+)
+def test_what_a_relay_took_is_relayed_and_not_delivered(
+    connector: dict[str, Any], more: dict[str, str], addresses: tuple[str, ...], kind: Stage
+) -> None:
+    message = replace(NESTLE, addresses=frozenset(addresses))
+    answers = {
+        "Get-MessageTrackingLog": [event("SENDEXTERNAL", **more)],
+        "Get-SendConnector": [{**INTERNET, **connector}],
+    }
+    (seen,) = tester(FakeCmdlets(answers), EX16).poll([message]).observations[message.tag]
+    assert seen.stage is kind
+    assert ("connector 'Internet'" in seen.reason) == (kind is Stage.RELAYED)
+
+
+@pytest.mark.parametrize("server", [EX10, EX16])
+def test_what_an_edge_took_is_relayed_and_the_reason_names_the_edge(server: Server) -> None:
+    handed = {
+        "ConnectorId": "Intra-Organization SMTP Send Connector",
+        "ServerHostname": "edge1.dmz.example",
+    }
+    edge = {"Name": "EDGE1", "Fqdn": "EDGE1.dmz.example", "ServerRole": "Edge"}
+    answers = {
+        "Get-MessageTrackingLog": [event("SEND", **handed)],
+        "Get-ExchangeServer": [edge],
+    }
+    poll = tester(FakeCmdlets(answers), server).poll([NESTLE])
+    (seen,) = poll.observations[NESTLE.tag]
+    assert (seen.stage, "EDGE1" in seen.reason) == (Stage.RELAYED, True)
+
+
+def test_a_reply_of_a_relay_is_the_relays_word() -> None:
+    answers = {
+        "Get-MessageTrackingLog": [event("FAIL", RecipientStatus="550 5.7.54 Unable to relay")],
+        "Get-SendConnector": [{**INTERNET, **RELAY}],
+    }
+    (seen,) = tester(FakeCmdlets(answers), EX16).poll([NESTLE]).observations[NESTLE.tag]
+    assert seen.error is not None
+    assert seen.error.origin is Origin.RELAY
 
 
 def test_why_a_message_failed_is_remembered() -> None:

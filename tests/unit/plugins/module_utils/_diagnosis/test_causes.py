@@ -419,6 +419,12 @@ def test_a_test_message_is_the_newest_evidence() -> None:
         of_new(DNS, led, tested=arrived),
     ):
         assert kinds(causes) == [(Code.ARRIVES, SURE)]
+    onward = {"domain": "nestle.com", "verdict": "relayed", "reason": "the Edge EDGE1 has it"}
+    (relayed,) = of_new(DNS, led, tested={"results": [onward]})
+    assert (relayed.code, relayed.sentence.endswith("left: the Edge EDGE1 has it")) == (
+        Code.ARRIVES,
+        True,
+    )
     greylisted = error_of("451 4.7.1 Greylisted", "queue EX19\\3")
     put_off = {"results": [{"domain": "nestle.com", "verdict": "queued", "error": greylisted}]}
     assert kinds(of_new(DNS, domain(), tested=put_off)) == [(Code.GREYLISTED, SURE)]

@@ -57,6 +57,13 @@ def test_events_of_4_0(number: int, status: str, kind: Stage) -> None:
     assert observe(event(number, status), release_of(996)).stage is kind
 
 
+def test_what_the_relay_has_is_relayed_until_a_receipt_says_more() -> None:
+    seen = observe(event(1011), release_of(2653), "gw.hq.example")
+    assert (seen.stage, "gw.hq.example" in seen.reason) == (Stage.RELAYED, True)
+    receipt = observe(event(1015, "0"), release_of(2653), "gw.hq.example")
+    assert receipt.stage is Stage.TRANSFERRED
+
+
 def test_an_event_has_a_name_and_a_time() -> None:
     seen = observe(event(1011), release_of(1460))
 

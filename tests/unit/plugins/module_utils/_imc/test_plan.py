@@ -192,6 +192,8 @@ def test_new_pins_past_a_relay_need_leave() -> None:
     assert make_plan(relayed("nestle.com;1.2.3.4;0"), WANTED, Policy()).refusals == ()
     gone = Desired(routes=(NESTLE,), state=State.ABSENT)
     assert make_plan(relayed("nestle.com;1.2.3.4;0"), gone, Policy()).refusals == ()
+    evidence = make_plan(relayed("nestle.com;1.2.3.4;0"), Desired(routes=(NESTLE, aol)), Policy())
+    assert evidence.evidence["relayed"] == {"aol.com": "10.9.9.9, gw"}
 
 
 def test_settings_that_a_row_cannot_have_are_named() -> None:

@@ -32,7 +32,13 @@ from hypothesis import strategies as st
 
 NOW = datetime(2026, 11, 23, 11, 45, 7, tzinfo=UTC)
 
-_ORDER = [Verdict.UNKNOWN, Verdict.QUEUED, Verdict.DELIVERED, Verdict.RETURNED]
+_ORDER = [
+    Verdict.UNKNOWN,
+    Verdict.QUEUED,
+    Verdict.RELAYED,
+    Verdict.DELIVERED,
+    Verdict.RETURNED,
+]
 _TIMES = st.none() | st.datetimes(
     min_value=datetime(1996, 1, 1),
     max_value=datetime(2030, 1, 1),
@@ -55,6 +61,7 @@ def probe(domain: str) -> Probe:
         ([], Verdict.UNKNOWN),
         ([Stage.SEEN], Verdict.QUEUED),
         ([Stage.SEEN, Stage.QUEUED], Verdict.QUEUED),
+        ([Stage.QUEUED, Stage.RELAYED], Verdict.RELAYED),
         ([Stage.QUEUED, Stage.TRANSFERRED], Verdict.DELIVERED),
         ([Stage.QUEUED, Stage.RETURNED], Verdict.RETURNED),
         ([Stage.TRANSFERRED, Stage.RETURNED], Verdict.RETURNED),
@@ -84,7 +91,8 @@ def test_more_observations_never_make_a_verdict_weaker(
 
 @given(OBSERVATIONS)
 def test_waiting_ends_exactly_when_the_message_has_left_the_host(seen: list[Observation]) -> None:
-    assert is_final(seen) == (verdict_of(seen) in {Verdict.DELIVERED, Verdict.RETURNED})
+    waits = verdict_of(seen) in {Verdict.UNKNOWN, Verdict.QUEUED}
+    assert is_final(seen) is not waits
 
 
 def test_of_two_transfers_the_earlier_one_gives_the_time() -> None:

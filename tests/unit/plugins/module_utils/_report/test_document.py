@@ -273,6 +273,7 @@ def test_messages_that_did_not_arrive_are_a_problem_with_the_servers_words() -> 
             message("aol.com"),
             message("nestle.com", "queued", error={"code": 421, "enhanced": None, "text": "busy"}),
             message("gone.example", "unknown", reason="tracking is off"),
+            message("far.example", "relayed", reason="EDGE1 has it"),
         ],
         "retried": [{"domains": ["nestle.com"]}],
     }
@@ -283,12 +284,18 @@ def test_messages_that_did_not_arrive_are_a_problem_with_the_servers_words() -> 
         "test message to gone.example unknown (tracking is off)",
     ]
     assert (only(document)["state"], only(document)["verdict"]) == ("failed", "failed")
-    arrived, queued, _unknown = only(document)["tests"]["results"]
+    arrived, queued, _unknown, relayed = only(document)["tests"]["results"]
+    assert (relayed["reason"], "recipient" in relayed) == ("EDGE1 has it", False)
     assert arrived == {"domain": 1, "verdict": "delivered", "time": NOW, "seconds": 5.1}
     assert (queued["error"]["code"], queued["error"]["text"]) == (421, "busy")
     assert queued["message_id"].startswith("<delivery-test")
     assert only(document)["tests"]["retried"] == 1
-    assert document["answer"]["tests"] == {"delivered": 1, "queued": 1, "unknown": 1}
+    assert document["answer"]["tests"] == {
+        "delivered": 1,
+        "queued": 1,
+        "relayed": 1,
+        "unknown": 1,
+    }
 
 
 def test_messages_that_a_limit_left_out_are_counted() -> None:

@@ -149,6 +149,9 @@ def test_what_was_not_begun_or_has_no_service_is_skipped() -> None:
 def test_mail_that_did_not_arrive_is_a_failure_with_what_was_said() -> None:
     tested = {"results": [message("aol.com", "queued", error={"code": 421, "text": "busy"})]}
     root = written(ENFORCE, HostResult("a", ["aol.com"], table([], BOTH), tested))
+    relayed = {"results": [message("aol.com", "relayed")]}
+    passed = written(ENFORCE, HostResult("a", ["aol.com"], table([], BOTH), relayed))
+    assert case(passed, "aol.com")[0] == ""
     said = "test message queued: 421 busy"
     assert case(root, "aol.com") == ("failure", "undelivered", said, "")
     failed = HostResult("a", ["aol.com"], table([], BOTH), {"failed": True, "msg": "no port"})

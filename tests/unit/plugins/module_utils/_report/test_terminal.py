@@ -170,6 +170,19 @@ def test_messages_that_did_not_arrive_and_those_not_sent_are_counted() -> None:
     assert "  test messages: 1 not tested, 1 queued" in texts(lines)
 
 
+def test_what_is_out_of_sight_is_told_once() -> None:
+    why = "the Edge server EDGE1 has it"
+    tested = {"results": [{**message("nestle.com", "relayed"), "reason": why}]}
+    queue = {**waiting(), "out_of_sight": ["EDGE1"]}
+    hosts = [HostResult(x, ["nestle.com"], table([], PINNED), tested, queue=queue) for x in "ab"]
+    lines = lines_of(ENFORCE, *hosts)
+    assert "  test messages: 2 relayed" in texts(lines)
+    edge, _get_queue, relayed = below(lines, "Notices")
+    assert edge.startswith("  Mail that waits on the Edge server EDGE1 is out of sight here")
+    assert relayed == f"  Test messages to nestle.com: {why}."
+    assert "Action required" not in texts(lines)
+
+
 def test_a_delivery_test_that_failed_is_told() -> None:
     failed = {"failed": True, "msg": "no port 25"}
     lines = lines_of(ENFORCE, HostResult("a", ["nestle.com"], table([], PINNED), failed))

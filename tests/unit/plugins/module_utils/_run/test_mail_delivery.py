@@ -188,12 +188,25 @@ def test_test_messages_go_to_the_recipients_of_the_routes(engines: Engines) -> N
     login = {"user": "tester", "password": "secret"}
     run("enforce", family="imc", routes=routes, test=test, smtp_login=login)
     options = engines.ran[-1][1]
-    assert options["domains"] == [{"name": "nestle.com", "recipient": "a@nestle.com"}, "aol.com"]
+    assert options["domains"] == [
+        {"name": "nestle.com", "recipient": "a@nestle.com", "addresses": ["192.0.2.1"]},
+        {"name": "aol.com", "addresses": ["192.0.2.2"]},
+    ]
     assert {key: options["smtp"][key] for key in ("user", "password", "port")} == {
         **login,
         "port": 26,
     }
     assert (options["deadline"], options["fail_on_undelivered"]) == (7, False)
+
+
+def test_what_the_table_says_of_a_relay_goes_with_the_messages(engines: Engines) -> None:
+    refused = ExchangeError("no pin past gw", details={"refusals": ["past gw"]})
+    refused.details["relayed"] = {"aol.com": "gw"}
+    engines.results["imc"] = refused
+    test = {"domains": "stuck"}
+    run("diagnose", family="imc", routes=ROUTES, test=test, queue={"read": False})
+    known = {"name": "aol.com", "addresses": ["192.0.2.2"], "relay": "gw"}
+    assert known in engines.ran[-1][1]["domains"]
 
 
 @pytest.mark.parametrize(
