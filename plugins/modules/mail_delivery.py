@@ -273,11 +273,6 @@ options:
         description:
           - Domain controller for all reads and writes.
         type: str
-      lock_timeout:
-        description:
-          - Seconds to wait for another run on this controller that changes the same organisation.
-        type: int
-        default: 600
   test:
     description:
       - Test messages. The options are those of M(postmaster.exchange.delivery_test) with the same

@@ -208,12 +208,6 @@ options:
       - Seconds that one cmdlet may take. A host that hangs fails the task after it.
     type: int
     default: 120
-  lock_timeout:
-    description:
-      - Seconds to wait for other hosts and runs on this controller that change the same
-        organisation.
-    type: int
-    default: 600
 extends_documentation_fragment:
   - postmaster.exchange.attributes
   - postmaster.exchange.attributes.both

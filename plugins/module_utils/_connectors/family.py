@@ -12,8 +12,8 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -23,7 +23,7 @@ from .._remote.session import Cmdlet
 from .._run.family import Change, Part, Snapshot, Undone
 from .canonical import server_name
 from .connector import Connector, connector_from
-from .lock import OrganisationLock
+from .lock import Held, OrganisationLock
 from .organisation import Organisation, Reader, Surroundings, View
 from .plan import (
     NEW,
@@ -70,20 +70,21 @@ _SAVED = (
     "WhenCreatedUTC",
 )
 Saved = tuple[Connector, ...]
+# The most cmdlets between two signs of progress under the lock, and seconds for all else.
+_MOST_CMDLETS, _REST = 12, 60.0
 
 
 @dataclass(slots=True)
 class SendConnectors:
     """One organisation, seen from one host; implements ``Family``.
 
-    ``controller`` is the domain controller to use, empty for Exchange's choice. ``lock_timeout``
-    is in seconds. With ``edge_synchronization`` Edge Transport servers get a change at once.
+    ``controller`` is the domain controller to use, empty for Exchange's choice. With
+    ``edge_synchronization`` Edge Transport servers get a change at once.
     """
 
     reader: Reader
     turns: OrganisationLock
     controller: str = ""
-    lock_timeout: float = 600.0
     edge_synchronization: bool = True
     kind: str = "this organisation"
     refusal_hint: str = (
@@ -94,6 +95,7 @@ class SendConnectors:
     _at: str = field(default="", init=False)  # the domain controller of this transaction
     _around: Surroundings | None = field(default=None, init=False)
     _edges: dict[str, Any] | None = field(default=None, init=False)  # what came of telling them
+    _held: Held = field(default_factory=lambda: Held(0.0), init=False)
 
     @property
     def host(self) -> str:
@@ -160,15 +162,25 @@ class SendConnectors:
     def interrupted(self, _state: View) -> None:
         """Active Directory has no place for a journal; marks on the controller serve as one."""
 
-    def lock(self, state: View) -> AbstractContextManager[None]:
+    @contextlib.contextmanager
+    def lock(self, state: View) -> Iterator[None]:
         """Hold the organisation's lock of this controller."""
-        return self.turns.held(state.organisation.key, self.lock_timeout)
+        within = _MOST_CMDLETS * self.reader.timeout + _REST
+        with self.turns.held(state.organisation.key, within) as self._held:
+            yield
 
     def read_again(self, state: View) -> View:
         """Read once more: the run that held the lock before may have changed everything."""
-        self._around = self._around or self.reader.surroundings(state.connectors)
+        self._held.progress()
         last = self.turns.remembered(state.organisation.key)
-        return self._seen(self.reader.view(self.controller or last or state.domain_controller))
+        controller = self.controller or last or state.domain_controller
+        try:
+            view = self.reader.view(controller)
+        except (SessionLost, HostUnreachable):  # the session may have expired while it waited
+            self.reader.session.reopen()
+            view = self.reader.view(controller)
+        self._around = self._around or self.reader.surroundings(state.connectors)
+        return self._seen(view)
 
     def snapshot(self, state: View, plan: ConnectorPlan, _name: str) -> Snapshot:
         """Return our connectors, and those that the plan touches; unread ones are left alone."""
@@ -196,6 +208,7 @@ class SendConnectors:
     def apply(self, change: Change) -> None:
         """Run the cmdlet of a step."""
         step = cast("Step", change)
+        self._held.progress()
         self.reader.invoke(Cmdlet(step.cmdlet, step.parameters), self._at)
 
     def verify(
@@ -208,6 +221,7 @@ class SendConnectors:
     def _look(self) -> View:
         if self._organisation is None:
             raise AssertionError("the organisation is known after read")
+        self._held.progress()
         return View(self._organisation, self._at, self.reader.connectors(self._at))
 
     def finish(self, plan: ConnectorPlan) -> list[str]:
@@ -305,6 +319,7 @@ class SendConnectors:
         for step in reversed(steps):
             cmdlet = _reverse(step, now, made, (self._around or Surroundings()).version)
             if cmdlet:
+                self._held.progress()
                 self.reader.invoke(cmdlet, self._at)
         wrong = [d for d, part in self._parts(steps, None).items() if part != "old"]
         if wrong:

@@ -5,7 +5,9 @@
 
 Many hosts of an inventory can belong to one organisation, and Ansible works on them in parallel
 processes. So a change is made under a lock of the organisation, and the domain controller it was
-written to is remembered until the others must have received it. Both are files in a private folder
+written to is remembered until the others must have received it. The lock ends with its process, so
+runs wait for it without a limit of their own, as long as its steps are counted up in its file. All
+are files in a private folder
 of the user who runs Ansible. Other controllers are not kept away by this; the transaction itself
 copes with them.
 
@@ -29,6 +31,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from .._base.alive import NO_LOCKS
 from .._base.errors import ExchangeError
 
 #: For so long the domain controller of a change is asked instead of any other.
@@ -38,6 +41,27 @@ _PAUSE = 0.1
 _HOST = re.compile(r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,31}\Z")
 
 
+@dataclass(slots=True)
+class Held:
+    """The lock of an organisation in a run's hand; ``steps`` it took since are in its file.
+
+    ``within`` is for how many seconds a step may last at most. Without a handle nothing is locked.
+    """
+
+    within: float
+    handle: int | None = None
+    steps: int = 0
+
+    def progress(self) -> None:
+        """Show runs that wait that this one is at work. Never raises."""
+        if self.handle is None:
+            return
+        self.steps += 1
+        note = json.dumps({"process": os.getpid(), "steps": self.steps, "within": self.within})
+        with contextlib.suppress(OSError):
+            os.pwrite(self.handle, f"{note:<200}".encode(), 0)
+
+
 @dataclass(frozen=True, slots=True)
 class OrganisationLock:
     """The locks and notes of one user; without a folder nothing is locked or remembered."""
@@ -45,15 +69,17 @@ class OrganisationLock:
     folder: Path | None
     now: Callable[[], datetime]
     sleep: Callable[[float], None] = time.sleep
+    monotonic: Callable[[], float] = time.monotonic
 
     @contextlib.contextmanager
-    def held(self, key: str, timeout: float) -> Iterator[None]:
-        """Hold the lock of an organisation; waits up to ``timeout`` seconds for it.
+    def held(self, key: str, within: float) -> Iterator[Held]:
+        """Hold the lock of an organisation; waits for as long as its holder makes progress.
 
-        Raises ExchangeError when that time is over, or where a lock is not possible.
+        ``within`` is how many seconds a step of this run takes at most. Raises ExchangeError where
+        the holder took longer than it said (its process is stopped), or no lock is possible.
         """
         if self.folder is None:
-            yield
+            yield Held(within)
             return
         path = self._path(key, "lock")
         try:
@@ -61,22 +87,37 @@ class OrganisationLock:
         except OSError as error:
             raise _not_written(path, error) from error
         try:
-            self._wait(handle, timeout)
-            yield
+            self._wait(handle, within)
+            held = Held(within, handle)
+            held.progress()
+            yield held
         finally:
             os.close(handle)  # and with it the lock
 
-    def _wait(self, handle: int, timeout: float) -> None:
-        deadline = time.monotonic() + timeout
+    def _wait(self, handle: int, within: float) -> None:
+        seen, since = b"", self.monotonic()
         while True:
-            with contextlib.suppress(BlockingIOError):
+            try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                pass
+            except OSError as error:
+                if error.errno not in NO_LOCKS:
+                    raise ExchangeError(
+                        f"The organisation's lock failed ({error.strerror})."
+                    ) from error
+                return  # the transaction copes with another writer
+            else:
                 return
-            if time.monotonic() >= deadline:
+            note, now = os.pread(handle, _LONGEST, 0), self.monotonic()
+            if note != seen:
+                seen, since = note, now
+            process, patience = _promise(note, within)
+            if now - since > patience:
                 raise ExchangeError(
-                    "Another run on this controller has held the organisation's lock for"
-                    f" {timeout:g} seconds.",
-                    hint="Wait for it to end, and run again.",
+                    f"The process {process} on this controller holds the organisation's lock, and"
+                    f" has made no progress for {now - since:.0f} seconds.",
+                    hint="It may be stopped (SIGSTOP). End it, and run again.",
                 )
             self.sleep(_PAUSE)
 
@@ -122,15 +163,19 @@ class OrganisationLock:
         """
         if self.folder is None:
             return host
-        handle = os.open(self._path(key, "shown"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(handle, "r+b") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            hosts = _shown_by(file.read(_LONGEST), run)
-            first = hosts.setdefault(hashlib.sha256(what.encode()).hexdigest()[:32], host)
-            if first == host:
-                file.seek(0)
-                file.truncate()
-                file.write(json.dumps({"run": run, "hosts": hosts}).encode())
+        path = self._path(key, "shown")
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            with os.fdopen(handle, "r+b") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                hosts = _shown_by(file.read(_LONGEST), run)
+                first = hosts.setdefault(hashlib.sha256(what.encode()).hexdigest()[:32], host)
+                if first == host:
+                    file.seek(0)
+                    file.truncate()
+                    file.write(json.dumps({"run": run, "hosts": hosts}).encode())
+        except OSError:  # an audit never needs to write: then each host shows it
+            return host
         return first
 
     def _read(self, key: str) -> dict[str, Any]:
@@ -157,6 +202,15 @@ def _not_written(path: Path, error: OSError) -> ExchangeError:
     return ExchangeError(
         f"The controller cannot write to {path} ({error.strerror}).", hint="Free space there."
     )
+
+
+def _promise(note: bytes, within: float) -> tuple[str, float]:
+    """Return the process that holds a lock, and how many seconds its next step may take."""
+    try:
+        fields = json.loads(note)
+        return str(int(fields["process"])), float(fields["within"])
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
+        return "of another run", within
 
 
 def _shown_by(note: bytes, run: str) -> dict[str, str]:

@@ -55,7 +55,6 @@ CONNECTOR_SPEC: dict[str, dict[str, Any]] = {
     "tls_domain": {"type": "str"},
     "protocol_logging": {"type": "str", "choices": list(LOGGING)},
     "cmdlet_timeout": {"type": "int", "default": 120},
-    "lock_timeout": {"type": "int", "default": 600},
 }
 
 _NAME = re.compile(r"[A-Za-z0-9 ._()~@#-]*\{domain\}[A-Za-z0-9 ._()~@#-]*\Z")
@@ -73,7 +72,6 @@ class Options:
     desired: Desired
     domain_controller: str
     cmdlet_timeout: float
-    lock_timeout: float
     edge_synchronization: bool = True
 
 
@@ -86,7 +84,6 @@ def parse_options(params: Mapping[str, Any]) -> Options:
         desired=Desired(state="restored") if restored else _desired(params),
         domain_controller=computer_name(given) if given else "",
         cmdlet_timeout=float(_within(params, "cmdlet_timeout", _SECONDS)),
-        lock_timeout=float(_within(params, "lock_timeout", _SECONDS)),
         edge_synchronization=params["edge_synchronization"],
     )
 

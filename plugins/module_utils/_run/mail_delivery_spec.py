@@ -66,7 +66,6 @@ _CONNECTORS = (
     "tls_domain",
     "protocol_logging",
     "domain_controller",
-    "lock_timeout",
 )
 _TEST = ("sender", "subject", "method", "deadline", "interval", "smtp")
 _QUEUE = ("own_domains", "min_age")

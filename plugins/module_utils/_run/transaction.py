@@ -289,6 +289,12 @@ class _Transaction(Generic[S, W_contra, B, P]):
             ),
         }
         backups.write(backup, self.context.host, facts, snapshot.files)
+        try:
+            load(self.family, backup.path, state, self.context.host)
+        except backups.Unusable as error:
+            raise ExchangeError(
+                f"{self.context.host}: the backup could not be restored later: {error.reason}."
+            ) from error
         if self.proofs:
             changing = [change for change in plan.changes if change.writes]
             self.proofs.begin(

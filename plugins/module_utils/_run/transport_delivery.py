@@ -41,7 +41,6 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
             Reader(context.need_cmdlets(), options.cmdlet_timeout),
             lock,
             options.domain_controller,
-            options.lock_timeout,
             options.edge_synchronization,
         )
     except ExchangeError as error:

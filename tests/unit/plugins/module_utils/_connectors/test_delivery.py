@@ -28,6 +28,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._remote import
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.options import (
     endpoint_from_params,
 )
+from ansible_collections.postmaster.exchange.plugins.module_utils._run import backups
 from ansible_collections.postmaster.exchange.plugins.module_utils._run.transport_delivery import (
     ARGUMENT_SPEC,
     run,
@@ -122,6 +123,25 @@ def test_all_goes_to_the_domain_controller_that_was_chosen(org: Org) -> None:
     assert done["domain_controller"] == "dc2.hq.example"
     assert PIN in org.connectors("dc2.hq.example")
     assert PIN not in org.connectors("dc1.hq.example")
+
+
+def test_a_backup_at_its_limit_is_restored_and_a_larger_one_refused_before_the_change(
+    org: Org, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    org.run(routes=[NESTLE])
+    before = org.connectors()
+    done = org.run(routes=[NESTLE, AOL])
+    size = (Path(done["backup"]) / "backup.json").stat().st_size
+    org.run(state="restored", backup=done["backup"])
+    monkeypatch.setattr(backups, "MOST_BYTES", size - 1)
+    with pytest.raises(ExchangeError, match=r"exceeds .* Nothing was changed"):
+        org.run(routes=[NESTLE, AOL])
+    assert org.connectors() == before
+    monkeypatch.setattr(backups, "MOST_BYTES", size)
+    done = org.run(routes=[NESTLE, AOL])
+    monkeypatch.setattr(backups, "MOST_BYTES", 2 * size)  # what is there now is saved as well
+    assert org.run(state="restored", backup=done["backup"])["changed"]
+    assert org.connectors() == before
 
 
 def test_check_mode_takes_no_lock_and_writes_nothing(org: Org, tmp_path: Path) -> None:

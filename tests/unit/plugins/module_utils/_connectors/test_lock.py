@@ -5,11 +5,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
 import json
 import os
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -100,13 +105,53 @@ def test_turns_are_taken_one_after_the_other(tmp_path: Path) -> None:
     )
 
 
-def test_waiting_ends(tmp_path: Path) -> None:
+class Time:
+    """Passing time, in which something happens each time that somebody sleeps."""
+
+    def __init__(self, happens: Callable[[float], None]) -> None:
+        self.now, self._happens = 0.0, happens
+
+    def sleep(self, _seconds: float) -> None:
+        self.now += 100
+        self._happens(self.now)
+
+
+def test_waiting_lasts_for_as_long_as_the_holder_makes_progress(tmp_path: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        holder = stack.enter_context(turns(tmp_path).held(KEY, 300))
+
+        def happens(now: float) -> None:
+            if now >= 7 * 24 * 3600:
+                stack.close()
+            else:
+                holder.progress()
+
+        passing = Time(happens)
+        waiter = replace(turns(tmp_path), sleep=passing.sleep, monotonic=lambda: passing.now)
+        with waiter.held(KEY, 1):
+            assert passing.now >= 7 * 24 * 3600
+
+
+def test_a_holder_whose_process_is_stopped_is_not_waited_for(tmp_path: Path) -> None:
+    passing = Time(lambda _now: None)
+    waiter = replace(turns(tmp_path), sleep=passing.sleep, monotonic=lambda: passing.now)
     with (
-        turns(tmp_path).held(KEY, 1),
-        pytest.raises(ExchangeError, match="Another run"),
-        turns(tmp_path).held(KEY, 0),
+        turns(tmp_path).held(KEY, 1000),
+        pytest.raises(ExchangeError, match=f"The process {os.getpid()} .* no progress for 1100 s"),
+        waiter.held(KEY, 1),
     ):
         pass
+
+
+def test_without_locks_the_transaction_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_given: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    with turns(tmp_path).held(KEY, 1) as held:
+        held.progress()
 
 
 def test_other_organisations_do_not_wait(tmp_path: Path) -> None:

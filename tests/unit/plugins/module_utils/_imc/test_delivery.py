@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import codecs
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -14,8 +16,10 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors i
     HostUnreachable,
     InvalidInput,
 )
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc import backup as host_backup
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.layout import Layout
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.state import Journal
+from ansible_collections.postmaster.exchange.plugins.module_utils._run import backups as store
 from imc_fake_host import NAME, QUERYEX, FakeHost, PowerCut, Reply, table
 from imc_runs import DONE, DONE_ROWS, NESTLE, Runner
 
@@ -682,3 +686,24 @@ def test_errors_are_sentences_for_a_person(run: Runner) -> None:
         assert isinstance(error, ExchangeError)
         assert error.message.startswith("mail5-a: ")
         assert error.message.endswith(".")
+
+
+@pytest.mark.parametrize(("where", "limit"), [(store, "MOST_BYTES"), (host_backup, "_MOST_ROUTES")])
+def test_a_backup_at_its_limit_is_restored_and_a_larger_one_refused_before_the_change(
+    run: Runner, monkeypatch: pytest.MonkeyPatch, where: ModuleType, limit: str
+) -> None:
+    done = run(FakeHost(routes=table(*FOREIGN)), **DONE)
+    files = [path.stat().st_size for path in Path(done["backup"]).iterdir()]
+    size = len(table(*FOREIGN)) if where is host_backup else max(files)
+    monkeypatch.setattr(where, limit, size - 1)
+    host = FakeHost(routes=table(*FOREIGN))
+    before, known = (host.value, host.routes), run.backups()
+    with pytest.raises(ExchangeError, match=r"(exceeds|is longer than) .*Nothing was changed"):
+        run(host, **DONE)
+    assert (host.value, host.routes, host.litter()) == (*before, [])
+    assert run.backups() == known
+    monkeypatch.setattr(where, limit, size)
+    done = run(host, **DONE)
+    monkeypatch.setattr(where, limit, 2 * size)  # what is there now is saved as well
+    assert run(host, state="restored", backup=done["backup"])["changed"]
+    assert host.rows == FOREIGN
