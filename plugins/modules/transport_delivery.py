@@ -28,10 +28,12 @@ description:
     any is removed, so that mail for a domain always has a route.
   - A new connector inherits what protects and identifies the mail from the connector that carries
     the domain today, namely the source servers, the HELO name, TLS settings and certificate, the
-    front-end proxy, limits, error policies and protocol logging. The diff shows their origin.
+    front-end proxy, limits, error policies and protocol logging. The diff shows their origin. In
+    place of a connector that is scoped to one Active Directory site, it is scoped, too.
   - Some domains are refused while the others are changed; see RV(refused). These are authoritative
-    accepted domains, domains whose mail goes by a relay (O(bypass_relay)), and domains with
-    settings that a pin cannot inherit, such as mutual TLS.
+    accepted domains, domains with a connector of somebody else (O(existing)), domains whose mail
+    goes by a relay (O(bypass_relay)) or by another connector at each site (O(source_servers)), and
+    domains with settings that a pin cannot inherit, such as mutual TLS.
   - Exchange is reached at its own PowerShell endpoint. Only cmdlets with typed parameters are run;
     no script is ever sent. A host with nothing to do costs one cmdlet.
 options:
@@ -89,8 +91,8 @@ options:
     default: keep
   existing:
     description:
-      - What to do with a connector of somebody else for exactly such a domain. With V(refuse) the
-        task fails, and nothing is changed for any domain.
+      - What to do with a connector of somebody else for exactly such a domain. With V(refuse) this
+        domain stays as it is, and RV(refused) shows how the connector differs from a pin.
       - V(adopt) makes it ours. Its name and the properties that are not managed stay. A connector
         that serves other address spaces as well, is scoped to one site, belongs to a hybrid
         configuration, demands mutual TLS, or logs in by a password is never adopted.
@@ -131,6 +133,8 @@ options:
     description:
       - The servers that send by the connectors. By default those of a new connector are taken over
         as told above, and those of an existing one stay.
+      - They are needed for a new connector where several carry the domain today, each for its own
+        Active Directory site. It then serves all sites.
     type: list
     elements: str
   port:
@@ -396,8 +400,6 @@ edge_synchronization:
 refused:
   description:
     - Domains that get no connector. The others are changed, and each refusal is a warning.
-    - The task fails, and changes nothing, where a connector of somebody else for exactly such a
-      domain is in the way; see O(existing).
   returned: success, or when something was refused
   type: list
   elements: dict
@@ -414,6 +416,11 @@ refused:
       description: Why it is not changed.
       type: str
       sample: serves other address spaces too, which a pin would take along
+    differences:
+      description: How a connector that could be adopted differs from a pin, each as a phrase.
+      type: list
+      elements: str
+      sample: [smart host 192.0.2.9 instead of 192.0.2.25]
 backup:
   description: Folder of the backup on the controller. Null if nothing was changed.
   returned: success, or when a change failed

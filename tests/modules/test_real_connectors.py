@@ -238,3 +238,19 @@ def test_queues_of_an_edge_are_out_of_sight(organisation: Any) -> None:
         task = {"family": "transport", "endpoint": "{{ mx_delivery_endpoint }}"}
         result = site.worker.run(site.host, {"postmaster.exchange.queue_info": task})
         assert (result["out_of_sight"], result["files"]) == (["EDGE1"], 0)
+
+
+def test_a_pin_in_place_of_a_scoped_connector_is_scoped_too(organisation: Any) -> None:
+    site_only = ConnectorSpec("Site", ("SMTP:*;1",), settings={"IsScopedConnector": True})
+    with organisation(connectors=(site_only,)) as site:
+        assert site.pin()["changed"] is True
+        (pin,) = site.pins()
+        assert pin["IsScopedConnector"] is True
+        assert site.pin()["changed"] is False
+
+
+def test_a_scoped_relay_is_not_bypassed(organisation: Any) -> None:
+    scoped = replace(FILTER, name="A site", settings={"IsScopedConnector": True})
+    with organisation(connectors=(INTERNET, scoped)) as site:
+        (refused,) = site.pin()["refused"]
+        assert (refused["connector"], site.pins()) == ("A site", [])

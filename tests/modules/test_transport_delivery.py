@@ -123,14 +123,17 @@ def test_backup_is_private_and_restored_puts_it_back(site: Site) -> None:
     assert not site.task(state="restored", backup="backups")["changed"]
 
 
-def test_a_foreign_connector_stops_everything_or_is_adopted(site: Site) -> None:
+def test_a_foreign_connector_concerns_its_own_domain_only_and_can_be_adopted(site: Site) -> None:
     site.make("legacy", AddressSpaces="aol.com", SmartHosts=["10.1.1.1"], DNSRoutingEnabled=False)
     before = site.connectors()
     refused = site.task(routes=ROUTES)
-    assert refused["failed"]
-    assert refused["refused"][0]["connector"] == "legacy"
-    assert "Nothing was changed" in refused["msg"]
-    assert site.connectors() == before
+    assert not refused["failed"], refused
+    (one,) = refused["refused"]
+    assert (one["domain"], one["connector"]) == ("aol.com", "legacy")
+    assert one["differences"] == ["smart host 10.1.1.1 instead of 198.51.100.12, 2001:db8::12"]
+    assert site.connectors()["legacy"] == before["legacy"]
+    assert len(site.connectors()) == len(before) + 1
+    site.task(state="restored", backup="backups")
     adopted = site.task(routes=ROUTES, existing="adopt")
     assert adopted["changed"], adopted
     assert site.connectors()["legacy"]["SmartHosts"] == ["[198.51.100.12]", "[2001:db8::12]"]

@@ -9,7 +9,7 @@ This file is private to the collection postmaster.exchange.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -28,6 +28,7 @@ _INHERITED: dict[str, Any] = {
     "Fqdn": "",
     "FrontendProxyEnabled": False,
     "IgnoreSTARTTLS": False,
+    "IsScopedConnector": False,
     "MaxMessageSize": "",
     "ProtocolLoggingLevel": "None",
     "RequireTLS": False,
@@ -153,6 +154,11 @@ class Connector:
         return self.domains[0] if len(self.address_spaces) == 1 and self.domains else None
 
 
+def _rank(connector: Connector, domain: str) -> tuple[int, int, str]:
+    """Return the order in which Exchange takes connectors, but for how near they are."""
+    return -connector.covers(domain), connector.cost_for(domain), connector.name.casefold()
+
+
 def _covers(space: AddressSpace, domain: str) -> int:
     if space.kind != "SMTP":
         return -1
@@ -195,12 +201,38 @@ class Connectors:
         server, then the lowest name (learn.microsoft.com, "Mail routing"). Nearness depends on
         where a message is, so it is passed over.
         """
-        fitting = (c for c in (*self.of(domain), *self._wildcards) if c.enabled and not c.scoped)
-        return min(
-            (c for c in fitting if c.covers(domain) >= 0),
-            key=lambda c: (-c.covers(domain), c.cost_for(domain), c.name.casefold()),
-            default=None,
-        )
+        everywhere = (c for c in self._fitting(domain) if not c.scoped)
+        return min(everywhere, key=lambda c: _rank(c, domain), default=None)
+
+    def carriers(self, domain: str, sites: Mapping[str, str]) -> tuple[Connector, ...]:
+        """Return all connectors by which mail for a domain leaves now, that of all sites first.
+
+        A scoped connector is for servers of the Active Directory site of its source servers only
+        (New-SendConnector, IsScopedConnector). ``sites`` has the site of each server; one that it
+        lacks counts as a site of its own.
+        """
+        everywhere = self.current(domain)
+        found = [everywhere] if everywhere else []
+        by_site: dict[str, list[Connector]] = {}
+        for connector in self._fitting(domain):
+            for server in connector.source_servers if connector.scoped else ():
+                by_site.setdefault(sites.get(server, server), []).append(connector)
+        for site, local in sorted(by_site.items()):
+            rivals = [*local, *([everywhere] if everywhere else [])]
+
+            def rank(rival: Connector, site: str = site) -> tuple[int, int, bool, str]:
+                near = any(sites.get(server, server) == site for server in rival.source_servers)
+                covers, cost, name = _rank(rival, domain)
+                return covers, cost, not near, name
+
+            best = min(rivals, key=rank)
+            found += [best] if best not in found else []
+        return tuple(found)
+
+    def _fitting(self, domain: str) -> Iterator[Connector]:
+        """Yield the enabled connectors that cover a domain, each once."""
+        every = {c.identity: c for c in (*self.of(domain), *self._wildcards) if c.enabled}
+        return (c for c in every.values() if c.covers(domain) >= 0)
 
     def unread(self, domain: str) -> tuple[Connector, str] | None:
         """Return a connector that matters for a domain, and a value of it that is not known."""
@@ -208,7 +240,7 @@ class Connectors:
             spaces = connector.unread.get("AddressSpaces", "")
             if domain in re.split(r"[^\w.-]+", spaces.casefold()):
                 return connector, f"AddressSpaces {spaces!r:.80}"
-            if connector in self.of(domain) or connector == self.current(domain):
+            if connector in self.of(domain) or connector in self.carriers(domain, {}):
                 name, value = next(iter(connector.unread.items()))
                 return connector, f"{name} {value!r:.80}"
         return None

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .._base.errors import CommandTimeout, ExchangeError
@@ -80,13 +80,15 @@ class Surroundings:
 
     ``own`` are the domains whose mail stays inside, see ``AcceptedDomains``. ``version`` is that of
     the server that runs the cmdlets, empty if it is not known. ``edges`` are the Edge Transport
-    servers, by short name. ``secured`` are the domains of mutual TLS (TLSSendDomainSecureList), or
-    None if that is not known. ``warnings`` are about what could not be read.
+    servers, by short name, and ``sites`` the Active Directory site of each other server.
+    ``secured`` are the domains of mutual TLS (TLSSendDomainSecureList), or None if that is not
+    known. ``warnings`` are about what could not be read.
     """
 
     own: frozenset[str] = frozenset()
     version: str = ""
     edges: frozenset[str] = frozenset()
+    sites: Mapping[str, str] = field(default_factory=dict)
     secured: frozenset[str] | None = None
     warnings: tuple[str, ...] = ()
 
@@ -155,6 +157,7 @@ class Reader:
         """Read the accepted domains and the servers; what the account may not read is warned of."""
         host, warnings = self.session.host, []
         own, version, edges = set[str](), "", frozenset[str]()
+        sites: dict[str, str] = {}
         try:
             own = AcceptedDomains(self.session).own()
         except CmdletError as error:  # a role without the cmdlet
@@ -167,8 +170,9 @@ class Reader:
             here = this_server([s for s in servers if not s.edge], host)
             version = (here and here.version) or ""
             edges = frozenset(server_name(s.name) for s in servers if s.edge)
+            sites = {server_name(s.name): s.site for s in servers if s.site and not s.edge}
         secured = self._secured() if any(c.domain_secure for c in connectors) else None
-        return Surroundings(frozenset(own), version, edges, secured, tuple(warnings))
+        return Surroundings(frozenset(own), version, edges, sites, secured, tuple(warnings))
 
     def _secured(self) -> frozenset[str] | None:
         try:

@@ -78,7 +78,39 @@ LACKING = {
     "2019": _ONLY_2010,
     "SE": _ONLY_2010,
 }
+#: What a diff shows of a connector, and in which order.
+SHOWN = (
+    ("AddressSpaces", "address space"),
+    ("SmartHosts", "smart host"),
+    ("DNSRoutingEnabled", "DNS routing"),
+    ("SmartHostAuthMechanism", "authentication"),
+    ("Port", "port"),
+    ("Enabled", "enabled"),
+    ("SourceTransportServers", "source server"),
+    ("RequireTLS", "require TLS"),
+    ("TlsAuthLevel", "TLS level"),
+    ("TlsDomain", "TLS domain"),
+    ("ProtocolLoggingLevel", "protocol logging"),
+    ("Fqdn", "HELO name"),
+    ("FrontendProxyEnabled", "front-end proxy"),
+    ("MaxMessageSize", "size limit"),
+    ("SourceIPAddress", "source address"),
+    ("TlsCertificateName", "own certificate"),
+    ("IgnoreSTARTTLS", "ignore STARTTLS"),
+    ("ForceHELO", "force HELO"),
+    ("ErrorPolicies", "error policies"),
+    ("ConnectionInactivityTimeOut", "idle time"),
+    ("SmtpMaxMessagesPerConnection", "messages at once"),
+    ("RequireOorg", "require OORG"),
+    ("ConnectorType", "connector type"),
+    ("IsScopedConnector", "scoped"),
+    ("DomainSecureEnabled", "domain security"),
+    ("Usage", "usage"),
+    ("Comment", "comment"),
+)
 _MUTUAL_TLS = "demands mutual TLS (DomainSecureEnabled), which needs routing by DNS"
+# What connectors of several sites differ in by their nature.
+_BY_SITE = {"IsScopedConnector", "SourceIPAddress", "SourceTransportServers"}
 _UNSET_ADDRESSES = ("0.0.0.0", "::")  # valid on Edge servers only, and a default elsewhere
 # How a new connector is where its parameters do not say.
 _DEFAULTS = {"RequireTLS": False, "ProtocolLoggingLevel": "None"}
@@ -152,7 +184,6 @@ class ConnectorPlan(Plan):
 
     changes: tuple[Step, ...] = ()
     later: Mapping[str, Parameters] = field(default_factory=dict)
-    refused: tuple[Refusal, ...] = ()
 
 
 # -- a connector in the terms of its parameters
@@ -376,7 +407,7 @@ def make_plan(
     index, ours = Connectors(tuple(connectors)), _ours_by_domain(connectors)
     names = Counter(connector.name.casefold() for connector in connectors)
     made, mended, removed = list[Step](), list[Step](), list[Step]()
-    refusals, left_out = list[Refusal](), list[Refusal]()
+    left_out = list[Refusal]()
     going = set(desired.removed)
     for pin in desired.pins:
         if desired.state == "absent":
@@ -389,23 +420,24 @@ def make_plan(
                 pin = replace(pin, smart_hosts=hosts)  # noqa: PLW2901 - as it is pinned
         others = [] if mine else _others(index, pin.domain)
         refused = next((r for o in others if (r := _refusal(pin, o, desired.existing))), None)
-        if unfit := _unfit(pin, index, mine, desired, around):
+        carriers = () if mine else index.carriers(pin.domain, around.sites)
+        unfit = _unreadable(index, pin.domain) or _unfit(pin, mine, carriers, desired, around)
+        if unfit := unfit or refused:
             left_out.append(unfit)
-        elif refused:
-            refusals.append(refused)
         elif keep := next(iter((*mine, *others)), None):
             mended.extend(_mended(pin, keep))
             removed.extend(remove_step(double, pin.domain) for double in mine[1:])
         else:
             name = _free_name(desired.name_template, pin.domain, names)
-            made.append(_new_pin(name, pin, index.current(pin.domain), around.version))
+            current = next(iter(carriers), None)
+            made.append(_new_pin(name, pin, current, around.version))
     if desired.state == "exact":
         going |= set(ours) - {pin.domain for pin in desired.pins} - set(desired.kept)
     for each in (c for domain in sorted(going) for c in ours.get(domain, [])):
         removed.extend(_removed(each, left_out))
     wanted = () if desired.state == "absent" else tuple(pin.domain for pin in desired.pins)
     steps, kept = (*made, *mended, *removed), _kept(desired, ours)
-    plan = _finished(connectors, steps, refusals, kept, wanted)
+    plan = _finished(connectors, steps, (), kept, wanted)
     notes = (*around.warnings, *(f"{each.text}." for each in left_out))
     return replace(plan, refused=tuple(left_out), warnings=(*plan.warnings, *notes))
 
@@ -443,8 +475,9 @@ def _new_pin(name: str, pin: Settings, current: Connector | None, version: str) 
         inherited.pop("TlsDomain", None)
     if pin.require_tls:
         inherited.pop("IgnoreSTARTTLS", None)
-    if pin.source_servers:
+    if pin.source_servers:  # whoever names them decides for all sites
         inherited.pop("SourceIPAddress", None)
+        inherited.pop("IsScopedConnector", None)
     inherited = {
         key: value
         for key, value in inherited.items()
@@ -455,30 +488,61 @@ def _new_pin(name: str, pin: Settings, current: Connector | None, version: str) 
     return new_step(parameters, pin.domain, current.name if current else "", inherited)
 
 
+def _unreadable(index: Connectors, domain: str) -> Refusal | None:
+    """Return the refusal of a domain for whose mail a value matters that cannot be read."""
+    if unread := index.unread(domain):
+        return Refusal(f"has {unread[1]}, which cannot be read", domain, unread[0].name)
+    return None
+
+
 def _unfit(
     pin: Settings,
-    index: Connectors,
     mine: Sequence[Connector],
+    carriers: Sequence[Connector],
     desired: Desired,
     around: Surroundings,
 ) -> Refusal | None:
-    """Return why a domain must not be pinned as it is wanted, while others can be; or None."""
+    """Return why a domain must not be pinned as it is wanted, while others can be; or None.
+
+    ``carriers`` are the connectors that carry its mail today.
+    """
     domain = pin.domain
-    if unread := index.unread(domain):
-        return Refusal(f"has {unread[1]}, which cannot be read", domain, unread[0].name)
-    current = mine[0] if mine else index.current(domain)
-    lowered = current and current.require_tls and pin.require_tls is False
-    if current and lowered and not desired.lower_tls:
-        reason = "requires TLS, which require_tls: false would end; that needs force: true"
-        return Refusal(reason, domain, current.name)
+    for current in mine[:1] or carriers:
+        lowered = current.require_tls and pin.require_tls is False
+        if lowered and not desired.lower_tls:
+            reason = "requires TLS, which require_tls: false would end; that needs force: true"
+            return Refusal(reason, domain, current.name)
     if not mine and is_own(domain, around.own):
         return Refusal("an authoritative accepted domain, whose mail stays inside", domain)
-    if mine or current is None or domain in current.domains:
+    if mine or any(domain in connector.domains for connector in carriers):
         return None
     secured = around.secured is None or domain in around.secured
     bypasses = domain in desired.bypass_relay
-    reason = _not_inherited(pin, current, bypasses=bypasses, secured=secured)
-    return Refusal(reason, domain, current.name) if reason else None
+    for current in carriers:
+        if reason := _not_inherited(pin, current, bypasses=bypasses, secured=secured):
+            return Refusal(reason, domain, current.name)
+    return _several_carriers(pin, carriers)
+
+
+def _several_carriers(pin: Settings, carriers: Sequence[Connector]) -> Refusal | None:
+    """Return why one pin cannot stand for the connectors of several sites, or None."""
+    for other in carriers[1:]:
+        first = carriers[0]
+        if not pin.source_servers:
+            reason = (
+                f"carries its mail for one Active Directory site only, beside {first.name!r}; a pin"
+                " for all sites needs source_servers"
+            )
+            return Refusal(reason, pin.domain, other.name)
+        one, two = inherited_settings(first), inherited_settings(other)
+        names = {name for name in {*one, *two} - _BY_SITE if one.get(name) != two.get(name)}
+        if names:
+            reason = (
+                f"carries its mail for one Active Directory site only, and differs from"
+                f" {first.name!r} in {', '.join(sorted(names))}, which one pin cannot both keep"
+            )
+            return Refusal(reason, pin.domain, other.name)
+    return None
 
 
 def _not_inherited(pin: Settings, current: Connector, *, bypasses: bool, secured: bool) -> str:
@@ -528,10 +592,32 @@ def _refusal(pin: Settings, connector: Connector, existing: Existing) -> Refusal
     elif connector.logs_in:
         reason = "logs in at its smart hosts by a password, which could not be put back"
     elif existing == "refuse":
-        reason = "was not made by this collection (existing: adopt takes it over)"
+        return _not_ours(pin, connector)
     else:
         return None
     return Refusal(reason, pin.domain, connector.name)
+
+
+def _not_ours(pin: Settings, connector: Connector) -> Refusal:
+    """Return the refusal of a connector that could be adopted, with what a pin would change."""
+    changes, present = changes_to(wanted_parameters(pin), connector), all_parameters(connector)
+    differences = tuple(
+        f"{label} {_shown(present[name])} instead of {_shown(changes[name])}"
+        for name, label in SHOWN
+        if name in changes and name != "Comment" and not same(changes[name], present[name])
+    )
+    how = f"has {', '.join(differences)}" if differences else "leads where a pin would"
+    reason = f"was not made by this collection and {how}; existing: adopt takes it over"
+    return Refusal(reason, pin.domain, connector.name, differences=differences)
+
+
+def _shown(value: object) -> str:
+    """Return a value of a parameter for a sentence."""
+    if isinstance(value, list):
+        return ", ".join(str(item).strip("[]") for item in value) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value in (None, "") else str(value)
 
 
 def _free_name(template: str, domain: str, names: Counter[str]) -> str:

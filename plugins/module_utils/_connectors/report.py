@@ -12,38 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .organisation import View
-from .plan import ConnectorPlan, Parameters, Step, is_pin, present_parameters
+from .plan import SHOWN, ConnectorPlan, Parameters, Step, is_pin, present_parameters
 
-# What a diff shows of a connector, and in which order.
-_SHOWN = (
-    ("AddressSpaces", "address space"),
-    ("SmartHosts", "smart host"),
-    ("DNSRoutingEnabled", "DNS routing"),
-    ("SmartHostAuthMechanism", "authentication"),
-    ("Port", "port"),
-    ("Enabled", "enabled"),
-    ("SourceTransportServers", "source server"),
-    ("RequireTLS", "require TLS"),
-    ("TlsAuthLevel", "TLS level"),
-    ("TlsDomain", "TLS domain"),
-    ("ProtocolLoggingLevel", "protocol logging"),
-    ("Fqdn", "HELO name"),
-    ("FrontendProxyEnabled", "front-end proxy"),
-    ("MaxMessageSize", "size limit"),
-    ("SourceIPAddress", "source address"),
-    ("TlsCertificateName", "own certificate"),
-    ("IgnoreSTARTTLS", "ignore STARTTLS"),
-    ("ForceHELO", "force HELO"),
-    ("ErrorPolicies", "error policies"),
-    ("ConnectionInactivityTimeOut", "idle time"),
-    ("SmtpMaxMessagesPerConnection", "messages at once"),
-    ("RequireOorg", "require OORG"),
-    ("ConnectorType", "connector type"),
-    ("IsScopedConnector", "scoped"),
-    ("DomainSecureEnabled", "domain security"),
-    ("Usage", "usage"),
-    ("Comment", "comment"),
-)
 _KEYS = {
     "AddressSpaces": "address_spaces",
     "SmartHosts": "smart_hosts",
@@ -124,7 +94,7 @@ def _text(connectors: Sequence[Parameters]) -> str:
 
 def _lines(connector: Parameters) -> Iterator[str]:
     yield f"{connector['Name']}"
-    for key, label in _SHOWN:
+    for key, label in SHOWN:
         value = connector.get(key)
         if value is None or value == "":
             continue

@@ -61,13 +61,15 @@ class Change:
 class Refusal:
     """A change that is not made: the ``reason`` as a clause, the domain, and what is in its way.
 
-    ``hint`` is what to do about this one, where that differs from the family's.
+    ``hint`` is what to do about this one, where that differs from the family's. ``differences`` are
+    those between what is there and what is wanted, each as a phrase.
     """
 
     reason: str
     domain: str = ""
     name: str = ""
     hint: str = ""
+    differences: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -75,9 +77,14 @@ class Refusal:
         where = f"{self.domain}: " if self.domain else ""
         return f"{where}{self.name!r} {self.reason}" if self.name else f"{where}{self.reason}"
 
-    def to_dict(self) -> dict[str, str]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the refusal as a result shows it."""
-        return {"domain": self.domain, "connector": self.name, "reason": self.reason}
+        return {
+            "domain": self.domain,
+            "connector": self.name,
+            "reason": self.reason,
+            "differences": list(self.differences),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,13 +92,14 @@ class Plan:
     """What a run would do: a pure function of a state and of what is wanted.
 
     ``kept`` are domains that stay as they are, each with the reason. ``refusals`` stop the run
-    before any change. ``incomplete`` is why not all that is wanted can be planned. ``evidence`` is
-    what a result has of a refused plan, too.
+    before any change, ``refused`` leave single domains out. ``incomplete`` is why not all that is
+    wanted can be planned. ``evidence`` is what a result has of a refused plan, too.
     """
 
     changes: tuple[Change, ...] = ()
     kept: Mapping[str, str] = field(default_factory=dict)
     refusals: tuple[Refusal, ...] = ()
+    refused: tuple[Refusal, ...] = ()
     warnings: tuple[str, ...] = ()
     size: Size = field(default_factory=lambda: Size("changes"))
     incomplete: str = ""

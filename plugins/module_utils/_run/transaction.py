@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import sleep
 from typing import Any, Generic
@@ -24,7 +24,7 @@ from .._base.errors import ExchangeError, HostUnreachable, InvalidInput, say_unt
 from .._remote.session import CmdletError
 from . import backups
 from .change_limit import CHANGE_LIMIT_SPEC, ChangeLimit, parse_change_limit
-from .family import B, Change, Family, P, Plan, S, W_contra
+from .family import B, Change, Family, P, Plan, Refusal, S, W_contra
 from .proof import ProofPolicy, Proofs
 
 #: Options of every module that changes an installation; see ``parse_policy``.
@@ -259,7 +259,7 @@ class _Transaction(Generic[S, W_contra, B, P]):
                 say_untouched(error)
                 raise
             try:
-                after = self._until_right(plan)
+                after, refused = self._until_right(plan)
             except ExchangeError as error:
                 raise self._taken_back(error, backup) from error
             if backup and self.family.interrupted(state) is None:
@@ -267,6 +267,9 @@ class _Transaction(Generic[S, W_contra, B, P]):
                 backups.settled(backup.path.parent)
             self._rolled_back()
             warnings += self.family.finish(plan)
+        known = {each.domain for each in plan.refused}
+        warnings += [f"{each.text}." for each in refused if each.domain not in known]
+        plan = replace(plan, refused=refused)
         result = self._result(state, plan, after)
         result.backup = backup.path if backup else None
         result.warnings += warnings
@@ -308,8 +311,11 @@ class _Transaction(Generic[S, W_contra, B, P]):
 
     # -- the change
 
-    def _until_right(self, plan: P) -> S:
-        """Apply a plan, and plan anew while another writer comes between; returns the new state."""
+    def _until_right(self, plan: P) -> tuple[S, tuple[Refusal, ...]]:
+        """Apply a plan, and plan anew while another writer comes between.
+
+        Returns the new state, and what is left out because of what is there now.
+        """
         host = self.context.host
         for attempt in range(1, ATTEMPTS + 1):
             refused = self._apply(plan)
@@ -320,7 +326,7 @@ class _Transaction(Generic[S, W_contra, B, P]):
                     f" {left.refusals[0].name!r} for {left.refusals[0].domain}."
                 )
             if not left.changed:
-                return after
+                return after, left.refused
             if refused and any(refused[0].text == each.text for each in left.changes):
                 if not refused[1].transient or attempt == ATTEMPTS:
                     raise refused[1]

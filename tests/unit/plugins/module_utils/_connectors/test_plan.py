@@ -115,7 +115,7 @@ def test_a_plan_carried_out_leaves_nothing_to_do(
     plan = planning.make_plan(connectors, wanted)
     again = planning.make_plan(play(connectors, plan), wanted)
     assert again.changes == ()
-    assert again.refusals == plan.refusals
+    assert again.refused == plan.refused
 
 
 @given(present_connectors, desired)
@@ -164,7 +164,9 @@ def test_a_foreign_connector_is_refused_or_adopted() -> None:
     wanted = (pin("nestle.com", "192.0.2.1"),)
     refused = planning.make_plan([foreign], planning.Desired(wanted))
     assert refused.changes == ()
-    assert refused.refusals[0].name == "theirs"
+    assert refused.refused[0].name == "theirs"
+    assert refused.refused[0].differences == ("smart host 192.0.2.9 instead of 192.0.2.1",)
+    assert "existing: adopt takes it over" in refused.refused[0].reason
     (step,) = planning.make_plan([foreign], planning.Desired(wanted, existing="adopt")).changes
     assert step.cmdlet == "Set-SendConnector"
     assert step.parameters["Comment"] == comment_for("nestle.com")
@@ -177,7 +179,7 @@ def test_a_connector_for_several_domains_is_never_adopted() -> None:
     wanted = planning.Desired((pin("nestle.com", "192.0.2.1"),), existing="adopt")
     plan = planning.make_plan([foreign], wanted)
     assert plan.changes == ()
-    assert "other address spaces" in plan.refusals[0].reason
+    assert "other address spaces" in plan.refused[0].reason
 
 
 def test_exact_removes_only_our_unlisted_pins() -> None:
@@ -216,8 +218,10 @@ INTERNET = ("Internet", "*", [])
 NESTLE = planning.Desired((pin("nestle.com", "192.0.2.1"),))
 
 
-def only_step(*connectors: Connector, wanted: planning.Desired = NESTLE) -> planning.Step:
-    (step,) = planning.make_plan(connectors, wanted, around()).changes
+def only_step(
+    *connectors: Connector, wanted: planning.Desired = NESTLE, **more: Any
+) -> planning.Step:
+    (step,) = planning.make_plan(connectors, wanted, around(**more)).changes
     return step
 
 
@@ -295,6 +299,43 @@ def test_what_cannot_be_inherited_is_refused() -> None:
     assert "tls_domain" in refusal(names)
 
 
+SITES = {"ex1": "A", "ex2": "B", "ex3": "B"}
+
+
+def scoped(name: str, server: str, **more: Any) -> Connector:
+    given = {"IsScopedConnector": True, "SourceTransportServers": [server], **more}
+    return connector(name, "*", [], Comment="", **given)
+
+
+def test_the_only_connector_of_a_site_hands_its_scope_on() -> None:
+    step = only_step(scoped("Site B", "EX2", Fqdn="b.hq.example"))
+    assert (step.origin, step.parameters["IsScopedConnector"]) == ("Site B", True)
+    assert (step.parameters["SourceTransportServers"], step.parameters["Fqdn"]) == (
+        ["EX2"],
+        "b.hq.example",
+    )
+
+
+def test_a_relay_of_one_site_is_no_more_bypassed_than_another() -> None:
+    relay = scoped("Site B", "EX2", DNSRoutingEnabled=False, SmartHosts=["filter.example"])
+    assert "filter.example" in refusal(connector(*INTERNET), relay)
+
+
+def test_several_sites_need_source_servers_and_equal_settings() -> None:
+    sites = [scoped("Site A", "EX1"), scoped("Site B", "EX2"), scoped("Also B", "EX3")]
+    assert "'Site A'; a pin for all sites needs source_servers" in refusal(*sites, sites=SITES)
+    named = planning.Desired((pin("nestle.com", "192.0.2.1", source_servers=("ex1", "ex2")),))
+    step = only_step(*sites, wanted=named, sites=SITES)
+    assert "IsScopedConnector" not in step.parameters
+    sites[2] = scoped("Also B", "EX3", RequireTLS=True)
+    assert "RequireTLS" in refusal(*sites, wanted=named, sites=SITES)
+
+
+def test_a_worse_connector_of_a_site_carries_nothing() -> None:
+    worse = scoped("Site B", "EX2", AddressSpaces=["SMTP:*;9"])
+    assert only_step(connector(*INTERNET), worse, sites=SITES).origin == INTERNET[0]
+
+
 def test_own_domains_are_refused() -> None:
     assert "authoritative" in refusal(connector(*INTERNET), own=frozenset({"nestle.com"}))
     assert "authoritative" in refusal(connector(*INTERNET), own=frozenset({".com"}))
@@ -323,7 +364,7 @@ def test_hybrid_connectors_are_never_adopted() -> None:
     for more in ({"CloudServicesMailEnabled": True}, {"DomainSecureEnabled": True}):
         there = connector("theirs", "nestle.com", ["192.0.2.1"], Comment="", **more)
         plan = planning.make_plan([there], adopt, around())
-        assert (len(plan.refusals), plan.changes) == (1, ())
+        assert (len(plan.refused), plan.changes) == (1, ())
 
 
 def test_a_restore_puts_every_writable_property_back() -> None:
