@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each inventory of docs/inventory.md leads to the lab, with the lab's addresses put in.
+"""Each inventory of the pages docs/inventory*.md leads to the lab, with the lab's addresses.
 
 What needs a real SSH server, or a directory, has the marker ``peers``.
 """
@@ -38,10 +38,13 @@ from reader import Reader
 pytestmark = pytest.mark.e2e
 
 _SHARED = "-o ControlMaster=auto -o ControlPersist=20s"  # as Ansible has it by default
-PAGE = DOCS / "inventory.md"
-SECTIONS = blocks_by_heading(PAGE)
+SECTIONS = {
+    heading: found
+    for page in sorted(DOCS.glob("inventory*.md"))
+    for heading, found in blocks_by_heading(page).items()
+}
 OVER_SSH = {"Through a jump host", "From a bastion"}
-DIRECTORY = "Groups from Active Directory"
+DIRECTORY = "By the plugin microsoft.ad.ldap"
 OLD, NEW, BEHIND, MANAGER = "mail5-a.hq.example", "ex19-a.hq.example", "mail4-old", "mgmt1"
 IMCCOPY = r"C:\exchsrvr\bin\imccopy.exe"
 PASSWORD, PROXY_LOGIN = "Correct-Horse-9", "exchange:Tr0ub4dor"
