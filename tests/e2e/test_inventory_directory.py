@@ -22,7 +22,7 @@ from pages import DOCS, blocks_by_heading
 
 pytestmark = [pytest.mark.e2e, pytest.mark.peers]
 
-_BLOCKS = blocks_by_heading(DOCS / "inventory.md")["Groups from Active Directory"]
+_BLOCKS = blocks_by_heading(DOCS / "inventory-directory.md")["By the plugin microsoft.ad.ldap"]
 [INVENTORY] = (block.text for block in _BLOCKS if "plugin: microsoft.ad.ldap" in block.text)
 NESTED = ("memberOf=", "memberOf:1.2.840.113556.1.4.1941:=")
 BY_PASSWORD = re.compile(r"^(?:auth_protocol|username|password): .*\n", re.MULTILINE)
