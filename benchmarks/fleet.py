@@ -138,7 +138,6 @@ def environment(folder: Path) -> dict[str, str]:
         "ANSIBLE_NOCOLOR": "1",
         "LC_ALL": "C.UTF-8",
         "NO_PROXY": "*",
-        "PWD": str(folder),
     }
 
 

@@ -26,7 +26,7 @@ from ..module_utils._report.limits import Extent, extent, gate
 from ..module_utils._report.slices import packed
 from ..module_utils._report.spec import ARGUMENT_SPEC
 from ..module_utils._report.states import worst
-from ..module_utils._report.text import Line, clean, failure_of
+from ..module_utils._report.text import Line, clean, failure_of, listed
 from ..module_utils._run.backups import COLLECTION
 from ..module_utils._run.change_limit import parse_limit
 from ..module_utils._run.module_runner import failed
@@ -67,7 +67,8 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
                 run = _run(params, task_vars or {}, reach, check_mode=check_mode)
                 document = build(run, params["routes"], hosts)
                 restored = params["kind"] == "rollback"
-                before = restored_lines(hosts, check_mode=check_mode) if restored else []
+                undoes = params["routes"].get("undoes")
+                before = restored_lines(hosts, undoes, check_mode=check_mode) if restored else []
                 result = report(document, params, before=before)
                 if params["artefact"]:
                     result["artefact"] = packed(document)
@@ -97,13 +98,23 @@ def _hosts(params: Params, variables: Params) -> list[HostResult]:
         return HostResult.read(name, routes, results.get(name), compared.get(name), held=held)
 
     held = params["held"]
-    if params["kind"] == "rollback" and not _lack_backup(params["hosts"], results):
-        held = ""
+    lack = params["kind"] == "rollback" and _lack_backup(params["hosts"], results)
+    if lack and params["undone"] and not routes.get("failed"):
+        held = _not_theirs(params["undone"], routes.get("undoes") or {})
     hosts = [read(name, held) for name in params["hosts"]]
     if params["kind"] == "enforce" and not held and (trouble := gate(hosts)):
         held = f"an earlier batch failed ({trouble})"
         hosts = [read(host.name, held) if host.failure == NOT_CHECKED else host for host in hosts]
     return hosts
+
+
+def _not_theirs(run: str, undoes: Mapping[str, Any]) -> str:
+    """Return why a rollback came to nothing: the run to undo changed none of its hosts."""
+    listing = "-e mx_delivery_list=true lists what there is"
+    if undoes.get("of"):
+        text = f"the last run, {run}, changed {listed(undoes['of'])}, and none of these hosts"
+        return f"{text} (set mx_delivery_backup to undo another one; {listing})"
+    return f"there is no backup of a run {run} of any of these hosts ({listing})"
 
 
 def _lack_backup(names: Iterable[str], results: Mapping[str, Mapping[str, Any]]) -> bool:

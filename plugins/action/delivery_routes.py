@@ -16,12 +16,14 @@ from ansible.module_utils.common.yaml import yaml_load
 from ansible.plugins.action import ActionBase
 from ansible.utils.unsafe_proxy import wrap_var
 
+from ..module_utils._base.access import parse_access, why_not_kept
 from ..module_utils._base.context import Context
 from ..module_utils._base.errors import ExchangeError, InvalidInput
 from ..module_utils._base.interrupt import orderly_end
 from ..module_utils._lock.module import READ_SPEC, read_lock
 from ..module_utils._pairs.module import ARGUMENT_SPEC as PAIRS_SPEC
 from ..module_utils._pairs.module import run as run_pairs
+from ..module_utils._run.backups import Shelf, last_run
 from ..module_utils._run.module_runner import failed
 from ..plugin_utils._progress import Progress
 from ..plugin_utils._role_variables import Reader, results_of, variables_of
@@ -50,6 +52,8 @@ _SPEC: dict[str, Any] = {
     "routes": {"type": "dict"},
     "results": {"type": "str"},
 }
+#: Those that change hosts, and so make backups.
+_CHANGING = ("main", "rollback")
 #: Strategies that run a task on all hosts before the next, so that a limit can hold.
 _LINEAR = ("linear", "debug")
 
@@ -85,7 +89,7 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
                 else:
                     result = self._first(given["entry_point"], variables, left_out)
         except ExchangeError as error:
-            wrong = dict.fromkeys(variables.get("ansible_play_batch") or (), error.message)
+            wrong = dict.fromkeys(variables.get("ansible_play_batch") or (), str(error))
             result = {
                 "run": _run({}, variables),
                 "settings": [],
@@ -144,12 +148,16 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
             "hosts": chosen,
             "failures": failures,
             "serial": list(settings[0].serial) if settings else [],
-            "compare_first": entry_point == "main" and any(one.limited for one in settings),
+            "compare_first": entry_point in _CHANGING
+            and not first.get("mx_delivery_list")
+            and any(one.limited for one in settings),
             "dns": dns_options(settings, first),
             "fail_on": first.get("mx_delivery_fail_on") or [],
             "max_changed_hosts": first.get("mx_delivery_max_changed_hosts") or "",
             "force": bool(found) and all(each.get("mx_delivery_force") for _one, each in found),
         }
+        if entry_point in _CHANGING and not first.get("mx_delivery_list"):
+            result |= self._kept(entry_point, settings)
         resolved: dict[str, Any] = {"domains": [], "pairs": []}
         if settings and entry_point == "rollback":
             routes = [{"domain": name} for name in all_domains(settings)]
@@ -158,6 +166,35 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
             resolved = self._resolved(entry_point, settings, first, result)
         written = [one.to_dict(resolved) for one in settings]
         return {**resolved, **result, "settings": written}
+
+    def _kept(self, entry_point: str, settings: Sequence[Settings]) -> dict[str, Any]:
+        """See that backups will last, and find the run to undo where a rollback names none.
+
+        Raises ExchangeError where a folder is unusable, or it is not clear which run is the last.
+        """
+        shelves: dict[Shelf, list[Settings]] = {}
+        for one in settings:
+            options = {"backup_mode": None, "backup_group": None, **one.options}
+            base = Path.cwd() / (options.get("backup_dir") or "backups")
+            if why := why_not_kept(base):
+                raise InvalidInput(
+                    f"mx_delivery_backup_dir is {base}, where no backup lasts: {why}.",
+                    hint="No host was contacted. Set it to a folder outside.",
+                )
+            if entry_point == "rollback" and not options.get("backup"):
+                shelf = Shelf(base, parse_access(options), datetime.now(UTC))
+                shelves.setdefault(shelf, []).append(one)
+        runs = {shelf: last_run(shelf) for shelf in shelves}
+        if len({found.id for found in runs.values()}) > 1:
+            raise InvalidInput(
+                "The hosts have several folders of backups, with different last runs.",
+                hint="Set mx_delivery_backup to the run to undo.",
+            )
+        for shelf, found in runs.items():
+            for one in shelves[shelf]:
+                one.options["backup"] = found.id
+        run = next(iter(runs.values()), None)
+        return {"undoes": run.to_dict()} if run else {}
 
     def _resolved(
         self, entry_point: str, settings: Sequence[Settings], values: Variables, result: Variables

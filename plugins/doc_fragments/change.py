@@ -15,7 +15,7 @@ options:
     description:
       - Whether a change that is larger than O(max_changes) is made nevertheless, with a warning.
       - On Exchange 4.0 to 5.5 also whether a running service is restarted though the route table
-        has malformed rows.
+        has malformed rows, and whether the backup of another computer is put back.
     type: bool
     default: false
   run_id:

@@ -81,6 +81,7 @@ options:
 extends_documentation_fragment:
   - postmaster.exchange.attributes
   - postmaster.exchange.attributes.both
+  - postmaster.exchange.backups
   - postmaster.exchange.connection
   - postmaster.exchange.endpoint
 attributes:

@@ -65,6 +65,12 @@ options:
         the failures of an earlier batch are the reason in a run with O(kind=enforce).
     type: str
     default: ""
+  undone:
+    description:
+      - The run that a rollback undoes. With O(kind=rollback) it is a failure where it changed none
+        of the hosts.
+    type: str
+    default: ""
   fail_on:
     description:
       - DNS statuses of a domain that are a problem of its hosts, and V(stuck) for domains whose

@@ -150,9 +150,10 @@ options:
     type: str
   backup_dir:
     description:
-      - Folder on the controller for backups. Each goes to a folder of its own in it, named by host
-        and time (UTC), such as C(mail5-a/2026-11-23T114500Z).
-      - A relative path counts from where ansible-playbook was started.
+      - Folder on the controller for backups. Each goes to a folder of its own in it, named by the
+        computer's own name and time (UTC), such as C(mail5-a/2026-11-23T114500Z).
+      - A relative path counts from where ansible-playbook was started. A folder inside an installed
+        collection, or of a job of ansible-runner or AWX, is refused.
       - Where the module runs on another machine, this folder is there.
       - The default is C(backups) in the folder where ansible-playbook was started.
     type: path
@@ -162,7 +163,8 @@ options:
         that holds such folders. Of these the newest of this host is taken that was not made by a
         task with O(state=restored) itself. Where a run was cut off and a later one took up its
         work, that is the backup of the first.
-      - A backup is put back only on the host it is of.
+      - A backup is put back only on the computer that it is of, with the same build of Exchange and
+        in the same organisation, unless O(force=true).
     type: path
   host_backup_dir:
     description:
@@ -242,6 +244,7 @@ options:
 extends_documentation_fragment:
   - postmaster.exchange.attributes
   - postmaster.exchange.attributes.exchange
+  - postmaster.exchange.backups
   - postmaster.exchange.change
   - postmaster.exchange.connection
 attributes:

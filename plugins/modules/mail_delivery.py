@@ -31,7 +31,7 @@ options:
         messages that O(test.domains) asks for.
       - V(diagnose) reads the installation and the queues. With O(routes) it also compares, and
         sends the test messages that O(test.domains=stuck) asks for. It changes no setting.
-      - V(restore) puts a backup back.
+      - V(restore) puts a backup back; V(compare) with O(backup) shows what that would change.
       - V(history) lists the backups, each with what restoring it would change.
     type: str
     choices: [compare, enforce, diagnose, restore, history]
@@ -428,6 +428,7 @@ options:
 extends_documentation_fragment:
   - postmaster.exchange.attributes
   - postmaster.exchange.attributes.both
+  - postmaster.exchange.backups
   - postmaster.exchange.change
   - postmaster.exchange.connection
   - postmaster.exchange.endpoint

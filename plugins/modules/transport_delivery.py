@@ -186,8 +186,10 @@ options:
   backup_dir:
     description:
       - Folder on the controller for backups. Each goes to a folder of its own in it, named by
-        organisation and time (UTC), such as C(First_Organization_hq.example/2026-11-23T114500Z).
-      - A relative path counts from where ansible-playbook was started.
+        organisation and time (UTC), such as C(hq_hq.example~5f0c1d2e3a/2026-11-23T114500Z). The
+        digest stands for the letters that a folder's name cannot have.
+      - A relative path counts from where ansible-playbook was started. A folder inside an installed
+        collection, or of a job of ansible-runner or AWX, is refused.
       - Where the module runs on another machine, this folder is there.
       - The default is C(backups) in the folder where ansible-playbook was started.
     type: path
@@ -215,6 +217,7 @@ options:
 extends_documentation_fragment:
   - postmaster.exchange.attributes
   - postmaster.exchange.attributes.both
+  - postmaster.exchange.backups
   - postmaster.exchange.change
   - postmaster.exchange.connection
   - postmaster.exchange.endpoint

@@ -127,7 +127,7 @@ def _options(known: Values, entry_point: str, *, may_change: bool) -> dict[str, 
     test |= _chosen(known, ("retry_queues",))
     if smtp := _chosen(known, _SMTP, "test_smtp_"):
         test["smtp"] = smtp
-    which = known.get("test") or "none"
+    which = known.get("rollback_test" if entry_point == "rollback" else "test") or "none"
     if entry_point == "diagnose":
         which = "stuck" if known.get("test_stuck") else "none"
     queue = _chosen(known, ("own_domains", "min_age"))
@@ -136,7 +136,17 @@ def _options(known: Values, entry_point: str, *, may_change: bool) -> dict[str, 
     return {
         "family": known["family"],
         **_chosen(
-            known, ("state", "max_changes", "force", "backup_dir", "backup", "command_timeout")
+            known,
+            (
+                "state",
+                "max_changes",
+                "force",
+                "backup_dir",
+                "backup_mode",
+                "backup_group",
+                "backup",
+                "command_timeout",
+            ),
         ),
         "missing_domain": known.get("missing_domain") or "keep",
         "may_change": may_change,

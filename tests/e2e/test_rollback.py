@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.postmaster.exchange.plugins.module_utils._run import backups
 from exchange_lab.controller import Controller, Run
 from exchange_lab.lab import Lab
 from exchange_lab.scenario_default import DEFAULT
@@ -40,6 +41,9 @@ def having(**variables: Any) -> tuple[str, str]:
     return "-e", json.dumps({f"mx_delivery_{name}": value for name, value in variables.items()})
 
 
+ORGANISATION = backups.folder_of(Path(), "First Organization hq.example").name
+
+
 def enforced(controller: Controller, *options: str) -> Run:
     run = controller.playbook("enforce", *having(test="none"), *options)
     assert run.status == 0, run.output
@@ -60,7 +64,7 @@ def connectors(lab: Lab) -> list[str]:
     return sorted(record.name for record in directory.read(directory.domain_controllers[0]))
 
 
-def backups(controller: Controller, name: str) -> list[dict[str, Any]]:
+def saved(controller: Controller, name: str) -> list[dict[str, Any]]:
     """What the backups of a host or an organisation say of themselves, the oldest first."""
     folder = controller.folder / "backups" / name
     return [
@@ -79,8 +83,8 @@ def test_the_list_tells_time_run_and_difference(lab: Lab, controller: Controller
     assert empty.status == 0, empty.output
     assert f"mail55: no backup in {controller.folder}/backups/mail55" in flat(empty.output)
     enforced(controller)
-    (of_host,) = backups(controller, "mail55")
-    (of_organisation,) = backups(controller, "First_Organization_hq.example")
+    (of_host,) = saved(controller, "mail55")
+    (of_organisation,) = saved(controller, ORGANISATION)
     run = of_host["run"]
     assert run
     assert of_organisation["run"] == run  # one run, whichever kinds of hosts it changed
@@ -120,10 +124,10 @@ def test_the_list_names_a_host_that_cannot_be_looked_at(lab: Lab, controller: Co
 def test_a_run_is_put_back_by_its_name(lab: Lab, controller: Controller) -> None:
     untouched = rows(lab), connectors(lab)
     enforced(controller)
-    (of_host,) = backups(controller, "mail55")
+    (of_host,) = saved(controller, "mail55")
     enforced(controller, *OLD, *having(domains=["nestle.com"], state="exact"))
     assert rows(lab)[0].startswith("nestle.com")
-    options = having(backup=of_host["run"], test="none")
+    options = having(backup=of_host["run"])
     preview = controller.playbook("rollback", "--check", "--diff", *options)
     assert preview.status == 0, preview.output
     for host in ("mail55", "ex19-a", "exse-b"):
@@ -132,9 +136,9 @@ def test_a_run_is_put_back_by_its_name(lab: Lab, controller: Controller) -> None
     assert back.status == 0, back.output
     assert (rows(lab), connectors(lab)) == untouched
     assert "mail55-ok has no such backup, and was left alone" in flat(back.output)
-    *_older, last = backups(controller, "mail55")
+    *_older, last = saved(controller, "mail55")
     assert last["run"] not in {"", of_host["run"]}  # the rollback has a name, too
-    forward = controller.playbook("rollback", *OLD, *having(backup=last["run"], test="none"))
+    forward = controller.playbook("rollback", *OLD, *having(backup=last["run"]))
     assert forward.status == 0, forward.output
     assert rows(lab)[0].startswith("nestle.com")
 
@@ -150,21 +154,48 @@ def test_what_is_named_has_to_be_there(lab: Lab, controller: Controller) -> None
     shutil.rmtree(controller.folder / "backups")
     none = controller.playbook("rollback", *OLD)
     assert none.status == 2, none.output
-    assert "there is no backup of this host in" in flat(none.output)
+    assert f"There is no backup in {controller.folder}/backups." in flat(none.output)
 
 
-def test_test_messages_follow_where_the_way_changed(lab: Lab, controller: Controller) -> None:
-    """The host goes back to where its mail was lost: that is what the messages tell."""
+def test_without_a_name_the_last_run_is_undone_and_nothing_else(
+    lab: Lab, controller: Controller
+) -> None:
+    """Limits hold it, no message is sent, and where nothing of it can be undone it fails."""
     enforced(controller, *OLD)
-    back = controller.playbook("rollback", *OLD, *having(test_deadline=3))
-    assert back.status == 2, back.output
-    assert rows(lab) == ["partner.corp;10.1.2.3;0"]
-    assert "2 queued" in flat(back.output)
-    assert "mail55: test message to nestle.com queued (499 No routing hosts are reachable" in flat(
-        back.output
+    first = rows(lab)
+    enforced(controller, "-l", "exchange_transport")
+    (of_organisation,) = saved(controller, ORGANISATION)
+    run = of_organisation["run"]
+    others = controller.playbook("rollback", *OLD)
+    assert others.status == 2, others.output
+    assert f"the last run, {run}, changed First Organization hq.example, and none" in flat(
+        others.output
     )
-    *_older, last = backups(controller, "mail55")
-    forward = controller.playbook("rollback", *OLD, *having(backup=last["run"]))
+    held = controller.playbook("rollback", *having(max_changes=1))
+    assert held.status == 2, held.output
+    assert "exceed max_changes (1)" in flat(held.output)
+    assert len(connectors(lab)) > 1
+    back = controller.playbook("rollback")
+    assert back.status == 0, back.output
+    assert f"The last run is {run}, begun on" in back.output
+    assert "mail55 has no such backup, and was left alone." in back.output
+    assert rows(lab) == first
+    assert "delivered" not in back.output
+    again = controller.playbook("rollback")
+    assert (again.status, again.changed) == (0, 0), again.output
+    assert "is already as in" in flat(again.output)
+
+
+def test_test_messages_follow_what_is_pinned_again(lab: Lab, controller: Controller) -> None:
+    """A domain without a pin may have had no way out: it gets no message that stays behind."""
+    enforced(controller, *OLD)
+    back = controller.playbook("rollback", *OLD, *having(rollback_test="changed", test_deadline=3))
+    assert back.status == 0, back.output
+    assert rows(lab) == ["partner.corp;10.1.2.3;0"]
+    assert "queued" not in back.output
+    *_older, last = saved(controller, "mail55")
+    again = having(backup=last["run"], rollback_test="changed")
+    forward = controller.playbook("rollback", *OLD, *again)
     assert forward.status == 0, forward.output
     assert "2 delivered" in flat(forward.output)
 
@@ -176,14 +207,14 @@ def test_a_failure_and_an_unreachable_host_are_in_the_report(
     file = controller.inventory.parent / "host_vars" / "mail55.yml"
     file.parent.mkdir()
     file.write_text("ansible_password: wrong\n")
-    (saved,) = (controller.folder / "backups" / "First_Organization_hq.example").iterdir()
-    (saved / "backup.json").write_text("{")
-    run = controller.playbook("rollback", *having(test="none"))
+    (damaged,) = (controller.folder / "backups" / ORGANISATION).iterdir()
+    (damaged / "backup.json").write_text("{")
+    run = controller.playbook("rollback")
     assert run.status == 4, run.output
     told = flat(run.output[run.output.index("Action required") :])
     assert "mail55: " in told
-    assert "ex19-a, exse-b: the backup in" in told
-    assert "cannot be used" in told
+    assert f"ex19-a, exse-b: First Organization hq.example: the backup in {damaged}" in told
+    assert "cannot be read, and may be that of" in told
     assert run.recap("mail55")["unreachable"] == 1
     assert run.recap("ex19-a")["failed"] == 1
     assert run.recap("mail55-ok")["failed"] == 0

@@ -92,7 +92,6 @@ class Forge:
             "ANSIBLE_HOME": str(home / ".ansible"),
             "XDG_CACHE_HOME": str(home / ".cache"),
             "HOME": str(home),
-            "PWD": str(folder / "project"),
         }
         command = ["ansible-runner", "run", str(folder), "--ident", "job"]
         command += ["-p", f"postmaster.exchange.{playbook}"]

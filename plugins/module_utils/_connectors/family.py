@@ -104,11 +104,11 @@ class SendConnectors:
 
     # -- read and plan
 
-    def owner(self, state: View | None = None) -> str:
-        """Return the organisation's name; only a view shows it."""
-        return state.organisation.label if state else ""
+    def owner(self, state: View) -> str:
+        """Return the organisation's name."""
+        return state.organisation.label
 
-    def read(self, _wanted: Desired, _saved: Saved | None) -> View:
+    def read(self, _wanted: Desired) -> View:
         """Read the connectors where the last change was written."""
         return self._seen(self.reader.current_view(self.turns, self.controller))
 
@@ -134,16 +134,14 @@ class SendConnectors:
 
     # -- backup
 
-    def load(self, facts: Mapping[str, Any], _folder: Path, state: View | None) -> Saved:
+    def load(self, facts: Mapping[str, Any], _folder: Path, state: View) -> Saved:
         """Read a backup of this organisation, without trusting a byte of it."""
         if facts.get("kind") != KIND:
             raise ValueError("backup.json is not of the format this version writes")
-        organisation = state.organisation if state else self._organisation
-        owner = facts.get("organisation"), facts.get("forest")
-        if organisation is None or owner != (organisation.name, organisation.forest):
-            raise ValueError(
-                f"it is of the organisation {owner[0]!r:.80}, and this is {organisation}"
-            )
+        organisation = state.organisation
+        name, forest = facts.get("organisation"), facts.get("forest")
+        if f"{name}@{forest}".casefold() != organisation.key:
+            raise ValueError(f"it is of the organisation {name!r:.80}, and this is {organisation}")
         entries = facts.get("connectors")
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise ValueError("it holds no list of connectors")

@@ -171,29 +171,43 @@ def discard(session: Session, folder: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
-    """Of which host a backup is: all must agree before it is put back."""
+class Identity:
+    """Of which computer a backup is: all must agree before it is put back.
 
-    host: str
-    target_computer: str
+    ``build`` is Exchange's, and ``organisation`` the name of its site. What is not known of one of
+    the two does not count.
+    """
+
+    computer: str
     registry_key: str
+    build: int | None = None
+    organisation: str = ""
 
     def check(self, facts: Mapping[str, Any]) -> None:
-        """Raise ValueError where a backup is of another host."""
-        for name in ("host", "target_computer", "registry_key"):
-            found, wanted = facts.get(name), getattr(self, name)
-            if not isinstance(found, str) or found.lower() != wanted.lower():
-                raise ValueError(f"it was taken with {name} {found!r:.80}, and this is {wanted!r}")
+        """Raise ValueError where a backup is of another computer, or of another Exchange there."""
+        pairs = {
+            "computer": (facts.get("computer"), self.computer),
+            "registry_key": (facts.get("registry_key"), self.registry_key),
+            "Exchange build": (facts.get("exchange_build") or self.build, self.build),
+            "organisation": (facts.get("organisation") or "", self.organisation),
+        }
+        for name, (found, wanted) in pairs.items():
+            known = name in {"computer", "registry_key"} or (found and wanted)
+            if known and str(found).lower() != str(wanted).lower():
+                raise ValueError(
+                    f"it is of the {name} {found!r:.80}, and this is {wanted!r} (force puts it back"
+                    " all the same)"
+                )
 
 
-def snapshot(origin: Origin, state: HostState, saved: HostBackup) -> Snapshot:
+def snapshot(identity: Identity, state: HostState, saved: HostBackup) -> Snapshot:
     """Return what a backup on the controller holds."""
     value = state.value
     files = {EXPORT_FILE: saved.export}
     facts = {
-        "host": origin.host,
-        "target_computer": origin.target_computer,
-        "registry_key": origin.registry_key,
+        "computer": identity.computer,
+        "organisation": identity.organisation,
+        "registry_key": identity.registry_key,
         "host_folder": saved.folder,
         "value": value and {"name": value.name, "type": value.type, "data": value.data},
         "service": service_facts(state.service),
@@ -205,9 +219,8 @@ def snapshot(origin: Origin, state: HostState, saved: HostBackup) -> Snapshot:
     return Snapshot(facts, files)
 
 
-def load(facts: Mapping[str, Any], folder: Path, origin: Origin) -> Saved:
-    """Read a backup of this host; raises ValueError or OSError for anything else."""
-    origin.check(facts)
+def load(facts: Mapping[str, Any], folder: Path) -> Saved:
+    """Read a backup; raises ValueError or OSError where it is not whole."""
     return Saved(_value(facts.get("value")), _routes(folder, facts.get("routes_sha256")))
 
 

@@ -31,9 +31,9 @@ from .._remote.session import Batch, Session
 from .._run import family
 from .._run.family import Change, Snapshot, Undone
 from . import backup
-from .backup import HostBackup, Origin
+from .backup import HostBackup, Identity
 from .gather import gather
-from .host import UNKNOWN_HOST, ImcHost, ServiceState
+from .host import COMPUTER_KEY, UNKNOWN_HOST, ImcHost, ServiceState
 from .host_lock import (
     HostLock,
     LeaseLost,
@@ -120,22 +120,28 @@ class MailConnector:
 
     # -- read and plan
 
-    @property
-    def _origin(self) -> Origin:
-        return Origin(self.host, self.layout.computer, self.layout.registry_key)
+    def _identity(self, state: HostState) -> Identity:
+        return Identity(
+            self.owner(state), self.layout.registry_key, state.build, state.organisation
+        )
 
-    def owner(self, _state: HostState | None = None) -> str:
-        """Return the host's name."""
-        return self.host
+    def owner(self, state: HostState) -> str:
+        """Return the computer's own name: it may have several in inventories."""
+        if state.computer:
+            return state.computer
+        raise ExchangeError(
+            f"{self.session.host}: the computer's own name cannot be read ({COMPUTER_KEY}), so"
+            " its backups cannot be told from those of another one.",
+            hint="Check the rights of the account on that key.",
+        )
 
-    def read(self, wanted: Desired, saved: Saved | None) -> HostState:
+    def read(self, wanted: Desired) -> HostState:
         """Read the host, the table only where it is wanted; raises LeaseLost, MissingService."""
-        routes = saved.routes if saved else wanted.routes
         first = self._first
         state = self.gather(
-            with_table=routes is not None,
+            with_table=wanted.routes is not None or wanted.state is State.RESTORED,
             known=self._known if first is None else None,
-            cluster=first is None,
+            first=first is None,
         )
         if first is not None:  # no run changes these
             state = replace(
@@ -144,10 +150,11 @@ class MailConnector:
                 tracking_folder=first.tracking_folder,
                 cluster=first.cluster,
                 seen=first.seen,
+                computer=first.computer,
             )
         self._learn(state)
         if first is None:
-            if saved is None:
+            if wanted.state is not State.RESTORED:
                 state = replace(state, seen=self._look(state, wanted))
             self._first = state
         lease, now = state.lease, self.session.host_time
@@ -206,7 +213,7 @@ class MailConnector:
         *,
         with_table: bool = True,
         known: ImcHost | None = None,
-        cluster: bool = False,
+        first: bool = False,
     ) -> HostState:
         """Read the host, whoever has it."""
         return gather(
@@ -214,7 +221,7 @@ class MailConnector:
             self.layout,
             with_table=with_table,
             known=known,
-            cluster=cluster,
+            first=first,
             timeout=self.timeouts.command,
         )
 
@@ -226,9 +233,11 @@ class MailConnector:
         """Return the plan back to a backup."""
         return make_plan(state, Desired(state=State.RESTORED), self.policy, saved)
 
-    def load(self, facts: Mapping[str, Any], folder: Path, _state: HostState | None) -> Saved:
-        """Read a backup of this host."""
-        return backup.load(facts, folder, self._origin)
+    def load(self, facts: Mapping[str, Any], folder: Path, state: HostState) -> Saved:
+        """Read a backup of this computer, or of any one by force."""
+        if not self.policy.force:
+            self._identity(state).check(facts)
+        return backup.load(facts, folder)
 
     def interrupted(self, state: HostState) -> str:
         """Return the backup that the journal on the host names."""
@@ -307,7 +316,7 @@ class MailConnector:
             self._held.check(self.session.host, sections)
             return Snapshot({})
         self._saved = backup.take(self.session, self._held, state, name, timeout=timeout)
-        return backup.snapshot(self._origin, state, self._saved)
+        return backup.snapshot(self._identity(state), state, self._saved)
 
     @property
     def _inherits(self) -> bool:

@@ -26,6 +26,7 @@ from .._remote.session import Batch, Section, Session
 from .host import (
     ATTENDANT_KEY,
     CLUSTER_SERVICE,
+    COMPUTER_KEY,
     NOT_INSTALLED,
     SERVICE_KEY,
     SETUP_KEY,
@@ -34,6 +35,7 @@ from .host import (
     ImcHost,
     folder,
     key_values,
+    own_name,
     read_service,
     told_values,
     tracking_folder,
@@ -55,14 +57,14 @@ def gather(  # noqa: PLR0913 - what is read is chosen by name
     *,
     with_table: bool = True,
     known: ImcHost | None = None,
-    cluster: bool = True,
+    first: bool = True,
     timeout: float = 120.0,
 ) -> HostState:
     """Read a host; ``timeout`` is in seconds, for one command line.
 
-    The first read is also for what no run changes: with ``cluster`` whether the host is in one, and
-    Exchange's build and the folder of the tracking log, as far as they are not ``known``. With None
-    they are left out.
+    The first read is also for what no run changes: the computer's name, whether it is in a cluster,
+    and Exchange's build and the folder of the tracking log, as far as they are not ``known``. With
+    None these two are left out.
 
     Raises MissingService, or ExchangeError for everything that could not be read.
     """
@@ -71,8 +73,9 @@ def gather(  # noqa: PLR0913 - what is read is chosen by name
     batch = Batch()
     batch.add("service", layout.service("query"))
     batch.add("control", layout.query(SERVICE_KEY))
-    if cluster:
+    if first:
         batch.add("cluster", layout.service("query", CLUSTER_SERVICE))
+        batch.add("computer", layout.query(COMPUTER_KEY))
     batch.add("parameters", layout.query(layout.registry_key))
     if known is not None and known.build is None:
         batch.add("setup", layout.query(SETUP_KEY))
@@ -91,7 +94,7 @@ def gather(  # noqa: PLR0913 - what is read is chosen by name
     host, known = session.host, known or UNKNOWN_HOST
     service = read_service(host, layout.computer, sections)
     values = parameters(host, layout, sections)
-    root_dir = find_value(values, "RootDir")
+    root_dir, site = find_value(values, "RootDir"), find_value(values, "SiteDN")
     table = saved_table(host, imccopies, sections) if imccopies else None
     if table is None and imccopies:
         table = _look_beside(session, layout, root_dir.data if root_dir else "", timeout)
@@ -118,6 +121,8 @@ def gather(  # noqa: PLR0913 - what is read is chosen by name
         lease=parse_lease(sections["lease"].output),
         pending_restart=pending,
         cluster="cluster" in sections and sections["cluster"].exit_code != NOT_INSTALLED,
+        computer=own_name(told_values(sections["computer"], COMPUTER_KEY)) if first else "",
+        organisation=site.data.strip() if site else "",
     )
 
 

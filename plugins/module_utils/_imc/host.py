@@ -37,6 +37,8 @@ CLUSTER_SERVICE = "ClusSvc"  # it is there on every node of a cluster
 SERVICE_KEY = rf"HKLM\SYSTEM\CurrentControlSet\Services\{SERVICE_NAME}"
 PARAMETERS_KEY = rf"{SERVICE_KEY}\Parameters"
 SETUP_KEY = r"HKLM\SOFTWARE\Microsoft\Exchange\Setup"
+#: Where Windows keeps the name that a computer has now, whatever else it is reached by.
+COMPUTER_KEY = r"HKLM\SYSTEM\CurrentControlSet\Control\ComputerName\ActiveComputerName"
 ATTENDANT_KEY = r"HKLM\SYSTEM\CurrentControlSet\Services\MSExchangeSA\Parameters"
 #: The articles call the name case-sensitive, so a stored name that differs in case is repaired.
 VALUE_NAME = "DisableResolverSearchList"
@@ -395,6 +397,14 @@ def key_values(host: str, key: str, section: Section) -> dict[str, RegistryValue
 def told_values(section: Section, key: str) -> dict[str, RegistryValue]:
     """Return the values of a key of the registry; none where there is no such key."""
     return values_of(parse_reg_query(section.output), key) if section.ok else {}
+
+
+def own_name(values: Values) -> str:
+    """Return a computer's own name by the values of its key, or nothing where there is none."""
+    try:
+        return computer_name(_text(values, "ComputerName")).upper()
+    except InvalidInput:
+        return ""
 
 
 def folder(host: str, values: Values, name: str) -> str:

@@ -130,7 +130,9 @@ class HostState:
     5.5; None where the host does not tell, or was not asked. ``tracking_folder`` is empty then.
     ``journal`` is that of a run at work, or of one that broke off, ``lease`` that of a run that
     has, or had, the host for itself. ``cluster`` is whether the host is a node of a cluster,
-    ``seen`` what its queue and logs show, where a plan needs that.
+    ``seen`` what its queue and logs show, where a plan needs that. ``computer`` is the name it has
+    itself, and ``organisation`` the name of its site in the directory (SiteDN); both are empty
+    where they are not known.
     """
 
     service: Service
@@ -145,6 +147,8 @@ class HostState:
     pending_restart: PendingRestart | None = None
     cluster: bool = False
     seen: SeenMail = NOTHING_SEEN
+    computer: str = ""
+    organisation: str = ""
 
     @property
     def appends(self) -> bool:

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from .._run.backups import folder_of
 from .host_result import NOT_CHECKED, HostResult
-from .text import columns, count, failure_of, wrapped
+from .text import columns, count, failure_of, listed, wrapped
 
 Result = Mapping[str, Any]
 
@@ -39,7 +41,7 @@ def backup_list(hosts: Sequence[HostResult]) -> list[str]:
             lines += [*wrapped(f"{host.name}: {result.get('skip_reason') or 'skipped'}"), ""]
         else:
             usable += [one for one in result["backups"] if one["usable"]]
-            key = f"{result['family']} {result['of']}"
+            key = f"{result['family']} {result['folder']}"
             if key not in seen:
                 seen.add(key)
                 lines += [*_backups_of(result), ""]
@@ -73,9 +75,27 @@ def _backups_of(result: Result) -> Iterator[str]:
         yield f"    and {more} older"
 
 
-def restored_lines(hosts: Sequence[HostResult], *, check_mode: bool) -> list[str]:
-    """Return for each host which backup it was restored from, or that it was left alone."""
+def restored_lines(
+    hosts: Sequence[HostResult], undoes: Result | None = None, *, check_mode: bool
+) -> list[str]:
+    """Return which run is undone, and for each host the backup that it was restored from.
+
+    ``undoes`` is the run that was chosen as the last one. What it changed, and no host restored, is
+    named.
+    """
     lines = []
+    if undoes:
+        lines.append(f"The last run is {undoes['run']}, begun on {undoes['began']}.")
+        sources = [str((host.delivery or {}).get("restored_from") or "") for host in hosts]
+        restored = {source.rpartition("/")[0] for source in sources if source}
+        bases = {folder.rpartition("/")[0] for folder in restored}
+        left = [
+            name
+            for name in undoes["of"]
+            if not any(str(folder_of(Path(base), name)) in restored for base in bases)
+        ]
+        if restored and left:
+            lines.append(f"It changed {listed(left)} as well, not undone here.")
     for host in hosts:
         delivery = host.delivery or {}
         source = delivery.get("restored_from")

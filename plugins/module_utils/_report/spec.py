@@ -27,6 +27,7 @@ ARGUMENT_SPEC: Mapping[str, Any] = {
         "default": "enforce",
     },
     "held": {"type": "str", "default": ""},
+    "undone": {"type": "str", "default": ""},
     "fail_on": {
         "type": "list",
         "elements": "str",

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .._base.access import parse_access
 from .._base.alive import private_folder
 from .._base.context import Context, EngineModule
 from .._base.errors import InvalidInput
@@ -26,11 +27,14 @@ from .._remote.commands import computer_name
 from .._remote.psrp import connect
 from . import backups
 from .family import B, Family, P, S, W_contra
+from .installation import NOTHING
 from .transaction import load
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "family": {"type": "str", "choices": ["imc", "transport"], "default": "imc"},
     "backup_dir": {"type": "path"},
+    "backup_mode": {"type": "str"},
+    "backup_group": {"type": "str"},
     "limit": {"type": "int", "default": 20},
     "imccopy": {"type": "str"},
     "registry_key": {"type": "str", "default": PARAMETERS_KEY, "no_log": False},
@@ -73,7 +77,7 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
             OrganisationLock(private_folder(), context.now),
             controller,
         )
-        view = connectors.read(DesiredConnectors(), None)
+        view = connectors.read(DesiredConnectors())
         found = {
             "of": str(view.organisation),
             **_backups(connectors, view, params, context),
@@ -82,13 +86,21 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
         timeouts = Timeouts(float(params["command_timeout"]))
         connector = MailConnector(context.need_session(), context.host, layout, timeouts)
         try:
-            state = connector.gather()
+            state = connector.gather(known=NOTHING, first=True)
         except MissingService as error:
             if params["missing_service"] == "skip":
                 return {"changed": False, "skipped": True, "skip_reason": error.message}
             raise
-        found = {"of": context.host, **_backups(connector, state, params, context)}
+        found = {
+            "of": _called(context.host, connector.owner(state)),
+            **_backups(connector, state, params, context),
+        }
     return {"changed": False, "family": params["family"], **found}
+
+
+def _called(host: str, computer: str) -> str:
+    """Return the inventory's name, with the computer's own where that is another one."""
+    return host if host.partition(".")[0].upper() == computer else f"{host} ({computer})"
 
 
 def _backups(
@@ -96,7 +108,7 @@ def _backups(
 ) -> dict[str, Any]:
     """Return the backups of an installation, each compared with its present state."""
     owner, base = family.owner(state), context.basedir / (params["backup_dir"] or "backups")
-    folders = backups.every(base, owner)
+    folders = backups.every(base, owner, parse_access(params))
     shown = folders[: params["limit"]] if params["limit"] else folders
     return {
         "folder": str(backups.folder_of(base, owner)),

@@ -82,6 +82,17 @@ def worth_testing(enforced: Mapping[str, Any], pinned: Collection[str]) -> set[s
     return set(pinned).intersection(changed_domains(enforced))
 
 
+def pinned_afterwards(enforced: Mapping[str, Any]) -> set[str]:
+    """Return the domains that have a way of their own by a result, in lower case."""
+    if "steps" in enforced:
+        after = (enforced.get("connectors") or {}).get("after") or ()
+        spaces = [space for entry in after for space in entry.get("address_spaces") or ()]
+        return {space.partition(":")[2].rpartition(";")[0].lower() for space in spaces}
+    text = (enforced.get("routes_text") or {}).get("after")
+    rows = _rows(text) if text else (enforced.get("routes") or {}).get("after") or ()
+    return set(rows_by_domain(rows))
+
+
 def rows_by_domain(rows: Rows) -> dict[str, list[tuple[str, str]]]:
     """Return where each domain leads, in order, by its name in lower case.
 

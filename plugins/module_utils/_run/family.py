@@ -160,10 +160,10 @@ class Family(Protocol[S, W_contra, B, P]):
     kind: str  #: as in "There is no backup of this host"
     refusal_hint: str  #: what to do about a plan that was refused
 
-    def owner(self, state: S | None = None) -> str:
-        """Return what its backups are of, as their folder is named; empty if only a state shows."""
+    def owner(self, state: S) -> str:
+        """Return what its backups are of, whatever the inventory calls it."""
 
-    def read(self, wanted: W_contra, saved: B | None, /) -> S:
+    def read(self, wanted: W_contra, /) -> S:
         """Return the present state; refuses an installation that another run may be changing."""
 
     def plan(self, state: S, wanted: W_contra) -> P:
@@ -172,7 +172,7 @@ class Family(Protocol[S, W_contra, B, P]):
     def restore_plan(self, state: S, saved: B) -> P:
         """Return the plan from a state back to a backup. Pure."""
 
-    def load(self, facts: Mapping[str, Any], folder: Path, state: S | None, /) -> B:
+    def load(self, facts: Mapping[str, Any], folder: Path, state: S, /) -> B:
         """Read a backup; raises ValueError for one of another installation, or not whole."""
 
     def interrupted(self, state: S, /) -> str | None:

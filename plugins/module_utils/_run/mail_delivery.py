@@ -29,6 +29,7 @@ from .changed_domains import (
     changed_domains,
     deferred,
     is_domain,
+    pinned_afterwards,
     switch_changed,
     worth_testing,
 )
@@ -130,7 +131,7 @@ class _Work:
         else:
             options = spec.imc_params(self.params)
             delivery = self._part("delivery", self._fenced(run_imc), options)
-        restoring = self.params["mode"] == "restore"
+        restoring = spec.restores(self.params)
         lacking = restoring and delivery.get("failed") and delivery.get("no_backup")
         if lacking and spec.may_lack_backup(self.params, self.context.basedir):
             self.parts["delivery"] = {"changed": False, "no_backup": True, "msg": delivery["msg"]}
@@ -264,10 +265,13 @@ def domains_to_test(
     if params["mode"] == "restore":
         if any(delivery.get(key) for key in ("worksheet", "same_as", "no_backup")):
             return first[:limit]
-        wanted = list(statuses)
+        # Without a pin a domain is back where it was before, and its mail may not go out at all.
+        led = pinned_afterwards(delivery)
+        wanted = [name for name in statuses if name in led]
         if which == "changed":
-            everything = statuses if switch_changed(delivery) else ()
-            wanted = list(dict.fromkeys([*everything, *filter(is_domain, changed)]))
+            everything = wanted if switch_changed(delivery) else ()
+            others = [name for name in changed if is_domain(name) and name.lower() in led]
+            wanted = list(dict.fromkeys([*everything, *others]))
     elif which == "stuck":
         wanted = [name for name, status in statuses.items() if status not in GONE_STATUSES]
     else:

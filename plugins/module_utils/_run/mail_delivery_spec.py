@@ -69,6 +69,8 @@ _CONNECTORS = (
 )
 _TEST = ("sender", "subject", "method", "deadline", "interval", "smtp")
 _QUEUE = ("own_domains", "min_age")
+# What both engines that change something take as it is.
+_BOTH = ("run_id", "backup_dir", "backup_mode", "backup_group", "max_changes", "force")
 
 
 def _group(spec: Params, names: Iterable[str], **more: Any) -> dict[str, Any]:
@@ -91,6 +93,8 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "refuse_removals": {"type": "bool", "default": False},
     "run_id": {"type": "str"},
     "backup_dir": {"type": "path"},
+    "backup_mode": {"type": "str"},
+    "backup_group": {"type": "str"},
     "backup": {"type": "str"},
     "command_timeout": IMC_SPEC["command_timeout"],
     "imc": _group(IMC_SPEC, IMC_OPTIONS),
@@ -125,13 +129,18 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
 }
 
 
+def restores(params: Params) -> bool:
+    """Whether a backup is put back, or compared: with one named, compare is about a rollback."""
+    return params["mode"] == "restore" or (params["mode"] == "compare" and bool(params["backup"]))
+
+
 def check(params: Params) -> None:
     """Raise InvalidInput for options that do not go together."""
     mode = params["mode"]
-    if mode in {"compare", "enforce"} and params["routes"] is None:
+    if mode in {"compare", "enforce"} and params["routes"] is None and not restores(params):
         raise InvalidInput(f"mode: {mode} needs the option routes.")
-    if params["backup"] and mode != "restore":
-        raise InvalidInput("The option backup is for mode: restore only.")
+    if params["backup"] and mode not in {"restore", "compare"}:
+        raise InvalidInput("The option backup is for mode: restore, or compare with it.")
     if params["test"]["limit"] < 0:
         raise InvalidInput(f"test.limit is {params['test']['limit']}; it must be 0 or more.")
     for number, route in enumerate(params["routes"] or ()):
@@ -183,16 +192,14 @@ def imc_params(params: Params) -> dict[str, Any]:
         "routes": routes_for("imc", params),
         "state": params["state"],
         "missing_domain": params["missing_domain"],
-        "max_changes": params["max_changes"],
-        "force": params["force"],
     }
-    if params["mode"] == "restore":
+    if restores(params):
         changing = {
             "state": "restored",
             "resolver_search_list": "unmanaged",
             "backup": backup_path(params),
         }
-    common = ("run_id", "backup_dir", "command_timeout")
+    common = (*_BOTH, "command_timeout")
     return {
         **_defaults(IMC_SPEC),
         **params["imc"],
@@ -210,13 +217,11 @@ def connectors_params(params: Params) -> dict[str, Any]:
         "resolved": params["resolved"],
         "state": params["state"],
         "missing_domain": params["missing_domain"],
-        "max_changes": params["max_changes"],
-        "force": params["force"],
     }
-    if params["mode"] == "restore":
+    if restores(params):
         changing = {"state": "restored", "backup": backup_path(params)}
     group = {name: value for name, value in params["connectors"].items() if name != "families"}
-    common = ("run_id", "backup_dir", "may_change")
+    common = (*_BOTH, "may_change")
     return {
         **_defaults(CONNECTORS_SPEC),
         **group,
@@ -319,10 +324,11 @@ def backup_path(params: Params) -> str:
 
 
 def may_lack_backup(params: Params, basedir: Path) -> bool:
-    """Whether a host may have no backup to restore: no run, or not the run named, changed it.
+    """Whether a host may have no backup to restore: the run that is named did not change it.
 
-    A backup that is named has to be there, and so has the folder of all backups.
+    A backup that is named has to be there, and so have the newest, and the folder of all backups.
     """
     backup = params["backup"] or ""
     folder = basedir / (params["backup_dir"] or "backups")
-    return folder.is_dir() and "/" not in backup and not _BACKUP_NAME.match(backup)
+    names_run = bool(backup) and "/" not in backup and not _BACKUP_NAME.match(backup)
+    return names_run and folder.is_dir()

@@ -19,6 +19,7 @@ from pathlib import Path
 from time import sleep
 from typing import Any, Generic
 
+from .._base.access import PRIVATE, Access, parse_access
 from .._base.context import Context
 from .._base.errors import ExchangeError, HostUnreachable, InvalidInput, say_untouched
 from .._remote.session import CmdletError
@@ -31,6 +32,8 @@ from .proof import ProofPolicy, Proofs
 POLICY_SPEC: dict[str, dict[str, Any]] = {
     "backup": {"type": "path"},
     "backup_dir": {"type": "path"},
+    "backup_mode": {"type": "str"},
+    "backup_group": {"type": "str"},
     "run_id": {"type": "str"},
     **CHANGE_LIMIT_SPEC,
 }
@@ -56,6 +59,7 @@ class Policy:
     backup: Path | None = None
     run_id: str = ""
     tests: ProofPolicy | None = None
+    access: Access = PRIVATE
 
 
 def parse_policy(params: Mapping[str, Any], basedir: Path) -> Policy:
@@ -74,6 +78,7 @@ def parse_policy(params: Mapping[str, Any], basedir: Path) -> Policy:
         backup=basedir / params["backup"] if restores else None,
         run_id=backups.parse_run_id(params["run_id"]),
         tests=params.get("tests"),
+        access=parse_access(params),
     )
 
 
@@ -145,8 +150,7 @@ class _Transaction(Generic[S, W_contra, B, P]):
 
     def run(self) -> DeliveryResult:
         try:
-            self._find_backup(None)
-            state = self.family.read(self.wanted, self.saved)
+            state = self.family.read(self.wanted)
             self._find_backup(state)
             plan = self._plan(state)
             self._permit(plan)
@@ -167,12 +171,19 @@ class _Transaction(Generic[S, W_contra, B, P]):
 
     # -- before the first change
 
-    def _find_backup(self, state: S | None) -> None:
-        """Read the backup to put back, as soon as it is known of what it has to be."""
-        owner = self.family.owner(state)
-        if self.policy.backup and owner and self.saved is None:
-            self.source = backups.find(self.policy.backup, owner, kind=self.family.kind)
-            self.saved = load(self.family, self.source, state, self.context.host)
+    def _find_backup(self, state: S) -> None:
+        """Read the backup to put back, now that it is known of what it has to be."""
+        if self.policy.backup is None:
+            return
+        policy, context = self.policy, self.context
+        self.source = backups.find(
+            policy.backup,
+            self.family.owner(state),
+            kind=self.family.kind,
+            host=context.host,
+            shelf=backups.Shelf(policy.backup_dir, policy.access, context.now()),
+        )
+        self.saved = load(self.family, self.source, state, context.host)
 
     def _plan(self, state: S) -> P:
         if self.saved is not None:
@@ -248,7 +259,8 @@ class _Transaction(Generic[S, W_contra, B, P]):
                 warnings = self._broken(state)
                 if plan.writes:
                     owner, now = self.family.owner(state), self.context.now()
-                    backup = backups.make_folder(self.policy.backup_dir, owner, now)
+                    base, access = self.policy.backup_dir, self.policy.access
+                    backup = backups.make_folder(base, owner, now, access)
                 self._back_up(state, plan, backup, stack)
                 self.family.prepare(plan, backup.stamp if backup else "")
             except ExchangeError as error:
@@ -282,15 +294,14 @@ class _Transaction(Generic[S, W_contra, B, P]):
         snapshot = self.family.snapshot(state, plan, backup.stamp if backup else "")
         if backup is None:
             return
-        facts = {
-            **snapshot.facts,
-            **backups.facts(
-                self.context.now(),
-                run=self.policy.run_id,
-                restores=self.saved is not None,
-                continues=self._before_broken_runs(state),
-            ),
-        }
+        origin = backups.Origin(
+            owner=self.family.owner(state),
+            host=self.context.host,
+            run=self.policy.run_id,
+            restores=self.source,
+            continues=self._before_broken_runs(state),
+        )
+        facts = {**snapshot.facts, **origin.facts(self.context.now())}
         backups.write(backup, self.context.host, facts, snapshot.files)
         try:
             load(self.family, backup.path, state, self.context.host)
@@ -377,7 +388,7 @@ class _Transaction(Generic[S, W_contra, B, P]):
         )
 
 
-def load(family: Family[S, W_contra, B, P], folder: Path, state: S | None, host: str) -> B:
+def load(family: Family[S, W_contra, B, P], folder: Path, state: S, host: str) -> B:
     """Read a backup of this very installation; raises ExchangeError for anything else."""
     try:
         return family.load(backups.read_facts(folder), folder, state)

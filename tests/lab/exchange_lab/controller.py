@@ -82,7 +82,6 @@ class Controller:
             "LC_ALL": "C.UTF-8",  # Ansible insists on an encoding of UTF-8
             "NO_PROXY": "127.0.0.1,localhost",
             "PATH": f"{_BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-            "PWD": str(self.folder),
             "XDG_CACHE_HOME": str(self.folder / ".cache"),
             **self.more,
         }

@@ -27,6 +27,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._remote.sessio
 
 SERVICE = r"hklm\system\currentcontrolset\services\msexchangeimc"
 PARAMETERS = SERVICE + r"\parameters"
+NAME_KEY = r"hklm\system\currentcontrolset\control\computername\activecomputername"
 SETUP = r"hklm\software\microsoft\exchange\setup"
 NAME = "DisableResolverSearchList"
 EMPTY_TABLE = b"[Header]\r\nVersion=1\r\n\r\n[Routes]\r\nDeliveryRouting=\r\nDefaultRouting=\r\n"
@@ -75,6 +76,9 @@ class FakeHost:
     imccopy_at: str = "imccopy"
     sc_exit: int = 0
     root_dir: str = r"C:\exchsrvr\imcdata"
+    own_name: str = ""
+    build: int = 2653
+    site_dn: str = ""
     bad_routes: tuple[str, ...] = ()
     disk_full: bool = False
     faults: dict[int, str] = field(default_factory=dict)
@@ -93,6 +97,7 @@ class FakeHost:
     host_time: datetime | None = datetime(2026, 11, 23, 11, 45, tzinfo=UTC)
 
     def __post_init__(self) -> None:
+        self.own_name = self.own_name or (self.computer or self.host).partition(".")[0].upper()
         if self.state == 4 and self.loaded is None:
             self.loaded = (self.search_list_off, self.routes)
 
@@ -310,7 +315,7 @@ class FakeHost:
 
     def _reg(self, args: list[str]) -> Reply:
         verb, key = args[0], self._remote(args[1])
-        if not self.installed and key != SETUP:
+        if not self.installed and key not in {SETUP, NAME_KEY}:
             return 1, b"ERROR: unable to find\r\n"
         if verb == "query":
             return self._reg_query(key, args[2:])
@@ -333,9 +338,12 @@ class FakeHost:
             values = [("Start", "REG_DWORD", f"{self.start_type:#x}")]
         elif key == PARAMETERS:
             values = [("RootDir", "REG_SZ", self.root_dir)]
+            values += [("SiteDN", "REG_SZ", self.site_dn)] if self.site_dn else []
             values += [self.value] if self.value else []
         elif key == SETUP:
-            values = [("NewestBuild", "REG_DWORD", "0xa5d")]
+            values = [("NewestBuild", "REG_DWORD", f"{self.build:#x}")]
+        elif key == NAME_KEY:
+            values = [("ComputerName", "REG_SZ", self.own_name)]
         else:
             return 1, b"ERROR: unable to find\r\n"
         text = "".join(f"    {name}    {kind}    {data}\r\n" for name, kind, data in values)

@@ -21,6 +21,7 @@ from .shell import Environment, Shell
 from .tools import install_standard
 
 CONTROL_C_EXIT = 0xC000013A - (1 << 32)  # STATUS_CONTROL_C_EXIT as a signed number
+_NAME_KEY = r"HKLM\SYSTEM\CurrentControlSet\Control\ComputerName\ActiveComputerName"
 _PROGRAM = b"MZ\x90\x00"  # how every Windows program starts
 
 
@@ -87,6 +88,8 @@ class LabHost:
         self.time_scale = time_scale
         self.fs = FileSystem(root)
         self.registry = Registry()
+        own = name.partition(".")[0][:15].upper()  # NetBIOS takes no more
+        self.registry.set(_NAME_KEY, "ComputerName", "REG_SZ", own)
         self.services = ServiceManager(self.registry, time_scale=time_scale)
         self.events = EventLog()
         self.shares = {"C$": "C:\\", "ADMIN$": "C:\\Windows"}

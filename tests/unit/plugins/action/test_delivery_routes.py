@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.postmaster.exchange.plugins.action import delivery_routes
+from ansible_collections.postmaster.exchange.plugins.module_utils._run import backups
 from ansible_collections.postmaster.exchange.plugins.modules import delivery_routes as page
 
 DOMAINS = ["nestle.com"]
@@ -40,6 +42,7 @@ def run(
     **more: Any,
 ) -> dict[str, Any]:
     """The result of the task, which resolves nothing; ``more`` are variables of the run."""
+    hostvars = {name: {"mx_delivery_backup": "run-1", **own} for name, own in hostvars.items()}
     made = delivery_routes.ActionModule(
         SimpleNamespace(
             action="postmaster.exchange.delivery_routes",
@@ -80,13 +83,13 @@ def test_a_wrong_variable_is_the_failure_of_its_host() -> None:
         {
             "a": {"mx_delivery_domains": DOMAINS},
             "b": {"mx_delivery_domains": ["sales@partner.example"]},
-            "c": {"mx_delivery_family": "old", "mx_delivery_test": "some"},
+            "c": {"mx_delivery_family": "old", "mx_delivery_rollback_test": "some"},
         }
     )
     assert "failed" not in result
     assert list(result["hosts"]) == ["a"]
     assert "'sales@partner.example' is an e-mail address" in result["failures"]["b"]
-    for name in ("mx_delivery_family", "mx_delivery_test"):
+    for name in ("mx_delivery_family", "mx_delivery_rollback_test"):
         assert name in result["failures"]["c"]
     assert result["failures"]["c"].endswith("This host was not contacted.")
     assert result["names"] == ["a", "b", "c"]
@@ -218,3 +221,51 @@ def test_the_page_says_what_the_plugin_takes() -> None:
     assert yaml.safe_load(page.EXAMPLES)
     for name, key in yaml.safe_load(page.RETURN).items():
         assert {"description", "returned", "type", "sample"} <= {*key, "sample"}, name
+
+
+# -- backups
+
+
+def saved(base: Path, owner: str, run_id: str, at: datetime) -> None:
+    folder = backups.make_folder(base, owner, at)
+    facts = backups.Origin(owner=owner, host=owner.lower(), run=run_id).facts(at)
+    backups.write(folder, owner, facts, {})
+
+
+def test_a_rollback_without_a_name_undoes_the_last_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    bare = {"a": {"mx_delivery_backup": ""}, "b": {"mx_delivery_backup": "", "other": 1}}
+    none = run(bare)
+    assert f"There is no backup in {tmp_path}/backups" in none["failures"]["b"]
+    at = datetime(2026, 11, 23, 11, 45, tzinfo=UTC)
+    saved(tmp_path / "backups", "A", "one", at)
+    saved(tmp_path / "backups", "B", "two", at + timedelta(hours=1))
+    found = run(bare)
+    assert found["undoes"] == {
+        "run": "two",
+        "began": "2026-11-23 12:45 UTC",
+        "of": ["B"],
+        "hosts": ["b"],
+    }
+    assert {one["options"]["backup"] for one in found["settings"]} == {"two"}
+    assert "undoes" not in run({"a": {"mx_delivery_list": True, "mx_delivery_backup": ""}})
+
+
+@pytest.mark.parametrize("place", ["{base}/ansible_collections/x/backups", "/runner/backups"])
+@pytest.mark.parametrize("entry_point", ["rollback", "main"])
+def test_a_folder_that_does_not_last_is_refused_before_a_host_is_asked(
+    entry_point: str, place: str, tmp_path: Path
+) -> None:
+    own = {"mx_delivery_domains": DOMAINS, "mx_delivery_backup_dir": place.format(base=tmp_path)}
+    failed = run({"a": own}, entry_point=entry_point)
+    assert failed["failed"]
+    assert "where no backup lasts: it is in" in failed["failures"]["a"]
+
+
+@pytest.mark.parametrize("entry_point", ["rollback", "main"])
+def test_a_limit_compares_a_rollback_as_well(entry_point: str) -> None:
+    own = {"mx_delivery_max_changes": "25%", "mx_delivery_domains": []}
+    assert run({"a": own}, entry_point=entry_point)["compare_first"]
+    assert not run({"a": {**own, "mx_delivery_list": True}})["compare_first"]

@@ -137,7 +137,7 @@ _PREFIXES: tuple[tuple[str, Mapping[str, Any]], ...] = (
 OWN = {
     "domains", "fail_on", "lock", "share", "run", "writers", "serial", "max_changed_hosts", "list",
     "gate", "merge_from", "report_dir", "report_html", "report_json", "report_junit", "test",
-    "test_limit", "test_stuck", "look_at_queues", "state", "backup", "family",
+    "test_limit", "test_stuck", "rollback_test", "look_at_queues", "state", "backup", "family",
     "exact_confirm",
 }  # fmt: skip
 #: Defaults of the role that are meant to differ, since it changes hosts.

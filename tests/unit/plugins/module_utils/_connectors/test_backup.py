@@ -62,11 +62,11 @@ def connector(name: str, domain: str, host: str = "192.0.2.1", **more: Any) -> C
     )
 
 
-def save(base: Path, *connectors: Connector, restores: bool = False) -> Path:
+def save(base: Path, *connectors: Connector, restores: Path | None = None) -> Path:
     folder = backups.make_folder(base, "org", NOW)
     view = View(ORGANISATION, "dc1", connectors)
     snapshot = family().snapshot(view, restore_plan(connectors, connectors), folder.stamp)
-    history = backups.facts(NOW, run="", restores=restores, continues="")
+    history = backups.Origin(owner="org", host="ex1", restores=restores).facts(NOW)
     backups.write(folder, "ex1", {**snapshot.facts, **history}, {})
     return folder.path
 
@@ -115,7 +115,7 @@ def test_a_broken_backup_is_refused(tmp_path: Path, content: bytes) -> None:
 
 def test_the_newest_backup_is_not_one_of_a_restore(tmp_path: Path) -> None:
     wanted = save(tmp_path, connector("a", "a.example"))
-    save(tmp_path, restores=True)
+    save(tmp_path, restores=wanted)
     assert backups.find(tmp_path, "org") == wanted
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors i
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc import backup
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.backup import (
     HostBackup,
-    Origin,
+    Identity,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.family import MailConnector
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.host import (
@@ -26,16 +27,18 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._imc.host impo
     ServiceState,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.layout import Layout
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.plan import Saved
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.plan import Policy, Saved
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.routes import RoutesFile
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.state import HostState
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.parse import RegistryValue
 from ansible_collections.postmaster.exchange.plugins.module_utils._run import backups, transaction
 from imc_fake_host import FakeHost, table
 
-ORIGIN = Origin("mail5-a", "", r"HKLM\SYSTEM\X\Parameters")
+KEY = r"HKLM\SYSTEM\X\Parameters"
+ORIGIN = Identity("MAIL5-A", KEY, 2653, "/o=HQ/ou=Main")
 VALUE = RegistryValue(VALUE_NAME.lower(), "REG_DWORD", "0x2")
 STATE = HostState(service=Service(ServiceState.RUNNING, 2), value=VALUE, build=2653)
+STATE = replace(STATE, computer="mail5-a", organisation="/o=hq/ou=main")
 ROUTES = table("a.example;192.0.2.1;0", "caf\xe9;relay;9")
 
 
@@ -49,19 +52,19 @@ def write(base: Path, state: HostState, routes: bytes | None) -> Path:
     moment = datetime(2026, 11, 23, 11, 45, tzinfo=UTC)
     made = backups.make_folder(base, "mail5-a", moment)
     snapshot = backup.snapshot(ORIGIN, state, HostBackup(r"C:\x", b"", routes))
-    facts = backups.facts(moment, run="", restores=False, continues="")
+    facts = backups.Origin(owner="mail5-a", host="mail5-a").facts(moment)
     backups.write(made, "mail5-a", {**snapshot.facts, **facts}, snapshot.files)
     return made.path
 
 
-def load(folder: Path, origin: Origin) -> Saved:
-    layout = Layout(registry_key=origin.registry_key)
-    family = MailConnector(FakeHost(), origin.host, layout)
-    return transaction.load(family, folder, None, origin.host)
+def load(folder: Path, state: HostState = STATE, *, force: bool = False) -> Saved:
+    layout = Layout(registry_key=KEY)
+    family = MailConnector(FakeHost(), "mail5-a", layout, policy=Policy(force=force))
+    return transaction.load(family, folder, state, "mail5-a")
 
 
 def test_it_comes_back_as_it_was(folder: Path) -> None:
-    saved = load(folder, ORIGIN)
+    saved = load(folder)
     assert saved.value == VALUE
     assert saved.routes == RoutesFile.parse(ROUTES)
 
@@ -104,9 +107,11 @@ def _routes(content: bytes) -> Callable[[Path], None]:
         (_text("[" * 60000), "cannot be used"),
         (_text('{"format": 1}' + " " * backups.MOST_BYTES), "longer than"),
         (_change(format=2), "not of the format"),
-        (_change(host="mail5-b"), "taken with host 'mail5-b', and this is 'mail5-a'"),
-        (_change(host=7), "taken with host 7"),
-        (_change(target_computer="OTHER"), "target_computer"),
+        (_change(computer="mail5-b"), "of the computer 'mail5-b', and this is 'mail5-a'"),
+        (_change(computer=7), "of the computer 7"),
+        (_change(computer=None), "of the computer None"),
+        (_change(exchange_build=1458), "of the Exchange build 1458, and this is 2653"),
+        (_change(organisation="/o=X/ou=Main"), "of the organisation '/o=X/ou=Main'"),
         (_change(registry_key=r"HKLM\SOFTWARE"), "registry_key"),
         (_change(value=[]), "cannot be put back"),
         (_change(value={"name": "RootDir", "type": "REG_SZ", "data": "x"}), "put back"),
@@ -122,17 +127,28 @@ def _routes(content: bytes) -> Callable[[Path], None]:
 def test_what_is_refused(folder: Path, spoil: Callable[[Path], None], reason: str) -> None:
     spoil(folder)
     with pytest.raises(ExchangeError, match=reason) as caught:
-        load(folder, ORIGIN)
+        load(folder)
     assert str(folder) in caught.value.message
 
 
 def test_a_routes_file_that_is_none_is_refused(tmp_path: Path) -> None:
     folder = write(tmp_path, STATE, b"[Header]\r\n")
     with pytest.raises(ExchangeError, match=r"routes.txt is not a routes file"):
-        load(folder, ORIGIN)
+        load(folder)
 
 
 def test_a_backup_without_value_and_table(tmp_path: Path) -> None:
     state = HostState(service=STATE.service, value=None)
-    saved = load(write(tmp_path, state, None), ORIGIN)
+    saved = load(write(tmp_path, state, None))
     assert (saved.value, saved.routes) == (None, None)
+
+
+def test_by_force_another_computer_gets_it(folder: Path) -> None:
+    other = replace(STATE, computer="MAIL50", build=1458)
+    with pytest.raises(ExchangeError, match="of the computer 'MAIL5-A', and this is 'MAIL50'"):
+        load(folder, other)
+    assert load(folder, other, force=True).value == VALUE
+
+
+def test_what_is_not_known_of_a_computer_does_not_count(folder: Path) -> None:
+    assert load(folder, replace(STATE, build=None, organisation="")).value == VALUE

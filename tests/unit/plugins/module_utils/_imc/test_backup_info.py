@@ -92,7 +92,7 @@ def test_without_imccopy_a_table_cannot_be_put_back(run: Runner, backups: List) 
 @pytest.mark.parametrize(
     ("spoiled", "reason"),
     [
-        ({"host": "mail5-b"}, "it was taken with host 'mail5-b', and this is 'mail5-a'"),
+        ({"registry_key": "x"}, "it is of the registry_key 'x'"),
         ({"format": 9}, "backup.json is not of the format this version writes"),
         ({"routes_sha256": "0"}, "routes.txt is not what was saved (its SHA-256 differs)"),
     ],
@@ -105,7 +105,8 @@ def test_one_that_cannot_be_used_says_why(
     (file,) = run.backups()
     file.write_text(json.dumps({**json.loads(file.read_text()), **spoiled}))
     (saved,) = backups(host)["backups"]
-    assert (saved["usable"], saved["same"], saved["problem"]) == (False, False, reason)
+    assert (saved["usable"], saved["same"]) == (False, False)
+    assert saved["problem"].startswith(reason)
 
 
 @pytest.mark.parametrize(

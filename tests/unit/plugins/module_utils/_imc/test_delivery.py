@@ -568,8 +568,8 @@ def test_a_backup_of_another_host_is_refused(run: Runner) -> None:
     backup = run(FakeHost(), **DONE)["backup"]
     other = FakeHost(host="mail5-b")
     error = run.fail(other, state="restored", backup=backup)
-    assert "'mail5-a'" in error.message
-    assert "'mail5-b'" in error.message
+    assert "of the computer 'MAIL5-A', and this is 'MAIL5-B'" in error.message
+
     assert other.lines == []
 
 
@@ -707,3 +707,31 @@ def test_a_backup_at_its_limit_is_restored_and_a_larger_one_refused_before_the_c
     monkeypatch.setattr(where, limit, 2 * size)  # what is there now is saved as well
     assert run(host, state="restored", backup=done["backup"])["changed"]
     assert host.rows == FOREIGN
+
+
+def test_two_names_of_one_computer_are_one_history(run: Runner) -> None:
+    """An inventory calls it otherwise, or reaches it through a management host."""
+    host = FakeHost(own_name="MAIL55")
+    first = run(host, **DONE)["backup"]
+    host.host = "mail.hq.example"
+    run(host, **{**DONE, "state": "absent"})
+    assert {path.parent.parent.name for path in run.backups()} == {"mail55"}
+    behind = FakeHost("mgmt1", computer="MAIL55", routes=host.routes, value=host.value)
+    there = {"target_computer": "MAIL55", "target_imccopy": "imccopy"}
+    run(behind, state="restored", backup=first, **there)
+    assert (behind.rows, behind.value) == ([], None)
+
+
+def test_a_name_that_leads_to_another_computer_gets_nothing_back(run: Runner) -> None:
+    run(FakeHost("mail55"), **DONE)
+    other = FakeHost("mail55", own_name="MAIL50", routes=table("aol.com;192.0.2.9;0"))
+    error = run.fail(other, state="restored", backup="backups")
+    assert "MAIL50: there is no backup of this host" in error.message
+    assert "Under this name there are backups of MAIL55." in error.message
+    assert other.rows == ["aol.com;192.0.2.9;0"]
+
+
+def test_a_computer_without_a_name_is_not_changed(run: Runner) -> None:
+    host = FakeHost(own_name="?")
+    assert "own name cannot be read" in run.fail(host, **DONE).message
+    assert host.rows == []

@@ -213,7 +213,8 @@ def test_what_the_table_says_of_a_relay_goes_with_the_messages(engines: Engines)
     ("mode", "given", "message"),
     [
         ("enforce", {}, "mode: enforce needs the option routes"),
-        ("compare", {"routes": [], "backup": "x"}, "backup is for mode: restore only"),
+        ("enforce", {"routes": [], "backup": "x"}, "backup is for mode: restore, or compare"),
+        ("compare", {}, "mode: compare needs the option routes"),
         ("enforce", {"routes": [{"name": "a"}]}, "routes.0. has no domain"),
         ("enforce", {"routes": [], "test": {"limit": -1}}, "test.limit is -1"),
     ],
@@ -232,7 +233,7 @@ def test_options_that_do_not_go_together_are_refused(
 @pytest.mark.parametrize(
     ("backup", "exists", "left_alone"),
     [
-        ("", True, True),
+        ("", True, False),
         ("change-4711", True, True),
         ("change-4711", False, False),
         ("2026-11-23T114500Z", True, False),
@@ -297,19 +298,23 @@ def test_domains_that_change_elsewhere_are_tested_where_they_are_pinned() -> Non
     ("delivery", "picked"),
     [
         ({"routes": PINNED}, ["aol.com"]),
-        ({"steps": [{"domain": "odd.example"}, {"domain": "*"}]}, ["odd.example"]),
-        ({}, []),
+        ({"routes": {"before": PINNED["after"], "after": PINNED["before"]}}, []),
         (
-            {"routes": PINNED, "registry": {"before": SWITCH, "after": None}},
-            ["nestle.com", "aol.com", "missing.example", "slow.example"],
+            {
+                "steps": [{"domain": "odd.example"}, {"domain": "gone.example"}, {"domain": "*"}],
+                "connectors": {"after": [{"address_spaces": ["SMTP:odd.example;1", "SMTP:*;1"]}]},
+            },
+            ["odd.example"],
         ),
+        ({}, []),
+        ({"routes": PINNED, "registry": {"before": SWITCH, "after": None}}, ["aol.com"]),
         ({"routes": PINNED, "worksheet": [{}]}, []),
         ({"routes": PINNED, "same_as": "mail50"}, []),
         ({"routes": PINNED, "no_backup": True}, []),
         ({"routes": PINNED, "failed": True}, []),
     ],
 )
-def test_a_restore_tests_what_it_changed(delivery: dict[str, Any], picked: list[str]) -> None:
+def test_a_restore_tests_what_it_pins_anew(delivery: dict[str, Any], picked: list[str]) -> None:
     given = params("restore", routes=ROUTES, test={"domains": "changed"})
     assert mail_delivery.domains_to_test(given, delivery) == picked
 
@@ -329,3 +334,11 @@ def test_a_host_gets_the_addresses_that_it_can_use() -> None:
     assert [route["status"] for route in routes_for("transport", four)] == ["ok", "no_address"]
     odd = params(routes=[{"domain": "a.example", "addresses": ["no address"]}])
     assert routes_for("imc", odd) == odd["routes"]  # the engine names what is wrong with it
+
+
+def test_a_comparison_with_a_backup_is_that_of_a_rollback(engines: Engines) -> None:
+    limits = {"max_changes": "25%", "force": True}
+    run("compare", family="imc", backup="change-1", **limits)
+    options = engines.ran[0][1]
+    assert (options["state"], options["backup"]) == ("restored", "backups/change-1")
+    assert {name: options[name] for name in limits} == limits
