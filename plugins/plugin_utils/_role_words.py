@@ -43,6 +43,8 @@ _SAME = (
     "min_age",
     "max_changes",
     "backup_dir",
+    "backup_mode",
+    "backup_group",
     "retry_queues",
     "command_timeout",
     "missing_domain",

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..module_utils._base.access import permission
 from ..module_utils._base.errors import InvalidInput
 from ..module_utils._base.texts import listed
 from ._settings import Settings
@@ -173,6 +174,7 @@ def _check_folder(name: str, folder: Path) -> None:
         raise InvalidInput(f"{name}: {there} is not a folder.")
     if not os.access(there, os.R_OK | os.W_OK | os.X_OK):
         raise InvalidInput(
-            f"{name}: {there} cannot be read and written.",
-            hint="Set its owner and mode so that the user of this run can use it.",
+            f"{name}: {there} cannot be read and written. {permission(there)}.",
+            hint="Set its owner and mode so that the user of this run can use it;"
+            " mx_delivery_backup_mode and mx_delivery_backup_group share backups.",
         )

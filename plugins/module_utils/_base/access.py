@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import grp
 import os
 import pwd
@@ -107,23 +108,21 @@ def _group_id(group: str | None) -> int | None:
 
 def denied(path: Path, what: str, error: OSError) -> ExchangeError:
     """Return the error for something that is there, and cannot be used: it names the permission."""
-    place = path
-    while True:  # the innermost folder that shows its owner
-        try:
+    return ExchangeError(
+        f"{what} {path}: {error.strerror}. {permission(path)}.",
+        hint=f"Run as that user, or correct the permissions. {_SHARING}",
+    )
+
+
+def permission(path: Path) -> str:
+    """Return whose a file or folder is, or the innermost one above it that shows it."""
+    for place in (path, *path.parents):
+        with contextlib.suppress(OSError):
             status = place.stat()
-        except OSError:
-            if place == place.parent:
-                break
-            place = place.parent
-        else:
             mode = stat.S_IMODE(status.st_mode)
             owner = f"{place} belongs to {_user(status.st_uid)}, group {_group(status.st_gid)}"
-            return ExchangeError(
-                f"{what} {path}: {error.strerror}. {owner}, mode {mode:04o}; this is"
-                f" {_user(os.geteuid())}.",
-                hint=f"Run as that user, or correct the permissions. {_SHARING}",
-            )
-    return ExchangeError(f"{what} {path}: {error.strerror}.")
+            return f"{owner}, mode {mode:04o}; this is {_user(os.geteuid())}"
+    return f"This is {_user(os.geteuid())}"
 
 
 def _user(uid: int) -> str:

@@ -226,6 +226,13 @@ def put_file(path: Path, data: bytes, access: Access) -> None:
     access.grant(path)
 
 
+def grant(folder: Folder) -> None:
+    """Give all files of a backup their mode and group. Never raises."""
+    with contextlib.suppress(OSError):
+        for path in folder.path.iterdir():
+            folder.access.grant(path)
+
+
 def discard(folder: Folder) -> None:
     """Remove a backup that nothing needs, since nothing was changed after it; never raises."""
     with contextlib.suppress(OSError):
@@ -497,7 +504,6 @@ def at_work(folder: Folder, host: str) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(alive.hold(folder.path / _MARK))
-            folder.access.grant(folder.path / _MARK)
         except OSError as error:
             discard(folder)
             raise _not_written(folder.path, host, error) from error

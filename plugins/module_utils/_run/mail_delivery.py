@@ -184,6 +184,8 @@ class _Work:
             gone = [r["domain"] for r in self.params["routes"] or () if _is_gone(r)]
             results = (self.parts.get("tests") or {}).get("results") or ()
             without = {*map(parse_domain, (*gone, *spec.untested(self.params)))}
+            if self.params["mode"] == "restore":  # what is not pinned any more has nothing to prove
+                without |= {*proofs.domains} - pinned_afterwards(delivery)
             proofs.record(results, without)
         delivery["unproved"] = [each.to_dict() for each in proofs.unproved()]
         delivery["warnings"] = [*(delivery.get("warnings") or ()), *proofs.warnings]
@@ -267,6 +269,7 @@ def domains_to_test(
             return first[:limit]
         # Without a pin a domain is back where it was before, and its mail may not go out at all.
         led = pinned_afterwards(delivery)
+        first = [name for name in first if name in led]
         wanted = [name for name in statuses if name in led]
         if which == "changed":
             everything = wanted if switch_changed(delivery) else ()

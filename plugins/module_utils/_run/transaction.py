@@ -173,9 +173,9 @@ class _Transaction(Generic[S, W_contra, B, P]):
 
     def _find_backup(self, state: S) -> None:
         """Read the backup to put back, now that it is known of what it has to be."""
-        if self.policy.backup is None:
-            return
         policy, context = self.policy, self.context
+        if policy.backup is None:
+            return
         self.source = backups.find(
             policy.backup,
             self.family.owner(state),
@@ -215,7 +215,9 @@ class _Transaction(Generic[S, W_contra, B, P]):
         self.proofs = Proofs(self.policy.tests, self.policy.run_id, self.context.host)
         claims = self.policy.tests.use in {"test", "forget"} and not self.context.check_mode
         owner = self.family.owner(state)
-        self.proofs.read(backups.every(self.policy.backup_dir, owner), claim=claims)
+        self.proofs.read(
+            backups.every(self.policy.backup_dir, owner, self.policy.access), claim=claims
+        )
 
     def _rolled_back(self) -> None:
         """Things are as in the backup that was to be put back: later changes need no proof."""
@@ -319,6 +321,7 @@ class _Transaction(Generic[S, W_contra, B, P]):
             )
         if self.family.interrupted(state) is None:
             stack.enter_context(backups.at_work(backup, self.context.host))
+        backups.grant(backup)
 
     # -- the change
 

@@ -23,6 +23,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._run.backups i
     every,
     find,
     folder_of,
+    grant,
     last_run,
     make_folder,
     put_aside,
@@ -339,6 +340,7 @@ def test_a_group_shares_backups(tmp_path: Path) -> None:
     folder = make_folder(tmp_path / "backups", "mail5-a", NOW, shared)
     write(folder, "mail5-a", FACTS, FILES)
     with at_work(folder, "mail5-a"):
+        grant(folder)
         modes = {path.name: path.stat().st_mode & 0o7777 for path in folder.path.iterdir()}
     assert set(modes.values()) == {0o660}
     for path in (folder.path, *list(folder.path.parents)[:2]):
