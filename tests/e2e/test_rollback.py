@@ -125,7 +125,7 @@ def test_a_run_is_put_back_by_its_name(lab: Lab, controller: Controller) -> None
     untouched = rows(lab), connectors(lab)
     enforced(controller)
     (of_host,) = saved(controller, "mail55")
-    enforced(controller, *OLD, *having(domains=["nestle.com"], state="exact"))
+    enforced(controller, *OLD, *having(domains=["nestle.com"], state="exact", exact_confirm=True))
     assert rows(lab)[0].startswith("nestle.com")
     options = having(backup=of_host["run"])
     preview = controller.playbook("rollback", "--check", "--diff", *options)
