@@ -142,7 +142,7 @@ def check_options(options: Params, entry_point: str) -> None:
 
 def _parsers(family: str, params: Params) -> list[tuple[str, Callable[[], object]]]:
     """Return what checks the options for a family, each with the group that they are in."""
-    test = spec.test_params(family, params, [])
+    test = spec.test_params(family, params, [], ())
     parsers: list[tuple[str, Callable[[], object]]] = [
         ("test", lambda: spec.check(params)),
         ("queue", lambda: queue_limits(spec.queue_params(family, params))),
