@@ -57,6 +57,9 @@ _CHANGING = ("main", "rollback")
 #: Strategies that run a task on all hosts before the next, so that a limit can hold.
 _LINEAR = ("linear", "debug")
 
+#: Subdomains looked up in an audit, and addresses of each that are named.
+_MOST_SUBDOMAINS, _MOST_NAMED = 100, 3
+
 Variables = Mapping[str, Any]
 
 share()
@@ -245,9 +248,13 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
         earlier = dict(given["routes"])
         families = {one["family"] for one in earlier.get("settings") or ()}
         audit = given["entry_point"] == "audit"
-        if earlier.get("failed") or not families or (audit and families == {"imc"}):
+        if earlier.get("failed") or not families:
             return earlier
         results = results_of(variables, earlier["hosts"], given["results"])
+        if audit:
+            earlier = self._with_subdomains(earlier, results)
+            if families == {"imc"}:
+                return earlier
         known = [name for one in earlier["settings"] for name in one["search_list"]]
         suffixes = list(dict.fromkeys((*(() if audit else known), *_appended(results))))
         if audit:
@@ -269,6 +276,35 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
             ]
             domains.append({**one, "warnings": [*(one.get("warnings") or ()), *new]})
         return {**earlier, "domains": domains}
+
+    def _with_subdomains(
+        self, earlier: dict[str, Any], results: Mapping[str, Variables]
+    ) -> dict[str, Any]:
+        """Return the result with warnings of unlisted subdomains that have other mail servers.
+
+        Those are subdomains with mail at a host where the routes of a listed domain take it, too.
+        """
+        domains = {one["domain"]: one for one in earlier["domains"]}
+        led = _led_subdomains(results, domains)
+        if not led:
+            return earlier
+        dns = {**earlier["dns"], "evidence": False, "families": ["ipv4"]}
+        notes: dict[str, list[dict[str, Any]]] = {}
+        for one in self._pairs([*led], dns, [])["domains"]:
+            name, parent = one["domain"], led[one["domain"]]
+            addresses = [pair["address"] for pair in one["pairs"]]
+            if set(addresses) - {pair["address"] for pair in domains[parent]["pairs"]}:
+                message = (
+                    f"{name} has other mail servers ({', '.join(addresses[:_MOST_NAMED])}), and the"
+                    f" routes of {parent} take its mail, too (Q259531); list it as well"
+                )
+                note = {"code": "subdomain_elsewhere", "message": message, "subdomain": name}
+                notes.setdefault(parent, []).append(note)
+        told = [
+            {**one, "warnings": [*(one.get("warnings") or ()), *notes.get(one["domain"], ())]}
+            for one in earlier["domains"]
+        ]
+        return {**earlier, "domains": told}
 
     def _for_stuck(
         self, earlier: dict[str, Any], results: Mapping[str, Variables], suffixes: Sequence[str]
@@ -388,6 +424,17 @@ def _run(values: Variables, variables: Variables) -> dict[str, str]:
         "id": values.get("mx_delivery_run") or name,
         "started_at": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
+
+
+def _led_subdomains(results: Mapping[str, Variables], listed: Mapping[str, Any]) -> dict[str, str]:
+    """Return the unlisted subdomains whose mail routes of a listed domain take, with that one."""
+    led = {
+        str(one["domain"]): str(one["parent"])
+        for result in results.values()
+        for one in (result.get("delivery") or {}).get("led_by_parent") or ()
+        if one["after"] and one["domain"] not in listed and one["parent"] in listed
+    }
+    return dict(list(led.items())[:_MOST_SUBDOMAINS])
 
 
 def _appended(results: Mapping[str, Variables]) -> list[str]:

@@ -377,7 +377,7 @@ routes:
 led_by_parent:
   description:
     - Domains without rows of their own, of O(routes), O(known_domains), or the host's mail, whose
-      mail the rows of a parent domain took before the change (Q259531).
+      mail the rows of a parent domain take (Q259531).
   returned: when the host could be looked at
   type: list
   elements: dict
@@ -397,6 +397,14 @@ led_by_parent:
       type: list
       elements: str
       sample: [192.0.2.25]
+    before:
+      description: Whether it is so before the change.
+      type: bool
+      sample: false
+    after:
+      description: Whether it is so afterwards.
+      type: bool
+      sample: true
 malformed_rows:
   description:
     - The rows of the table that the service cannot parse, as they stand in it. It does not start

@@ -17,7 +17,15 @@ from exchange_lab.lab import Lab
 from exchange_lab.mail.dns_server import DnsServer
 from exchange_lab.mail.imc_model import V40
 from exchange_lab.mail.smtp_sink import Temper
-from exchange_lab.scenario import NESTLE, NESTLE_SINKS, SIMPLE_HOST, HostSpec, SinkSpec, simple
+from exchange_lab.scenario import (
+    NESTLE,
+    NESTLE_SINKS,
+    SIMPLE_HOST,
+    HostSpec,
+    Letter,
+    SinkSpec,
+    simple,
+)
 
 pytestmark = pytest.mark.e2e
 
@@ -212,6 +220,19 @@ def test_each_host_gets_its_own_domains_from_one_look_at_dns(controller: Control
         assert rows(lab, "mail56") == [*NESTLE_ROWS, "aol.com;198.51.100.9;0"]
         assert lab.dns.count("nestle.com", "MX") == 1
         assert "2 domains, 4 pairs" in run.output
+
+
+def test_an_audit_names_subdomains_with_mail_and_other_servers(controller: Controller) -> None:
+    letter = Letter("sales@hq.example", "x@list.nestle.com", "x")
+    zones = {"nestle.com": f"{NESTLE}list MX 10 mx.list\nmx.list A 198.51.100.77\n"}
+    sinks = (*NESTLE_SINKS, SinkSpec("198.51.100.77", "mx.list.nestle.com", Temper.REFUSE))
+    with a_lab(replace(SIMPLE_HOST, letters=(letter,)), zones=zones, sinks=sinks) as lab:
+        lab.write_inventory(controller.inventory)
+        run = controller.playbook("audit")
+        assert (
+            "nestle.com: list.nestle.com has other mail servers (198.51.100.77), and the routes of"
+            " nestle.com take its mail, too (Q259531); list it as well."
+        ) in flat(run.output)
 
 
 def test_hosts_in_batches(tmp_path: Path, controller: Controller) -> None:

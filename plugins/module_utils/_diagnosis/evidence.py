@@ -277,7 +277,8 @@ class HostEvidence:
         conflicts = {one["domain"]: one for one in delivery.get("refused") or ()}
         conflict = conflicts.get(name) or {}
         connector, reason = conflict.get("connector"), str(conflict.get("reason") or "")
-        led = {one["domain"]: one for one in delivery.get("led_by_parent") or ()}.get(name) or {}
+        every = delivery.get("led_by_parent") or ()
+        led = next((one for one in every if one["domain"] == name and one["before"]), {})
         return replace(
             domain,
             pins=tuple(pins),

@@ -270,22 +270,27 @@ def make_plan(
 
 
 def _evidence(table: TablePlan | None, desired: Desired, known: Iterable[str]) -> dict[str, Any]:
-    """Return what of the table as it is keeps mail from its way, as the result shows it."""
-    rows, names = table.before.rows if table else (), (*desired.by_domain, *known)
-    led = risks.led_along(rows, names)
-    hosts: dict[str, list[str]] = {}
-    for row in rows:
-        if row.key in led:
-            hosts.setdefault(row.key, []).extend(row.hosts)
+    """Return what of the table keeps mail from its way, as the result shows it."""
+    names = (*desired.by_domain, *known)
+    before, after = (table.before.rows, table.after.rows) if table else ((), ())
+    led = {name: (parent, hosts, True, False) for name, parent, hosts in _led(before, names)}
+    for name, parent, hosts in _led(after, names):
+        led[name] = (parent, hosts, name in led, True)
     return {
-        "malformed_rows": risks.malformed(rows),
+        "malformed_rows": risks.malformed(before),
         "relayed": risks.relayed(table.before, names) if table else {},
         "led_by_parent": [
-            {"domain": name, "parent": parent, "hosts": hosts[parent]}
-            for parent, names in led.items()
-            for name in names
+            {"domain": name, "parent": parent, "hosts": hosts, "before": was, "after": will}
+            for name, (parent, hosts, was, will) in led.items()
         ],
     }
+
+
+def _led(rows: Sequence[Row], names: Iterable[str]) -> Iterator[tuple[str, str, list[str]]]:
+    """Yield each name that a parent's rows lead, the parent, and where they lead."""
+    for parent, led in risks.led_along(rows, names).items():
+        hosts = [host for row in rows if row.key == parent for host in row.hosts]
+        yield from ((name, parent, hosts) for name in led)
 
 
 def _setting_changes(setting: SettingPlan, table: TablePlan | None) -> Iterator[ImcChange]:

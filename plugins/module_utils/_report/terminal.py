@@ -32,7 +32,7 @@ MOST_DOMAINS = MOST_HOSTS = 20
 MOST_NOTICES = MOST_CONNECTORS = 20
 
 # Warnings of mx_pairs_info that say what a pin does not cover.
-_NOTABLE = frozenset({"dead_exchange", "moving"})
+_NOTABLE = frozenset({"dead_exchange", "moving", "subdomain_elsewhere"})
 _FAMILY_TITLES: dict[str | None, str] = {
     **{family: f" of Exchange {text}" for family, text in FAMILY_WORDS.items()},
     None: " of unknown version",

@@ -622,7 +622,9 @@ def test_where_all_are_silent_or_only_one_is_nothing_is_left_to_pin() -> None:
 
 
 def test_a_route_of_the_parent_leads_a_subdomain_elsewhere() -> None:
-    led = [{"domain": "nestle.com", "parent": "com", "hosts": ["198.51.100.1"]}]
+    led: list[dict[str, Any]] = [
+        {"domain": "nestle.com", "parent": "com", "hosts": ["198.51.100.1"], "before": True}
+    ]
     planned = TO_PIN | {"led_by_parent": led}
     (cause, *_others) = of_old(CONTACT, domain(), planned=planned)
     assert (cause.code, cause.sure, cause.pin) == (Code.PARENT_ROUTE, True, True)

@@ -220,12 +220,19 @@ def test_subdomains_that_a_route_leads_along_are_named() -> None:
     ]
 
 
-def test_domains_that_a_parents_row_took_so_far_are_returned() -> None:
-    state = host("nestle.com;192.0.2.25;0", seen=SeenMail(("list.nestle.com", "nestle.com")))
-    plan = make_plan(state, WANTED, Policy())
-    assert plan.evidence["led_by_parent"] == [
-        {"domain": "list.nestle.com", "parent": "nestle.com", "hosts": ["192.0.2.25"]}
-    ]
+def test_domains_that_a_parents_row_takes_are_returned() -> None:
+    seen = SeenMail(("list.nestle.com", "nestle.com"))
+    for rows, before in ((("nestle.com;192.0.2.9;0",), True), ((), False)):
+        plan = make_plan(host(*rows, seen=seen), WANTED, Policy())
+        assert plan.evidence["led_by_parent"] == [
+            {
+                "domain": "list.nestle.com",
+                "parent": "nestle.com",
+                "hosts": ["192.0.2.25"],
+                "before": before,
+                "after": True,
+            }
+        ]
     assert "also take mail for list.nestle.com" in plan.warnings[0]
     # A row of somebody else that mail goes by was not made by this run.
     foreign = host("corp.example;10.1.2.3;0", seen=SeenMail(("a.corp.example",)))
