@@ -82,7 +82,8 @@ options:
       - V(smtp) submits them to the SMTP port of the host, from the machine on which the task runs.
         The host has to accept mail for foreign domains from there.
       - V(auto) takes V(pickup) where there is such a folder, else V(smtp). On Exchange 4.0, which
-        does not relay, it sends nothing.
+        does not relay, it sends nothing, and follows mail of users in the tracking log as long as
+        such mail waits.
     type: str
     choices: [auto, pickup, smtp]
     default: auto
@@ -258,8 +259,9 @@ results:
         - V(queued) if it waits on the host, V(returned) if a non-delivery report was made.
         - V(refused) if the host did not take it from us.
         - V(unknown) if the tracking log tells nothing; RV(results[].reason) tells why.
-        - V(not_tested) on Exchange 4.0 with O(method=auto), since it does not relay (Q148985) and
-          would return the message. This is not a failure; look for real mail in the tracking log.
+        - V(not_tested) on Exchange 4.0, which does not relay (Q148985), unless mail of a user to
+          the domain left meanwhile, or the message by O(method=smtp) was delivered. This is not a
+          failure; RV(results[].reason) names the last such mail in the tracking log.
         - V(would_send) in check mode; then there are only domain, recipient and verdict.
       type: str
       sample: queued

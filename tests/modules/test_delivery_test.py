@@ -10,13 +10,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
 from exchange_lab.lab import Lab
 from exchange_lab.mail.imc_listener import Submission
-from exchange_lab.mail.imc_model import V40, V50, Assumptions
-from exchange_lab.scenario import SIMPLE_HOST, HostSpec, simple
+from exchange_lab.mail.imc_model import V40, V50, Assumptions, Relay
+from exchange_lab.mail.smtp_sink import Temper
+from exchange_lab.scenario import NESTLE_SINKS, SIMPLE_HOST, HostSpec, Letter, simple
 from worker import Play
 
 Start = Callable[..., Any]
@@ -93,19 +95,39 @@ def test_5_0_by_smtp_untreated_and_returned(start: Start, play: Play) -> None:
     assert later["test"]["failed"] is False
 
 
-def test_4_0_does_not_relay_so_nothing_is_sent_unless_it_is_asked_for(
-    start: Start, play: Play
-) -> None:
-    with start(replace(TREATED, version=V40, imccopy=None)) as lab:
-        results = play(lab, "mail55", ("test", delivery("nestle.com")))
-        assert lab.sinks.received == ()
-        by_smtp = play(lab, "mail55", ("test", delivery("nestle.com", method="smtp")))
+def test_4_0_does_not_relay_so_mail_of_users_is_the_test(start: Start, play: Play) -> None:
+    waiting = Letter("sales@hq.example", "buyer@nestle.com", "Offer")
+    spec = replace(TREATED, version=V40, imccopy=None, letters=(waiting,))
+    busy = tuple(replace(sink, temper=Temper.BUSY) for sink in NESTLE_SINKS)
+    test = {"deadline": 20}
+    with start(spec, sinks=busy) as lab:
+        lab["mail55"].imc.wait(lambda imc: any(entry.reply for entry in imc.queue))
+        nothing = play(lab, "mail55", ("test", delivery("aol.com", **test)))["test"]
+        returned = play(lab, "mail55", ("test", delivery("nestle.com", method="smtp")))["test"]
+        for sink in busy:
+            Timer(1.0, setattr, (lab.sinks[sink.address], "temper", Temper.ACCEPT)).start()
+        real = play(lab, "mail55", ("test", delivery("nestle.com", **test)))["test"]
+        assert [mail.recipients for mail in lab.sinks.received] == [("buyer@nestle.com",)]
 
-    assert verdicts(results["test"]) == {"nestle.com": "not_tested"}
-    assert results["test"]["failed"] is False
-    assert results["test"]["undelivered"] == []
-    assert "1 test message not sent: Exchange 4.0 does not relay" in results["test"]["msg"]
-    assert verdicts(by_smtp["test"]) == {"nestle.com": "delivered"}
+    assert (verdicts(nothing), nothing["failed"]) == ({"aol.com": "not_tested"}, False)
+    assert nothing["msg"].startswith("1 domain not tested: Exchange 4.0 does not relay")
+    assert (verdicts(returned), returned["failed"]) == ({"nestle.com": "not_tested"}, False)
+    assert "relays to custom recipients only" in returned["msg"]
+    assert verdicts(real) == {"nestle.com": "delivered"}
+    assert "mail of a user" in real["results"][0]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("relay", "verdict", "article"),
+    [(Relay.RETURNED, "returned", "Q255695"), (Relay.PROHIBITED, "refused", "Q193922")],
+)
+def test_settings_of_the_connector_that_stop_messages_by_smtp_are_named(
+    start: Start, play: Play, relay: Relay, verdict: str, article: str
+) -> None:
+    with start(replace(TREATED, version=V50, relay=relay)) as lab:
+        result = play(lab, "mail55", ("test", delivery("nestle.com")))["test"]
+    assert verdicts(result) == {"nestle.com": verdict}
+    assert article in result["results"][0]["reason"]
 
 
 def test_tracking_off_is_unknown_and_a_stopped_service_gets_nothing(

@@ -60,6 +60,7 @@ _BY_RELAY = "the relay {} has it (connector {!r}), and what it does with it is o
 _REASONS = {
     Verdict.DELIVERED: "a server of the destination took the message",
     Verdict.QUEUED: "the message waits in a queue",
+    Verdict.REFUSED: "the host did not take the message",
     Verdict.RETURNED: "Exchange gave it up and tells the sender",
 }
 

@@ -278,7 +278,7 @@ class HostEvidence:
         conflict = conflicts.get(name) or {}
         connector, reason = conflict.get("connector"), str(conflict.get("reason") or "")
         every = delivery.get("led_by_parent") or ()
-        led = next((one for one in every if one["domain"] == name and one["before"]), {})
+        led: Result = next((x for x in every if x["domain"] == name and x["before"]), {})
         return replace(
             domain,
             pins=tuple(pins),

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from .._base.errors import ExchangeError
+from .._base.texts import utc_text
 from .._mail.delivery import Poll, Retries, Retry, TestResult, Verdict
 from .._mail.message import DEFAULT_LOCAL_PART, Probe
 from .._mail.smtp_errors import SmtpError
@@ -24,6 +25,7 @@ from . import pickup
 from .files import Reader, run_all, search_folder
 from .host import SERVICE_NAME, UNKNOWN_HOST, ImcHost, ServiceState, facts_batch, read_facts
 from .protocol_log import LoggedFailure, newest_by_domain, read_smtp_logs, smtp_log_commands
+from .real_mail import RealMail
 from .tracking import TrackingLog, log_names
 
 _TIMEOUT = 60.0
@@ -34,9 +36,15 @@ _REASONS = {
     Verdict.DELIVERED: "a server of the destination took the message",
     Verdict.QUEUED: "the message waits in the queue",
     Verdict.RETURNED: "a non-delivery report was made",
-    Verdict.NOT_TESTED: "Exchange 4.0 does not relay, so it would return a test message (Q148985);"
-    " look for real mail in its tracking log",
+    Verdict.NOT_TESTED: "Exchange 4.0 does not relay, so it would return a test message (Q148985)",
+    Verdict.REFUSED: "the host did not take the message",
 }
+_NOT_RELAYED = (
+    "; routing restrictions of the connector may keep this controller from relaying (Q193922)"
+)
+_NOT_REROUTED = (
+    "; the connector may be set not to reroute incoming SMTP mail, and returns it then (Q255695)"
+)
 
 
 def open_test(
@@ -68,7 +76,8 @@ def open_test(
     chosen = _method(host, submission.method, sections)
     logs = log_names(parse_dir_bare(sections["logs"].output)) if "logs" in sections else []
     tracking = TrackingLog(session, host, run_tag, logs)
-    return ImcTest(session, host, chosen, submission.smtp, run_tag, tracking)
+    real = RealMail(session, host)
+    return ImcTest(session, host, chosen, submission.smtp, run_tag, tracking, real)
 
 
 def _add_folders(batch: Batch, host: ImcHost) -> None:
@@ -147,6 +156,7 @@ class ImcTest:
     smtp: SmtpOptions
     run_tag: str
     tracking: TrackingLog
+    real: RealMail
 
     @property
     def version(self) -> str | None:
@@ -188,8 +198,8 @@ class ImcTest:
         return submit(probes, self.smtp)
 
     def poll(self, pending: Sequence[Probe]) -> Poll:
-        """Look for messages in the tracking log."""
-        return self.tracking.poll(pending)
+        """Look for messages in the tracking log, or for those of users where none can be sent."""
+        return self.real.poll(pending) if self.method == "none" else self.tracking.poll(pending)
 
     def reopen(self) -> None:
         """Use a new session from now on."""
@@ -198,14 +208,38 @@ class ImcTest:
     def reason(self, verdict: Verdict) -> str:
         """Return what a verdict means on this host."""
         release = self.host.release
+        reason = _REASONS.get(verdict, "")
         if verdict is Verdict.DELIVERED and release and not release.has_smtp_events:
-            return "the gateway sent it; Exchange 4.0 records no more than that"
-        return _REASONS.get(verdict, "")
+            reason = "the gateway sent it; Exchange 4.0 records no more than that"
+        if self.method == "none" and verdict in {Verdict.DELIVERED, Verdict.RETURNED}:
+            return f"{reason} (mail of a user, as Exchange 4.0 relays no test message)"
+        if self.method == "smtp" and verdict is Verdict.REFUSED:
+            reason += _NOT_RELAYED
+        elif self.method == "smtp" and verdict is Verdict.RETURNED:
+            reason += _NOT_REROUTED
+        return reason
 
     def explain(self, results: Sequence[TestResult], blind: str) -> list[TestResult]:
         """Return the results of messages that did not arrive with the reasons that can be found."""
+        if self.method == "none":
+            return [self._untested(result, blind) for result in results]
         evidence = self._evidence()
-        return [self._explained(result, evidence, blind) for result in results]
+        explained = [self._explained(result, evidence, blind) for result in results]
+        if self.method == "smtp" and self.host.release and not self.host.release.relays:
+            explained = [_if_not_relayed(result) for result in explained]
+        return explained
+
+    def _untested(self, result: TestResult, blind: str) -> TestResult:
+        """Return the result of a domain to which no mail left while the log was followed."""
+        last = self.real.last.get(result.probe.domain)
+        seen = blind or "its tracking log has no mail of users to the domain"
+        if result.verdict is Verdict.RETURNED:
+            seen = "mail of a user was returned, for a reason that the tracking log does not have"
+        elif last is not None and not blind:
+            when = utc_text(last.time) or last.time_text
+            seen = f"by its tracking log, the last mail of a user was {when} ({last.event})"
+        reason = f"{_REASONS[Verdict.NOT_TESTED]}; {seen}"
+        return replace(result, verdict=Verdict.NOT_TESTED, reason=reason)
 
     def _explained(self, result: TestResult, evidence: _Evidence, blind: str) -> TestResult:
         probe = result.probe
@@ -222,7 +256,8 @@ class ImcTest:
         # A failure in the logs says nothing here: the message may have gone by another exchange.
         reason = blind or evidence.hindrance
         unseen = (
-            "the tracking log has no record of it; is message tracking enabled on the connector?"
+            "the tracking log has no record of it. Check that message tracking is enabled on the"
+            " connector, which Standard Edition has only with the Site Connector (Q164175)"
         )
         return replace(result, reason=reason or unseen)
 
@@ -258,3 +293,11 @@ class ImcTest:
 
     def _run(self, commands: Mapping[str, str]) -> dict[str, Section]:
         return run_all(self.session, commands, timeout=_SEARCH_TIMEOUT, max_output=_MAX_OUTPUT)
+
+
+def _if_not_relayed(result: TestResult) -> TestResult:
+    """Return what a returned message shows on Exchange 4.0: nothing about the route."""
+    if result.verdict is not Verdict.RETURNED:
+        return result
+    reason = "Exchange 4.0 relays to custom recipients only and returned the message (Q148985)"
+    return replace(result, verdict=Verdict.NOT_TESTED, reason=reason)

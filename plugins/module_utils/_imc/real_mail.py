@@ -11,13 +11,13 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from .._mail.addresses import domain_of
 from .._mail.delivery import Observation, Poll, Stage
 from .._mail.message import Probe
-from .._remote.commands import list_folder
+from .._remote.commands import echo_if_exists, list_folder
 from .._remote.parse import decode, parse_dir_bare
 from .._remote.session import Section, Session
 from .files import count_lines, is_searchable, parse_count, print_tail, run_all, search_folder
@@ -52,14 +52,14 @@ class RealMail:
         folder = self.host.reach(self.host.tracking_dir)
         wanted = {probe.domain for probe in pending}
         texts = [f"@{name}" for name in sorted(wanted) if is_searchable(f"@{name}")]
-        commands = {"names": list_folder(folder)}
+        commands = {"folder": echo_if_exists(folder), "names": list_folder(folder)}
         if texts:
             out = self.host.reach(self.host.root_dir, "Out")
             commands["out"] = search_folder(out, texts)
-        sections = self._run(commands)
-        names = log_names(parse_dir_bare(sections["names"].output))[-_LOGS:]
-        if not names:
+        sections = _all(self.session, commands)
+        if not sections["folder"].output.strip():
             return Poll(blind=NO_TRACKING, hopeless=True)
+        names = log_names(parse_dir_bare(sections["names"].output))[-_LOGS:]
         waiting = decode(sections["out"].output).lower() if texts else ""
         found: dict[str, list[Observation]] = {}
         for domain, observation in self._records(names, wanted):
@@ -73,13 +73,13 @@ class RealMail:
     def _records(self, names: Sequence[str], wanted: set[str]) -> Iterator[tuple[str, Observation]]:
         """Yield what is new about domains; what the first look finds is kept as ``last``."""
         paths = self.host.reach_files((self.host.tracking_dir,), names)
-        counts = self._run({name: count_lines(path) for name, path in paths.items()})
-        lines = {name: parse_count(counts[name].output) or 0 for name in paths}
+        counted = self._run(paths, count_lines)
+        lines = {name: parse_count(counted[name].output) or 0 for name in paths}
         first, before = self._read is None, self._read or {}
         skips = {
             name: max(lines[name] - _LINES, 0) if first else before.get(name, 0) for name in paths
         }
-        tails = self._run({name: print_tail(paths[name], skips[name]) for name in paths})
+        tails = self._run(paths, lambda path: print_tail(path, skips[path.rpartition("\\")[2]]))
         self._read = before | lines
         for name in paths:
             for event in parse_text(tails[name].output, skips[name] + 1):
@@ -92,8 +92,16 @@ class RealMail:
                     elif domain:
                         yield domain, observation
 
-    def _run(self, commands: dict[str, str]) -> dict[str, Section]:
-        return run_all(self.session, commands, timeout=_TIMEOUT, max_output=_MAX_OUTPUT)
+    def _run(self, paths: Mapping[str, str], command: Callable[[str], str]) -> dict[str, Section]:
+        """Run a command on each log; a log that is not there yet has printed nothing."""
+        names = {f"log{number}": name for number, name in enumerate(paths)}
+        commands = {key: command(paths[name]) for key, name in names.items()}
+        sections = _all(self.session, commands) if commands else {}
+        return {name: sections[key] for key, name in names.items()}
+
+
+def _all(session: Session, commands: Mapping[str, str]) -> dict[str, Section]:
+    return run_all(session, commands, timeout=_TIMEOUT, max_output=_MAX_OUTPUT)
 
 
 def _decisive(seen: Sequence[Observation]) -> list[Observation]:

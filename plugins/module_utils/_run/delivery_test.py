@@ -43,8 +43,6 @@ from .options import DELIVERY_TEST_SPEC, DeliveryTestOptions, Patience, from_par
 #: Seconds without news after which progress shows that the run still waits.
 _SILENCE = 30.0
 
-_REFUSED = "the host did not take the message"
-
 
 @dataclass(frozen=True, slots=True)
 class Clock:
@@ -206,13 +204,13 @@ def test_delivery(
 ) -> list[TestResult]:
     """Send messages and follow those that the host accepts; return a result for each, in order."""
     if tester.method == "none":
-        reason = tester.reason(Verdict.NOT_TESTED)
-        return [TestResult(probe, Verdict.NOT_TESTED, reason) for probe in probes]
+        progress("no test message can be sent; mail of users is followed")
+        return follow(probes, tester, patience, progress, clock)
     refused = tester.submit(probes)
     accepted = [probe for probe in probes if probe.tag not in refused]
     progress(f"the host accepts {_messages(len(accepted))} by {tester.method}")
     results = [
-        TestResult(probe, Verdict.REFUSED, _REFUSED, error=refused[probe.tag])
+        TestResult(probe, Verdict.REFUSED, tester.reason(Verdict.REFUSED), error=refused[probe.tag])
         for probe in probes
         if probe.tag in refused
     ]
@@ -291,6 +289,10 @@ def run_by(clock: Clock, params: Mapping[str, Any], context: Context) -> dict[st
     if context.check_mode and tester.method != "none":
         would = [one.to_dict() for one in retries.chosen]
         return answer | {"changed": bool(would), "would_retry": would} | _preview(probes)
+    if context.check_mode:
+        reason = tester.reason(Verdict.NOT_TESTED)
+        foretold = [TestResult(probe, Verdict.NOT_TESTED, reason) for probe in probes]
+        return _judged(answer, foretold, options, context)
     retried = tester.retry(retries.chosen, context.progress, clock.sleep)
     answer |= {"changed": bool(retried), "retried": [one.to_dict() for one in retried]}
     try:
@@ -345,7 +347,8 @@ def _judged(
         "undelivered": [result.probe.domain for result in missed],
     }
     if unsent:
-        message = f"{_messages(len(unsent))} not sent: {unsent[0].reason}."
+        domains = "1 domain" if len(unsent) == 1 else f"{len(unsent)} domains"
+        message = f"{domains} not tested: {unsent[0].reason}."
         return answer | {"msg": message, "warnings": [*answer["warnings"], message]}
     if not missed:
         ways = ((arrived, "delivered"), (len(relayed), "relayed"))

@@ -143,7 +143,7 @@ class Assumptions:
     poll: float = 0.05
     banner: float | None = None
     real_log: bool = True
-    real_relay: bool = False
+    real_relay: bool = True
 
     def pause(self, attempts: int) -> float:
         """Return the seconds to wait after so many failed attempts (at least one)."""
