@@ -108,6 +108,8 @@ def reworded(result: dict[str, Any]) -> dict[str, Any]:
                 part[key] = role_words(part[key])
         if part.get("warnings"):
             part["warnings"] = [role_words(str(text)) for text in part["warnings"]]
+        for refused in part.get("refused") or ():
+            refused["reason"] = role_words(str(refused["reason"]))
         limit = part.get("change_limit")
         if limit and limit.get("text"):
             part["change_limit"] = {**limit, "text": role_words(limit["text"])}
@@ -142,7 +144,7 @@ def check_options(options: Params, entry_point: str) -> None:
 
 def _parsers(family: str, params: Params) -> list[tuple[str, Callable[[], object]]]:
     """Return what checks the options for a family, each with the group that they are in."""
-    test = spec.test_params(family, params, [], ())
+    test = spec.test_params(family, params, [], {})
     parsers: list[tuple[str, Callable[[], object]]] = [
         ("test", lambda: spec.check(params)),
         ("queue", lambda: queue_limits(spec.queue_params(family, params))),
