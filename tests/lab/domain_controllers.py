@@ -159,8 +159,8 @@ def _on(address: str) -> tuple[str, ...]:
 
 @contextlib.contextmanager
 def _process(folder: Path, name: str) -> Iterator[None]:
-    command = ["samba", "-i", "-M", "single", "--debug-stdout", f"-s{folder}/{name}/etc/smb.conf"]
-    command += [f"--option=server services={_SERVICES}", "--option=log level=1"]
+    command = ["samba", "-i", "-M", "prefork", "--debug-stdout", f"-s{folder}/{name}/etc/smb.conf"]
+    command += [f"--option=server services={_SERVICES}", "--option=prefork children=1"]
     log = folder / f"{name}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
