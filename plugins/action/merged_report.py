@@ -51,12 +51,14 @@ def _merged(params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise InvalidInput("One of the documents is not a report of this collection.") from error
     organisations, hosts = merged["organisations"], merged["hosts"]
-    pairs = zip(params["hosts"], hosts, strict=True)
+    kind = merged["run"]["kind"]
+    for name, host in zip(params["hosts"], hosts, strict=True):
+        if result["verdicts"][name] == "failed" and (kind == "audit" or host["unreachable"]):
+            result["verdicts"][name] = "unjudged"
     return {
         **result,
-        "kind": merged["run"]["kind"],
+        "kind": kind,
         "slices": len(documents),
         "warnings": [f"{one['name']}: {text}" for one in organisations for text in one["warnings"]],
         "would_refuse": too_far(merged, limit),
-        "unreachable_hosts": [name for name, host in pairs if host["unreachable"]],
     }

@@ -101,7 +101,10 @@ verdict:
   type: str
   sample: clean
 verdicts:
-  description: The verdict on each host, by its name.
+  description:
+    - The verdict on each host, by its name.
+    - A host is V(unjudged) in place of V(failed) after an audit, and where it was unreachable or no
+      slice has a report on it.
   returned: always
   type: dict
   sample:
@@ -112,12 +115,6 @@ problems:
   type: dict
   sample:
     mail5-b: no slice reported on this host
-unreachable_hosts:
-  description: The hosts that were unreachable, or without a report.
-  returned: always
-  type: list
-  elements: str
-  sample: [mail5-b]
 kind:
   description: The kind of the run, V(audit), V(enforce) or V(rollback).
   returned: always
