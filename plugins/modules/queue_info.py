@@ -258,9 +258,10 @@ queues:
               not be negotiated, V(tls_required) where the next hop requires it,
               V(front_end_proxy) where the own front end set up no session, V(wrong_region) where
               Exchange Online serves the domain elsewhere now, V(relay_refused),
-              V(authentication), V(own_policy) for a rule of the own organisation, V(refused) for
-              any other reply with 4xx or 5xx, V(no_route) where no Send connector takes the
-              domain, else V(other).
+              V(authentication), V(domain_security) where mutual TLS was demanded and failed,
+              V(own_policy) for a rule of the own organisation, V(refused) for any other reply with
+              4xx or 5xx, V(no_route) where no Send connector takes the domain, V(expired) for a
+              message that waited too long, else V(other).
           type: str
           sample: "refused"
         origin:

@@ -18,12 +18,21 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._imc.protocol_
     parse_log,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._mail.smtp_errors import (
+    ErrorClass,
     SmtpError,
     parse_last_error,
 )
 
 REALDATA = Path(__file__).resolve().parents[3] / "shared" / "realdata"
 SENT_ONCE = {"Name", "Usage"}
+#: What the readings call a trouble, by the first words, and the classes of an error that it means.
+TROUBLES = {
+    "no_connection": {ErrorClass.NO_CONNECTION, ErrorClass.CONNECTION_DROPPED},
+    "refused, by own organisation": {ErrorClass.OWN_POLICY},
+    "refused": {ErrorClass.REFUSED, ErrorClass.TLS_REQUIRED},
+    "other (own TLS failure)": {ErrorClass.TLS_FAILED},
+    "other (own check of the far certificate)": {ErrorClass.CERTIFICATE},
+}
 NEVER_SENT = {"AuthenticationCredential", "Confirm", "DomainController", "Force", "WhatIf"}
 
 pytestmark = [
@@ -56,6 +65,8 @@ def test_every_collected_text_is_read() -> None:
         error, right = read(entry["text"]), entry["right_reading"]
         assert "{LED" not in error.line, entry["id"]
         assert "};" not in error.text, entry["id"]
+        if "trouble" in right:
+            assert error.error_class in TROUBLES[right["trouble"]], entry["id"]
         if "address" in right:
             assert error.address == right["address"], entry["id"]
         if "winsock" in right:

@@ -47,12 +47,14 @@ class Code(StrEnum):
     WRONG_REGION = "wrong_region"
     DANGLING = "dangling"
     CERTIFICATE = "certificate"
+    DOMAIN_SECURITY = "domain_security"
     FRONT_END = "front_end"
     OWN_POLICY = "own_policy"
     RELAY_REFUSED = "relay_refused"
     REVERSE_DNS = "reverse_dns"
     HELO = "helo"
     SENDER = "sender"
+    SENDER_BLOCKED = "sender_blocked"
     GREYLISTED = "greylisted"
     BLOCKED = "blocked"
     AUTHENTICATION = "authentication"
@@ -65,6 +67,7 @@ class Code(StrEnum):
     DROPPED = "dropped"
     UNREACHABLE = "unreachable"
     NO_ROUTE = "no_route"
+    EXPIRED = "expired"
     SEVERAL_MX = "several_mx"
     UNKNOWN = "unknown"
 
@@ -456,7 +459,10 @@ def _own_error(domain: StuckDomain, _every: Every) -> Iterator[Cause]:
     error = domain.error
     if error is not None and domain.reply is None and error.error_class in OWN_ERRORS:
         known = OWN_ERRORS[error.error_class]
-        yield Cause(Code(known.code), known.clause.format(domain.next_hop()), known.remedy)
+        proxied = error.origin is Origin.FRONT_END
+        side = "the front end of your organisation" if proxied else "this host"
+        clause = known.clause.format(side=side, hop=domain.next_hop())
+        yield Cause(Code(known.code), clause, known.remedy)
 
 
 def _connection(domain: StuckDomain, every: Every) -> Iterator[Cause]:

@@ -43,6 +43,12 @@ _SENDER = Meaning(
     "cannot find the domain of the sender in DNS",
     "Check that the Internet can resolve MX or A of your own mail domain.",
 )
+_SENDER_BLOCKED = Meaning(
+    "sender_blocked",
+    "blocks the sender for unwanted mail (5.1.8)",
+    "Stop the unwanted mail of this account, then have it unblocked where the reply comes from; in"
+    " Microsoft 365 that is the list of restricted entities.",
+)
 _GREYLISTED = Meaning(
     "greylisted",
     "delays first attempts for some minutes (greylisting)",
@@ -109,22 +115,37 @@ _POLICY = Meaning(
     "a rule or setting of your own organisation rejects the mail",
     "Check the transport rules and the settings that the error names.",
 )
-#: Errors that this side reports of itself, by class. The clause has a place for the next hop.
+#: Errors that this side reports of itself, by class. The clause has places for the server of this
+#: side and for the next hop.
 OWN_ERRORS: dict[str, Meaning] = {
     "certificate": Meaning(
         "certificate",
-        "this host rejected the certificate of {}",
+        "{side} rejected the certificate of {hop}",
         "Check its name, chain and validity there, and on this side TlsAuthLevel and TlsDomain of"
         " the Send connector and the root certificates of Windows.",
     ),
     "tls_failed": Meaning(
         "tls",
-        "this host and {} could not negotiate TLS",
-        "Check the TLS versions and cipher suites of Windows, and this host's certificate.",
+        "{side} and {hop} could not negotiate TLS",
+        "Check the TLS versions and cipher suites of Windows, and the certificate on this side.",
+    ),
+    "domain_security": Meaning(
+        "domain_security",
+        "your organisation demands mutual TLS of the domain (Domain Security), and {side} did not"
+        " reach it with {hop}",
+        "Check the certificates of both servers, or take the domain out of TLSSendDomainSecureList"
+        " (Set-TransportConfig).",
+    ),
+    "expired": Meaning(
+        "expired",
+        "the mail waited for longer than Exchange keeps it (QUEUE.Expired), and this error does not"
+        " show why",
+        "Look for the last error of mail that still waits: in the queue, or in the events DEFER of"
+        " the tracking log. What has expired must be sent again.",
     ),
     "authentication": Meaning(
         "authentication",
-        "this host and {} could not authenticate each other",
+        "{side} and {hop} could not authenticate each other",
         "Check the authentication settings of the Send connector, and clocks and certificates of"
         " both servers.",
     ),
@@ -152,6 +173,7 @@ _BY_CODE = {
 }
 # Words of servers in use; the first match counts.
 _WORDS = (
+    (_SENDER_BLOCKED, r"\bbad outbound sender\b"),
     (
         _REVERSE_DNS,
         r"\b(?:PTR|rDNS|reverse[- ](?:DNS|hostname|lookup|map\w*))\b|cannot find your hostname",
@@ -178,7 +200,7 @@ def meaning(reply: SmtpError) -> Meaning:
     """Return the meaning of a reply of class 4 or 5."""
     _class, _dot, detail = (reply.enhanced or "").partition(".")
     known = _BY_CLASS.get(reply.error_class) or _BY_CODE.get(detail)
-    if known is None:
+    if known is None or known is _SENDER:  # the code has several uses
         matches = (one for one, pattern in _PATTERNS if pattern.search(reply.text))
         known = next(matches, _PUT_OFF if reply.temporary else _REFUSED)
     return known

@@ -38,6 +38,7 @@ class ErrorClass(StrEnum):
     CERTIFICATE = "certificate"  # this side rejected the certificate of the next hop
     TLS_FAILED = "tls_failed"  # TLS could not be negotiated
     TLS_REQUIRED = "tls_required"  # the next hop requires TLS
+    DOMAIN_SECURITY = "domain_security"  # mutual TLS was demanded of the domain, and failed
     FRONT_END_PROXY = "front_end_proxy"  # the own front end set up no session
     WRONG_REGION = "wrong_region"  # 4.4.62: Exchange Online serves the domain elsewhere now
     RELAY_REFUSED = "relay_refused"  # the next hop does not relay for this host
@@ -45,6 +46,7 @@ class ErrorClass(StrEnum):
     OWN_POLICY = "own_policy"  # a rule or a setting of the own organisation rejected it
     REFUSED = "refused"  # any other reply of class 4 or 5
     NO_ROUTE = "no_route"  # no Send connector takes the domain
+    EXPIRED = "expired"  # the message waited for longer than Exchange keeps it
     OTHER = "other"
 
 
@@ -153,7 +155,7 @@ _OWN_CLASSES = (
     (ErrorClass.NO_CONNECTION, _NO_ANSWER),
     (ErrorClass.CONNECTION_DROPPED, _DROPPED),
     (ErrorClass.NO_ROUTE, _NO_ROUTE),
-    (ErrorClass.OTHER, re.compile(r"\bQUEUE\.Expired\b")),
+    (ErrorClass.EXPIRED, re.compile(r"\bQUEUE\.Expired\b")),
     (ErrorClass.OWN_POLICY, _OWN_COMPONENT),
 )
 _CLASSES = {
@@ -163,10 +165,8 @@ _CLASSES = {
         r"(?:STARTTLS|TLS|encryption)\b.{0,40}\b(?:required|needed|necessary)\b"
         r"|\bmust issue a STARTTLS\b|\brequires? (?:STARTTLS|TLS|encryption)\b"
     ),
-    ErrorClass.TLS_FAILED: (  # a secure domain wants mutual TLS (Domain Security)
-        r"security status\b|\bTLS (?:negotiation|handshake) .{0,40}\bfail"
-        r"|\bdisallowed this secure domain\b"
-    ),
+    ErrorClass.DOMAIN_SECURITY: r"disallowed this secure domain\b",
+    ErrorClass.TLS_FAILED: r"security status\b|\bTLS (?:negotiation|handshake) .{0,40}\bfail",
     ErrorClass.RELAY_REFUSED: (
         r"unable to relay\b|\brelay(?:ing)? (?:access )?(?:is )?(?:denied|prohibited)\b"
         r"|\b(?:do(?:es)? not|not permitted to|cannot) relay\b"
@@ -242,6 +242,8 @@ def parse_last_error(
     else:
         error = _own_error(line, inner, proxied=proxied)
     host_name, address = (None, None) if proxied else (fields["FQDN"] or None, fields["IP"])
+    if host_name and _address(host_name):  # a smart host that is named by its address
+        host_name = None
     known = _address(address or "") or _endpoint(inner)
     if known is None and error.far_reply is None:
         known = address_in(inner)  # a server that refuses names the address of its client

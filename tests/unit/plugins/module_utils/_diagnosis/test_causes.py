@@ -494,6 +494,30 @@ DROPPED = (
             "FrontendProxyEnabled",
         ),
         (
+            PROXY.format(responded("451 4.4.0 Security status InvalidToken.")),
+            "tls",
+            "the front end of your organisation and 192.0.2.25 could not negotiate TLS",
+            "TLS versions",
+        ),
+        (
+            responded("451 4.7.3 The admin has temporarily disallowed this secure domain."),
+            "domain_security",
+            "mutual TLS of the domain (Domain Security), and this host did not reach it with 192.0",
+            "TLSSendDomainSecureList",
+        ),
+        (
+            "550 4.4.7 QUEUE.Expired; message expired",
+            "expired",
+            "waited for longer than Exchange keeps it",
+            "DEFER",
+        ),
+        (
+            responded("550 5.1.8 Access denied, bad outbound sender AS(42000001)"),
+            "sender_blocked",
+            "192.0.2.25 blocks the sender for unwanted mail",
+            "restricted entities",
+        ),
+        (
             responded("550 5.4.62 ATTR1 Wrong Office 365 region"),
             "wrong_region",
             "192.0.2.25 no longer serves the domain (4.4.62)",

@@ -84,11 +84,15 @@ CASES = {
     ),
     "2013, Domain Security wants mutual TLS": (
         in_2013(responded("451 4.7.3 The admin has temporarily disallowed this secure domain.")),
-        {"error_class": "tls_failed", "origin": "this_host"},
+        {"error_class": "domain_security", "origin": "this_host"},
     ),
     "expired, which is no policy": (
         "550 4.4.7 QUEUE.Expired; message expired",
-        {"error_class": "other", "origin": "this_host"},
+        {"error_class": "expired", "origin": "this_host"},
+    ),
+    "2016, a relay that is named by its address": (
+        since_2016("550 5.1.8 Access denied, bad outbound sender", "10.0.0.40", "10.0.0.40"),
+        {"address": "10.0.0.40", "host_name": None, "origin": "far_server"},
     ),
     "2013, winsock code": (
         in_2013(f"{WINSOCK} {FAILOVER} The last endpoint attempted was 172.24.16.149:475"),
