@@ -231,6 +231,18 @@ options:
           - Whether to start the synchronization of Edge Transport servers after a change.
         type: bool
         default: true
+      external_dns:
+        description:
+          - Name servers, as IP addresses, that the Transport service asks for domains of others. An
+            empty list is Exchange's default, the DNS of the adapters. Not managed by default.
+        type: list
+        elements: str
+      external_dns_connectors:
+        description:
+          - Names of the Send connectors that use O(connectors.external_dns), or with an empty list
+            there stop using it.
+        type: list
+        elements: str
       name_template:
         description:
           - Name of a new connector, with V({domain}) for the domain.

@@ -116,6 +116,29 @@ options:
         is RV(edge_synchronization); a failure is a warning.
     type: bool
     default: true
+  external_dns:
+    description:
+      - Name servers, as IP addresses, that the Transport service asks for domains of others. It is
+        the second cure that KB972744 names, and does not go out of date as a pin does.
+      - On each server C(ExternalDNSServers) gets these addresses, in any order, and
+        C(ExternalDNSAdapterEnabled) V(false), by C(Set-TransportService), or on Exchange 2010 by
+        C(Set-TransportServer). The servers are those that send by O(external_dns_connectors), or
+        all where that is not set. Edge Transport servers are never changed.
+      - An empty list is Exchange's default. The list of the servers is emptied, the DNS of their
+        adapters counts again, and O(external_dns_connectors) stop using external DNS.
+      - Not managed by default. With it, O(routes) may be left out for O(state=present).
+      - O(state=restored) puts a setting back only where it still is as a run of this controller
+        left it; others stay, with a warning.
+    type: list
+    elements: str
+  external_dns_connectors:
+    description:
+      - Names of the Send connectors that use O(external_dns) (C(UseExternalDNSServersEnabled)).
+        Other connectors stay as they are, and so does all else of these.
+      - The task fails, and changes nothing, where one does not exist, is a pin, or sends by an Edge
+        Transport server.
+    type: list
+    elements: str
   name_template:
     description:
       - Name of a new connector. V({domain}) in it stands for the domain. A name that is taken gets
@@ -178,7 +201,8 @@ options:
       - How many connectors may change, as a number such as V(20), or as per cent of all connectors
         of ours in the organisation, such as V(25%). All are those before or those afterwards,
         whichever are more.
-      - A connector that is made, changed, adopted or removed counts.
+      - A connector that is made, changed, adopted or removed counts. With O(external_dns), so does
+        each server, and each connector that it is about is one of all.
       - If more would change, the task fails and nothing is changed, unless O(force=true). In check
         mode it warns, and returns RV(would_refuse).
       - Not set by default, so that any change is made.
@@ -227,14 +251,17 @@ attributes:
   diff_mode:
     support: full
     details:
-      - Each domain whose connectors change is shown before and after.
+      - Each domain whose connectors change is shown before and after, and so is the external DNS of
+        each server and connector.
   platform:
     support: full
     platforms: posix
 notes:
   - The account needs a management role with C(Get-SendConnector), C(New-SendConnector),
     C(Set-SendConnector) and C(Remove-SendConnector), such as Send Connectors of the role group
-    Organization Management. To look only, C(Get-SendConnector) is enough.
+    Organization Management. To look only, C(Get-SendConnector) is enough. O(external_dns) needs
+    C(Get-TransportService), C(Set-TransportService) and C(Get-ExchangeServer) as well, or on
+    Exchange 2010 C(Get-TransportServer) and C(Set-TransportServer).
   - Connectors of an organisation that two controllers change at the same moment end up right, or
     are put right by the next run; a connector that was made twice is removed again.
 seealso:
@@ -303,6 +330,16 @@ EXAMPLES = r"""
   postmaster.exchange.transport_delivery:
     state: restored
     backup: backups
+
+- name: Ask other name servers for all mail that the connector Internet carries
+  postmaster.exchange.transport_delivery:
+    external_dns: [203.0.113.53, 203.0.113.54]
+    external_dns_connectors: [Internet]
+
+- name: Go back to the DNS of the adapters
+  postmaster.exchange.transport_delivery:
+    external_dns: []
+    external_dns_connectors: [Internet]
 
 - name: Reach the endpoint over HTTPS, with Basic
   postmaster.exchange.transport_delivery:
@@ -400,6 +437,32 @@ edge_synchronization:
     message:
       description: What went wrong, or nothing.
       type: str
+external_dns:
+  description:
+    - The external DNS that O(external_dns) or the backup is about. Null where it is not managed.
+  returned: success
+  type: dict
+  contains:
+    servers:
+      description: The Transport services, each before and after.
+      type: list
+      elements: dict
+      sample:
+        - name: EX19-A
+          before:
+            servers: []
+            adapter_enabled: true
+          after:
+            servers: [203.0.113.53]
+            adapter_enabled: false
+    connectors:
+      description: Whether the Send connectors use external DNS, before and after.
+      type: list
+      elements: dict
+      sample:
+        - name: Internet
+          before: false
+          after: true
 refused:
   description:
     - Domains that get no connector. The others are changed, and each refusal is a warning.

@@ -14,6 +14,8 @@ from ipaddress import ip_network
 from typing import Any
 
 from ..module_utils._base.errors import InvalidInput
+from ..module_utils._connectors.external_dns import OPTIONS as EXTERNAL_DNS
+from ..module_utils._connectors.external_dns import parse_external_dns
 from ..module_utils._pairs.names import parse_domain
 from ..module_utils._report.limits import batches
 from ..module_utils._run.change_limit import parse_limit
@@ -105,6 +107,7 @@ def settings_of(values: Values, entry_point: str, *, may_change: bool) -> Settin
     family = known["family"]
     families = ("ipv4",) if family == "imc" else tuple(known.get("families") or ("ipv4",))
     _check_own_addresses(known.get("own_addresses") or ())
+    parse_external_dns(known, _PREFIX)
     return Settings(
         family=family,
         domains=parse_entries(known.get("domains") or []),
@@ -122,7 +125,8 @@ def settings_of(values: Values, entry_point: str, *, may_change: bool) -> Settin
 def _options(known: Values, entry_point: str, *, may_change: bool) -> dict[str, Any]:
     """Return the options of mail_delivery that the variables of an entry point say."""
     connectors = _chosen(known, _CONNECTOR, "connector_")
-    connectors |= _chosen(known, ("mx_preference", "families", "domain_controller"))
+    names = ("mx_preference", "families", "domain_controller", *EXTERNAL_DNS)
+    connectors |= _chosen(known, names)
     test = _chosen(known, ("sender", "method", "deadline", "interval", "limit"), "test_")
     test |= _chosen(known, ("retry_queues",))
     if smtp := _chosen(known, _SMTP, "test_smtp_"):

@@ -15,14 +15,18 @@ from typing import Any
 from .._base.context import Context
 from .._base.errors import CommandTimeout, ExchangeError, HostUnreachable, InvalidInput, SessionLost
 from .._remote.exchange_facts import ExchangeFacts, Family
-from .._remote.session import Cmdlet, CmdletError, CmdletSession
+from .._remote.session import CmdletError, CmdletSession
 from .._remote.windows_resolver import Resolver, read_resolver
 from .canonical import boolean
-from .servers import Build, Server, read_servers, text_of, texts_of, this_server
-
-#: The cmdlet of Exchange 2013 and later, and its name in 2010 (that warns in 2013).
-_SETTINGS_CMDLETS = ("Get-TransportService", "Get-TransportServer")
-_UNKNOWN_CMDLET = "CommandNotFoundException"
+from .servers import (
+    Build,
+    Server,
+    read_servers,
+    read_transport_services,
+    text_of,
+    texts_of,
+    this_server,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +102,7 @@ def _read_organisation(context: Context, *, tolerant: bool) -> _Organisation:
 
 
 def _settings(session: CmdletSession) -> dict[str, Mapping[str, Any]]:
-    newer, older = (Cmdlet(name) for name in _SETTINGS_CMDLETS)
-    try:
-        found = session.invoke(newer)
-    except CmdletError as error:
-        if _UNKNOWN_CMDLET not in error.error_id:
-            raise
-        found = session.invoke(older)
+    found, _setter = read_transport_services(session.invoke)
     return {text_of(one.get("Name")).casefold(): one for one in found}
 
 

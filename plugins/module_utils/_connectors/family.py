@@ -13,7 +13,7 @@ This file is private to the collection postmaster.exchange.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -23,6 +23,17 @@ from .._remote.session import Cmdlet
 from .._run.family import Change, Part, Snapshot, Undone
 from .canonical import server_name
 from .connector import Connector, connector_from
+from .external_dns import (
+    DnsStep,
+    Former,
+    Place,
+    Services,
+    Values,
+    make_dns_plan,
+    present,
+    read_former,
+    restoring_dns_plan,
+)
 from .lock import Held, OrganisationLock
 from .organisation import Organisation, Reader, Surroundings, View
 from .plan import (
@@ -46,6 +57,7 @@ from .plan import (
 from .report import result
 
 KIND = "send_connectors"
+EXTERNAL_DNS = "external_dns"  # its key in a backup
 EDGE_SYNC = "Start-EdgeSynchronization"
 # Properties that ``connector_from`` reads, and so all that a backup needs. Never a credential.
 _SAVED = (
@@ -69,9 +81,16 @@ _SAVED = (
     "WhenCreated",
     "WhenCreatedUTC",
 )
-Saved = tuple[Connector, ...]
 # The most cmdlets between two signs of progress under the lock, and seconds for all else.
 _MOST_CMDLETS, _REST = 12, 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What a backup puts back: our connectors, and the external DNS that runs since it changed."""
+
+    connectors: tuple[Connector, ...]
+    external_dns: Mapping[Place, Former] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -96,6 +115,7 @@ class SendConnectors:
     _around: Surroundings | None = field(default=None, init=False)
     _edges: dict[str, Any] | None = field(default=None, init=False)  # what came of telling them
     _held: Held = field(default_factory=lambda: Held(0.0), init=False)
+    _services: Services | None = field(default=None, init=False)  # those of the last look
 
     @property
     def host(self) -> str:
@@ -114,7 +134,14 @@ class SendConnectors:
 
     def _seen(self, view: View) -> View:
         self._organisation, self._at = view.organisation, view.domain_controller
+        self._services = None
         return view
+
+    def _services_now(self) -> Services:
+        """Return the Transport services, read where the connectors were; once for each look."""
+        if self._services is None:
+            self._services = self.reader.services(self._at)
+        return self._services
 
     def plan(self, state: View, wanted: Desired) -> ConnectorPlan:
         """Return the plan to the wanted pins; the first that changes something reads what it needs.
@@ -125,16 +152,33 @@ class SendConnectors:
         if (plan.changed or plan.refused) and self._around is None:
             self._around = self.reader.surroundings(state.connectors)
             plan = make_plan(state.connectors, wanted, self._around)
-        return plan
+        if wanted.external_dns is None:
+            return plan
+        services = self._services_now()
+        return plan.with_external_dns(
+            make_dns_plan(state.connectors, services, wanted.external_dns, plan.taken)
+        )
 
     def restore_plan(self, state: View, saved: Saved) -> ConnectorPlan:
         """Return the plan back to a backup."""
         around = self._around or Surroundings()
-        return restore_plan(state.connectors, saved, around.version)
+        plan = restore_plan(state.connectors, saved.connectors, around.version)
+        if not saved.external_dns:
+            return plan
+        services = self._services_now()
+        return plan.with_external_dns(
+            restoring_dns_plan(state.connectors, services, saved.external_dns, plan.taken)
+        )
 
     # -- backup
 
-    def load(self, facts: Mapping[str, Any], _folder: Path, state: View) -> Saved:
+    def load(
+        self,
+        facts: Mapping[str, Any],
+        _folder: Path,
+        state: View,
+        later: Iterable[Mapping[str, Any]] = (),
+    ) -> Saved:
         """Read a backup of this organisation, without trusting a byte of it."""
         if facts.get("kind") != KIND:
             raise ValueError("backup.json is not of the format this version writes")
@@ -155,7 +199,8 @@ class SendConnectors:
         for connector in connectors:
             for name, value in connector.unread.items():
                 raise ValueError(f"its {name} is {value!r:.80}, which no connector can have")
-        return connectors
+        entries = [each.get(EXTERNAL_DNS) for each in (facts, *later)]
+        return Saved(connectors, read_former([each for each in entries if each is not None]))
 
     def interrupted(self, _state: View) -> None:
         """Active Directory has no place for a journal; marks on the controller serve as one."""
@@ -182,7 +227,7 @@ class SendConnectors:
 
     def snapshot(self, state: View, plan: ConnectorPlan, _name: str) -> Snapshot:
         """Return our connectors, and those that the plan touches; unread ones are left alone."""
-        touched = {step.key for step in plan.changes}
+        touched = {step.key for step in plan.steps}
         saved = [c for c in state.connectors if c.identity in touched or (c.ours and not c.unread)]
         facts = {
             "kind": KIND,
@@ -190,6 +235,7 @@ class SendConnectors:
             "forest": state.organisation.forest,
             "domain_controller": state.domain_controller,
             "connectors": [{name: c.raw[name] for name in _SAVED if name in c.raw} for c in saved],
+            EXTERNAL_DNS: [s.to_dict() for s in plan.external_dns or () if s.changes],
         }
         return Snapshot(facts)
 
@@ -205,7 +251,7 @@ class SendConnectors:
 
     def apply(self, change: Change) -> None:
         """Run the cmdlet of a step."""
-        step = cast("Step", change)
+        step = cast("Step | DnsStep", change)
         self._held.progress()
         self.reader.invoke(Cmdlet(step.cmdlet, step.parameters), self._at)
 
@@ -220,7 +266,7 @@ class SendConnectors:
         if self._organisation is None:
             raise AssertionError("the organisation is known after read")
         self._held.progress()
-        return View(self._organisation, self._at, self.reader.connectors(self._at))
+        return self._seen(View(self._organisation, self._at, self.reader.connectors(self._at)))
 
     def finish(self, plan: ConnectorPlan) -> list[str]:
         """Bring the change to Edge Transport servers; says where runs are not kept apart."""
@@ -234,7 +280,7 @@ class SendConnectors:
     def _synchronise(self, plan: ConnectorPlan) -> list[str]:
         """Start EdgeSync where an Edge sends by a connector that changed; never raises."""
         sources: set[str] = set()
-        for step in plan.changes:
+        for step in plan.steps:
             old, new = step.present, plan.later.get(step.key, {})
             sources.update(old.source_servers if old else ())
             sources.update(map(server_name, new.get("SourceTransportServers") or ()))
@@ -269,17 +315,18 @@ class SendConnectors:
         self, before: View, plan: ConnectorPlan, after: View | None, done: Sequence[Change]
     ) -> dict[str, Any]:
         """Return the organisation's part of the result."""
-        steps = plan.changes if after is None else cast("Sequence[Step]", done)
+        made = plan.changes if after is None else done
+        steps = [step for step in made if isinstance(step, Step)]
         return {**result(before, plan, steps), "edge_synchronization": self._edges}
 
     # -- undo
 
     def undo(self, done: Sequence[Change], cause: ExchangeError) -> Undone:
-        """Take steps back, the last first; the connectors are read once before and once after.
+        """Take steps back, the last first; what they changed is read once before and once after.
 
         A step takes back only the parameters it set, and only where they still are as it left them.
         """
-        steps = cast("Sequence[Step]", done)
+        steps = cast("Sequence[Step | DnsStep]", done)
         if not steps:
             return Undone({}, "Nothing was changed.", cause.hint)
         trouble: ExchangeError | None = cause
@@ -301,36 +348,59 @@ class SendConnectors:
             late = isinstance(cause, CommandTimeout)
             end = ", but the command that hung may still take effect." if late else "."
             hint = cause.hint or "Remove the cause, and run again."
-            return Undone(parts, f"The previous connectors were put back{end}", hint)
+            return Undone(parts, f"The previous {_things(steps)} were put back{end}", hint)
         words = ", ".join(f"{domain} {part}" for domain, part in parts.items())
         return Undone(
             parts,
-            f"Not all connectors could be put back ({trouble.message}). Their state now: {words}.",
-            "Compare it with Get-SendConnector, then run again.",
+            f"Not all {_things(steps)} could be put back ({trouble.message}). Their state now:"
+            f" {words}.",
+            f"Compare it with {_readers(steps)}, then run again.",
         )
 
-    def _take_back(self, steps: Sequence[Step]) -> None:
+    def _take_back(self, steps: Sequence[Step | DnsStep]) -> None:
         """Undo the steps, the last first, from what the connectors are now."""
         connectors = self._look().connectors
+        settings = self._settings(steps, connectors)
         now = {connector.identity: all_parameters(connector) for connector in connectors}
         made = {c.name: c.identity for c in connectors if c.ours}
         for step in reversed(steps):
-            cmdlet = _reverse(step, now, made, (self._around or Surroundings()).version)
+            if isinstance(step, DnsStep):
+                back = step.reverse(settings.get(step.setting.place) or {})
+                cmdlet = Cmdlet(step.cmdlet, back) if back else None
+            else:
+                cmdlet = _reverse(step, now, made, (self._around or Surroundings()).version)
             if cmdlet:
                 self._held.progress()
                 self.reader.invoke(cmdlet, self._at)
         wrong = [d for d, part in self._parts(steps, None).items() if part != "old"]
         if wrong:
-            raise ExchangeError(f"the connector of {', '.join(wrong)} does not read back as it was")
+            raise ExchangeError(f"{', '.join(wrong)} does not read back as before")
 
-    def _parts(self, steps: Sequence[Step], trouble: ExchangeError | None) -> dict[str, Part]:
-        """Return by domain whether its connectors are as before the steps, as after, or neither."""
+    def _settings(
+        self, steps: Sequence[Step | DnsStep], connectors: Sequence[Connector]
+    ) -> dict[Place, Values]:
+        """Return the present external DNS where steps changed it, as far as it can be read."""
+        if not any(isinstance(step, DnsStep) for step in steps):
+            return {}
+        found = present(connectors, self._services_now())
+        return {place: one.values for place, one in found.items() if one.values is not None}
+
+    def _parts(
+        self, steps: Sequence[Step | DnsStep], trouble: ExchangeError | None
+    ) -> dict[str, Part]:
+        """Return by domain whether its connectors are as before the steps, as after, or neither.
+
+        A server, or a connector whose external DNS changed, stands there by its name.
+        """
         connectors: Sequence[Connector] | None = None
+        settings: Mapping[Place, Values] = {}
         for _attempt in range(2):
             try:
                 if isinstance(trouble, SessionLost | HostUnreachable):
                     self.reader.session.reopen()
-                connectors = self._look().connectors
+                seen = self._look().connectors
+                settings = self._settings(steps, seen)
+                connectors = seen
                 break
             except ExchangeError as error:
                 trouble = error
@@ -338,9 +408,28 @@ class SendConnectors:
         parts: dict[str, Part] = {}
         for step in steps:
             domain = step.domain
-            part: Part = "unknown" if connectors is None else _part(step, by_name)
+            part: Part = "unknown"
+            if isinstance(step, DnsStep):
+                part = step.part(settings.get(step.setting.place))
+            elif connectors is not None:
+                part = _part(step, by_name)
             parts[domain] = part if parts.get(domain, part) == part else "unknown"
         return dict(sorted(parts.items()))
+
+
+def _things(steps: Sequence[Step | DnsStep]) -> str:
+    """Return what steps changed, in the plural."""
+    kinds = {type(step) for step in steps}
+    known = {Step: "connectors", DnsStep: "DNS settings"}
+    return " and ".join(words for kind, words in known.items() if kind in kinds)
+
+
+def _readers(steps: Sequence[Step | DnsStep]) -> str:
+    """Return the cmdlets that show what steps changed."""
+    setters = [step.cmdlet for step in steps if isinstance(step, DnsStep)]
+    return " and ".join(
+        dict.fromkeys(["Get-SendConnector", *(f"Get-{name.partition('-')[2]}" for name in setters)])
+    )
 
 
 def _reverse(

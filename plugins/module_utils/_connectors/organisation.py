@@ -21,8 +21,9 @@ from .._base.errors import CommandTimeout, ExchangeError
 from .._remote.session import Cmdlet, CmdletError, CmdletSession
 from .canonical import server_name
 from .connector import Connector, connector_from, texts
+from .external_dns import Services
 from .lock import OrganisationLock
-from .servers import AcceptedDomains, read_servers, this_server
+from .servers import AcceptedDomains, read_servers, read_transport_services, this_server
 
 #: How often a read is tried that Active Directory refuses for the moment, and the pause between.
 _TRIES = 3
@@ -173,6 +174,17 @@ class Reader:
             sites = {server_name(s.name): s.site for s in servers if s.site and not s.edge}
         secured = self._secured() if any(c.domain_secure for c in connectors) else None
         return Surroundings(frozenset(own), version, edges, sites, secured, tuple(warnings))
+
+    def services(self, domain_controller: str) -> Services:
+        """Read the Transport services, and which servers are Edge Transport servers."""
+
+        def invoke(cmdlet: Cmdlet) -> Sequence[Mapping[str, Any]]:
+            read = self._patiently
+            return read(cmdlet.name, domain_controller) or read(cmdlet.name, domain_controller)
+
+        objects, cmdlet = read_transport_services(invoke)
+        edges = frozenset(server_name(s.name) for s in read_servers(self.session) if s.edge)
+        return Services(cmdlet, tuple(objects), edges)
 
     def _secured(self) -> frozenset[str] | None:
         try:

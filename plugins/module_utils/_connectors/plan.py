@@ -21,6 +21,7 @@ from .._run.change_limit import Size
 from .._run.family import Change, Plan, Refusal
 from .canonical import size
 from .connector import Connector, Connectors, Settings, comment_for, inherited_settings, is_ours
+from .external_dns import DnsPlan, DnsStep, ExternalDns, Setting
 from .organisation import Surroundings
 from .servers import is_own
 
@@ -124,6 +125,7 @@ class Desired:
     ``kept`` are domains that were asked for but stay as they are, each with its DNS status. A pin
     of ``short_lived`` ones stays where it shares a smart host with what is wanted. Those of
     ``bypass_relay`` may be pinned past a relay, and with ``lower_tls`` a pin may end required TLS.
+    ``external_dns`` is None where that is not managed.
     """
 
     pins: tuple[Settings, ...] = ()
@@ -135,6 +137,7 @@ class Desired:
     name_template: str = DEFAULT_NAME
     bypass_relay: frozenset[str] = frozenset()
     lower_tls: bool = False
+    external_dns: ExternalDns | None = None
 
 
 _VERBS = {NEW: "creates", SET: "changes", REMOVE: "removes"}
@@ -179,11 +182,43 @@ class ConnectorPlan(Plan):
     """The steps in an order in which mail for a domain always has a route.
 
     ``later`` are all connectors as they are then, by ``Step.key`` or identity. ``refused`` are the
-    domains that get no pin, while the others do.
+    domains that get no pin, while the others do. ``external_dns`` are the settings of external DNS
+    that the plan is about, None where it is about none.
     """
 
-    changes: tuple[Step, ...] = ()
+    changes: tuple[Step | DnsStep, ...] = ()
     later: Mapping[str, Parameters] = field(default_factory=dict)
+    external_dns: tuple[Setting, ...] | None = None
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps that make, change or remove a connector."""
+        return tuple(change for change in self.changes if isinstance(change, Step))
+
+    @property
+    def taken(self) -> frozenset[str]:
+        """The identities of the connectors that these steps change or remove."""
+        return frozenset(step.present.identity for step in self.steps if step.present)
+
+    def with_external_dns(self, dns: DnsPlan) -> ConnectorPlan:
+        """Return the plan with that of external DNS, which comes ahead of the first removal."""
+        kept = tuple(step for step in self.steps if step.cmdlet != REMOVE)
+        removed = tuple(step for step in self.steps if step.cmdlet == REMOVE)
+        nouns = [*([self.size.noun] if self.size.total else []), *dns.kinds]
+        size = Size(
+            " and ".join(dict.fromkeys(nouns)) or self.size.noun,
+            self.size.changed + len(dns.steps),
+            self.size.total + len(dns.settings),
+            tuple(dict.fromkeys((*self.size.domains, *(step.domain for step in dns.steps)))),
+        )
+        return replace(
+            self,
+            changes=(*kept, *dns.steps, *removed),
+            refusals=(*self.refusals, *dns.refusals),
+            warnings=(*self.warnings, *dns.warnings),
+            size=size,
+            external_dns=dns.settings,
+        )
 
 
 # -- a connector in the terms of its parameters

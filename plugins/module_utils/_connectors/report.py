@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from .external_dns import Setting, lines, to_result
 from .organisation import View
 from .plan import SHOWN, ConnectorPlan, Parameters, Step, is_pin, present_parameters
 
@@ -32,7 +33,7 @@ _KEYS = {
 
 def result(view: View, plan: ConnectorPlan, steps: Sequence[Step]) -> dict[str, Any]:
     """Return the connectors' part of a result; ``steps`` are those that were, or would be, done."""
-    touched = {step.key for step in plan.changes}
+    touched = {step.key for step in plan.steps}
     before = {c.identity: {"Name": c.name, **present_parameters(c)} for c in view.connectors}
     return {
         "organisation": {"name": view.organisation.name, "forest": view.organisation.forest},
@@ -45,6 +46,7 @@ def result(view: View, plan: ConnectorPlan, steps: Sequence[Step]) -> dict[str, 
             {"cmdlet": step.cmdlet, "connector": step.connector, "domain": step.domain}
             for step in steps
         ],
+        "external_dns": None if plan.external_dns is None else to_result(plan.external_dns),
         "refused": [each.to_dict() for each in plan.refused],
         "diff": diff(view, plan),
     }
@@ -63,7 +65,7 @@ def _entries(connectors: Mapping[str, Parameters], touched: set[str]) -> list[di
 def diff(view: View, plan: ConnectorPlan) -> list[dict[str, str]]:
     """Return one block for each domain whose connectors change; the shape Ansible prints."""
     by_domain: dict[str, list[Step]] = {}
-    for step in plan.changes:
+    for step in plan.steps:
         by_domain.setdefault(step.domain, []).append(step)
     blocks = []
     for domain, steps in by_domain.items():
@@ -83,13 +85,35 @@ def diff(view: View, plan: ConnectorPlan) -> list[dict[str, str]]:
                 "after": _text(after),
             }
         )
-    return blocks
+    settings = (setting for setting in plan.external_dns or () if setting.changes)
+    return [*blocks, *(_dns_block(view, setting) for setting in settings)]
+
+
+def _dns_block(view: View, setting: Setting) -> dict[str, str]:
+    """Return the difference of the external DNS of a server or a connector."""
+    header = f"{view.organisation.name}: external DNS of the {setting.place.kind} {setting.name}"
+    sides = {"before": setting.before, "after": setting.after}
+    return {
+        **{f"{side}_header": header for side in sides},
+        **{
+            side: "".join(f"{_printable(line)}\n" for line in [setting.name, *_indented(values)])
+            for side, values in sides.items()
+        },
+    }
+
+
+def _indented(values: Parameters) -> list[str]:
+    return [f"  {line}" for line in lines(values)]
 
 
 def _text(connectors: Sequence[Parameters]) -> str:
     """Return connectors as lines, in which nothing can begin another line, or move a cursor."""
-    lines = (line for connector in connectors for line in _lines(connector))
-    return "".join("".join(c if c.isprintable() else " " for c in line) + "\n" for line in lines)
+    shown = (line for connector in connectors for line in _lines(connector))
+    return "".join(f"{_printable(line)}\n" for line in shown)
+
+
+def _printable(line: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in line)
 
 
 def _lines(connector: Parameters) -> Iterator[str]:

@@ -12,7 +12,7 @@ This file is private to the collection postmaster.exchange.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -21,8 +21,16 @@ from typing import Any
 from .._base.errors import ExchangeError, InvalidInput
 from .._mail.addresses import mail_domain
 from .._remote.parse import RegistryValue, find_value
-from .._remote.session import Cmdlet, CmdletSession
+from .._remote.session import Cmdlet, CmdletError, CmdletSession
 from .canonical import boolean, server_name
+
+#: What reads and changes the settings of Transport services in Exchange 2013 and later, and their
+#: names in 2010 (which warn in later versions).
+_SERVICE_CMDLETS = (
+    ("Get-TransportService", "Set-TransportService"),
+    ("Get-TransportServer", "Set-TransportServer"),
+)
+_UNKNOWN_CMDLET = "CommandNotFoundException"
 
 #: What Setup of Exchange 2010 (v14) and of all later versions (v15) writes about itself.
 SETUP_KEYS = (
@@ -145,6 +153,20 @@ def transport_servers(session: CmdletSession, servers: Iterable[Server]) -> tupl
     if not found:
         raise ExchangeError(f"{session.host}: no server of the organisation transports mail.")
     return found
+
+
+Invoke = Callable[[Cmdlet], Sequence[Mapping[str, Any]]]
+
+
+def read_transport_services(invoke: Invoke) -> tuple[Sequence[Mapping[str, Any]], str]:
+    """Return the settings of all Transport services, and the cmdlet that changes those of one."""
+    newer, older = _SERVICE_CMDLETS
+    try:
+        return invoke(Cmdlet(newer[0])), newer[1]
+    except CmdletError as error:
+        if _UNKNOWN_CMDLET not in error.error_id:
+            raise
+    return invoke(Cmdlet(older[0])), older[1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import Any
 
@@ -20,6 +20,7 @@ from .._remote.commands import computer_name
 from .._run.routes import UNKNOWN_STATUSES, Route, parse_routes
 from .canonical import COSTS, server_name, smart_host
 from .connector import Settings
+from .external_dns import OPTIONS, parse_external_dns
 from .plan import DEFAULT_NAME, Desired, with_best_tier
 
 TLS_LEVELS = {
@@ -45,6 +46,8 @@ CONNECTOR_SPEC: dict[str, dict[str, Any]] = {
     "existing": {"type": "str", "choices": ["adopt", "refuse"], "default": "refuse"},
     "bypass_relay": {"type": "bool", "default": False, "no_log": False},
     "edge_synchronization": {"type": "bool", "default": True},
+    "external_dns": {"type": "list", "elements": "str"},
+    "external_dns_connectors": {"type": "list", "elements": "str"},
     "name_template": {"type": "str", "default": DEFAULT_NAME},
     "cost": {"type": "int", "default": 1},
     "source_servers": {"type": "list", "elements": "str"},
@@ -80,12 +83,24 @@ def parse_options(params: Mapping[str, Any]) -> Options:
     restored, given = params["state"] == "restored", params["domain_controller"]
     if restored and params["routes"] is not None:
         raise InvalidInput("state: restored puts back what the backup holds; it takes no routes.")
+    if restored and any(params[name] is not None for name in OPTIONS):
+        raise InvalidInput(
+            "state: restored puts back the external DNS that the backup holds; it takes no"
+            f" {' or '.join(OPTIONS)}."
+        )
     return Options(
-        desired=Desired(state="restored") if restored else _desired(params),
+        desired=Desired(state="restored") if restored else _desired_with_dns(params),
         domain_controller=computer_name(given) if given else "",
         cmdlet_timeout=float(_within(params, "cmdlet_timeout", _SECONDS)),
         edge_synchronization=params["edge_synchronization"],
     )
+
+
+def _desired_with_dns(params: Mapping[str, Any]) -> Desired:
+    external_dns = parse_external_dns(params)
+    alone = external_dns and params["routes"] is None and params["state"] == "present"
+    desired = _desired({**params, "routes": []} if alone else params)
+    return replace(desired, external_dns=external_dns)
 
 
 def _check_tls(params: Mapping[str, Any], where: str = "") -> None:

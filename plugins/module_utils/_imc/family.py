@@ -13,7 +13,7 @@ This file is private to the collection postmaster.exchange.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import IntEnum
@@ -233,7 +233,13 @@ class MailConnector:
         """Return the plan back to a backup."""
         return make_plan(state, Desired(state=State.RESTORED), self.policy, saved)
 
-    def load(self, facts: Mapping[str, Any], folder: Path, state: HostState) -> Saved:
+    def load(
+        self,
+        facts: Mapping[str, Any],
+        folder: Path,
+        state: HostState,
+        _later: Iterable[Mapping[str, Any]] = (),
+    ) -> Saved:
         """Read a backup of this computer, or of any one by force."""
         if not self.policy.force:
             self._identity(state).check(facts)

@@ -16,6 +16,7 @@ from typing import Any
 from .._imc.host import VALUE_NAME
 from .._run.changed_domains import (
     changed_domains,
+    changed_external_dns,
     differs,
     switch_changed,
     worth_testing,
@@ -224,7 +225,7 @@ class HostResult:
             different = different or bool(delivery.get("worksheet"))
             if self.conflicts and not different:
                 return State.REFUSED
-        elif self.deferred and changed_domains(delivery):
+        elif self.deferred and (changed_domains(delivery) or changed_external_dns(delivery)):
             return State.WOULD_CHANGE
         if different and judge.proposed:
             return State.WOULD_CHANGE
@@ -338,6 +339,8 @@ class HostResult:
         if names := sorted(self.changed_domains()):
             thing = "Send connectors" if "steps" in delivery else "routes"
             changes.append(f"the {thing} of {listed(names)}")
+        if names := changed_external_dns(delivery):
+            changes.append(f"the external DNS of {listed(names)}")
         if not changes and not delivery.get("changed"):
             return self._by_hand()
         limit = limit_of(delivery)

@@ -113,11 +113,18 @@ class _Host:
             ("error", "delivery_test", (self.host["tests"] or {}).get("failure")),
             ("error", "queue", STUCK in self.fail_on and (self.host["queue"] or {}).get("failure")),
             ("failure", STUCK, STUCK in self.fail_on and unlisted),
-            ("failure", "drift", self.audit and switched),
+            ("failure", "drift", self.audit and (switched or self._dns_changes())),
             ("failure", "drift", self.audit and service.get("to_restart") and not self.changes),
         )
         kind, type_, _wrong = next((one for one in wrong if one[2]), ("", "", False))
         return Case(HOST_CASE, kind, type_, text if kind else "")
+
+    def _dns_changes(self) -> bool:
+        """Whether external DNS of the host's organisation is not as wanted."""
+        if self.host["organisation"] is None:
+            return False
+        settings = self.document["organisations"][self.host["organisation"]]["external_dns"]
+        return any(one["changed"] for one in settings)
 
     def _case(self, number: int, state: State, reason: str) -> Case:
         """Return the case of one of its domains."""

@@ -71,9 +71,8 @@ def _merged(documents: Mapping[str, Document], expected: Sequence[str]) -> dict[
     if not judge.audit:
         for host, some in forgotten(entries):
             names = listed(domains.entries[number]["name"] for number in some)
-            host["problems"].append(
-                f"no host of its organisation changed the connectors of {names}"
-            )
+            what = f"connectors of {names}" if names else "external DNS"
+            host["problems"].append(f"no host of its organisation changed the {what}")
             host["state"], host["verdict"] = State.FAILED.value, "failed"
     if not judge.proposed:
         _warn_of_two(organisations, slices)
@@ -258,11 +257,20 @@ def _hosts(
         yield host["name"], entry
 
 
+def _writers(organisation: Mapping[str, Any]) -> set[str]:
+    """Return the hosts whose tasks changed an organisation."""
+    connectors, settings = organisation["connectors"], organisation["external_dns"]
+    return {
+        *(one["by"] for one in connectors if one["action"]),
+        *(one["by"] for one in settings if one["changed"]),
+    }
+
+
 def _warn_of_two(organisations: Sequence[dict[str, Any]], slices: Sequence[Document]) -> None:
     """Add a warning to each organisation that more than one slice changed."""
     for one in organisations:
         found = [
-            sorted({connector["by"] for connector in entry["connectors"] if connector["action"]})
+            sorted(_writers(entry))
             for document in slices
             for entry in document["organisations"]
             if entry["name"] == one["name"]

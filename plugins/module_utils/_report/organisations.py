@@ -32,6 +32,7 @@ class _Organisation:
     number: int
     entry: Entry
     connectors: dict[str, Entry] = field(default_factory=dict)
+    external_dns: dict[tuple[str, str], Entry] = field(default_factory=dict)
     warnings: dict[str, None] = field(default_factory=dict)
 
     def take(self, host: str, result: Mapping[str, Any]) -> None:
@@ -46,6 +47,9 @@ class _Organisation:
         for name in names:
             entry = _connector(name, before.get(name), after.get(name))
             self.keep({**entry, "by": host if entry["action"] else None})
+        for setting in _external_dns(result):
+            changes = setting["before"] != setting["after"]
+            self.keep_dns({**setting, "changed": changes, "by": host if changes else None})
 
     def keep(self, entry: Mapping[str, Any]) -> None:
         """Add a connector; the report of a change replaces one without."""
@@ -53,12 +57,20 @@ class _Organisation:
         if known is None or (entry["action"] and not known["action"]):
             self.connectors[entry["name"]] = dict(entry)
 
+    def keep_dns(self, entry: Mapping[str, Any]) -> None:
+        """Add a setting of external DNS; the report of a change replaces one without."""
+        place = entry["kind"], entry["name"]
+        known = self.external_dns.get(place)
+        if known is None or (entry["changed"] and not known["changed"]):
+            self.external_dns[place] = dict(entry)
+
     def to_dict(self) -> Entry:
         """Return it as plain data, the connectors by name."""
         names = sorted(self.connectors, key=str.casefold)
         return {
             **self.entry,
             "connectors": [self.connectors[name] for name in names],
+            "external_dns": [self.external_dns[place] for place in sorted(self.external_dns)],
             "warnings": list(self.warnings),
         }
 
@@ -102,7 +114,20 @@ def joined(entries: Iterable[Mapping[str, Any]]) -> list[Entry]:
         one.warnings.update(dict.fromkeys(entry["warnings"]))
         for connector in entry["connectors"]:
             one.keep(connector)
+        for setting in entry["external_dns"]:
+            one.keep_dns(setting)
     return [one.to_dict() for one in known.values()]
+
+
+def _external_dns(result: Mapping[str, Any]) -> Iterator[Entry]:
+    """Yield the settings of external DNS that one host reported; both kinds in one form."""
+    managed = result.get("external_dns") or {}
+    for kind in ("server", "connector"):
+        for one in managed.get(f"{kind}s") or ():
+            before, after = one["before"], one["after"]
+            if result.get("deferred"):  # the host that changes it reports the change
+                after = before
+            yield {"kind": kind, "name": one["name"], "before": before, "after": after}
 
 
 def _connector(name: str, before: _Connector | None, after: _Connector | None) -> Entry:
@@ -130,7 +155,10 @@ def _connector(name: str, before: _Connector | None, after: _Connector | None) -
 
 
 def settle(hosts: Sequence[Entry]) -> None:
-    """Mark in place, on deferring hosts, the domains whose connectors another host has changed."""
+    """Mark in place, on deferring hosts, the domains whose connectors another host has changed.
+
+    A host with no such domain deferred the external DNS.
+    """
     for host, writers in _deferring(hosts):
         done = {
             number for one in writers for state in _DONE for number in one["domains"].get(state, ())
@@ -138,6 +166,8 @@ def settle(hosts: Sequence[Entry]) -> None:
         domains = host["domains"]
         settled = [number for number in domains.get(_OPEN, ()) if number in done]
         if not settled:
+            if _defers_dns(host) and any(one["state"] in _DONE for one in writers):
+                host["state"] = State.UP_TO_DATE.value
             continue
         still = [number for number in domains[_OPEN] if number not in done]
         in_place = sorted({*domains.get(State.UP_TO_DATE.value, ()), *settled})
@@ -150,13 +180,18 @@ def settle(hosts: Sequence[Entry]) -> None:
 def forgotten(hosts: Sequence[Entry]) -> Iterator[tuple[Entry, list[int]]]:
     """Yield hosts with the domains (by number) that they deferred and no host was to change.
 
-    Takes all hosts of a run, after ``settle``.
+    With none of them it is the external DNS. Takes all hosts of a run, after ``settle``.
     """
     for host, writers in _deferring(hosts):
         planned = {number for one in writers for number in one["domains"].get(_OPEN, ())}
         lacking = [number for number in host["domains"].get(_OPEN, ()) if number not in planned]
-        if lacking:
+        if lacking or (_defers_dns(host) and all(one["state"] != _OPEN for one in writers)):
             yield host, lacking
+
+
+def _defers_dns(host: Entry) -> bool:
+    """Whether a deferring host has no other change to leave to another than external DNS."""
+    return bool(host["state"] == State.WOULD_CHANGE and not host["domains"].get(_OPEN))
 
 
 def _deferring(hosts: Sequence[Entry]) -> Iterator[tuple[Entry, list[Entry]]]:

@@ -230,6 +230,38 @@ def _connectors(organisation: _Entry, *, proposed: bool) -> Iterator[Line]:
             yield Line(line, "drift" if connector["action"] else "")
     if len(connectors) > len(shown):
         yield Line(f"  and {len(connectors) - len(shown)} more")
+    yield from _external_dns(organisation["external_dns"], proposed=proposed)
+
+
+def _external_dns(settings: Sequence[_Entry], *, proposed: bool) -> Iterator[Line]:
+    """Yield a table of the servers and connectors whose external DNS is managed."""
+    if not settings:
+        return
+    shown = settings
+    if len(settings) > MOST_CONNECTORS:
+        shown = sorted(settings, key=lambda setting: not setting["changed"])[:MOST_CONNECTORS]
+    rows = [_dns_cells(setting, proposed=proposed) for setting in shown]
+    lines = columns([("external DNS of", "name servers", ""), *rows])
+    yield Line(lines[0])
+    for setting, line in zip(shown, lines[1:], strict=True):
+        yield Line(line, "drift" if setting["changed"] else "")
+    if more := len(settings) - len(shown):
+        yield Line(f"  and {more} more")
+
+
+def _dns_cells(setting: _Entry, *, proposed: bool) -> tuple[str, str, str]:
+    sides = [dns_text(setting[side]) for side in ("before", "after")]
+    mark = "" if not setting["changed"] else "to change" if proposed else "changed"
+    return f"{setting['kind']} {setting['name']}", " -> ".join(dict.fromkeys(sides)), mark
+
+
+def dns_text(value: Any) -> str:
+    """Return whom a server asks for names, or whether a connector uses external DNS."""
+    if isinstance(value, bool):
+        return "external DNS" if value else "DNS of the server"
+    if value["adapter_enabled"]:
+        return "those of the adapter"
+    return listed(value["servers"]) or "none"
 
 
 def _connector_cells(connector: _Entry, *, proposed: bool) -> tuple[str, str, str, str]:

@@ -609,3 +609,13 @@ def _about(known: Mapping[str, Any]) -> About:
         of=text("of")[:_LONGEST_NAME],
         host=text("host")[:_LONGEST_NAME],
     )
+
+
+def facts_since(folder: Path) -> Iterator[Mapping[str, Any]]:
+    """Yield the facts of the backups taken after one beside it, as far as they can be read."""
+    paths = [folder.parent / name for name in _names_in(folder.parent) if _STAMP.match(name)]
+    entries = {path: Entry(path, _facts(path)) for path in paths}
+    if folder in entries:
+        first = entries[folder].order
+        later = [entry for entry in entries.values() if entry.order > first]
+        yield from (entry.facts for entry in sorted(later, key=lambda entry: entry.order))

@@ -58,6 +58,13 @@ def switch_changed(enforced: Mapping[str, Any]) -> bool:
     return bool(registry.get("before") != registry.get("after"))
 
 
+def changed_external_dns(enforced: Mapping[str, Any]) -> list[str]:
+    """Return the servers and Send connectors whose external DNS a result changes."""
+    managed = enforced.get("external_dns") or {}
+    entries = (entry for kind in ("servers", "connectors") for entry in managed.get(kind) or ())
+    return [str(entry["name"]) for entry in entries if entry["before"] != entry["after"]]
+
+
 def deferred(enforced: Mapping[str, Any] | None) -> bool:
     """Whether a result of transport_delivery defers what it found to another host."""
     return bool(enforced and enforced.get("deferred"))
@@ -67,7 +74,8 @@ def differs(enforced: Mapping[str, Any]) -> bool:
     """Whether a result of imc_delivery or transport_delivery changes anything at all."""
     if deferred(enforced):
         return False
-    return bool(enforced.get("changed") or switch_changed(enforced) or changed_domains(enforced))
+    parts = (switch_changed, changed_domains, changed_external_dns)
+    return bool(enforced.get("changed") or any(part(enforced) for part in parts))
 
 
 def worth_testing(enforced: Mapping[str, Any], pinned: Collection[str]) -> set[str]:

@@ -12,7 +12,7 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -172,8 +172,18 @@ class Family(Protocol[S, W_contra, B, P]):
     def restore_plan(self, state: S, saved: B) -> P:
         """Return the plan from a state back to a backup. Pure."""
 
-    def load(self, facts: Mapping[str, Any], folder: Path, state: S, /) -> B:
-        """Read a backup; raises ValueError for one of another installation, or not whole."""
+    def load(
+        self,
+        facts: Mapping[str, Any],
+        folder: Path,
+        state: S,
+        later: Iterable[Mapping[str, Any]] = (),
+        /,
+    ) -> B:
+        """Read a backup; raises ValueError for one of another installation, or not whole.
+
+        ``later`` are the facts of those that were taken since, the oldest first.
+        """
 
     def interrupted(self, state: S, /) -> str | None:
         """Return the backup from before a run that broke off, as the journal on the host names it.

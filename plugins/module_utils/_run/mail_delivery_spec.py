@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from .._base.errors import InvalidInput
+from .._connectors.external_dns import OPTIONS as EXTERNAL_DNS
 from .._pairs.names import parse_domain
 from .backup_info import ARGUMENT_SPEC as BACKUPS_SPEC
 from .imc_delivery import ARGUMENT_SPEC as IMC_SPEC
@@ -57,6 +58,8 @@ _CONNECTORS = (
     "existing",
     "bypass_relay",
     "edge_synchronization",
+    "external_dns",
+    "external_dns_connectors",
     "name_template",
     "cost",
     "source_servers",
@@ -221,6 +224,8 @@ def connectors_params(params: Params) -> dict[str, Any]:
     if restores(params):
         changing = {"state": "restored", "backup": backup_path(params)}
     group = {name: value for name, value in params["connectors"].items() if name != "families"}
+    if restores(params):
+        group |= dict.fromkeys(EXTERNAL_DNS)
     common = (*_BOTH, "may_change")
     return {
         **_defaults(CONNECTORS_SPEC),

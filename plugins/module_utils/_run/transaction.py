@@ -337,7 +337,7 @@ class _Transaction(Generic[S, W_contra, B, P]):
             if left.refusals:
                 raise ExchangeError(
                     f"{host}: another writer made something meanwhile that is in the way:"
-                    f" {left.refusals[0].name!r} for {left.refusals[0].domain}."
+                    f" {left.refusals[0].text}."
                 )
             if not left.changed:
                 return after, left.refused
@@ -394,7 +394,8 @@ class _Transaction(Generic[S, W_contra, B, P]):
 def load(family: Family[S, W_contra, B, P], folder: Path, state: S, host: str) -> B:
     """Read a backup of this very installation; raises ExchangeError for anything else."""
     try:
-        return family.load(backups.read_facts(folder), folder, state)
+        facts, later = backups.read_facts(folder), backups.facts_since(folder)
+        return family.load(facts, folder, state, later)
     except (OSError, ValueError, RecursionError, ExchangeError) as error:
         why = error.message if isinstance(error, ExchangeError) else str(error)
         raise backups.Unusable(

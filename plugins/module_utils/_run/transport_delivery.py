@@ -54,7 +54,8 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     elif context.check_mode and policy.run_id:
         # One of an organisation's hosts would make the change, and the others would find it made.
         unproved = done.proofs.unproved() if done.proofs else []
-        what = json.dumps([result["steps"], result["connectors"], [x.domain for x in unproved]])
+        shown = [result[key] for key in ("steps", "connectors", "external_dns")]
+        what = json.dumps([*shown, [each.domain for each in unproved]])
         key = Organisation(**result["organisation"]).key
         same = done.plan.changed or unproved
         first = lock.first_to_show(key, policy.run_id, what, context.host) if same else ""

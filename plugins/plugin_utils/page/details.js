@@ -59,12 +59,23 @@ function hostFacts(host) {
   return list([
     ['Exchange', said(entry.version ?? labels.families[entry.family] ?? 'unknown version')],
     ['Organisation', organisation && said(organisation.name)],
+    ['External DNS', externalDns(host).length > 0 && said(externalDns(host).map((one) => `${one.kind} ${one.name}: ${dnsText(one.after)}`).join('; '))],
     ['Service', [service.state, state].filter(Boolean).join(', ')],
     ['Registry value', entry.switch && said(valueText(entry.switch.after))],
     ['Limit', entry.limit && said(entry.limit.text)],
     ['Backup', entry.backup && said(entry.backup)],
     ['Domains', statesText(host.counts)],
   ]);
+}
+
+const externalDns = (host) => host.organisation?.external_dns ?? [];
+
+/** Whom a server asks for names, or whether a connector uses external DNS. */
+function dnsText(value) {
+  if (typeof value === 'boolean') {
+    return value ? 'external DNS' : 'DNS of the server';
+  }
+  return value.adapter_enabled ? 'those of the adapter' : value.servers.join(', ') || 'none';
 }
 
 function hostChanges(host) {
@@ -86,6 +97,11 @@ function hostChanges(host) {
   if (own.length) {
     made.push(limited(element('ul'), own, MOST, (one) =>
       element('li', null, `${actionText(one)}: the Send connector `, connectorLink(one))));
+  }
+  const settings = externalDns(host).filter((one) => one.changed && (proposed || one.by === entry.name));
+  if (settings.length) {
+    made.push(limited(element('ul'), settings, MOST, (one) =>
+      element('li', null, said(`external DNS of the ${one.kind} ${one.name}: ${dnsText(one.before)} → ${dnsText(one.after)}`))));
   }
   if (entry.worksheet.length) {
     made.push(facts('Rows to enter or remove by hand, because imccopy is missing', ['Domain', 'Address', 'What'],

@@ -76,6 +76,7 @@ function changed() {
       host.entry.switch?.changed ? 'search list switch' : '',
       host.entry.changes.length ? `routes of ${count(host.entry.changes.length, 'domain')}` : '',
       own.length ? count(own.length, 'Send connector') : '',
+      host.organisation?.external_dns.some((one) => one.by === host.name) ? 'external DNS' : '',
       host.entry.service?.restarted ? 'service restarted' : '',
     ].filter(Boolean).join(', ');
     return [hostLink(host.name), what, said(host.entry.backup ?? 'none')];

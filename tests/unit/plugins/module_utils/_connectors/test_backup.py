@@ -76,7 +76,7 @@ def family() -> SendConnectors:
 
 
 def load(folder: Path, organisation: Organisation, host: str) -> tuple[Connector, ...]:
-    return transaction.load(family(), folder, View(organisation, "dc1", ()), host)
+    return transaction.load(family(), folder, View(organisation, "dc1", ()), host).connectors
 
 
 def test_what_is_saved_is_read_back_without_credentials(tmp_path: Path) -> None:

@@ -8,9 +8,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from ansible_collections.postmaster.exchange.plugins.module_utils._report import terminal
 from ansible_collections.postmaster.exchange.plugins.module_utils._report.document import Run, build
 from ansible_collections.postmaster.exchange.plugins.module_utils._report.host_result import (
     HostResult,
+)
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.junit import junit
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.organisations import (
+    forgotten,
 )
 from exchange_lab.samples import NOW, connector, domain, organisation, resolved
 
@@ -75,3 +80,60 @@ def test_organisations_of_one_name_in_two_forests_are_two() -> None:
         "HQ (hq.example)",
         "HQ (other.example)",
     ]
+
+
+def managed(*servers: tuple[str, bool], uses: tuple[bool, bool]) -> dict[str, Any]:
+    """External DNS of some servers and of the connector Internet, before and after."""
+
+    def shown(on: object) -> dict[str, Any]:
+        return {"servers": ["203.0.113.53"] if on else [], "adapter_enabled": not on}
+
+    return {
+        "servers": [
+            {"name": name, "before": shown(before), "after": shown(True)}
+            for name, before in servers
+        ],
+        "connectors": [{"name": "Internet", "before": uses[0], "after": uses[1]}],
+    }
+
+
+def test_external_dns_stands_once_with_who_changed_it() -> None:
+    changing = {
+        **organisation([NEW], [NEW]),
+        "external_dns": managed(("EX1", False), ("EX2", True), uses=(False, True)),
+        "changed": True,
+    }
+    found = {
+        **organisation([NEW], [NEW]),
+        "external_dns": managed(("EX1", True), ("EX2", True), uses=(True, True)),
+    }
+    document = made(ENFORCE, server("a", found), server("b", changing))
+    settings = document["organisations"][0]["external_dns"]
+    assert [(one["kind"], one["name"], one["by"]) for one in settings] == [
+        ("connector", "Internet", "b"),
+        ("server", "EX1", "b"),
+        ("server", "EX2", None),
+    ]
+    assert [host["state"] for host in document["hosts"]] == ["up_to_date", "changed"]
+    text = "\n".join(line.text for line in terminal.summary(document))
+    assert "server EX1" in text
+    assert "those of the adapter -> 203.0.113.53  changed" in text
+    audit = made(AUDIT, server("b", {**changing, "changed": True}))
+    assert audit["hosts"][0]["problems"] == [
+        "enforce would change the external DNS of EX1, Internet"
+    ]
+    assert 'type="drift"' in "".join(junit(audit))
+
+
+def test_a_host_that_deferred_external_dns_is_settled_by_the_one_that_changed_it() -> None:
+    pending = {
+        **organisation([NEW], [NEW]),
+        "external_dns": managed(("EX1", False), uses=(False, True)),
+    }
+    deferring = server("a", {**pending, "changed": False, "deferred": True})
+    document = made(ENFORCE, deferring, server("b", {**pending, "changed": True}))
+    assert [host["state"] for host in document["hosts"]] == ["up_to_date", "changed"]
+    assert [each["by"] for each in document["organisations"][0]["external_dns"]] == ["b", "b"]
+    alone = made(ENFORCE, deferring)
+    assert [host["state"] for host in alone["hosts"]] == ["would_change"]
+    assert [host["name"] for host, _numbers in forgotten(alone["hosts"])] == ["a"]
