@@ -204,3 +204,11 @@ def test_what_is_refused_changes_nothing(site: Site, options: dict[str, Any], re
     assert failed["failed"], failed
     assert reason in failed["msg"]
     assert (site.servers(), site.connectors()) == (servers, connectors)
+
+
+def test_a_backup_is_listed_with_what_it_would_put_back(site: Site) -> None:
+    site.task(**WANTED)
+    task = transport("backup_info", family="transport")
+    listed = site.worker.run("ex16", task)
+    (backup,) = listed["backups"]
+    assert backup["summary"] == "4 connectors and servers (Internet, ex10, ex16 and 1 more)"

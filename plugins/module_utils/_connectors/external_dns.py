@@ -198,6 +198,11 @@ class DnsStep(Change):
     changes: Values
 
     @property
+    def doing(self) -> str:
+        """What Exchange does, for a line of progress."""
+        return f"Exchange changes the {self.text}"
+
+    @property
     def domain(self) -> str:
         """The name of the place, where other steps have their domain."""
         return self.setting.name
@@ -358,7 +363,7 @@ def _planned(
 def _step(setting: Setting, services: Services) -> DnsStep:
     return DnsStep(
         text=f"external DNS of {setting.name}",
-        domains=(setting.name,),
+        counted=True,
         before=dict(setting.before),
         after=dict(setting.after),
         setting=setting,

@@ -124,7 +124,8 @@ def compared(
     try:
         plan = family.restore_plan(state, load(family, folder, state, context.host))
         number, domains = plan.size.changed, list(plan.size.domains)
-        others = [each.text for each in plan.changes if each.writes and not each.domains]
+        changes = [each for each in plan.changes if each.writes and not each.counted]
+        others = [each.text for each in changes if not each.domains]
         problem = plan.incomplete or "; ".join(each.text for each in plan.refusals)
         summary = _summary(plan.size.noun, number, domains, others)
         same = not (number or others or problem)

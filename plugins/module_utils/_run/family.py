@@ -32,7 +32,7 @@ class Change:
     ``text`` names it, the same in every plan that needs it. ``domains`` are those whose mail it
     concerns, and with ``everywhere`` it concerns that of every domain. ``before`` and ``after`` are
     what a result can show, None for absent. ``writes`` is whether it changes a setting, which a
-    backup then holds.
+    backup then holds. ``counted`` is one without domains that the size of its plan names.
     """
 
     text: str
@@ -41,6 +41,7 @@ class Change:
     after: Any = None
     writes: bool = True
     everywhere: bool = False
+    counted: bool = False
 
     @property
     def doing(self) -> str:

@@ -346,7 +346,8 @@ class _Transaction(Generic[S, W_contra, B, P]):
                     raise refused[1]
                 sleep(_PAUSE * attempt)
             plan = left
-        names = ", ".join(sorted({domain for each in plan.changes for domain in each.domains}))
+        changes = (each.domains or (each.text,) for each in plan.changes)
+        names = ", ".join(sorted({name for names in changes for name in names}))
         raise ExchangeError(f"{host}: what was written reads back different ({names}).")
 
     def _apply(self, plan: P) -> tuple[Change, CmdletError] | None:
