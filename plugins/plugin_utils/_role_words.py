@@ -17,6 +17,7 @@ from typing import Any
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..module_utils._base.errors import InvalidInput
+from ..module_utils._connectors.external_dns import OPTIONS as EXTERNAL_DNS
 from ..module_utils._connectors.spec import parse_options as parse_connectors
 from ..module_utils._imc.spec import parse_options as parse_imc
 from ..module_utils._run import mail_delivery_spec as spec
@@ -88,7 +89,14 @@ def _pattern(group: str) -> tuple[re.Pattern[str], Mapping[str, str]]:
 
 def _variable(group: str, option: str) -> str:
     """Return the role's name of an option in a group, without its prefix."""
-    plain = {"tiers", "mx_preference", "families", "domain_controller", "retry_queues"}
+    plain = {
+        *EXTERNAL_DNS,
+        "tiers",
+        "mx_preference",
+        "families",
+        "domain_controller",
+        "retry_queues",
+    }
     if option in plain:
         return option
     return f"{_GROUPS[group]}{option}"

@@ -15,7 +15,6 @@ from typing import Any
 
 from ..module_utils._base.errors import InvalidInput
 from ..module_utils._connectors.external_dns import OPTIONS as EXTERNAL_DNS
-from ..module_utils._connectors.external_dns import parse_external_dns
 from ..module_utils._pairs.names import parse_domain
 from ..module_utils._report.limits import batches
 from ..module_utils._run.change_limit import parse_limit
@@ -107,7 +106,6 @@ def settings_of(values: Values, entry_point: str, *, may_change: bool) -> Settin
     family = known["family"]
     families = ("ipv4",) if family == "imc" else tuple(known.get("families") or ("ipv4",))
     _check_own_addresses(known.get("own_addresses") or ())
-    parse_external_dns(known, _PREFIX)
     return Settings(
         family=family,
         domains=parse_entries(known.get("domains") or []),

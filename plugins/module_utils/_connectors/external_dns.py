@@ -47,28 +47,24 @@ class ExternalDns:
     connectors: tuple[str, ...] = ()
 
 
-def parse_external_dns(params: Mapping[str, Any], prefix: str = "") -> ExternalDns | None:
-    """Check the options; None where external DNS is not managed. Raises InvalidInput.
-
-    ``prefix`` is what stands before the names of the options in messages.
-    """
-    servers_option, connectors_option = (f"{prefix}{name}" for name in OPTIONS)
-    given, connectors = (params.get(name) for name in OPTIONS)
+def parse_external_dns(params: Mapping[str, Any]) -> ExternalDns | None:
+    """Check the options; None where external DNS is not managed. Raises InvalidInput."""
+    given, connectors = (params[name] for name in OPTIONS)
     if given is None:
         if connectors is not None:
             raise InvalidInput(
-                f"{connectors_option} needs {servers_option}.",
+                "external_dns_connectors needs external_dns.",
                 hint="Give the name servers, or [] for Exchange's default.",
             )
         return None
     names = {name.strip().casefold(): name.strip() for name in connectors or ()}
     if not all(names):
-        raise InvalidInput(f"{connectors_option} has an empty name.")
+        raise InvalidInput("external_dns_connectors has an empty name.")
     try:
         servers = tuple(dict.fromkeys(map(_name_server, given)))
     except ValueError as error:
         raise InvalidInput(
-            f"{servers_option}: {error}.", hint="Give the IP addresses of name servers."
+            f"external_dns: {error}.", hint="Give the IP addresses of name servers."
         ) from None
     return ExternalDns(servers, tuple(names.values()))
 

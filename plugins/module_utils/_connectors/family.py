@@ -140,6 +140,7 @@ class SendConnectors:
     def _services_now(self) -> Services:
         """Return the Transport services, read where the connectors were; once for each look."""
         if self._services is None:
+            self._held.progress()
             self._services = self.reader.services(self._at)
         return self._services
 
