@@ -224,7 +224,8 @@ class Site:
         family = SendConnectors(Reader(FakeCmdlets({})), OrganisationLock(None, Context("x").now))
         try:
             folder = backups.find(self.base / "backups", LABEL)
-            return {c.name: c.raw for c in transaction.load(family, folder, view, "EX16").connectors}
+            saved = transaction.load(family, folder, view, "EX16")
+            return {c.name: c.raw for c in saved.connectors}
         except ExchangeError as error:
             return str(error)
 

@@ -518,7 +518,7 @@ def _backup(content: bytes) -> None:
             return
         present = connector.connector_from(CONNECTOR, "ex16")
         for connectors in ([present], []):
-            for step in plan.restore_plan(connectors, pinned).changes:
+            for step in plan.restore_plan(connectors, pinned.connectors).changes:
                 cmdlets.invoke(Cmdlet(step.cmdlet, step.parameters))
         _only_plain_parameters(cmdlets)
 
