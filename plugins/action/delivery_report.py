@@ -128,7 +128,9 @@ def _extent(hosts: Sequence[HostResult], params: Params) -> Extent:
     limit = parse_limit(name, params["max_changed_hosts"], force=params["force"])
     domains = params["routes"].get("domains") or ()
     pinned = {entry["domain"] for entry in domains if entry["status"] == "ok"}
-    return extent(hosts, pinned, limit)
+    name = "mx_delivery_max_removed_domains"
+    removals = parse_limit(name, params["max_removed_domains"], force=params["force"])
+    return extent(hosts, pinned, limit, removals)
 
 
 def _limits(

@@ -157,6 +157,7 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
             "dns": dns_options(settings, first),
             "fail_on": first.get("mx_delivery_fail_on") or [],
             "max_changed_hosts": first.get("mx_delivery_max_changed_hosts") or "",
+            "max_removed_domains": first.get("mx_delivery_max_removed_domains") or "",
             "force": bool(found) and all(each.get("mx_delivery_force") for _one, each in found),
         }
         if entry_point in _CHANGING and not first.get("mx_delivery_list"):

@@ -13,7 +13,8 @@ class ModuleDocFragment:
 options:
   force:
     description:
-      - Whether a change that is larger than O(max_changes) is made nevertheless, with a warning.
+      - Whether a change that is larger than O(max_changes) or O(max_removed_domains) is made
+        nevertheless, with a warning.
       - On Exchange 4.0 to 5.5 also whether a running service is restarted though the route table
         has malformed rows, and whether the backup of another computer is put back.
     type: bool

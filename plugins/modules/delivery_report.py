@@ -100,6 +100,12 @@ options:
         by default.
     type: str
     default: ""
+  max_removed_domains:
+    description:
+      - How many missing domains may lose their pins in a run, on all hosts together. No limit by
+        default. A percentage is left to the limit of each host.
+    type: str
+    default: ""
   force:
     description: Ignores limits.
     type: bool

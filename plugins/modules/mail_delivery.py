@@ -92,6 +92,13 @@ options:
       - How many routes, or connectors for pinned domains, may change, as a number or as a
         percentage such as V(25%). A larger change fails before anything is changed.
     type: str
+  max_removed_domains:
+    description:
+      - How many domains O(missing_domain=remove) may take the pins of at once, as a number or as a
+        percentage of all pinned domains. More fails before anything is changed, unless
+        O(force=true). Empty is no limit.
+    type: str
+    default: "3"
   may_change:
     description:
       - Whether this host may change the connectors of its organisation. With V(false) it only

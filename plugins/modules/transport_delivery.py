@@ -207,6 +207,14 @@ options:
         mode it warns, and returns RV(would_refuse).
       - Not set by default, so that any change is made.
     type: str
+  max_removed_domains:
+    description:
+      - How many domains O(missing_domain=remove) may take the connectors of at once, as a number or
+        as a percentage of all pinned domains. More are a sign of a name server with a fault.
+      - If more would go, the task fails and nothing is changed, unless O(force=true). In check mode
+        it warns, and returns RV(would_refuse). Empty is no limit.
+    type: str
+    default: "3"
   backup_dir:
     description:
       - Folder on the controller for backups. Each goes to a folder of its own in it, named by
@@ -537,6 +545,18 @@ change_limit:
       sample: >-
         12 changes to 40 connectors (30 %) exceed max_changes (25%). Affected:
         nestle.com, aol.com
+removed_domains:
+  description: Missing domains that O(missing_domain=remove) takes the pins of.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+unpinned:
+  description: Domains of O(routes) that do not exist in DNS and have no pin.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 would_refuse:
   description: Whether this was check mode, and O(max_changes) would refuse the change.
   returned: success

@@ -22,7 +22,7 @@ from ..module_utils._connectors.spec import parse_options as parse_connectors
 from ..module_utils._imc.spec import parse_options as parse_imc
 from ..module_utils._run import mail_delivery_spec as spec
 from ..module_utils._run.backup_info import parse_options as parse_history
-from ..module_utils._run.change_limit import parse_change_limit
+from ..module_utils._run.change_limit import parse_change_limit, parse_removal_limit
 from ..module_utils._run.options import from_params as parse_test
 from ..module_utils._run.queue_info import queue_limits
 
@@ -43,6 +43,7 @@ _SAME = (
     "own_domains",
     "min_age",
     "max_changes",
+    "max_removed_domains",
     "backup_dir",
     "backup_mode",
     "backup_group",
@@ -169,4 +170,5 @@ def _parsers(family: str, params: Params) -> list[tuple[str, Callable[[], object
         parsers.append(("imc", lambda: parse_history(spec.history_params(family, params))))
     else:
         parsers.append(("", lambda: parse_change_limit(params)))
+        parsers.append(("", lambda: parse_removal_limit(params)))
     return parsers

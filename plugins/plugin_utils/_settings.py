@@ -25,6 +25,7 @@ Values = Mapping[str, Any]
 
 _PREFIX = "mx_delivery_"
 _LIMITS = ("max_changed_hosts", "max_changes")
+_REMOVALS = "max_removed_domains"
 #: Entry points that change nothing: a question for AAAA can make a resolver forget a name.
 _LOOKING = ("audit", "diagnose")
 
@@ -101,6 +102,9 @@ def settings_of(values: Values, entry_point: str, *, may_change: bool) -> Settin
     """Return the settings that the checked variables of a host say; raises InvalidInput."""
     known = {name.removeprefix(_PREFIX): value for name, value in values.items()}
     limits = [parse_limit(f"{_PREFIX}{name}", known.get(name)) for name in _LIMITS]
+    removals = parse_limit(f"{_PREFIX}{_REMOVALS}", known.get(_REMOVALS))
+    if known.get("missing_domain") == "remove":
+        limits.append(removals)
     limited = any(limit.most is not None for limit in limits) and not known.get("force")
     serial = batches(known.get("serial") or [])
     family = known["family"]
@@ -142,6 +146,7 @@ def _options(known: Values, entry_point: str, *, may_change: bool) -> dict[str, 
             (
                 "state",
                 "max_changes",
+                _REMOVALS,
                 "force",
                 "backup_dir",
                 "backup_mode",

@@ -45,6 +45,7 @@ _ONCE = (
     "share",
     "serial",
     "max_changed_hosts",
+    "max_removed_domains",
     "report_dir",
     "report_html",
     "report_json",

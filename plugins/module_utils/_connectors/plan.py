@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from .._base.errors import InvalidInput
 from .._run.change_limit import Size
-from .._run.family import Change, Plan, Refusal
+from .._run.family import PINNED_DOMAINS, Change, Plan, Refusal
 from .canonical import size
 from .connector import Connector, Connectors, Settings, comment_for, inherited_settings, is_ours
 from .external_dns import DnsPlan, DnsStep, ExternalDns, Setting
@@ -121,7 +121,9 @@ _DEFAULTS = {"RequireTLS": False, "ProtocolLoggingLevel": "None"}
 class Desired:
     """What the administrator wants of the connectors.
 
-    ``pins`` are the domains whose addresses are known, ``removed`` those whose pin must go.
+    ``pins`` are the domains whose addresses are known, ``removed`` those whose pin must go, and
+    ``missing`` those of them that go since DNS does not have them. ``nonexistent`` are all that do
+    not exist in DNS.
     ``kept`` are domains that were asked for but stay as they are, each with its DNS status. A pin
     of ``short_lived`` ones stays where it shares a smart host with what is wanted. Those of
     ``bypass_relay`` may be pinned past a relay, and with ``lower_tls`` a pin may end required TLS.
@@ -131,6 +133,8 @@ class Desired:
     pins: tuple[Settings, ...] = ()
     kept: Mapping[str, str] = field(default_factory=dict)
     removed: frozenset[str] = frozenset()
+    missing: frozenset[str] = frozenset()
+    nonexistent: frozenset[str] = frozenset()
     short_lived: frozenset[str] = frozenset()
     state: State = "present"
     existing: Existing = "refuse"
@@ -474,7 +478,14 @@ def make_plan(
     steps, kept = (*made, *mended, *removed), _kept(desired, ours)
     plan = _finished(connectors, steps, (), kept, wanted)
     notes = (*around.warnings, *(f"{each.text}." for each in left_out))
-    return replace(plan, refused=tuple(left_out), warnings=(*plan.warnings, *notes))
+    missing = tuple(sorted(desired.missing & ours.keys()))
+    return replace(
+        plan,
+        refused=tuple(left_out),
+        warnings=(*plan.warnings, *notes),
+        missing=Size(PINNED_DOMAINS, len(missing), len(ours), missing),
+        unpinned=tuple(sorted(name for name in desired.nonexistent if not index.of(name))),
+    )
 
 
 def _kept(desired: Desired, ours: Mapping[str, Sequence[Connector]]) -> dict[str, str]:

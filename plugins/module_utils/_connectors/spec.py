@@ -158,7 +158,7 @@ def _desired(params: Mapping[str, Any]) -> Desired:
             "name_template needs {domain} once, among letters, digits, spaces and . _ - ( ) ~ @ #."
         )
     preferences = parse_preferences(params["resolved"] or [])
-    pins, kept, removed = [], {}, set()
+    pins, kept, removed, missing = [], {}, set(), set()
     for route in routes:
         settings = _own_settings(params, route)
         if route.status in UNKNOWN_STATUSES:
@@ -170,13 +170,19 @@ def _desired(params: Mapping[str, Any]) -> Desired:
         elif params["missing_domain"] == "remove" and route.unconfirmed:
             kept[route.domain] = "only one name server says that it does not exist"
         elif params["missing_domain"] == "remove":
-            removed.add(route.domain)
+            missing.add(route.domain)
         else:
             kept[route.domain] = route.status
     return Desired(
         pins=tuple(pins),
         kept=kept,
-        removed=frozenset(removed),
+        removed=frozenset(removed | missing),
+        missing=frozenset(missing),
+        nonexistent=frozenset(
+            route.domain
+            for route in routes
+            if route.status == "no_such_domain" and state != "absent"
+        ),
         short_lived=frozenset(route.domain for route in routes if route.short_lived),
         state=state,
         existing=params["existing"],

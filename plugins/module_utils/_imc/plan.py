@@ -19,7 +19,7 @@ from typing import Any
 
 from .._remote.parse import RegistryValue
 from .._run.change_limit import Size
-from .._run.family import Change, Plan, Refusal
+from .._run.family import PINNED_DOMAINS, Change, Plan, Refusal
 from .._run.routes import GONE_STATUSES, UNKNOWN_STATUSES, Route
 from . import risks
 from .host import SERVICE_NAME, build_warning, silence_cure, takes_digits
@@ -212,8 +212,7 @@ def make_plan(
     state: HostState, desired: Desired, policy: Policy, saved: Saved | None = None
 ) -> ImcPlan:
     """Plan a host; ``saved`` is what to put back, for the state restored."""
-    kept: dict[str, str] = {}
-    warnings: list[str] = []
+    edited = Edit((), {}, Size(PINNED_DOMAINS))
     table: TablePlan | None = None
     if policy.drops_silent:
         desired = replace(desired, silent=state.seen.silent)
@@ -227,8 +226,6 @@ def make_plan(
             file = state.table.file if state.table else None
             edited = edit(file.rows if file else (), desired)
             table = TablePlan(file, file.with_rows(edited.rows)) if file else None
-            kept = edited.kept
-            warnings += [f"{domain}: {reason}." for domain, reason in kept.items()]
     settings = tuple(_setting_changes(setting, table))
     step, required, about_service = _plan_service(state, policy, changes=bool(settings))
     draft = _Draft(state, setting, table, step)
@@ -243,10 +240,12 @@ def make_plan(
         service_runs=state.service.runs,
         interrupted=journal,
         refusals=tuple(_refusals(draft, desired, force=policy.force)),
-        kept=kept,
+        kept=edited.kept,
+        missing=edited.missing,
+        unpinned=edited.unpinned if table else (),
         warnings=(
             *_history_warnings(state, step),
-            *warnings,
+            *(f"{domain}: {reason}." for domain, reason in edited.kept.items()),
             *_table_warnings(table, policy.max_routes),
             *_risks(draft, desired, policy.known_domains),
             *_without_effect(desired),
@@ -522,11 +521,15 @@ def _worksheet(desired: Desired, saved: Saved | None) -> Iterator[ManualRow]:
 class Edit:
     """The rows as they are to be.
 
-    ``kept`` are the listed domains whose rows stay, each with the reason.
+    ``kept`` are the listed domains whose rows stay, each with the reason. ``missing`` are those
+    that lose theirs since DNS does not have them, of all with rows; ``unpinned`` are those that do
+    not exist in DNS and have none.
     """
 
     rows: tuple[Row, ...]
     kept: dict[str, str]
+    missing: Size
+    unpinned: tuple[str, ...] = ()
 
 
 def edit(rows: Sequence[Row], desired: Desired) -> Edit:
@@ -561,7 +564,17 @@ def edit(rows: Sequence[Row], desired: Desired) -> Edit:
         for domain, route in routes.items()
         if wanted[domain] is None and (reason := _why_kept(route, len(present.get(domain, ()))))
     }
-    return Edit(tuple(after), kept)
+    gone = [] if desired.state is State.ABSENT else [n for n in routes if wanted[n] == ()]
+    missing = tuple(name for name in gone if name in present)
+    unpinned = tuple(
+        name
+        for name, route in routes.items()
+        if route.status == "no_such_domain"
+        and desired.state is not State.ABSENT
+        and name not in present
+    )
+    size = Size(PINNED_DOMAINS, len(missing), len(present), missing)
+    return Edit(tuple(after), kept, size, unpinned)
 
 
 def _rows_for(domain: str, addresses: Sequence[str], present: Sequence[Row]) -> Iterator[Row]:

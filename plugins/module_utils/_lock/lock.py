@@ -8,7 +8,7 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -32,7 +32,8 @@ class LockedPair(NamedTuple):
 class Entry:
     """What is locked of one domain.
 
-    ``warnings`` are codes of mx_pairs_info, sorted. ``seen`` is when DNS last said so (UTC, whole
+    ``warnings`` are codes of mx_pairs_info, sorted. ``unconfirmed`` means that one name server
+    alone says that the domain does not exist. ``seen`` is when DNS last said so (UTC, whole
     seconds), and ``ttl`` for how many seconds it promised to.
     """
 
@@ -42,6 +43,7 @@ class Entry:
     warnings: tuple[str, ...] = ()
     seen: datetime | None = None
     ttl: int | None = None
+    unconfirmed: bool = False
 
     @property
     def known(self) -> bool:
@@ -137,8 +139,10 @@ def _timeless(lock: Lock) -> dict[str, Entry]:
     return {name: replace(x, seen=None, ttl=None) for name, x in lock.entries.items()}
 
 
-def entries_of(domains: Iterable[Mapping[str, Any]], now: datetime) -> dict[str, Entry]:
-    """Return the entries for the ``domains`` of a result of mx_pairs_info, computed ``now``."""
+def entries_of(resolved: Mapping[str, Any], now: datetime) -> dict[str, Entry]:
+    """Return the entries for a result of mx_pairs_info, computed ``now``."""
+    routes = resolved.get("routes") or ()
+    unconfirmed = {str(x["domain"]) for x in routes if x.get("unconfirmed") is True}
     return {
         str(domain["domain"]): Entry(
             status=str(domain["status"]),
@@ -150,8 +154,9 @@ def entries_of(domains: Iterable[Mapping[str, Any]], now: datetime) -> dict[str,
             warnings=tuple(sorted({str(x["code"]) for x in domain.get("warnings") or ()})),
             seen=now.replace(microsecond=0),
             ttl=domain.get("ttl"),
+            unconfirmed=domain["domain"] in unconfirmed,
         )
-        for domain in domains
+        for domain in resolved["domains"]
     }
 
 

@@ -64,6 +64,8 @@ def _lines(lock: Lock) -> Iterator[str]:
     for domain, entry in sorted(lock.entries.items()):
         yield f"  {_quoted(domain)}:"
         yield f"    status: {entry.status}"
+        if entry.unconfirmed:
+            yield "    unconfirmed: true"
         if entry.implicit_mx:
             yield "    implicit_mx: true"
         if entry.pairs:
@@ -189,21 +191,21 @@ def _lock(data: Mapping[Any, Any]) -> Lock:
 
 def _entry(domain: str, value: object, time: object) -> Entry:
     data = _mapping(value, domain)
-    _only(data, {"status", "pairs", "implicit_mx", "warnings"}, domain)
+    _only(data, {"status", "unconfirmed", "pairs", "implicit_mx", "warnings"}, domain)
     status = data.get("status")
     if status not in _STATUSES:
         raise InvalidInput(f"{domain}: the status must be one of {', '.join(sorted(_STATUSES))}")
     pairs = tuple(_pair(domain, text) for text in _texts(data.get("pairs", []), f"{domain}: pairs"))
     if bool(pairs) != (status == "ok"):
         raise InvalidInput(f"{domain}: a domain has pairs just if its status is ok")
-    implicit = data.get("implicit_mx", False)
-    if not isinstance(implicit, bool):
-        raise InvalidInput(f"{domain}: implicit_mx must be true or false")
+    implicit, unconfirmed = data.get("implicit_mx", False), data.get("unconfirmed", False)
+    if not isinstance(implicit, bool) or not isinstance(unconfirmed, bool):
+        raise InvalidInput(f"{domain}: implicit_mx and unconfirmed must be true or false")
     warnings = _texts(data.get("warnings", []), f"{domain}: warnings")
     if not all(_CODE.fullmatch(code) for code in warnings):
         raise InvalidInput(f"{domain}: warnings are codes, such as mx_is_cname")
     seen, ttl = _seen(domain, time)
-    return Entry(status, pairs, implicit, tuple(warnings), seen, ttl)
+    return Entry(status, pairs, implicit, tuple(warnings), seen, ttl, unconfirmed)
 
 
 def _pair(domain: str, text: str) -> LockedPair:

@@ -221,6 +221,7 @@ def _as_pairs_info(lock: Lock, resolved: Mapping[str, Any] | None) -> dict[str, 
                 "domain": name,
                 "status": entry.status,
                 "addresses": list(dict.fromkeys(pair.address for pair in entry.pairs)),
+                **({"unconfirmed": True} if entry.unconfirmed else {}),
             }
             for name, entry in lock.entries.items()
         ],
@@ -249,7 +250,7 @@ def _conditions(params: Mapping[str, Any]) -> Conditions:
 def _entries(resolved: Mapping[str, Any], now: datetime) -> dict[str, Entry]:
     """Return the entries of a result of mx_pairs_info; InvalidInput if it is something else."""
     try:
-        entries = entries_of(resolved["domains"], now)
+        entries = entries_of(resolved, now)
     except (KeyError, TypeError, ValueError, AttributeError):
         raise InvalidInput(
             "resolved is not a result of mx_pairs_info.",

@@ -13,7 +13,7 @@ This file is private to the collection postmaster.exchange.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from .._run.changed_domains import Rows, rows_by_domain, table_rows
@@ -146,6 +146,8 @@ def build(run: Run, resolved: Mapping[str, Any], hosts: Sequence[HostResult]) ->
     plain_run = run.to_dict(resolved)
     judge = Judge.of_run(plain_run)
     by_families: dict[tuple[str, ...], dict[str, str]] = {}
+    pins = {x for one in hosts if one.unpinned is not None for x in {*one.domains} - one.unpinned}
+    hosts = [replace(host, pinned=frozenset(pins)) for host in hosts]
     entries: list[dict[str, Any]] = []
     problems: dict[str, str] = {}
     for host in hosts:

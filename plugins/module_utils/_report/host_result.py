@@ -40,6 +40,8 @@ ERROR_KEYS = (
 )
 NOT_CHECKED = "not checked: the run has no result of this host"
 
+_NONEXISTENT = "no_such_domain"
+_NEVER_PINNED = "no host has a pin of it (check the spelling, or take it off the list)"
 _VERSIONS = {"ipv4": 4, "ipv6": 6}
 # Keys of a failed result that say how a change left the host.
 _LEFT = ("failed", "unreachable", "msg", "rolled_back", "state", "backup", "refused")
@@ -53,7 +55,8 @@ class HostResult:
     ``compared`` is the delivery part of a comparison before the run. ``needed`` are results that
     this one depends on, such as the one of DNS. ``held`` is why the run did not start on this host.
     ``families`` are the kinds of addresses that it takes, ``suffixes`` those that names may get.
-    ``untested`` are domains that get no test message, since their entries say so.
+    ``untested`` are domains that get no test message, since their entries say so, and ``pinned``
+    those that some host of the run has a pin of.
     """
 
     name: str
@@ -70,6 +73,7 @@ class HostResult:
     families: Sequence[str] = ("ipv4",)
     suffixes: Sequence[str] = ()
     untested: Sequence[str] = ()
+    pinned: frozenset[str] = frozenset()
 
     @classmethod
     def read(
@@ -272,12 +276,23 @@ class HostResult:
                 reasons.pop(domain, None)
         return states, {domain: why for domain, why in reasons.items() if domain in states}
 
+    @property
+    def unpinned(self) -> frozenset[str] | None:
+        """The domains that do not exist in DNS and have no pin here; None if that is unknown."""
+        names = self.shown.get("unpinned")
+        return None if names is None else frozenset(map(str, names))
+
     def problem_domains(self, statuses: Mapping[str, str], judge: Judge) -> dict[str, str]:
-        """Return the host's domains with a status of fail_on, each with its status."""
+        """Return the host's domains with a status of fail_on, each with its status.
+
+        One that does not exist counts if no host has a pin of it.
+        """
         if self.failure or self.held or self.skipped:
             return {}
         known = {domain: statuses.get(domain, "") for domain in self.domains}
-        return {domain: status for domain, status in known.items() if status in judge.fail_on}
+        found = {domain: status for domain, status in known.items() if status in judge.fail_on}
+        unpinned = (self.unpinned or frozenset()) - self.pinned
+        return {x: status for x, status in found.items() if status != _NONEXISTENT or x in unpinned}
 
     def problems(self, judge: Judge, by_status: Mapping[str, str]) -> list[str]:
         """Return what is wrong, in sentences; ``by_status`` is what ``problem_domains`` returns."""
@@ -290,9 +305,10 @@ class HostResult:
             sentences.append(self._drift())
         for status in sorted(set(by_status.values())):
             names = [domain for domain, one in by_status.items() if one == status]
-            sentences.append(
-                f"{listed(names)}: {STATUS_WORDS.get(status, status)}, nothing changed"
-            )
+            end = "nothing changed"
+            if status == _NONEXISTENT:
+                end = f"and {_NEVER_PINNED}"
+            sentences.append(f"{listed(names)}: {STATUS_WORDS.get(status, status)}, {end}")
         if judge.audit:
             sentences += self._conflict_texts()
         return [*sentences, *self._action_required(judge), *self._not_proved()]

@@ -36,10 +36,16 @@ class Extent:
     would_refuse: str
 
 
-def extent(hosts: Sequence[HostResult], pinned: Collection[str], limit: ChangeLimit) -> Extent:
+def extent(
+    hosts: Sequence[HostResult],
+    pinned: Collection[str],
+    limit: ChangeLimit,
+    removals: ChangeLimit | None = None,
+) -> Extent:
     """Return how far a run reaches, from a comparison of its hosts.
 
-    ``pinned`` are the domains with addresses, ``limit`` is how many of the hosts may change. A
+    ``pinned`` are the domains with addresses, ``limit`` is how many of the hosts may change, and
+    ``removals`` how many missing domains may lose their pins on all hosts together. A
     change that a single host's limit refuses stops the run, too, unless ``limit`` is forced. Hosts
     of one organisation report its connectors alike, so their refusal counts once.
     """
@@ -56,6 +62,13 @@ def extent(hosts: Sequence[HostResult], pinned: Collection[str], limit: ChangeLi
             refusals.setdefault(refused["text"], host.name)
     size = Size("hosts", len(changing), len(hosts), changing)
     reasons = [too_many(limit, size)] if limit.refuses(size) else []
+    going = dict.fromkeys(name for x in plans.values() for name in x.get("removed_domains") or ())
+    gone = Size("missing domains", len(going), len(going), tuple(going))
+    if removals and not removals.percent and removals.refuses(gone) and not refusals:
+        reasons.append(
+            f"{count(len(going), 'missing domain')} would be removed;"
+            f" mx_delivery_max_removed_domains allows {removals.limit}: {listed(list(going))}"
+        )
     if not limit.force:
         texts = [f"{name}: {text}" for text, name in refusals.items()]
         reasons += texts[:_MOST_NAMED]

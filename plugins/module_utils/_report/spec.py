@@ -36,6 +36,7 @@ ARGUMENT_SPEC: Mapping[str, Any] = {
     },
     "search_list": {"type": "list", "elements": "str", "default": []},
     "max_changed_hosts": {"type": "str", "default": ""},
+    "max_removed_domains": {"type": "str", "default": ""},
     "force": {"type": "bool", "default": False},
     "artefact": {"type": "bool", "default": False},
     **_FILES,

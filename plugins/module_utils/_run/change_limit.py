@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options max_changes and force: a change that is larger than its limit is refused. Pure.
+"""The options max_changes, max_removed_domains and force: what exceeds a limit is refused. Pure.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -15,8 +15,11 @@ from typing import Any
 
 from .._base.errors import ExchangeError, InvalidInput
 
+#: The limit of what ``missing_domain: remove`` takes away at once.
+REMOVED_DOMAINS = "max_removed_domains"
 CHANGE_LIMIT_SPEC: dict[str, dict[str, Any]] = {
     "max_changes": {"type": "str"},
+    REMOVED_DOMAINS: {"type": "str", "default": "3"},
     "force": {"type": "bool", "default": False},
 }
 
@@ -40,11 +43,15 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class ChangeLimit:
-    """How large a change may be: ``most`` things, or ``most`` per cent of all; None is no limit."""
+    """How large a change may be: ``most`` things, or ``most`` per cent of all; None is no limit.
+
+    ``name`` is the option that says so.
+    """
 
     most: int | None = None
     percent: bool = False
     force: bool = False
+    name: str = "max_changes"
 
     @property
     def limit(self) -> str:
@@ -102,10 +109,11 @@ class ChangeLimit:
         things = size.noun.removesuffix("s") if size.total == 1 else size.noun
         more = len(size.domains) - _MOST_NAMED
         affected = ", ".join(size.domains[:_MOST_NAMED]) + (f" and {more} more" * (more > 0))
-        return (
-            f"{changes} to {size.total} {things}{share} {exceed} max_changes ({self.limit})."
-            f" Affected: {affected}"
-        )
+        what = f"{changes} to {size.total} {things}{share} {exceed}"
+        if self.name == REMOVED_DOMAINS:
+            removals = "1 removal" if size.changed == 1 else f"{size.changed} removals"
+            what = f"{removals} of missing domains, of {size.total} {things}{share}, {exceed}"
+        return f"{what} {self.name} ({self.limit}). Affected: {affected}"
 
 
 def parse_change_limit(params: Mapping[str, Any]) -> ChangeLimit:
@@ -113,14 +121,20 @@ def parse_change_limit(params: Mapping[str, Any]) -> ChangeLimit:
     return parse_limit("max_changes", params["max_changes"], force=bool(params["force"]))
 
 
+def parse_removal_limit(params: Mapping[str, Any]) -> ChangeLimit:
+    """Return how many domains that are missing in DNS may lose their pins; raises InvalidInput."""
+    given = params.get(REMOVED_DOMAINS, "")
+    return parse_limit(REMOVED_DOMAINS, given, force=bool(params["force"]))
+
+
 def parse_limit(name: str, given: str | None, *, force: bool = False) -> ChangeLimit:
     """Return the limit in an option called ``name``; raises InvalidInput where it is not valid."""
     if given is None or not given.strip():
-        return ChangeLimit(force=force)
+        return ChangeLimit(force=force, name=name)
     match = _LIMIT.match(given.strip())
     if not match:
         raise InvalidInput(
             f"{name} must be a number or a percentage, not {given!a:.80}.",
             hint="Examples: 20, '25%'.",
         )
-    return ChangeLimit(int(match["number"]), bool(match["percent"]), force)
+    return ChangeLimit(int(match["number"]), bool(match["percent"]), force, name)

@@ -21,6 +21,7 @@ from typing import Any, Literal, Protocol, TypeVar
 from .._base.errors import ExchangeError
 from .change_limit import Size
 
+PINNED_DOMAINS = "pinned domains"
 #: What a part of a host is after a change that failed: as before it, as planned, or neither.
 Part = Literal["old", "new", "unknown"]
 
@@ -94,7 +95,9 @@ class Plan:
 
     ``kept`` are domains that stay as they are, each with the reason. ``refusals`` stop the run
     before any change, ``refused`` leave single domains out. ``incomplete`` is why not all that is
-    wanted can be planned. ``evidence`` is what a result has of a refused plan, too.
+    wanted can be planned. ``missing`` are the domains that lose their pins since DNS does not have
+    them, of all pinned ones; ``unpinned`` are those that are wanted, do not exist in DNS, and have
+    no pin. ``evidence`` is what a result has of a refused plan, too.
     """
 
     changes: tuple[Change, ...] = ()
@@ -104,6 +107,8 @@ class Plan:
     warnings: tuple[str, ...] = ()
     size: Size = field(default_factory=lambda: Size("changes"))
     incomplete: str = ""
+    missing: Size = field(default_factory=lambda: Size(PINNED_DOMAINS))
+    unpinned: tuple[str, ...] = ()
     evidence: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -73,7 +73,15 @@ _CONNECTORS = (
 _TEST = ("sender", "subject", "method", "deadline", "interval", "smtp")
 _QUEUE = ("own_domains", "min_age")
 # What both engines that change something take as it is.
-_BOTH = ("run_id", "backup_dir", "backup_mode", "backup_group", "max_changes", "force")
+_BOTH = (
+    "run_id",
+    "backup_dir",
+    "backup_mode",
+    "backup_group",
+    "max_changes",
+    "max_removed_domains",
+    "force",
+)
 
 
 def _group(spec: Params, names: Iterable[str], **more: Any) -> dict[str, Any]:
@@ -90,7 +98,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "resolved": {"type": "list", "elements": "dict"},
     "state": {"type": "str", "choices": ["present", "absent", "exact"], "default": "present"},
     "missing_domain": {"type": "str", "choices": ["keep", "remove"], "default": "keep"},
-    "max_changes": {"type": "str"},
+    **{name: IMC_SPEC[name] for name in ("max_changes", "max_removed_domains")},
     "force": {"type": "bool", "default": False},
     "may_change": {"type": "bool", "default": True},
     "refuse_removals": {"type": "bool", "default": False},

@@ -24,7 +24,13 @@ from .._base.context import Context
 from .._base.errors import ExchangeError, HostUnreachable, InvalidInput, say_untouched
 from .._remote.session import CmdletError
 from . import backups
-from .change_limit import CHANGE_LIMIT_SPEC, ChangeLimit, parse_change_limit
+from .change_limit import (
+    CHANGE_LIMIT_SPEC,
+    ChangeLimit,
+    Size,
+    parse_change_limit,
+    parse_removal_limit,
+)
 from .family import B, Change, Family, P, Plan, Refusal, S, W_contra
 from .proof import ProofPolicy, Proofs
 
@@ -51,6 +57,7 @@ _BROKE_OFF = (
 class Policy:
     """How a change is made. ``backup`` is what to put back, None where something else is wanted.
 
+    ``removals`` limits the domains that lose their pins at once since DNS does not have them.
     ``tests`` is what becomes of changes that no test message proves, None where none is sent.
     """
 
@@ -60,6 +67,12 @@ class Policy:
     run_id: str = ""
     tests: ProofPolicy | None = None
     access: Access = PRIVATE
+    removals: ChangeLimit = field(default_factory=ChangeLimit)
+
+    def limits(self, plan: Plan) -> list[tuple[ChangeLimit, Size]]:
+        """Return each limit with what it limits in a plan; those that are exceeded come first."""
+        limits = [(self.limit, plan.size), (self.removals, plan.missing)]
+        return sorted(limits, key=lambda each: not each[0].exceeded_by(each[1]))
 
 
 def parse_policy(params: Mapping[str, Any], basedir: Path) -> Policy:
@@ -79,6 +92,7 @@ def parse_policy(params: Mapping[str, Any], basedir: Path) -> Policy:
         run_id=backups.parse_run_id(params["run_id"]),
         tests=params.get("tests"),
         access=parse_access(params),
+        removals=parse_removal_limit(params),
     )
 
 
@@ -100,20 +114,27 @@ class DeliveryResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result of a task, but for what its module adds."""
-        limit, size = self.policy.limit, self.plan.size
+        limits = self.policy.limits(self.plan)
+        limit, size = limits[0]
         return {
             "changed": self.plan.changed,
             "rolled_back": False,
             "backup": str(self.backup) if self.backup else None,
             **({"restored_from": str(self.restored_from)} if self.restored_from else {}),
             "change_limit": limit.to_dict(size),
-            "would_refuse": self.check_mode and limit.refuses(size),
+            "would_refuse": self.check_mode and any(one.refuses(of) for one, of in limits),
+            "removed_domains": list(self.plan.missing.domains),
+            "unpinned": list(self.plan.unpinned),
             "run_id": self.policy.run_id,
             **({"proofs": self.proofs} if self.proofs else {}),
             **self.facts,
             "warnings": [
                 *self.plan.warnings,
-                *limit.warnings(size, check_mode=self.check_mode),
+                *(
+                    text
+                    for one, of in limits
+                    for text in one.warnings(of, check_mode=self.check_mode)
+                ),
                 *self.warnings,
             ],
         }
@@ -192,7 +213,7 @@ class _Transaction(Generic[S, W_contra, B, P]):
 
     def _permit(self, plan: P) -> None:
         """Raise ExchangeError where any part of a plan is refused, or the whole is too large."""
-        host, limit = self.context.host, self.policy.limit
+        host = self.context.host
         if plan.refusals:
             raise ExchangeError(
                 f"{host}: {'; '.join(each.text for each in plan.refusals)}.",
@@ -205,8 +226,9 @@ class _Transaction(Generic[S, W_contra, B, P]):
                     **plan.evidence,
                 },
             )
-        if limit.refuses(plan.size) and not self.context.check_mode:
-            raise limit.refusal(host, plan.size)
+        for limit, size in self.policy.limits(plan):
+            if limit.refuses(size) and not self.context.check_mode:
+                raise limit.refusal(host, size)
 
     def _read_proofs(self, state: S) -> None:
         """Find the changes of this installation that no test message has proved."""
