@@ -466,3 +466,22 @@ def test_a_lock_that_cannot_be_had_is_said_to_have_changed_nothing(
     with pytest.raises(ExchangeError, match="Nothing was changed"):
         org.run(routes=[NESTLE])
     assert PIN not in org.connectors()
+
+
+def test_many_missing_domains_at_once_are_removed_by_force_only(org: Org) -> None:
+    names = [f"d{number}.example" for number in range(4)]
+    org.run(routes=[{**NESTLE, "domain": name} for name in names])
+    before = org.connectors()
+    gone = [{"domain": name, "status": "no_such_domain"} for name in (*names, "typo.example")]
+    remove = {"missing_domain": "remove"}
+    seen = org.run(check=True, routes=gone, **remove)
+    assert (seen["would_refuse"], seen["removed_domains"]) == (True, names)
+    assert seen["unpinned"] == ["typo.example"]
+    with pytest.raises(ExchangeError, match=r"4 removals .* max_removed_domains \(3\)") as caught:
+        org.run(routes=gone, **remove)
+    assert "Nothing was changed" in str(caught.value)
+    assert org.connectors() == before
+    assert org.run(routes=gone[1:], **remove)["removed_domains"] == names[1:]
+    org.run(routes=[{**NESTLE, "domain": name} for name in names])
+    assert org.run(routes=gone, **remove, force=True)["changed"]
+    assert org.connectors().keys() == {"Internet"}

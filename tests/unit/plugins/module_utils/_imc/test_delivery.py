@@ -735,3 +735,22 @@ def test_a_computer_without_a_name_is_not_changed(run: Runner) -> None:
     host = FakeHost(own_name="?")
     assert "own name cannot be read" in run.fail(host, **DONE).message
     assert host.rows == []
+
+
+def test_many_missing_domains_at_once_are_removed_by_force_only(run: Runner) -> None:
+    names = [f"d{number}.example" for number in range(4)]
+    rows = [f"{name};192.0.2.1;0" for name in names]
+    host = FakeHost(routes=table(*FOREIGN, *rows))
+    gone = [{"domain": name, "status": "no_such_domain"} for name in (*names, "typo.example")]
+    remove = {"missing_domain": "remove"}
+    seen = run(host, check=True, routes=gone, **remove)
+    assert (seen["would_refuse"], seen["removed_domains"]) == (True, names)
+    assert seen["unpinned"] == ["typo.example"]
+    with pytest.raises(ExchangeError, match=r"4 removals .* max_removed_domains \(3\)") as caught:
+        run(host, routes=gone, **remove)
+    assert "Nothing was changed" in str(caught.value)
+    assert host.rows == [*FOREIGN, *rows]
+    assert run(host, routes=gone[1:], **remove)["removed_domains"] == names[1:]
+    host = FakeHost(routes=table(*FOREIGN, *rows))
+    assert run(host, routes=gone, **remove, force=True)["changed"]
+    assert host.rows == FOREIGN

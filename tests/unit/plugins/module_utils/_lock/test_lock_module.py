@@ -67,6 +67,16 @@ def written(context: Context, **more: Any) -> dict[str, Any]:
     return write(context, resolved=RESOLVED, **more)
 
 
+def test_a_domain_that_one_name_server_denies_stays_so_in_the_lock(context: Context) -> None:
+    gone = domain("gone.example", status="no_such_domain")
+    route = {"domain": "gone.example", "status": "no_such_domain", "addresses": []}
+    alone = {**route, "unconfirmed": True}
+    write(context, resolved={"domains": [gone], "routes": [alone]})
+    assert read(context)["routes"] == [alone]
+    assert write(context, resolved={"domains": [gone], "routes": [route]})["changed"]
+    assert read(context)["routes"] == [route]
+
+
 def test_what_is_written_is_read_as_what_mx_pairs_returned(context: Context) -> None:
     assert written(context)["changed"]
     assert not written(context)["changed"]

@@ -171,6 +171,24 @@ def test_a_domain_of_another_host_is_no_problem_here() -> None:
     )
 
 
+@pytest.mark.parametrize("run", [ENFORCE, AUDIT])
+def test_a_domain_that_does_not_exist_is_a_problem_where_no_host_has_a_pin_of_it(run: Run) -> None:
+    run = replace(run, fail_on=["no_such_domain"])
+    of = resolved(domain("typo.example", status="no_such_domain"))
+
+    def host(name: str, *unpinned: str) -> HostResult:
+        return HostResult(name, ["typo.example"], {**table(BOTH, BOTH), "unpinned": unpinned})
+
+    both = made(run, host("a", "typo.example"), host("b", "typo.example"), of=of)
+    assert both["answer"]["verdict"] == ("unjudged" if run.kind == "audit" else "failed")
+    (said,) = both["hosts"][0]["problems"]
+    assert said.startswith("typo.example: does not exist, and no host has a pin of it (check")
+    assert states(made(run, host("a", "typo.example"), of=of)) == {"kept": ["typo.example"]}
+    other = made(run, host("a", "typo.example"), host("b"), of=of)
+    unknown = made(run, HostResult("a", ["typo.example"], table(BOTH, BOTH)), of=of)
+    assert other["answer"]["verdict"] == unknown["answer"]["verdict"] == "clean"
+
+
 def test_a_host_that_takes_ipv4_only_has_no_address_of_a_domain_that_has_others() -> None:
     six = domain("six.example", "2001:db8::1")
     run = replace(AUDIT, fail_on=["no_address"])

@@ -65,6 +65,21 @@ def test_without_a_limit_nothing_is_refused_and_the_extent_is_known() -> None:
     assert reach.would_refuse == ""
 
 
+def test_missing_domains_are_counted_over_all_hosts() -> None:
+    looks = [
+        looked(name, old(gone, removed_domains=[gone, "both.example"]))
+        for name, gone in (("a", "one.example"), ("b", "two.example"))
+    ]
+    name = "mx_delivery_max_removed_domains"
+    most = parse_limit(LIMIT, "")
+    assert extent(looks, PINNED, most, parse_limit(name, "2")).would_refuse == (
+        "3 missing domains would be removed; mx_delivery_max_removed_domains allows 2:"
+        " one.example, both.example, two.example"
+    )
+    for allowed in (parse_limit(name, "3"), parse_limit(name, "2", force=True)):
+        assert not extent(looks, PINNED, most, allowed).would_refuse
+
+
 def test_the_registry_value_concerns_every_domain_that_is_pinned() -> None:
     reach = extent([looked("a", old(switch=True))], PINNED, parse_limit(LIMIT, None))
     assert set(reach.domains) == set(PINNED)
