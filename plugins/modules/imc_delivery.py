@@ -212,8 +212,9 @@ options:
     default: HKLM\SYSTEM\CurrentControlSet\Services\MSExchangeIMC\Parameters
   max_routes:
     description:
-      - Warn if the table gets more rows than this. The Administrator program corrupts a table that
-        is too long (Q182522); how long that is, no article says. V(0) never warns.
+      - Warn if the table gets more rows than this. The Administrator program before Exchange 5.5
+        SP1 corrupts a table that is too long (Q182522, Q242221); no article gives a number.
+      - V(0), and a host with 5.5 SP1 or later, get no warning.
     type: int
     default: 100
   return_routes:

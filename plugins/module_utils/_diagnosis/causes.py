@@ -66,6 +66,7 @@ class Code(StrEnum):
     REFUSED = "refused"
     DROPPED = "dropped"
     UNREACHABLE = "unreachable"
+    CACHED = "cached"  # Q285023
     NO_ROUTE = "no_route"
     EXPIRED = "expired"
     SEVERAL_MX = "several_mx"
@@ -507,6 +508,22 @@ def _cannot_connect(domain: StuckDomain) -> bool:
     return not any(cause.sure for rule in elsewhere for cause in rule(domain, ()))
 
 
+def _cached(domain: StuckDomain, _every: Every) -> Iterator[Cause]:
+    """An address that the service looked up long ago and keeps (Q285023)."""
+    tried = domain.error.address if domain.error else None
+    if domain.transport or domain.pins or domain.parent or not _cannot_connect(domain):
+        return
+    if tried is not None and domain.addresses and tried not in domain.addresses:
+        yield Cause(
+            Code.CACHED,
+            f"the service keeps addresses until it is restarted (Q285023), and {tried} is not in"
+            " DNS for the domain",
+            "Restart the service MSExchangeIMC. Since 5.5.2654.52 it follows the TTL with the"
+            " registry value EnableTTL.",
+            sure=False,
+        )
+
+
 def _no_route(domain: StuckDomain, _every: Every) -> Iterator[Cause]:
     if domain.error_class is ErrorClass.NO_ROUTE:
         yield Cause(
@@ -562,6 +579,7 @@ _RULES: tuple[Rule, ...] = (
     _reply,
     _own_error,
     _connection,
+    _cached,
     _no_route,
     _several_mx,
 )

@@ -84,15 +84,8 @@ def _host(host: HostEvidence, known: Sequence[Finding]) -> Iterator[str]:
     if edges := queue.get("out_of_sight"):
         yield f"  {out_of_sight(edges)}"
     yield f"  {_name_servers(exchange) if host.transport else _search_list(host)}"
-    if waiting and not host.transport and (faults := build_warning(exchange.get("build"))):
-        yield f"  {faults}"
-    if rows := host.malformed_rows:
-        yield (
-            f"  {count(len(rows), 'malformed row')} in the route table (first: {rows[0]!a:.80})."
-            " The service does not start on it (event 4056)."
-        )
-    if not host.transport and host.refusals:
-        yield f"  Nothing can be pinned here: {'; '.join(host.refusals)}."
+    if not host.transport:
+        yield from _connector(host, waiting=bool(waiting))
     entries = {one["domain"]: one for one in queue.get("queues") or ()}
     returned = [one.get("domain") for one in queue.get("returned") or ()]
     for domain, every in known[:MOST_EXPLAINED]:
@@ -113,6 +106,24 @@ def _host(host: HostEvidence, known: Sequence[Finding]) -> Iterator[str]:
     if failure := failure_of(host.tests):
         notes.append(f"Test messages could not be sent. {_short(host, failure)}")
     yield from (f"  Note: {note}" for note in notes)
+
+
+def _connector(host: HostEvidence, *, waiting: bool) -> Iterator[str]:
+    """Yield the lines that concern a host of Exchange 4.0 to 5.5 only."""
+    if waiting and (faults := build_warning((host.exchange or {}).get("build"))):
+        yield f"  {faults}"
+    if host.service_down:
+        yield (
+            "  New mail waits in MTS-OUT and the MTA while the service is down; this run reads"
+            " neither (Q285090)."
+        )
+    if rows := host.malformed_rows:
+        yield (
+            f"  {count(len(rows), 'malformed row')} in the route table (first: {rows[0]!a:.80})."
+            " The service does not start on it (event 4056)."
+        )
+    if host.refusals:
+        yield f"  Nothing can be pinned here: {'; '.join(host.refusals)}."
 
 
 def _short(host: HostEvidence, failure: str) -> str:

@@ -137,11 +137,13 @@ class _Evidence:
     """Why messages have not left: where they lie, and what the SMTP logs hold.
 
     ``waiting`` are the tags of messages found in ``RootDir\\Out``, ``untouched`` the names of files
-    that still lie in Pickup, ``failures`` the last failure by domain.
+    that still lie in Pickup, ``archived`` of those that the service could not use, ``failures`` the
+    last failure by domain.
     """
 
     waiting: frozenset[str]
     untouched: frozenset[str]
+    archived: frozenset[str]
     failures: Mapping[str, LoggedFailure]
     hindrance: str
 
@@ -247,7 +249,14 @@ class ImcTest:
         error = failure.error if failure else None
         if result.verdict is Verdict.RETURNED:
             return result if error is None or error.temporary else replace(result, error=error)
-        if f"{pickup.short_name(probe.tag)}.txt" in evidence.untouched:
+        file = f"{pickup.short_name(probe.tag)}.txt"
+        if file in evidence.archived:
+            reason = (
+                r"the service moved its file to Pickup\Archive (event 4164): it could not read it,"
+                " or saw it empty before 5.5 SP4 (Q279320, Q250441)"
+            )
+            return replace(result, reason=reason)
+        if file in evidence.untouched:
             reason = "its file still lies in Pickup: the service has not taken it"
             return replace(result, verdict=Verdict.QUEUED, reason=reason)
         if result.verdict is Verdict.QUEUED or probe.tag in evidence.waiting:
@@ -269,16 +278,21 @@ class ImcTest:
         """
         warnings: list[str] = []
         untouched: frozenset[str] = frozenset()
+        archived: frozenset[str] = frozenset()
         waiting: frozenset[str] = frozenset()
         failures: Sequence[LoggedFailure] = ()
         reader = Reader(self.session, warnings)
         host = self.host
-        commands = {"pickup": list_folder(host.reach(host.root_dir, pickup.FOLDER))}
+        commands = {
+            "pickup": list_folder(host.reach(host.root_dir, pickup.FOLDER)),
+            "archive": list_folder(host.reach(host.root_dir, pickup.FOLDER, "Archive")),
+        }
         commands |= smtp_log_commands(host)
         out = {"out": search_folder(host.reach(host.root_dir, "Out"), [self.run_tag])}
         try:
             sections = self._run(commands)
             untouched = frozenset(parse_dir_bare(sections["pickup"].output))
+            archived = frozenset(parse_dir_bare(sections["archive"].output))
             try:
                 failures = read_smtp_logs(reader, host, sections, _LOGS).failures
             except ExchangeError as error:
@@ -289,7 +303,7 @@ class ImcTest:
         except ExchangeError as error:
             warnings.append(error.message)
         hindrance = next(iter(warnings), "")
-        return _Evidence(waiting, untouched, newest_by_domain(failures), hindrance)
+        return _Evidence(waiting, untouched, archived, newest_by_domain(failures), hindrance)
 
     def _run(self, commands: Mapping[str, str]) -> dict[str, Section]:
         return run_all(self.session, commands, timeout=_SEARCH_TIMEOUT, max_output=_MAX_OUTPUT)

@@ -144,6 +144,11 @@ def _warnings(
             yield other_build
         if faults := build_warning(host.build):
             yield faults
+        if not host.dns_domain:
+            yield (
+                "TCP/IP has no domain on this host. The service does not start without one (events"
+                " 4058 and 4067, Q154589)."
+            )
         if len(host.search_list) > MOST_SUFFIXES and host.version != "4.0":
             yield (
                 f"TCP/IP has {len(host.search_list)} suffixes to search. With more than"
@@ -165,4 +170,7 @@ def _missing(host: ImcHost, tools: Mapping[str, str | None], sections: Sections)
     if tools["findstr"] is None:
         yield "There is no findstr: test messages cannot be followed."
     if not _exists(sections, "tracking"):
-        yield "There is no tracking log: enable message tracking on the connector."
+        yield (
+            "There is no tracking log: enable message tracking on the connector. Standard Edition"
+            " has it only with the Site Connector (Q164175)."
+        )

@@ -208,6 +208,11 @@ def silence_cure(build: int | None) -> str:
     return "" if build >= _NEXT_MX_55 else "Exchange 5.5 SP1 ends the fault (Q182821)."
 
 
+def edits_long_tables(build: int | None) -> bool:
+    """Whether the Administrator program of a build keeps long tables whole (Q182522, Q242221)."""
+    return release_of(build) is not None and (build or 0) >= _NEXT_MX_55
+
+
 def takes_digits(build: int | None) -> bool:
     """Whether the Administrator program takes names that begin with a digit."""
     return build is None or build >= _DIGITS_SINCE

@@ -22,7 +22,13 @@ from .._run.change_limit import Size
 from .._run.family import PINNED_DOMAINS, Change, Plan, Refusal
 from .._run.routes import GONE_STATUSES, UNKNOWN_STATUSES, Route
 from . import risks
-from .host import SERVICE_NAME, build_warning, silence_cure, takes_digits
+from .host import (
+    SERVICE_NAME,
+    build_warning,
+    edits_long_tables,
+    silence_cure,
+    takes_digits,
+)
 from .routes import RoutesFile, Row, moved, new_row, why_unwritable
 from .setting import SearchList, SettingPlan, can_be_added, number, plan_setting, shown
 from .state import HostState, Journal
@@ -246,7 +252,7 @@ def make_plan(
         warnings=(
             *_history_warnings(state, step),
             *(f"{domain}: {reason}." for domain, reason in edited.kept.items()),
-            *_table_warnings(table, policy.max_routes),
+            *_table_warnings(table, policy.max_routes, state.build),
             *_risks(draft, desired, policy.known_domains),
             *_without_effect(desired),
             *_silence(state, desired, policy),
@@ -405,16 +411,16 @@ def _build_warnings(state: HostState, desired: Desired) -> Iterator[str]:
         )
 
 
-def _table_warnings(table: TablePlan | None, limit: int) -> Iterator[str]:
-    """Warn of a table that is too long."""
-    if table is None:
+def _table_warnings(table: TablePlan | None, limit: int, build: int | None) -> Iterator[str]:
+    """Warn of a table that is too long for the Administrator program of this build."""
+    if table is None or edits_long_tables(build):
         return
     rows = table.after.rows
     if 0 < limit < len(rows):
         yield (
             f"The route table has {len(rows)} rows, more than {limit} (max_routes). The"
-            " Administrator program may corrupt a table that is too long (Q182522): change it with"
-            " this module or imccopy only."
+            " Administrator program before 5.5 SP1 may corrupt a table that is too long (Q182522):"
+            " change it with this module or imccopy only."
         )
 
 

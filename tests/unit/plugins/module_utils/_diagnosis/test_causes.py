@@ -669,3 +669,10 @@ def test_nothing_is_advised_to_be_pinned_where_a_pin_is_refused() -> None:
     refused = TO_PIN | {"failed": True, "refusals": ["the host forwards all mail to a relay"]}
     causes = of_old(CONTACT, domain("nestle.com", "ok", exchanges=2), planned=refused)
     assert "Pin" not in " ".join(cause.remedy for cause in causes)
+
+
+def test_q285023_an_address_that_is_in_dns_no_more_may_be_kept_by_the_service() -> None:
+    queue = silent("198.51.100.9") | {"next_hops": []}
+    causes = found(HostEvidence("mail55", OFF, queue, TO_PIN), domain())["nestle.com"]
+    assert (Code.CACHED, MAYBE) in kinds(causes)
+    assert Code.CACHED not in dict(kinds(of_old(CONTACT, domain())))

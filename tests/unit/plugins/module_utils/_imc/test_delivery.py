@@ -510,7 +510,7 @@ def test_many_rows(run: Runner) -> None:
     host = FakeHost(routes=table(*rows))
     result = run(host, **DONE)
     assert host.rows == [*rows, *DONE_ROWS]
-    assert "5002 rows, more than 100" in result["warnings"][0]
+    assert result["warnings"] == []  # no table is too long for 5.5 SP4
     assert not run(host, max_routes=0, **DONE)["warnings"]
 
 

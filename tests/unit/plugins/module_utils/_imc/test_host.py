@@ -136,3 +136,16 @@ def test_a_build_that_more_than_six_suffixes_crash_is_warned_of(
     warnings = imc_facts(session, gather_host(session), basics=True).warnings
     assert sum("Q185025" in text for text in warnings) == warned
     assert any("Exchange 5.5 SP4 ends them" in text for text in warnings) == (build == 1960)
+
+
+def test_q154589_a_host_without_a_tcpip_domain_is_warned_of(
+    exchange: LabHost, session: DirectSession
+) -> None:
+    def warned() -> bool:
+        warnings = imc_facts(session, gather_host(session), basics=True).warnings
+        return any("Q154589" in text for text in warnings)
+
+    assert not warned()
+    for name in ("Domain", "DhcpDomain"):
+        exchange.registry.set(NETWORK_KEY, name, "REG_SZ", "")
+    assert warned()

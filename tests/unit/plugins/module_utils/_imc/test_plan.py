@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -129,6 +130,7 @@ def test_the_size_of_the_table_is_warned_of_above_the_limit_only() -> None:
     assert make_plan(state, WANTED, Policy(max_routes=10)).warnings == ()
     assert "10 rows" in make_plan(state, WANTED, Policy(max_routes=9)).warnings[0]
     assert make_plan(state, WANTED, Policy(max_routes=0)).warnings == ()
+    assert make_plan(replace(state, build=2653), WANTED, Policy(max_routes=9)).warnings == ()
 
 
 def test_no_restart_into_a_table_with_malformed_rows_unless_forced() -> None:

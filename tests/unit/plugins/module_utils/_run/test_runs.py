@@ -384,6 +384,15 @@ def test_a_file_that_the_service_does_not_take_is_found_in_pickup() -> None:
     )
 
 
+def test_q279320_a_file_that_the_service_cannot_use_is_found_in_archive(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("exchange_lab.mail.imc_intake.parse_dropped", raising(ValueError("empty")))
+    with running(TREATED) as (_skipped, machine):
+        result = deliver(machine, "nestle.com", fail_on_undelivered=False)
+    assert "to Pickup\\Archive (event 4164)" in result["results"][0]["reason"]
+
+
 def test_a_session_that_breaks_while_following_loses_nothing() -> None:
     with running(TREATED) as (_skipped, machine):
         broken = raising(SessionLost("the line broke"))
