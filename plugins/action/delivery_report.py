@@ -181,10 +181,12 @@ def _listed(hosts: Sequence[HostResult], params: Params) -> dict[str, Any]:
         else "failed"
         for host in hosts
     }
+    problems = {name: clean(text) for name, text in failures.items() if text}
     return {
         "changed": False,
         "lines": lines,
-        "problems": {name: clean(text) for name, text in failures.items() if text},
+        "problems": problems,
+        "messages": problems,
         "verdicts": verdicts,
         "verdict": worst(list(verdicts.values())),
         "files": {},

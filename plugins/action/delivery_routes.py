@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from ..module_utils._pairs.module import ARGUMENT_SPEC as PAIRS_SPEC
 from ..module_utils._pairs.module import run as run_pairs
 from ..module_utils._run.backups import Shelf, last_run
 from ..module_utils._run.module_runner import failed
+from ..module_utils._run.options import FAMILIES
+from ..plugin_utils._action import plain
 from ..plugin_utils._progress import Progress
 from ..plugin_utils._role_variables import Reader, results_of, variables_of
 from ..plugin_utils._role_words import check_options, role_words
@@ -136,7 +139,8 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
         own, hostvars = options[entry_point]["options"], variables.get("hostvars", {})
         reader = Reader(own, self._templar, hostvars, known)
         names: Sequence[str] = variables["ansible_play_batch"]
-        found, chosen, failures = _read(self._task, reader, names, variables, entry_point)
+        read = _read(self._task, reader, names, variables, entry_point)
+        found, chosen = read.settings, read.hosts
         check_agreement(found, chosen)
         settings = [one for one, _values in found]
         if "test" in left_out:
@@ -149,7 +153,8 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
             "run": _run(first, variables),
             "names": list(names),
             "hosts": chosen,
-            "failures": failures,
+            "failures": read.failures,
+            "families": read.families,
             "serial": list(settings[0].serial) if settings else [],
             "compare_first": entry_point in _CHANGING
             and not first.get("mx_delivery_list")
@@ -346,24 +351,36 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
         return {**earlier, **resolved, **known, "compared": list(hosts)}
 
 
+@dataclass(slots=True)
+class _Read:
+    """What the variables of all hosts say.
+
+    ``settings`` are the different ones with their values; ``hosts`` has the number of each host's,
+    ``failures`` what is wrong with those of a host, and ``families`` its family, where it is said.
+    """
+
+    settings: list[tuple[Settings, Variables]] = field(default_factory=list)
+    hosts: dict[str, int] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    families: dict[str, str] = field(default_factory=dict)
+
+
 def _read(
     task: Any,
     reader: Reader,
     names: Sequence[str],
     variables: Variables,
     entry_point: str,
-) -> tuple[list[tuple[Settings, Variables]], dict[str, int], dict[str, str]]:
-    """Return the settings there are with their values, that of each host, and what is wrong.
+) -> _Read:
+    """Return the settings of all hosts, and what is wrong.
 
     Raises InvalidInput where a host has variables that begin as the role's and are none of them.
     """
     registered = _registered(variables)
     exact = _exact_by_hand(variables)
     unknown: dict[str, list[str]] = {}
-    found: list[tuple[Settings, Variables]] = []
+    read = _Read()
     numbers: dict[tuple[int, bool], int | InvalidInput] = {}
-    hosts: dict[str, int] = {}
-    failures: dict[str, str] = {}
     for name, own in zip(names, variables_of(task, variables, names), strict=True):
         for each in unknown_names(own, reader.known):
             if each not in registered(name):
@@ -378,19 +395,21 @@ def _read(
                     if exact and not values.get("mx_delivery_exact_confirm"):
                         made.options["refuse_removals"] = True
                     check_options(made.options, entry_point)
-                    numbers[key] = len(found)
-                    found.append((made, values))
+                    numbers[key] = len(read.settings)
+                    read.settings.append((made, values))
                 except InvalidInput as error:
                     numbers[key] = error
             number = numbers[key]
             if isinstance(number, InvalidInput):
                 raise number
-            hosts[name] = number
+            read.hosts[name] = number
         except InvalidInput as error:
             text = str(error).replace("\n", " ").rstrip(".")
-            failures[name] = f"{text}. This host was not contacted."
+            read.failures[name] = f"{text}. This host was not contacted."
+            if own.get("mx_delivery_family") in FAMILIES:
+                read.families[name] = plain(own["mx_delivery_family"])
     check_names(unknown, reader.known)
-    return found, hosts, failures
+    return read
 
 
 def _registered(variables: Variables) -> Callable[[str], Collection[str]]:

@@ -10,7 +10,11 @@ from typing import Any
 
 from ..module_utils._run.mail_delivery import MODULE
 from ..plugin_utils._action import EngineAction
+from ..plugin_utils._progress import show
 from ..plugin_utils._role_words import reworded
+
+#: Modes without a report of the whole run; what they print shows no warnings.
+_LISTED = frozenset({"diagnose", "history"})
 
 
 class ActionModule(EngineAction):
@@ -23,11 +27,28 @@ class ActionModule(EngineAction):
     ) -> dict[str, Any]:
         """Run the task, with the options in ``settings`` as if they stood beside it.
 
-        They are those that the role made, so the messages name the role's variables.
+        They are those that the role made. So the messages name the role's variables, and a failure
+        is one of the report, which says it once for all hosts alike: here it only is ``outcome``.
         """
         settings = self._task.args.get("settings")
+        self._host = str((task_vars or {}).get("inventory_hostname") or "")
         if isinstance(settings, Mapping):
             given = {name: one for name, one in self._task.args.items() if name != "settings"}
             self._task.args = {**settings, **given}
         result: dict[str, Any] = super().run(tmp, task_vars)
-        return reworded(result) if isinstance(settings, Mapping) else result
+        return self._for_report(reworded(result)) if isinstance(settings, Mapping) else result
+
+    def _for_report(self, result: dict[str, Any]) -> dict[str, Any]:
+        """Return the result as the report of a run reads it."""
+        mode = self._task.args.get("mode")
+        outcome = next((key for key in ("unreachable", "failed") if result.get(key)), "")
+        if not outcome:
+            if mode not in _LISTED:  # the report has them
+                result.pop("warnings", None)
+            return result
+        if mode not in _LISTED:
+            what = "could not be reached" if outcome == "unreachable" else "failed"
+            show(f"{self._host}: {what}; the report says why")
+        return {key: value for key, value in result.items() if key != outcome} | {
+            "outcome": outcome
+        }

@@ -217,6 +217,23 @@ problems:
   type: dict
   sample:
     mail5-a: enforce would change the routes of nestle.com
+messages:
+  description:
+    - As RV(problems), for the task that ends a host. Of more than 20 hosts with problems, a
+      reference to the report.
+  returned: unless O(kind=limits)
+  type: dict
+  sample:
+    mail5-a: enforce would change the routes of nestle.com
+closing:
+  description:
+    - The lines, each with its tone, that the playbooks print below Ansible's recap, which is longer
+      than a screen for many hosts. Empty for 20 hosts or fewer.
+  returned: with O(kind=audit), O(kind=enforce) and O(kind=rollback)
+  type: list
+  elements: list
+  sample:
+    - ["Result: All 120 hosts are up to date.", clean]
 counts:
   description: Pairs of host and domain by state.
   returned: with O(kind=audit), O(kind=enforce) and O(kind=rollback)

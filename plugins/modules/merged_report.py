@@ -115,6 +115,23 @@ problems:
   type: dict
   sample:
     mail5-b: no slice reported on this host
+messages:
+  description:
+    - As RV(problems), for the task that ends a host. Of more than 20 hosts with problems, a
+      reference to the report.
+  returned: always
+  type: dict
+  sample:
+    mail5-b: no slice reported on this host
+closing:
+  description:
+    - The lines, each with its tone, that the playbooks print below Ansible's recap, which is longer
+      than a screen for many hosts. Empty for 20 hosts or fewer.
+  returned: always
+  type: list
+  elements: list
+  sample:
+    - ["Result: All 120 hosts are up to date.", clean]
 kind:
   description: The kind of the run, V(audit), V(enforce) or V(rollback).
   returned: always

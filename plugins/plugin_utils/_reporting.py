@@ -19,7 +19,7 @@ from ansible.utils.display import Display
 from ..module_utils._base.atomic_write import write
 from ..module_utils._base.errors import ExchangeError
 from ..module_utils._report.junit import junit
-from ..module_utils._report.terminal import result_lines, summary
+from ..module_utils._report.terminal import MOST_HOSTS, closing, result_lines, summary
 from ..module_utils._report.text import Line, clean, columns
 from ._page import render
 
@@ -36,6 +36,8 @@ _COLOURS = {
 }
 #: Callbacks whose output a program reads, by the last part of their names.
 _FOR_PROGRAMS = frozenset({"json", "jsonl"})
+
+_SEE = "See the problems of this run under 'Action required' in its report."
 
 
 def report(
@@ -61,10 +63,14 @@ def report(
     if names and failures:
         problems[names[0]] += failures
         verdicts[names[0]] = "unjudged" if document["run"]["kind"] == "audit" else "failed"
+    texts = {name: "; ".join(sentences) for name, sentences in problems.items() if sentences}
     result: dict[str, Any] = {
         "changed": False,
         "lines": [line.text for line in lines],
-        "problems": {name: "; ".join(texts) for name, texts in problems.items() if texts},
+        "closing": [[clean(line.text), line.tone] for line in closing(document)],
+        "problems": texts,
+        # Of many hosts with problems the report has them, each once for all hosts alike.
+        "messages": texts if len(texts) <= MOST_HOSTS else dict.fromkeys(texts, _SEE),
         "verdicts": verdicts,
         "verdict": document["answer"]["verdict"],
         "counts": document["answer"]["counts"],

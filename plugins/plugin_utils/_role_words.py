@@ -23,6 +23,7 @@ from ..module_utils._imc.spec import parse_options as parse_imc
 from ..module_utils._run import mail_delivery_spec as spec
 from ..module_utils._run.backup_info import parse_options as parse_history
 from ..module_utils._run.change_limit import parse_change_limit, parse_removal_limit
+from ..module_utils._run.mail_delivery import PARTS
 from ..module_utils._run.options import from_params as parse_test
 from ..module_utils._run.queue_info import queue_limits
 
@@ -54,6 +55,9 @@ _SAME = (
 )
 _OTHER = {
     "cmdlet_timeout": "command_timeout",
+    "stop_at_refused_login": "stop_at_refused_login",
+    "endpoint.port": "endpoint.port",
+    "endpoint.scheme": "endpoint.scheme",
     "test.limit": "test_limit",
     **{f"smtp.{name}": f"test_smtp_{name}" for name in ("host", "port", "starttls", "ca_cert")},
 }
@@ -111,7 +115,7 @@ def role_words(text: str, group: str = "") -> str:
 
 def reworded(result: dict[str, Any]) -> dict[str, Any]:
     """Return the result of mail_delivery, its messages in the words of the role."""
-    for part in (result, *(result.get(name) or {} for name in ("delivery", "tests", "queue"))):
+    for part in (result, *(result.get(name) or {} for name in PARTS)):
         for key in ("msg", "skip_reason"):
             if isinstance(part.get(key), str):
                 part[key] = role_words(part[key])

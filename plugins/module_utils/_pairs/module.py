@@ -76,6 +76,7 @@ _NAME_SERVER = re.compile(
 )
 _MAX_PORT = 65535
 _MAX_REFUSALS = 20  # shown of one option
+_MAX_WARNINGS = 20  # shown of a run
 _LIMITS: dict[str, tuple[float, float]] = {
     "port": (1, _MAX_PORT),
     "timeout": (0.05, 60),
@@ -355,18 +356,28 @@ def _pair(pair: Pair) -> dict[str, Any]:
 
 
 def _warnings(outcome: RunResult) -> list[str]:
-    """Return a few lines to be seen: one for each status and each code, whatever the number."""
+    """Return a few sentences to be seen, whatever the number of domains.
+
+    There is one for each status, and for each kind of warning that of its first domain.
+    """
     named: dict[str, list[str]] = {}
+    kinds: dict[str, tuple[str, list[str]]] = {}
     for result in outcome.results:
         if result.status in _SENTENCES:
             named.setdefault(_SENTENCES[result.status], []).append(result.domain)
-    for result in outcome.results:
-        for code in dict.fromkeys(warning.code for warning in result.warnings):
-            named.setdefault(f"Warning {code}", []).append(result.domain)
+        for warning in result.warnings:
+            _message, domains = kinds.setdefault(warning.code, (warning.message, []))
+            if result.domain not in domains:
+                domains.append(result.domain)
     lines = [f"{what}: {listed(domains)}" for what, domains in named.items()]
+    for message, (first, *others) in kinds.values():
+        also = f" (the same kind of warning for {listed(others)})" if others else ""
+        lines.append(f"{first}: {message}{also}")
     if reason := _first_failure(outcome.results):
         lines.append(f"Questions to name servers failed; {reason}")
-    return [*(warning.message for warning in outcome.warnings), *lines]
+    lines = [*(warning.message for warning in outcome.warnings), *lines]
+    more = len(lines) - _MAX_WARNINGS
+    return [*lines[:_MAX_WARNINGS], *([f"There are {more} more warnings"] if more > 0 else [])]
 
 
 def _first_failure(results: Iterable[DomainResult]) -> str:

@@ -91,6 +91,7 @@ class HostResult:
         domains then count for every host. ``result`` and ``compared`` are results of mail_delivery,
         None if that did not run on the host.
         """
+        result, compared = _with_outcome(result), _with_outcome(compared)
         wishes: Result = {"domains": [entry["domain"] for entry in routes.get("domains") or ()]}
         needed = [routes]
         if "hosts" in routes:
@@ -100,6 +101,7 @@ class HostResult:
                 needed.insert(0, {"failed": True, "msg": message})
         parts = [part for part in (result, compared) if part is not None]
         families = [part.get("family") for part in parts] + [wishes.get("family")]
+        families.append((routes.get("families") or {}).get(name))
         family = next((one for one in families if one in {"imc", "transport"}), "")
         delivery = _delivery(result)
         return cls(
@@ -437,6 +439,11 @@ class HostResult:
             "stuck": stuck,
             "out_of_sight": edges,
         }
+
+
+def _with_outcome(result: Result | None) -> Result | None:
+    """Return a result of mail_delivery, failed where its ``outcome`` says so."""
+    return {**result, result["outcome"]: True} if result and result.get("outcome") else result
 
 
 def _delivery(result: Result | None) -> Result | None:

@@ -39,6 +39,7 @@ _FAMILY_TITLES: dict[str | None, str] = {
 }
 _IMC_HEADING = ("host", "routes", "search list", "service", "test messages")
 _TRANSPORT_HEADING = ("host", "connectors", "test messages")
+_UNKNOWN_HEADING = ("host", "state")
 _RANK = {state.value: place for place, state in enumerate(State)}
 _TONES = {"clean": "", "drift": "drift", "unjudged": "failed", "failed": "failed"}
 
@@ -56,12 +57,26 @@ def summary(document: _Entry) -> list[Line]:
         for text in texts[:MOST_NOTICES]:
             lines += [Line(line, "warning") for line in wrapped(f"  {text}")]
         if len(texts) > MOST_NOTICES:
-            lines.append(Line(f"  and {len(texts) - MOST_NOTICES} more", "warning"))
-    if problems := list(_problems(document)):
-        lines += [Line(""), Line("Action required")]
-        for text, tone in problems:
-            lines += [Line(line, tone) for line in wrapped(f"  {text}")]
+            more = count(len(texts) - MOST_NOTICES, "more notice")
+            lines.append(Line(f"  and {more}", "warning"))
+    return [*lines, *_action_lines(document)]
+
+
+def _action_lines(document: _Entry) -> list[Line]:
+    problems = list(_problems(document))
+    lines = [Line(""), Line("Action required")] if problems else []
+    for text, tone in problems:
+        lines += [Line(line, tone) for line in wrapped(f"  {text}")]
     return lines
+
+
+def closing(document: _Entry) -> list[Line]:
+    """Return what is shown below Ansible's recap, which is longer than a screen for many hosts."""
+    if len(document["hosts"]) <= MOST_HOSTS:
+        return []
+    if document["answer"]["verdict"] == "clean":
+        return [Line(f"Result: {document['answer']['text']}", "clean")]
+    return [*_action_lines(document)[1:], *result_lines(document)]
 
 
 def result_lines(document: _Entry) -> list[Line]:
@@ -139,6 +154,9 @@ def host_lines(document: _Entry) -> Iterator[Line]:
             known = f" of Exchange {', '.join(sorted(filter(None, versions)))}"
             title += known if None not in versions else _FAMILY_TITLES[family]
         yield Line(title)
+        if family is None:
+            yield from _table(_UNKNOWN_HEADING, hosts, lambda host: (_whole(host),))
+            continue
         transport = family == "transport"
 
         def cells(host: _Entry, *, transport: bool = transport) -> tuple[str, ...]:
@@ -171,9 +189,13 @@ def _table(
         yield Line(f"  and {count(more, 'more host')}")
 
 
+def _whole(host: _Entry) -> str:
+    return HOST_WORDS[State(host["state"])]
+
+
 def _host_cells(host: _Entry, judge: Judge, *, transport: bool) -> tuple[str, ...]:
     if host["reason"] is not None:  # there is nothing to say of its parts
-        whole = HOST_WORDS[State(host["state"])]
+        whole = _whole(host)
         return (whole, "") if transport else (whole, "", "", "")
     states = host_states_text(host) or "none listed"
     if transport:
@@ -309,7 +331,19 @@ def notices(document: _Entry) -> list[str]:
         for suffix in dict.fromkeys(suffix for some in suffixes.values() for suffix in some):
             concerned = [host for host in hosts if suffix in suffixes.get(host["name"], ())]
             texts += _misrouted(suffix, domains, concerned, imc=imc)
-    return texts
+    return [*texts, *_warnings(document)]
+
+
+def _warnings(document: _Entry) -> Iterator[str]:
+    """Yield each warning of hosts once, with those that have it, and those of organisations."""
+    alike: dict[str, list[str]] = {}
+    for host in document["hosts"]:
+        for text in dict.fromkeys(host["warnings"]):
+            alike.setdefault(text.removeprefix(f"{host['name']}: "), []).append(host["name"])
+    yield from (f"{listed(names)}: {text}" for text, names in alike.items())
+    for organisation in document["organisations"]:
+        name = organisation["name"].partition(" (")[0]
+        yield from (f"{name}: {text}" for text in organisation["warnings"])
 
 
 def _numbers(hosts: Sequence[_Entry]) -> set[int]:

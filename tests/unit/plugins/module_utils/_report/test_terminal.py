@@ -18,6 +18,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._report.termin
     MOST_DOMAINS,
     MOST_HOSTS,
     MOST_NOTICES,
+    closing,
     result_lines,
     summary,
 )
@@ -342,7 +343,7 @@ def test_many_notices_end_in_a_number() -> None:
     assert "Notices" not in texts(lines_of(AUDIT, host, of=of))  # the switch is set
     seen = replace(host, delivery=table([], [], registry={"before": None, "after": None}))
     found = below(lines_of(AUDIT, seen, of=of), "Notices")
-    assert "  and 2 more" in found
+    assert "  and 2 more notices" in found
 
 
 def test_a_rollback_asks_for_no_pairs_and_tells_none() -> None:
@@ -383,3 +384,51 @@ def test_with_trouble_the_result_comes_last() -> None:
     fine = build(AUDIT, resolved(NESTLE), [HostResult("a", [], table(PINNED, PINNED))])
     assert result_lines(fine) == []
     assert len(summary(fine)) < 10
+
+
+# -- many hosts
+
+
+def fleet(number: int, **failed: Any) -> list[HostResult]:
+    names = (f"mail{place:03}" for place in range(number))
+    result = failed or table(FOREIGN, FOREIGN)
+    return [HostResult(name, ["nestle.com"], {**result}) for name in names]
+
+
+def test_below_the_recap_of_many_hosts_the_answer_is_last() -> None:
+    def said(*hosts: HostResult) -> list[Line]:
+        return closing(build(AUDIT, resolved(NESTLE), hosts))
+
+    assert said(*fleet(MOST_HOSTS)) == []
+    assert said(*fleet(120)) == [Line("Result: All 120 hosts are up to date.", "clean")]
+    trouble = {"failed": True, "msg": "the disk is full."}
+    mixed = [*fleet(100), *(replace(one, name=f"x{one.name}") for one in fleet(20, **trouble))]
+    assert texts(said(*mixed)) == [
+        "Action required",
+        "  xmail000, xmail001, xmail002, xmail003, xmail004 and 15 more: the disk is full.",
+        "",
+        "Result: Of 120 hosts, 20 could not be checked, 100 are up to date.",
+    ]
+
+
+def test_warnings_of_hosts_are_notices_each_once_and_at_most_twenty() -> None:
+    def warning(text: str) -> dict[str, Any]:
+        return {**table(FOREIGN, FOREIGN), "warnings": [text]}
+
+    hosts = [
+        HostResult(name, [], warning(f"{name}: the table has a malformed row."))
+        for name in ("a", "b")
+    ]
+    assert below(lines_of(ENFORCE, *hosts), "Notices") == ["  a, b: the table has a malformed row."]
+    hosts = [HostResult(f"h{n}", [], warning(f"row {n} is malformed.")) for n in range(40)]
+    shown = below(lines_of(ENFORCE, *hosts), "Notices")
+    assert len(shown) == MOST_NOTICES + 1
+    assert shown[-1] == "  and 20 more notices"
+
+
+def test_a_host_of_unknown_family_has_no_columns_of_another() -> None:
+    lost = HostResult("lost", [], {"unreachable": True, "msg": "no route"}, family="")
+    old = HostResult("old", [], table(FOREIGN, FOREIGN))
+    lines = texts(lines_of(AUDIT, old, lost))
+    place = lines.index("1 host of unknown version")
+    assert lines[place + 1 : place + 3] == ["  host  state", "  lost  not checked"]
