@@ -23,10 +23,12 @@ options:
     description:
       - Which kind of Exchange the host is. V(imc) is the Internet Mail Connector of 4.0 to 5.5,
         V(transport) the Transport service of 2010 to Subscription Edition.
+      - V(auto) asks the registry over WinRM, as M(postmaster.exchange.exchange_info) does. A
+        connection of the type C(psrp) to Exchange's PowerShell says it without being asked.
       - With V(transport), Exchange's own PowerShell is asked (O(endpoint)), and nothing but it.
     type: str
-    choices: [imc, transport]
-    default: imc
+    choices: [auto, imc, transport]
+    default: auto
   backup_dir:
     description:
       - Folder on the controller that the backups are in, as the option of that name says of the
@@ -120,7 +122,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 family:
-  description: What O(family) is.
+  description: Which kind of Exchange the host is, V(imc) or V(transport).
   returned: success
   type: str
   sample: imc

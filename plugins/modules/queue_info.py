@@ -33,11 +33,12 @@ options:
     description:
       - Which kind of Exchange the host is. V(imc) is the Internet Mail Connector of 4.0 to 5.5,
         V(transport) the Transport service of 2010 to Subscription Edition.
-      - RV(postmaster.exchange.exchange_info#module:family) tells.
+      - V(auto) asks the registry over WinRM, as M(postmaster.exchange.exchange_info) does. A
+        connection of the type C(psrp) to Exchange's PowerShell says it without being asked.
       - With V(transport), Exchange's own PowerShell is asked (O(endpoint)), and nothing but it.
     type: str
-    choices: [imc, transport]
-    default: imc
+    choices: [auto, imc, transport]
+    default: auto
   all_servers:
     description:
       - Whether to look at the queues of all Transport servers of the organisation, instead of those
@@ -144,7 +145,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 family:
-  description: As O(family).
+  description: Which kind of Exchange the host is, V(imc) or V(transport).
   returned: success
   type: str
   sample: imc

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from exchange_lab.controller import Controller
 from exchange_lab.lab import Lab
-from exchange_lab.scenario import SIMPLE_HOST
 from exchange_lab.scenario_default import DEFAULT
 
 pytestmark = pytest.mark.e2e

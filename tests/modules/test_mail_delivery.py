@@ -74,6 +74,23 @@ def test_the_whole_job_without_being_told_which_exchange_it_is(
         assert list(both["mail55"].imc.connector.rows) == ["PARTNER.CORP;10.1.2.3;0"]
 
 
+@pytest.mark.parametrize(("host", "family"), [("mail55", "imc"), ("ex19-a", "transport")])
+def test_modules_by_themselves_find_the_family(
+    both: Lab, play: Play, host: str, family: str
+) -> None:
+    options = {"queue_info": {}, "backup_info": {}, "delivery_test": {"domains": ["nestle.com"]}}
+    smtp = {"smtp": {"port": "{{ mx_delivery_test_smtp_port }}"}}
+    options["delivery_test"] |= smtp
+    tasks = [
+        (name, {f"postmaster.exchange.{name}": {**WHERE, **given}})
+        for name, given in options.items()
+    ]
+    done = play(both, host, *tasks, check=True)
+    assert not any(one["failed"] for one in done.values()), done
+    assert {done[name]["family"] for name in ("queue_info", "backup_info")} == {family}
+    assert done["delivery_test"]["version"] == {"imc": "5.5", "transport": "2019"}[family]
+
+
 def test_nothing_to_do_takes_one_login_and_few_requests(both: Lab, play: Play) -> None:
     wanted = {"routes": [NESTLE], "imc": {"resolver_search_list": "disabled"}}
     assert play(both, "mail55", task("enforce", **wanted))["enforce"]["changed"]

@@ -26,11 +26,13 @@ from .._imc.layout import Layout
 from .._remote.commands import computer_name
 from .._remote.psrp import connect
 from . import backups
+from .exchange_info import with_family
 from .family import B, Family, P, S, W_contra
+from .options import FAMILY_OPTION
 from .transaction import load
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
-    "family": {"type": "str", "choices": ["imc", "transport"], "default": "imc"},
+    "family": FAMILY_OPTION,
     "backup_dir": {"type": "path"},
     "backup_mode": {"type": "str"},
     "backup_group": {"type": "str"},
@@ -69,6 +71,7 @@ def parse_options(params: Mapping[str, Any]) -> tuple[Layout, str]:
 def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """Return the result of the task; raises ExchangeError where the host could not be read."""
     layout, controller = parse_options(params)
+    params = with_family(params, context)
     found: dict[str, Any]
     if params["family"] == "transport":
         connectors = SendConnectors(

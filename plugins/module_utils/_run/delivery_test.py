@@ -38,6 +38,7 @@ from .._mail.message import Probe, compose, new_run_tag
 from .._mail.smtp_errors import SmtpError
 from .._mail.submission import Submission
 from .._remote.psrp import connect
+from .exchange_info import with_family
 from .options import DELIVERY_TEST_SPEC, DeliveryTestOptions, Patience, from_params
 
 #: Seconds without news after which progress shows that the run still waits.
@@ -258,6 +259,7 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
 def run_by(clock: Clock, params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """Return the task result, with another passing of time."""
     options = from_params(params, context.basedir)
+    params = with_family(params, context)
     # Mail is submitted to the Exchange computer, else where the session leads to.
     host = options.smtp.host or options.computer or context.address or context.host
     options = replace(options, smtp=replace(options.smtp, host=host))

@@ -16,7 +16,7 @@ from .._base.context import Context, EngineModule
 from .._connectors.exchange_info import Windows, transport_facts
 from .._connectors.servers import NO_SERVERS, SETUP_KEYS, KnownServers, installed_build
 from .._imc.exchange_info import imc_facts
-from .._imc.host import EVERYTHING, ImcHost, facts_batch, gather_host, read_facts
+from .._imc.host import EVERYTHING, UNKNOWN_HOST, ImcHost, facts_batch, gather_host, read_facts
 from .._remote.commands import computer_name, reg_query, usable
 from .._remote.exchange_facts import ExchangeFacts, Family
 from .._remote.parse import parse_reg_query, values_of
@@ -79,6 +79,24 @@ def detect(session: Session, computer: str) -> tuple[ImcHost, Windows | None]:
     build = next(filter(None, builds), None)
     windows = Windows(build, resolver_from(sections)) if build else None
     return read_facts(session.host, computer, sections), windows
+
+
+def with_family(params: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
+    """Return the options with the family of the host, which is looked for where it is ``auto``.
+
+    A host without Exchange counts as one of the Internet Mail Connector, whose engine says what is
+    missing. Raises ExchangeError where the host does not answer.
+    """
+    if params.get("family") != "auto":
+        return params
+    if context.learned.of(ImcHost, UNKNOWN_HOST) is not UNKNOWN_HOST:
+        return {**params, "family": Family.IMC.value}
+    if context.no_session is not None and params.get("endpoint"):  # all that is known of the host
+        return {**params, "family": Family.TRANSPORT.value}
+    host, windows = detect(context.need_session(), params.get("target_computer") or "")
+    if windows is None:
+        context.learned.keep(host)
+    return {**params, "family": (Family.TRANSPORT if windows else Family.IMC).value}
 
 
 def known_servers(facts: ExchangeFacts) -> KnownServers:

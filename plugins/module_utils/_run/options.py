@@ -25,14 +25,21 @@ METHODS = ("auto", "pickup", "smtp")
 #: Which kind of Exchange a host is: 4.0 to 5.5, or 2010 and later.
 FAMILIES = ("imc", "transport")
 
+#: The family is looked for where no option says it.
+FAMILY_OPTION: dict[str, Any] = {
+    "type": "str",
+    "choices": ["auto", *FAMILIES],
+    "default": "auto",
+}
+
 EXCHANGE_INFO_SPEC: dict[str, dict[str, Any]] = {
-    "family": {"type": "str", "choices": ["auto", *FAMILIES], "default": "auto"},
+    "family": FAMILY_OPTION,
     "gather": {"type": "str", "choices": ["all", "basics"], "default": "all"},
     "target_computer": {"type": "str"},
 }
 
 QUEUE_INFO_SPEC: dict[str, dict[str, Any]] = {
-    "family": {"type": "str", "choices": [*FAMILIES], "default": "imc"},
+    "family": FAMILY_OPTION,
     "all_servers": {"type": "bool", "default": False},
     "own_domains": {"type": "list", "elements": "str", "default": []},
     "min_age": {"type": "int", "default": 0},
@@ -45,7 +52,7 @@ QUEUE_INFO_SPEC: dict[str, dict[str, Any]] = {
 }
 
 DELIVERY_TEST_SPEC: dict[str, dict[str, Any]] = {
-    "family": {"type": "str", "choices": [*FAMILIES], "default": "imc"},
+    "family": FAMILY_OPTION,
     "retry_queues": {"type": "bool", "default": False},
     "domains": {"type": "list", "elements": "raw", "required": True},
     "sender": {"type": "str"},

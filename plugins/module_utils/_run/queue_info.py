@@ -21,6 +21,7 @@ from .._imc.seen import SeenMail
 from .._mail.delivery import QueueLimits, QueueReport
 from .._pairs.names import parse_domain
 from .._remote.psrp import connect
+from .exchange_info import with_family
 from .options import QUEUE_INFO_SPEC
 
 #: Upper bounds of the options: what one task may make a controller read.
@@ -43,6 +44,7 @@ class QueueReader(Protocol):
 def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """Return the task result; raises ExchangeError on a host without a connector."""
     limits = queue_limits(params)
+    params = with_family(params, context)
     report = open_reader(params, context).queues(limits)
     if report.family == "imc":
         context.learned.keep(SeenMail.of(report))

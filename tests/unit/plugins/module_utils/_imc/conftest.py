@@ -29,7 +29,7 @@ def backups(tmp_path: Path) -> List:
     """Runs backup_info on a host in memory: ``backups(host, diff=True, limit=1)``."""
 
     def found(host: FakeHost, *, diff: bool = False, **options: Any) -> dict[str, Any]:
-        checked = ArgumentSpecValidator(ARGUMENT_SPEC).validate(options)
+        checked = ArgumentSpecValidator(ARGUMENT_SPEC).validate({"family": "imc", **options})
         assert not checked.error_messages
         context = Context(host=host.host, session=host, diff=diff, basedir=tmp_path)
         return engine(checked.validated_parameters, context)

@@ -112,6 +112,7 @@ def deliver(
     smtp = {"port": machine.imc.port, **given.pop("smtp", {})}
     check_mode = given.pop("check_mode", False)
     progress = given.pop("progress", lambda _text: None)
+    given = {"family": "imc", **given}
     params = options(DELIVERY_TEST_SPEC, domains=list(domains), smtp=smtp, **given)
     session = session or DirectSession(machine.host)
     learned = learned or Learned()
