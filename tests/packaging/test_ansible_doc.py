@@ -22,6 +22,9 @@ NAME = "postmaster.exchange"
 LEFT_OVER = re.compile(r"\b(?:O|V|RV|E|C|I|B|M|P|U|L)\([^)]*\)|\bTODO\b|\bFIXME\b")
 
 
+KINDS = {"module": "modules", "callback": "callback"}
+
+
 class Reader:
     """Asks ansible-doc about the collection as it was installed."""
 
@@ -50,7 +53,7 @@ def _doc(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Reader:
 
 @pytest.fixture(scope="module", name="plugins")
 def _plugins(doc: Reader) -> dict[str, Any]:
-    return {kind: doc.documents(kind) for kind in ("module",)}
+    return {kind: doc.documents(kind) for kind in KINDS}
 
 
 def pages(plugins: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -76,10 +79,11 @@ def is_sentence(text: str) -> bool:
 
 
 def test_every_plugin_of_the_collection_is_listed(package: Package, doc: Reader) -> None:
-    files = (package.folder / "plugins" / "modules").glob("*.py")
-    assert doc.names("module") == sorted(f"{NAME}.{file.stem}" for file in files)
+    for kind, folder in KINDS.items():
+        files = (package.folder / "plugins" / folder).glob("*.py")
+        assert doc.names(kind) == sorted(f"{NAME}.{file.stem}" for file in files)
     folders = {path.name for path in (package.folder / "plugins").iterdir()}
-    documented = set(DOCUMENTABLE_PLUGINS) & folders
+    documented = set(DOCUMENTABLE_PLUGINS) & folders - set(KINDS)
     assert not documented, "another kind of plugin wants to be read here, too"
     roles = (package.folder / "roles").iterdir()
     assert doc.names("role") == sorted(f"{NAME}.{role.name}" for role in roles)
@@ -106,7 +110,7 @@ def test_each_option_is_described(plugins: dict[str, Any]) -> None:
 
 
 def test_each_has_examples_that_use_it(plugins: dict[str, Any]) -> None:
-    for name, page in pages(plugins):
+    for name, page in plugins["module"].items():
         tasks = yaml.safe_load(page["examples"])
         assert tasks, name
         assert all(task["name"] for task in tasks), name
@@ -116,7 +120,7 @@ def test_each_has_examples_that_use_it(plugins: dict[str, Any]) -> None:
 def test_each_value_that_is_returned_is_described(plugins: dict[str, Any]) -> None:
     undescribed = [
         place
-        for name, page in pages(plugins)
+        for name, page in plugins["module"].items()
         for place, value in entries(page["return"], "contains", name)
         if not (text_of(value).endswith(".") and value["type"])
     ]
