@@ -19,11 +19,12 @@ from ansible.utils.unsafe_proxy import wrap_var
 from ..module_utils._base.errors import ExchangeError
 from ..module_utils._diagnosis.evidence import HostEvidence
 from ..module_utils._diagnosis.text import diagnosis
+from ..module_utils._report import plan_file
 from ..module_utils._report.backup_list import backup_list, restored_lines
 from ..module_utils._report.document import Run, build
 from ..module_utils._report.host_result import NOT_CHECKED, HostResult
 from ..module_utils._report.limits import Extent, extent, gate
-from ..module_utils._report.slices import packed
+from ..module_utils._report.slices import packed, packed_plan
 from ..module_utils._report.spec import ARGUMENT_SPEC
 from ..module_utils._report.states import worst
 from ..module_utils._report.text import Line, clean, failure_of, listed
@@ -66,12 +67,13 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
             else:
                 run = _run(params, task_vars or {}, reach, check_mode=check_mode)
                 document = build(run, params["routes"], hosts)
+                plan = _plan(run, hosts, params) if params["plan"] else None
                 restored = params["kind"] == "rollback"
                 undoes = params["routes"].get("undoes")
                 before = restored_lines(hosts, undoes, check_mode=check_mode) if restored else []
-                result = report(document, params, before=before)
+                result = report(document, params, before=before, plan=plan)
                 if params["artefact"]:
-                    result["artefact"] = packed(document)
+                    result["artefact"] = {**packed(document), **(packed_plan(plan) if plan else {})}
         except ExchangeError as error:
             return failed(error)
         safe: dict[str, Any] = wrap_var(result)
@@ -208,7 +210,17 @@ def _run(params: Params, variables: Params, reach: Extent, *, check_mode: bool) 
         collection=COLLECTION,
         ansible=ansible_version,
         fail_on=params["fail_on"],
+        note=params["note"],
     )
+
+
+def _plan(run: Run, hosts: Sequence[HostResult], params: Params) -> dict[str, Any]:
+    """Return the plan of an audit, for people to approve."""
+    made = run.started_at or run.finished_at
+    plan = plan_file.build(
+        hosts, made=made, run=run.id or "", collection=COLLECTION, note=params["note"]
+    )
+    return {**plan}
 
 
 def _login() -> str:

@@ -21,12 +21,16 @@ from ..module_utils._base.access import parse_access, why_not_kept
 from ..module_utils._base.context import Context
 from ..module_utils._base.errors import ExchangeError, InvalidInput
 from ..module_utils._base.interrupt import orderly_end
+from ..module_utils._base.texts import one_line
 from ..module_utils._lock.module import READ_SPEC, read_lock
 from ..module_utils._pairs.module import ARGUMENT_SPEC as PAIRS_SPEC
 from ..module_utils._pairs.module import run as run_pairs
+from ..module_utils._report import plan_file
+from ..module_utils._report.slices import octets_of, unpack
 from ..module_utils._run.backups import Shelf, last_run
 from ..module_utils._run.module_runner import failed
 from ..module_utils._run.options import FAMILIES
+from ..module_utils._run.routes import NOTE_LIMIT
 from ..plugin_utils._action import plain
 from ..plugin_utils._progress import Progress
 from ..plugin_utils._role_variables import Reader, results_of, variables_of
@@ -164,6 +168,8 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
             "max_changed_hosts": first.get("mx_delivery_max_changed_hosts") or "",
             "max_removed_domains": first.get("mx_delivery_max_removed_domains") or "",
             "force": bool(found) and all(each.get("mx_delivery_force") for _one, each in found),
+            "note": one_line(first.get("mx_delivery_note") or "", NOTE_LIMIT),
+            **_approved(first, names),
         }
         if entry_point in _CHANGING and not first.get("mx_delivery_list"):
             result |= self._kept(entry_point, settings)
@@ -433,6 +439,25 @@ def _dns_words(text: str) -> str:
         name = "lock_grace" if option == "grace" else option
         text = re.sub(rf"(?<!\w){option}(?= (?:is|must|has)\b)", f"mx_delivery_{name}", text)
     return role_words(text)
+
+
+def _approved(values: Variables, names: Sequence[str]) -> dict[str, Any]:
+    """Return what the approved plan has for each host, if the run has one; raises InvalidInput."""
+    path = values.get("mx_delivery_plan") or ""
+    content = values.get("mx_delivery_plan_content") or ""
+    if not (path or content):
+        return {}
+    what = f"The plan {path}" if path else "The plan in mx_delivery_plan_content"
+    try:
+        text = (octets_of(Path(path)) if path else unpack(what, content)).decode()
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{what} is not a plan of this collection.") from error
+    plan = plan_file.parse(text, what)
+    max_age = values["mx_delivery_plan_max_age"]
+    if max_age < 0:
+        raise InvalidInput(f"mx_delivery_plan_max_age must be 0 or more, not {max_age}.")
+    plan_file.check_age(plan, datetime.now(UTC), max_age, what)
+    return {"plan": plan_file.approved(plan, names)}
 
 
 def _run(values: Variables, variables: Variables) -> dict[str, str]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -7,9 +8,10 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.unsafe_proxy import wrap_var
 
 from ..module_utils._base.errors import ExchangeError, InvalidInput
+from ..module_utils._report import plan_file
 from ..module_utils._report.limits import too_far
 from ..module_utils._report.merge import merge
-from ..module_utils._report.slices import from_folder, from_variables
+from ..module_utils._report.slices import from_folder, from_variables, pack
 from ..module_utils._report.spec import MERGED_SPEC
 from ..module_utils._report.text import clean
 from ..module_utils._run.change_limit import parse_limit
@@ -44,10 +46,12 @@ def _merged(params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]
     """Merge the reports and return the result of the task; raises ExchangeError."""
     limit = parse_limit("max_changed_hosts", params["max_changed_hosts"])
     folder = params["folder"]
-    documents = from_folder(folder) if folder else from_variables(variables)
+    found = from_folder(folder) if folder else from_variables(variables)
+    documents = {name: one for name, one in found.items() if not plan_file.is_plan(one)}
     merged = merge(documents, [clean(name) for name in params["hosts"]])
+    plan = _plan(found, params) if params["plan"] else None
     try:
-        result = report(merged, params)
+        result = report(merged, params, plan=plan)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise InvalidInput("One of the documents is not a report of this collection.") from error
     organisations, hosts = merged["organisations"], merged["hosts"]
@@ -57,8 +61,20 @@ def _merged(params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]
             result["verdicts"][name] = "unjudged"
     return {
         **result,
+        **({"plan_content": pack(plan_file.as_text(plan))} if plan else {}),
         "kind": kind,
         "slices": len(documents),
         "warnings": [f"{one['name']}: {text}" for one in organisations for text in one["warnings"]],
         "would_refuse": too_far(merged, limit),
     }
+
+
+def _plan(found: Mapping[str, Any], params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the plan of the whole run from those of its slices."""
+    texts = {name: plan_file.as_text(one) for name, one in found.items() if plan_file.is_plan(one)}
+    if not texts:
+        raise InvalidInput(
+            "There is no plan of a slice.", hint="Set mx_delivery_plan_out for them."
+        )
+    plans = {name: plan_file.parse(text, name) for name, text in texts.items()}
+    return plan_file.merge(plans, params["hosts"])

@@ -26,4 +26,24 @@ options:
       - It has 1 to 64 letters, digits, dots, colons or any of C(_+-), and begins with a letter or
         digit.
     type: str
+  note:
+    description:
+      - Why the change is made, such as the number of a ticket. It is written into the backup, and
+        into the comment of a connector that is changed.
+      - It becomes one line of at most 200 characters.
+    type: str
+  return_plan:
+    description:
+      - Whether to return RV(planned), what is to be changed and the digest of the state from which
+        that was computed. An audit keeps it for an approval.
+    type: bool
+    default: false
+  approved_plan:
+    description:
+      - What was approved for this host, as C(state) and C(changes) of an earlier RV(planned), and
+        the time of that as C(made).
+      - The task plans as always. If there is a change to make, and the state or the change differs,
+        the task fails and changes nothing. Nothing is taken from this option.
+      - V({}) approves no change.
+    type: dict
 """

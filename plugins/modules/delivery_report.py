@@ -115,6 +115,17 @@ options:
       - Returns the report as RV(artefact), for a job that merges the reports of slices.
     type: bool
     default: false
+  note:
+    description:
+      - Why the run is made, such as a ticket.
+    type: str
+    default: ""
+  plan:
+    description:
+      - Path of the plan with O(kind=audit). It has what enforce would change on each host, for
+        people to approve.
+      - Needs results with O(postmaster.exchange.mail_delivery#module:return_plan).
+    type: path
   html:
     description:
       - Path of the HTML page. Relative paths start at the folder in which Ansible was started.

@@ -133,6 +133,16 @@ force:
   returned: always
   type: bool
   sample: false
+plan:
+  description:
+    - The option O(postmaster.exchange.mail_delivery#module:approved_plan) of each host.
+  returned: if the role's variables name an approved plan
+  type: dict
+  sample:
+    mail5-a:
+      made: "2026-11-23T11:45:00Z"
+      state: sha256:6a09e667f3bcc908b2fb1366ea957d3e3adec17512775099da2f590b0667322a
+      changes: []
 routes:
   description:
     - The routes of all hosts. This key and C(domains), C(pairs), C(stats), C(warnings) and C(lock)

@@ -538,6 +538,20 @@ would_refuse:
   returned: success
   type: bool
   sample: false
+planned:
+  description:
+    - What is to be changed, and from which state that was computed.
+    - It is C(state), a digest of the registry value and the route table, and C(changes), each with
+      the rows that go and come.
+  returned: with O(return_plan)
+  type: dict
+  sample:
+    state: sha256:6a09e667f3bcc908b2fb1366ea957d3e3adec17512775099da2f590b0667322a
+    changes:
+      - change: 1 route
+        domains: [nestle.com]
+        before: []
+        after: [nestle.com;192.0.2.25;0]
 run_id:
   description: What O(run_id) is. Empty where that is not set.
   returned: success

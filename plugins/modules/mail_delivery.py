@@ -99,6 +99,26 @@ options:
         O(force=true). Empty is no limit.
     type: str
     default: "3"
+  note:
+    description:
+      - Why the change is made, such as the number of a ticket. It is written into the backup, and
+        into the comment of a connector that is changed.
+      - It becomes one line of at most 200 characters.
+    type: str
+  return_plan:
+    description:
+      - Whether RV(delivery) has C(planned), what is to be changed and the digest of the state from
+        which that was computed. An audit keeps it for an approval.
+    type: bool
+    default: false
+  approved_plan:
+    description:
+      - What was approved for this host, as C(state) and C(changes) of an earlier C(planned), and
+        the time of that as C(made). For O(mode=compare) and O(mode=enforce).
+      - The task plans as always. If there is a change to make, and the state or the change differs,
+        the task fails and changes nothing. Nothing is taken from this option.
+      - V({}) approves no change.
+    type: dict
   may_change:
     description:
       - Whether this host may change the connectors of its organisation. With V(false) it only

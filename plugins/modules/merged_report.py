@@ -36,6 +36,8 @@ options:
         RV(postmaster.exchange.delivery_report#module:artefact). AWX sets them from
         M(ansible.builtin.set_stats) of earlier jobs. Reports of check mode count only if there are
         no others.
+      - The plans of the slices are there, too, with O(plan). Their variables begin with
+        C(mx_delivery_plan_).
     type: path
   max_changed_hosts:
     description:
@@ -52,6 +54,9 @@ options:
     type: path
   junit:
     description: Path of the JUnit XML file, in the same way.
+    type: path
+  plan:
+    description: Path of the plan of the whole run, from those of the slices. Not in O(folder).
     type: path
 attributes:
   action:
@@ -142,6 +147,13 @@ would_refuse:
   returned: always
   type: str
   sample: ""
+plan_content:
+  description:
+    - The plan as one text, for
+      O(postmaster.exchange.mx_delivery#role:main:mx_delivery_plan_content).
+  returned: with O(plan)
+  type: str
+  sample: eNqrVkrLL8pNLFGyUlAqyC8uyU0s
 slices:
   description: The number of merged reports.
   returned: always

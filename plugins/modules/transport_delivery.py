@@ -577,6 +577,23 @@ same_as:
   returned: in check mode with O(run_id), where an earlier host of the organisation has told it
   type: str
   sample: ex19-a
+planned:
+  description:
+    - What is to be changed, and from which state that was computed.
+    - It is C(state), a digest of the organisation's Send connectors, and C(changes), each with the
+      parameters before and after.
+  returned: with O(return_plan)
+  type: dict
+  sample:
+    state: sha256:6a09e667f3bcc908b2fb1366ea957d3e3adec17512775099da2f590b0667322a
+    changes:
+      - change: Set-SendConnector for nestle.com
+        domains: [nestle.com]
+        connector: postmaster.exchange nestle.com
+        before:
+          SmartHosts: ["[192.0.2.99]"]
+        after:
+          SmartHosts: ["[192.0.2.25]"]
 run_id:
   description: What O(run_id) is. Empty where that is not set.
   returned: success

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from ansible.utils.display import Display
 from ..module_utils._base.atomic_write import write
 from ..module_utils._base.errors import ExchangeError
 from ..module_utils._report.junit import junit
+from ..module_utils._report.plan_file import as_text
 from ..module_utils._report.terminal import MOST_HOSTS, closing, result_lines, summary
 from ..module_utils._report.text import Line, clean, columns
 from ._page import render
@@ -41,17 +43,21 @@ _SEE = "See the problems of this run under 'Action required' in its report."
 
 
 def report(
-    document: Document, params: Mapping[str, Any], *, before: Sequence[str] = ()
+    document: Document,
+    params: Mapping[str, Any],
+    *,
+    before: Sequence[str] = (),
+    plan: Document | None = None,
 ) -> dict[str, Any]:
     """Print a document, write the files that ``params`` name, and return the result of the task.
 
     ``params["hosts"]`` are the names of the inventory, in the order of the document's hosts. The
     result is a failed one if a file could not be written; the first host carries that failure, too,
     so that the run ends as a failed one even if all its hosts are fine. ``before`` are lines to
-    print ahead of it.
+    print ahead of it, ``plan`` is the plan that goes to a file of its own.
     """
     lines = [*map(Line, (*before, "") if before else ()), *summary(document)]
-    files, failures = _write(params, document)
+    files, failures = _write(params, document, plan)
     if files:
         lines += [Line(""), Line("Written"), *map(Line, columns(list(files.items())))]
     lines += result_lines(document)
@@ -100,14 +106,22 @@ _FORMATS: dict[str, Callable[[Document], Iterable[str]]] = {
 }
 
 
-def _write(params: Mapping[str, Any], document: Document) -> tuple[dict[str, str], list[str]]:
+def _write(
+    params: Mapping[str, Any], document: Document, plan: Document | None
+) -> tuple[dict[str, str], list[str]]:
     """Write the files; return their paths by option, and the failures."""
     files: dict[str, str] = {}
     failures = []
-    for name, text_of in _FORMATS.items():
+    texts: dict[str, Callable[[], Iterable[str]]] = {
+        name: partial(text_of, document) for name, text_of in _FORMATS.items()
+    }
+    if plan is not None:
+        texts["plan"] = lambda: (as_text(plan),)
+    for name, text in texts.items():
         if params[name]:
+            what = "The plan" if name == "plan" else "The report"
             try:
-                files[name] = str(write(Path(params[name]), text_of(document), "The report"))
+                files[name] = str(write(Path(params[name]), text(), what))
             except ExchangeError as error:
                 failures.append(str(error))
     return files, failures

@@ -171,6 +171,18 @@ class SendConnectors:
             restoring_dns_plan(state.connectors, services, saved.external_dns, plan.taken)
         )
 
+    # -- what is approved
+
+    def state_facts(self, state: View) -> Any:
+        """Return all connectors of the organisation, as far as they can be written."""
+        connectors = [{"Name": c.name, **all_parameters(c)} for c in state.connectors]
+        connectors.sort(key=lambda each: str(each["Name"]))
+        return {"organisation": str(state.organisation), "connectors": connectors}
+
+    def change_facts(self, plan: ConnectorPlan) -> list[dict[str, Any]]:
+        """Return the cmdlets with their parameters; the values they replace are in ``before``."""
+        return [_facts(step) for step in plan.changes]
+
     # -- backup
 
     def load(
@@ -461,6 +473,31 @@ def _own(step: Step) -> dict[str, Any]:
     """Return the parameters that a step sets, as far as a connector shows them."""
     names = {*PIN_PARAMETERS, *OTHER_SETTINGS}
     return {name: value for name, value in step.parameters.items() if name in names}
+
+
+def _facts(step: Step | DnsStep) -> dict[str, Any]:
+    """Return a step as people approve it."""
+    facts: dict[str, Any] = {"change": step.text, "domains": list(step.domains)}
+    if isinstance(step, DnsStep):
+        before = {name: step.setting.before.get(name) for name in step.changes}
+        return {**facts, "before": before, "after": dict(step.changes)}
+    after = None if step.cmdlet == REMOVE else _written(step)
+    return {**facts, "connector": step.connector, "before": _replaced(step), "after": after}
+
+
+def _written(step: Step) -> dict[str, Any]:
+    """Return what a step writes, without what only names its connector."""
+    return {name: x for name, x in step.parameters.items() if name not in ("Identity", "Confirm")}
+
+
+def _replaced(step: Step) -> dict[str, Any] | None:
+    """Return the present values of what a step writes, all of them where it removes a connector."""
+    if step.present is None:
+        return None
+    present = all_parameters(step.present)
+    if step.cmdlet == REMOVE:
+        return present
+    return {name: present.get(name) for name in _written(step)}
 
 
 def _part(step: Step, by_name: Mapping[str, Connector]) -> Part:

@@ -46,10 +46,10 @@ from .host_lock import (
 )
 from .layout import Layout, TempFile, copy
 from .plan import Desired, ImcChange, ImcPlan, Part, Policy, Saved, ServiceStep, State, make_plan
-from .report import ReturnRoutes, result, service_facts
+from .report import ReturnRoutes, changed_rows, result, service_facts
 from .risks import malformed, rows_text
 from .seen import NOTHING_SEEN, SeenMail, look
-from .setting import SettingPlan, same_value
+from .setting import SettingPlan, same_value, shown
 from .state import HostState, Journal, PendingRestart
 from .steps import (
     MOST_LIMITS,
@@ -232,6 +232,25 @@ class MailConnector:
     def restore_plan(self, state: HostState, saved: Saved) -> ImcPlan:
         """Return the plan back to a backup."""
         return make_plan(state, Desired(state=State.RESTORED), self.policy, saved)
+
+    def state_facts(self, state: HostState) -> Any:
+        """Return the registry value and the table, to the byte."""
+        content = state.table.content if state.table else None
+        return {
+            "registry_key": self.layout.registry_key,
+            "registry_value": shown(state.value),
+            "route_table": content and content.decode("latin-1"),
+        }
+
+    def change_facts(self, plan: ImcPlan) -> list[dict[str, Any]]:
+        """Return the changes, that of the table with the rows that go and come."""
+        facts = []
+        for each in plan.changes:
+            entry = each.to_dict()
+            if each.part is Part.TABLE and plan.table is not None:
+                entry |= changed_rows(plan.table)
+            facts.append(entry)
+        return facts
 
     def load(
         self,

@@ -111,7 +111,13 @@ def _relayed(plan: ImcPlan, *, changed: bool) -> dict[str, str]:
     return relayed(plan.table.after, before) if plan.table and changed else before
 
 
-def _routes(table: TablePlan, wanted: ReturnRoutes) -> dict[str, Any]:
+def changed_rows(table: TablePlan) -> dict[str, list[str]]:
+    """Return the rows as written of the domains whose rows change; all if only their order does."""
+    before, after = _rows(table, ReturnRoutes.CHANGED)
+    return {"before": [row.raw for row in before], "after": [row.raw for row in after]}
+
+
+def _rows(table: TablePlan, wanted: ReturnRoutes) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
     """Return the rows of a table, all of them or only those of the domains whose rows change.
 
     They are all rows where no domain's change, and yet the table does: in its order.
@@ -121,6 +127,12 @@ def _routes(table: TablePlan, wanted: ReturnRoutes) -> dict[str, Any]:
     if wanted is not ReturnRoutes.ALL and (domains or not table.changed):
         before = tuple(row for row in before if row.key in domains)
         after = tuple(row for row in after if row.key in domains)
+    return before, after
+
+
+def _routes(table: TablePlan, wanted: ReturnRoutes) -> dict[str, Any]:
+    """Return the rows of a table as a result has them."""
+    before, after = _rows(table, wanted)
     if wanted is ReturnRoutes.TEXT:
         return {"routes_text": {"before": as_text(before), "after": as_text(after)}}
     rows = [row.as_dict() for row in before]

@@ -63,7 +63,8 @@ def _backups_of(result: Result) -> Iterator[str]:
     rows = []
     for one in backups:
         run = f"run {one['run']}" if one["run"] else "unnamed run"
-        rows.append([one["name"], run + _BEFORE.get(one["before"], ""), one["summary"]])
+        note = f", {one['note']}" if one.get("note") else ""
+        rows.append([one["name"], run + _BEFORE.get(one["before"], "") + note, one["summary"]])
     for one, line in zip(backups, columns(rows, indent="    "), strict=True):
         yield line
         for block in one.get("diff") or ():

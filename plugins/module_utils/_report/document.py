@@ -36,7 +36,8 @@ class Run:
     """Which run this is. Times are UTC, as ``2026-11-23T11:45:07Z``; ``started_at`` may be unknown.
 
     ``login`` is the user on the controller, ``awx`` the job and user of AWX if it is one.
-    ``limit`` is why a limit on the changes of the whole run stops it, or would.
+    ``limit`` is why a limit on the changes of the whole run stops it, or would. ``note`` is why
+    the run is made.
     """
 
     kind: str
@@ -50,10 +51,12 @@ class Run:
     collection: str = ""
     ansible: str = ""
     fail_on: Sequence[str] = ()
+    note: str = ""
 
     def to_dict(self, resolved: Mapping[str, Any]) -> dict[str, Any]:
         """Return it as plain data, with what ``resolved`` says of DNS and the lock file."""
         run = {**asdict(self), "fail_on": list(self.fail_on), "limit": self.limit or None}
+        run["note"] = self.note or None
         lock, stats = resolved.get("lock"), resolved.get("stats") or {}
         login, awx = run.pop("login"), run.pop("awx")
         return {

@@ -168,6 +168,7 @@ def _run(slices: Sequence[Document]) -> dict[str, Any]:
 
     return {
         **{key: runs[0][key] for key in _SAME},
+        "note": "; ".join(dict.fromkeys(one["note"] for one in runs if one["note"])) or None,
         "started_at": min((one["started_at"] for one in runs if one["started_at"]), default=None),
         "finished_at": max(one["finished_at"] for one in runs),
         "by": {"login": logins.pop() if len(logins) == 1 else None, "awx": awx or None},

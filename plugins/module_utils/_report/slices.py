@@ -28,29 +28,42 @@ Document = dict[str, Any]
 
 #: Octets of a report. One of 1,000 hosts with 1,000 domains, all of them changed, is a tenth of it.
 LARGEST = 1 << 28
-_NAME = re.compile(r"mx_delivery_report_[0-9a-f]{12}\Z")
+_NAME = re.compile(r"mx_delivery_(?:report|plan)_[0-9a-f]{12}\Z")
 _MOST_FILES = 1000
 
 
 def packed(document: Mapping[str, Any]) -> dict[str, str]:
     """Return the document as text, by the name of the variable for it.
 
-    AWX keeps and shows such variables, so it is compressed. The name depends on the hosts, so that
-    a slice that runs again replaces its first report, and on check mode.
+    The name depends on the hosts, so that a slice that runs again replaces its first report, and on
+    check mode.
     """
     run = document["run"]
     key = [run["kind"], run["check_mode"], *(host["name"] for host in document["hosts"])]
+    return _packed("report", key, document)
+
+
+def packed_plan(plan: Mapping[str, Any]) -> dict[str, str]:
+    """Return the plan of a slice in the same way."""
+    return _packed("plan", sorted({**plan["hosts"], **plan["not_planned"]}), plan)
+
+
+def _packed(kind: str, key: list[Any], document: Mapping[str, Any]) -> dict[str, str]:
+    """Return a document, compressed, since AWX keeps and shows such variables."""
     digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()
-    text = json.dumps(document, separators=(",", ":"))
-    return {
-        f"mx_delivery_report_{digest[:12]}": base64.b64encode(
-            zlib.compress(text.encode(), 9)
-        ).decode()
-    }
+    return {f"mx_delivery_{kind}_{digest[:12]}": pack(json.dumps(document, separators=(",", ":")))}
+
+
+def pack(text: str) -> str:
+    """Return a text compressed, and in letters that Ansible never takes for a template."""
+    return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
 
 
 def from_variables(variables: Mapping[str, Any]) -> dict[str, Document]:
-    """Return the reports in variables by name; those of check mode only if there are no others."""
+    """Return the reports in variables by name; those of check mode only if there are no others.
+
+    Plans come with them.
+    """
     documents = {
         name: unpacked(name, variables[name]) for name in sorted(variables) if _NAME.match(name)
     }
@@ -60,22 +73,27 @@ def from_variables(variables: Mapping[str, Any]) -> dict[str, Document]:
         return isinstance(run, Mapping) and bool(run.get("check_mode"))
 
     real = {name: one for name, one in documents.items() if not only_checked(one)}
-    return real or documents
+    reports = any("run" in one and isinstance(one["run"], Mapping) for one in real.values())
+    return real if reports else documents
 
 
 def unpacked(name: str, text: object) -> Document:
     """Return the document in a variable; raises InvalidInput if it is not one."""
     what = f"The variable {name}"
+    return _document(what, unpack(what, text))
+
+
+def unpack(what: str, text: object) -> bytes:
+    """Return what ``pack`` made of a text; raises InvalidInput if it is not that."""
     try:
         reader = zlib.decompressobj()
-        octets = reader.decompress(base64.b64decode(str(text), validate=True), LARGEST)
+        return reader.decompress(base64.b64decode(str(text), validate=True), LARGEST)
     except (binascii.Error, zlib.error, ValueError) as error:
         raise InvalidInput(f"{what} is not a report of a slice.") from error
-    return _document(what, octets)
 
 
 def from_folder(folder: str) -> dict[str, Document]:
-    """Return the reports in a folder by path, all ``*.json`` in it.
+    """Return the reports and plans in a folder by path, all ``*.json`` in it.
 
     Raises InvalidInput for a file that is not a report, and ExchangeError if it cannot be read.
     """
@@ -89,10 +107,10 @@ def from_folder(folder: str) -> dict[str, Document]:
             f"{folder} has {len(names)} JSON files; a run has at most {_MOST_FILES}."
         )
     files = [Path(folder) / name for name in names]
-    return {str(file): _document(str(file), _octets(file)) for file in files}
+    return {str(file): _document(str(file), octets_of(file)) for file in files}
 
 
-def _octets(file: Path) -> bytes:
+def octets_of(file: Path) -> bytes:
     """Return what is in a regular file of at most LARGEST octets."""
     try:
         # A pipe without a writer would block here.

@@ -14,7 +14,7 @@ from typing import Any
 from .._run.routes import GONE_STATUSES, UNKNOWN_STATUSES
 from .states import STUCK
 
-_FILES: Mapping[str, Any] = {name: {"type": "path"} for name in ("html", "json", "junit")}
+_FILES: Mapping[str, Any] = {name: {"type": "path"} for name in ("html", "json", "junit", "plan")}
 
 ARGUMENT_SPEC: Mapping[str, Any] = {
     "hosts": {"type": "list", "elements": "str"},
@@ -39,6 +39,7 @@ ARGUMENT_SPEC: Mapping[str, Any] = {
     "max_removed_domains": {"type": "str", "default": ""},
     "force": {"type": "bool", "default": False},
     "artefact": {"type": "bool", "default": False},
+    "note": {"type": "str", "default": ""},
     **_FILES,
 }
 MERGED_SPEC: Mapping[str, Any] = {

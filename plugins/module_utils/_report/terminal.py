@@ -100,6 +100,8 @@ def _answer(document: _Entry) -> Iterator[Line]:
     if answer["tests"]:
         tests = ", ".join(f"{number} {words(code)}" for code, number in answer["tests"].items())
         yield Line(f"  test messages: {tests}")
+    if note := document["run"]["note"]:
+        yield from map(Line, wrapped(f"  note: {note}"))
 
 
 def _domain_lines(document: _Entry) -> Iterator[Line]:

@@ -142,6 +142,7 @@ def compared(
         "taken": known.taken,
         "run": known.run,
         "before": known.before,
+        "note": known.note,
         "usable": not problem,
         "problem": problem,
         "same": same,

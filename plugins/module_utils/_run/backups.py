@@ -28,6 +28,8 @@ from typing import Any
 from .._base import alive, atomic_write
 from .._base.access import PRIVATE, Access, denied, why_not_kept
 from .._base.errors import ExchangeError, InvalidInput
+from .._base.texts import one_line
+from .routes import NOTE_LIMIT
 
 FACTS_FILE = "backup.json"
 #: Who made a backup, as it says itself; a test holds it against galaxy.yml.
@@ -172,14 +174,15 @@ class Origin:
     """What every backup says of the change it is taken before.
 
     ``owner`` is what it is of, and ``host`` the inventory's name that led there. ``run`` is the run
-    that takes it, if that has a name. ``restores`` is the backup that the change puts back, if it
-    does. ``continues`` is the name of an older backup where a broken run had changed things
-    already: that holds what was there before.
+    that takes it, if that has a name, and ``note`` why it is made. ``restores`` is the backup that
+    the change puts back, if it does. ``continues`` is the name of an older backup where a broken
+    run had changed things already: that holds what was there before.
     """
 
     owner: str
     host: str
     run: str = ""
+    note: str = ""
     restores: Path | None = None
     continues: str = ""
 
@@ -192,6 +195,7 @@ class Origin:
             "of": self.owner,
             "host": self.host,
             "run": self.run,
+            "note": self.note,
             _BEFORE: _RESTORED if self.restores else "enforced",
             "restored_run": about(self.restores).run if self.restores else "",
             _CONTINUES: self.continues,
@@ -567,6 +571,8 @@ def _facts(folder: Path, *, strict: bool = False) -> dict[str, Any]:
 class About:
     """What a backup says of itself; each is empty where it does not say it, or not credibly.
 
+    ``note`` is why its run was made, as one line.
+
     ``taken`` is a time in ISO 8601. ``before`` is what the run was going to do: ``enforced`` or
     ``restored``, and ``restored_run`` which run that undid. ``of`` and ``host`` are what it is of,
     and the inventory's name then.
@@ -579,6 +585,7 @@ class About:
     continues: str = ""
     of: str = ""
     host: str = ""
+    note: str = ""
 
     @property
     def time(self) -> datetime | None:
@@ -608,6 +615,7 @@ def _about(known: Mapping[str, Any]) -> About:
         continues=text(_CONTINUES, _STAMP),
         of=text("of")[:_LONGEST_NAME],
         host=text("host")[:_LONGEST_NAME],
+        note=one_line(text("note"), NOTE_LIMIT),
     )
 
 

@@ -178,6 +178,12 @@ class Family(Protocol[S, W_contra, B, P]):
     def restore_plan(self, state: S, saved: B) -> P:
         """Return the plan from a state back to a backup. Pure."""
 
+    def state_facts(self, state: S, /) -> Any:
+        """Return what of a state a plan rests on, as plain data; the same for the same state."""
+
+    def change_facts(self, plan: P, /) -> list[dict[str, Any]]:
+        """Return all that the changes of a plan write, as plain data that a person can read."""
+
     def load(
         self,
         facts: Mapping[str, Any],

@@ -21,6 +21,7 @@ from typing import Any
 from .._base.errors import InvalidInput
 from .._connectors.external_dns import OPTIONS as EXTERNAL_DNS
 from .._pairs.names import parse_domain
+from .approval import APPROVAL_SPEC
 from .backup_info import ARGUMENT_SPEC as BACKUPS_SPEC
 from .imc_delivery import ARGUMENT_SPEC as IMC_SPEC
 from .options import DELIVERY_TEST_SPEC, EXCHANGE_INFO_SPEC, QUEUE_INFO_SPEC
@@ -75,12 +76,14 @@ _QUEUE = ("own_domains", "min_age")
 # What both engines that change something take as it is.
 _BOTH = (
     "run_id",
+    "note",
     "backup_dir",
     "backup_mode",
     "backup_group",
     "max_changes",
     "max_removed_domains",
     "force",
+    *APPROVAL_SPEC,
 )
 
 
@@ -103,6 +106,8 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "may_change": {"type": "bool", "default": True},
     "refuse_removals": {"type": "bool", "default": False},
     "run_id": {"type": "str"},
+    "note": {"type": "str"},
+    **APPROVAL_SPEC,
     "backup_dir": {"type": "path"},
     "backup_mode": {"type": "str"},
     "backup_group": {"type": "str"},
@@ -152,6 +157,8 @@ def check(params: Params) -> None:
         raise InvalidInput(f"mode: {mode} needs the option routes.")
     if params["backup"] and mode not in {"restore", "compare"}:
         raise InvalidInput("The option backup is for mode: restore, or compare with it.")
+    if params["approved_plan"] is not None and mode not in {"compare", "enforce"}:
+        raise InvalidInput("The option approved_plan is for mode: compare and mode: enforce only.")
     if params["test"]["limit"] < 0:
         raise InvalidInput(f"test.limit is {params['test']['limit']}; it must be 0 or more.")
     for number, route in enumerate(params["routes"] or ()):

@@ -22,8 +22,10 @@ from typing import Any, Generic
 from .._base.access import PRIVATE, Access, parse_access
 from .._base.context import Context
 from .._base.errors import ExchangeError, HostUnreachable, InvalidInput, say_untouched
+from .._base.texts import one_line
 from .._remote.session import CmdletError
 from . import backups
+from .approval import APPROVAL_SPEC, Approved, Planned, parse_approved
 from .change_limit import (
     CHANGE_LIMIT_SPEC,
     ChangeLimit,
@@ -33,6 +35,7 @@ from .change_limit import (
 )
 from .family import B, Change, Family, P, Plan, Refusal, S, W_contra
 from .proof import ProofPolicy, Proofs
+from .routes import NOTE_LIMIT
 
 #: Options of every module that changes an installation; see ``parse_policy``.
 POLICY_SPEC: dict[str, dict[str, Any]] = {
@@ -41,7 +44,9 @@ POLICY_SPEC: dict[str, dict[str, Any]] = {
     "backup_mode": {"type": "str"},
     "backup_group": {"type": "str"},
     "run_id": {"type": "str"},
+    "note": {"type": "str"},
     **CHANGE_LIMIT_SPEC,
+    **APPROVAL_SPEC,
 }
 
 #: How often a plan is made anew, since another writer changed the same meanwhile.
@@ -59,6 +64,8 @@ class Policy:
 
     ``removals`` limits the domains that lose their pins at once since DNS does not have them.
     ``tests`` is what becomes of changes that no test message proves, None where none is sent.
+    ``note`` is why it is made, as one line. ``approved`` is what the change has to be like, None
+    where it need not be approved.
     """
 
     limit: ChangeLimit
@@ -67,6 +74,9 @@ class Policy:
     run_id: str = ""
     tests: ProofPolicy | None = None
     access: Access = PRIVATE
+    note: str = ""
+    approved: Approved | None = None
+    returns_plan: bool = False
     removals: ChangeLimit = field(default_factory=ChangeLimit)
 
     def limits(self, plan: Plan) -> list[tuple[ChangeLimit, Size]]:
@@ -92,6 +102,9 @@ def parse_policy(params: Mapping[str, Any], basedir: Path) -> Policy:
         run_id=backups.parse_run_id(params["run_id"]),
         tests=params.get("tests"),
         access=parse_access(params),
+        note=one_line(params["note"] or "", NOTE_LIMIT),
+        approved=parse_approved(params),
+        returns_plan=params["return_plan"],
         removals=parse_removal_limit(params),
     )
 
@@ -109,6 +122,7 @@ class DeliveryResult:
     check_mode: bool
     backup: Path | None = None
     restored_from: Path | None = None
+    planned: Planned | None = None
     warnings: list[str] = field(default_factory=list)
     proofs: Proofs | None = None
 
@@ -127,6 +141,7 @@ class DeliveryResult:
             "unpinned": list(self.plan.unpinned),
             "run_id": self.policy.run_id,
             **({"proofs": self.proofs} if self.proofs else {}),
+            **({"planned": self.planned.to_dict()} if self.planned else {}),
             **self.facts,
             "warnings": [
                 *self.plan.warnings,
@@ -176,6 +191,8 @@ class _Transaction(Generic[S, W_contra, B, P]):
             plan = self._plan(state)
             self._permit(plan)
             self._read_proofs(state)
+            if self.context.check_mode:
+                self._compare_with_approved(state, plan)
         except ExchangeError as error:
             say_untouched(error)
             raise
@@ -210,6 +227,17 @@ class _Transaction(Generic[S, W_contra, B, P]):
         if self.saved is not None:
             return self.family.restore_plan(state, self.saved)
         return self.family.plan(state, self.wanted)
+
+    def _planned(self, state: S, plan: P) -> Planned:
+        return Planned.of(self.family.state_facts(state), self.family.change_facts(plan))
+
+    def _compare_with_approved(self, state: S, plan: P) -> None:
+        """Raise ExchangeError for a change that was not approved.
+
+        Without the lock another host of the organisation may be half way through its change.
+        """
+        if self.policy.approved is not None and plan.changed:
+            self.policy.approved.check(self.context.host, self._planned(state, plan))
 
     def _permit(self, plan: P) -> None:
         """Raise ExchangeError where any part of a plan is refused, or the whole is too large."""
@@ -266,6 +294,7 @@ class _Transaction(Generic[S, W_contra, B, P]):
             check_mode=self.context.check_mode,
             restored_from=self.source,
             proofs=self.proofs,
+            planned=self._planned(state, plan) if self.policy.returns_plan else None,
         )
 
     def _change(self, first: S) -> DeliveryResult:
@@ -280,6 +309,7 @@ class _Transaction(Generic[S, W_contra, B, P]):
                 if not plan.changed:  # another host of the organisation made the change meanwhile
                     self._rolled_back()
                     return self._result(state, plan, None)
+                self._compare_with_approved(state, plan)
                 warnings = self._broken(state)
                 if plan.writes:
                     owner, now = self.family.owner(state), self.context.now()
@@ -322,6 +352,7 @@ class _Transaction(Generic[S, W_contra, B, P]):
             owner=self.family.owner(state),
             host=self.context.host,
             run=self.policy.run_id,
+            note=self.policy.note,
             restores=self.source,
             continues=self._before_broken_runs(state),
         )
@@ -363,6 +394,8 @@ class _Transaction(Generic[S, W_contra, B, P]):
                 )
             if not left.changed:
                 return after, left.refused
+            if self.policy.approved is not None:
+                self.policy.approved.covers(host, self.family.change_facts(left))
             if refused and any(refused[0].text == each.text for each in left.changes):
                 if not refused[1].transient or attempt == ATTEMPTS:
                     raise refused[1]

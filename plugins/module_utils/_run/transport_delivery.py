@@ -46,6 +46,8 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     except ExchangeError as error:
         say_untouched(error)
         raise
+    if defers:  # the host that makes the change is the one that needs approval
+        policy = replace(policy, approved=None)
     done = change(family, options.desired, policy, context)
     result = done.to_dict()
     if defers:

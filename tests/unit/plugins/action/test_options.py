@@ -139,6 +139,7 @@ OWN = {
     "gate", "merge_from", "report_dir", "report_html", "report_json", "report_junit", "test",
     "test_limit", "test_stuck", "rollback_test", "look_at_queues", "state", "backup", "family",
     "exact_confirm",
+    "plan", "plan_content", "plan_max_age", "plan_out",
 }  # fmt: skip
 #: Defaults of the role that are meant to differ, since it changes hosts.
 DEFAULTS = {"resolver_search_list", "evidence", "min_age", "retry_queues"}
