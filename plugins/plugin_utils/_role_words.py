@@ -77,7 +77,7 @@ def _pattern(group: str) -> tuple[re.Pattern[str], Mapping[str, str]]:
     """Return what finds options in a message, and the role's name of each.
 
     ``group`` is that of the option group that is checked, empty for any message of a run: then only
-    names that no sentence has as a word.
+    names that no sentence has as a word. One in quotes is a key of an entry, and stays.
     """
     names = {name: name for name in _SAME if "_" in name} | _OTHER | _ADVISED
     table = spec.ARGUMENT_SPEC
@@ -89,7 +89,7 @@ def _pattern(group: str) -> tuple[re.Pattern[str], Mapping[str, str]]:
         names["imccopy"] = "imccopy"
     ordered = sorted(names, key=len, reverse=True)
     found = "|".join(map(re.escape, ordered))
-    return re.compile(rf"(?<![\w.\\/-])(?:[Tt]he option )?({found})(?![\w\\/])"), names
+    return re.compile(rf"(?<![\w.\\/'-])(?:[Tt]he option )?({found})(?![\w\\/])"), names
 
 
 def _variable(group: str, option: str) -> str:

@@ -127,6 +127,22 @@ SPELLED_WRONG = HostSpec(
 TREATED = HostSpec("mail55-ok", V55, "203.0.113.56", switch=(SWITCH, 2), rows=(*FOREIGN, *ROWS))
 
 
+def test_only_what_was_approved_is_changed(site: Site) -> None:
+    """A change in between, here of a row that this run leaves alone, ends the approval."""
+    planned = site.one({**WANTED, "return_plan": True}, check=True)["planned"]
+    table = planned["changes"][0]
+    assert (table["before"], table["after"]) == ([], list(ROWS))
+    other = {"routes": [{"domain": "aol.com", "addresses": ["198.51.100.9"]}]}
+    unplanned = site.one({**other, "approved_plan": planned})
+    assert "its change is not the one in the plan (aol.com, nestle.com)" in unplanned["msg"]
+    assert site.one(other)["changed"] is True
+    refused = site.one({**WANTED, "approved_plan": planned})
+    assert "its settings changed after the plan" in refused["msg"], refused
+    assert (refused["changed"], site.one(other)["changed"]) == (False, False)
+    planned = site.one({**WANTED, "return_plan": True}, check=True)["planned"]
+    assert site.one({**WANTED, "approved_plan": planned})["changed"] is True
+
+
 @pytest.mark.parametrize("site", [simple(UNTREATED, SPELLED_WRONG, TREATED)], indirect=True)
 def test_enforced_once_and_then_in_the_desired_state(site: Site) -> None:
     before = {name: state_of(machine) for name, machine in site.lab.machines.items()}

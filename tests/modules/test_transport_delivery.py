@@ -217,6 +217,22 @@ def test_gone_domains_preferences_and_warnings(site: Site) -> None:
     assert "postmaster.exchange gone.example" not in site.connectors()
 
 
+def test_only_what_was_approved_is_changed(site: Site) -> None:
+    """The state and each change have to be those of the plan; nothing is taken from it."""
+    planned = site.task(check=True, routes=ROUTES[:2], return_plan=True)["planned"]
+    changed = [{**x, "after": {**x["after"], "Port": 26}} for x in planned["changes"]]
+    for given, why in (
+        ({**planned, "changes": changed}, "its change is not the one in the plan (nestle.com"),
+        ({**planned, "state": "sha256:0"}, "its settings changed after the plan"),
+        ({}, "it is not in the plan"),
+    ):
+        refused = site.task(routes=ROUTES[:2], approved_plan=given)
+        assert why in refused["msg"], refused
+        assert list(site.connectors()) == ["Internet"]
+    assert site.task(routes=ROUTES[:2], approved_plan=planned)["changed"] is True
+    assert site.task(routes=ROUTES[:2], approved_plan=planned)["changed"] is False
+
+
 def test_exact_and_absent(site: Site) -> None:
     site.task(routes=ROUTES)
     site.task(routes=ROUTES[1:], state="exact")

@@ -106,16 +106,16 @@ def _desired_with_dns(params: Mapping[str, Any]) -> Desired:
 def _check_tls(params: Mapping[str, Any], where: str = "") -> None:
     """The rules of New-SendConnector between its TLS parameters, told before anything is asked."""
     level, domain = params["tls_auth_level"], params["tls_domain"]
+    key = "'" if where else ""  # a key of an entry, and not an option
+    names = [f"{key}{name}{key}" for name in ("tls_auth_level", "require_tls", "tls_domain")]
     if level and level not in TLS_LEVELS:
-        raise InvalidInput(f"{where}tls_auth_level must be one of {', '.join(TLS_LEVELS)}.")
+        raise InvalidInput(f"{where}{names[0]} must be one of {', '.join(TLS_LEVELS)}.")
     if level and not params["require_tls"]:
-        raise InvalidInput(f"{where}tls_auth_level: {level} needs require_tls: true.")
+        raise InvalidInput(f"{where}{names[0]}: {level} needs {names[1]}: true.")
     if (level == "domain_validation") != bool(domain):
-        raise InvalidInput(
-            f"{where}tls_auth_level: domain_validation and tls_domain need each other."
-        )
+        raise InvalidInput(f"{where}{names[0]}: domain_validation and {names[2]} need each other.")
     if domain and not _TLS_DOMAIN.match(domain):
-        raise InvalidInput(f"{where}tls_domain {domain!r:.80} is no domain, nor one after '*.'.")
+        raise InvalidInput(f"{where}{names[2]} {domain!r:.80} is no domain, nor one after '*.'.")
 
 
 def _own_settings(params: Mapping[str, Any], route: Route) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def _own_settings(params: Mapping[str, Any], route: Route) -> dict[str, Any]:
         settings["tls_domain"] = own.get("tls_domain")
     where = f"{route.domain}: "
     if settings["mx_preference"] not in PREFERENCES:
-        raise InvalidInput(f"{where}mx_preference must be one of {', '.join(PREFERENCES)}.")
+        raise InvalidInput(f"{where}'mx_preference' must be one of {', '.join(PREFERENCES)}.")
     for name, allowed in (("port", PORTS), ("cost", COSTS)):
         _within(settings, name, allowed, where)
     _check_tls(settings, where)
@@ -246,5 +246,6 @@ def parse_preferences(entries: Sequence[Any]) -> dict[str, dict[str, int]]:
 def _within(params: Mapping[str, Any], name: str, allowed: range, where: str = "") -> int:
     number: int = params[name]
     if number not in allowed:
+        name = f"'{name}'" if where else name
         raise InvalidInput(f"{where}{name} must be {allowed[0]} to {allowed[-1]}, not {number}.")
     return number

@@ -460,7 +460,7 @@ def _without_effect(desired: Desired) -> Iterator[str]:
     domains: dict[str, list[str]] = {}
     for name, route in desired.by_domain.items():
         if route.connector:
-            settings = ", ".join(setting for setting, _value in route.connector)
+            settings = ", ".join(f"'{setting}'" for setting, _value in route.connector)
             domains.setdefault(settings, []).append(name)
     for settings, names in domains.items():
         yield (

@@ -105,9 +105,9 @@ def parse_approved(params: Mapping[str, Any]) -> Approved | None:
     given = params["approved_plan"]
     if given is None:
         return None
-    made, state, changes = (given.get(key) for key in ("made", "state", "changes"))
-    texts = isinstance(made or "", str) and isinstance(state or "", str)
-    plain = isinstance(changes or [], list) and all(isinstance(x, Mapping) for x in changes or ())
-    if not (texts and plain):
+    made, state = given.get("made", "unknown time"), given.get("state", "")
+    changes = given.get("changes", [])
+    texts = isinstance(made, str) and isinstance(state, str)
+    if not (texts and isinstance(changes, list) and all(isinstance(x, Mapping) for x in changes)):
         raise InvalidInput("approved_plan must have made, state, and changes, as a plan has them.")
-    return Approved(one_line(made or "unknown time", 40), state or "", _keyed(changes or ()))
+    return Approved(one_line(made, 40), state, _keyed(changes))

@@ -202,7 +202,7 @@ def test_settings_that_a_row_cannot_have_are_named() -> None:
     own = Route("aol.com", ("192.0.2.9",), connector=(("port", 2525), ("require_tls", True)))
     plan = make_plan(host(), Desired(routes=(NESTLE, own)), Policy())
     (warning,) = (text for text in plan.warnings if "no effect" in text)
-    assert warning.startswith("aol.com: no effect on Exchange 4.0 to 5.5 (port, require_tls).")
+    assert warning.startswith("aol.com: no effect on Exchange 4.0 to 5.5 ('port', 'require_tls').")
 
 
 def test_subdomains_that_a_route_leads_along_are_named() -> None:
