@@ -51,6 +51,20 @@ options:
       - For Exchange 2010 and later it is also the name by which RV(server) is looked for in the
         organisation, where the name in the inventory is another.
     type: str
+  smtp_port:
+    description:
+      - Port of the SMTP service of Exchange 4.0 to 5.5. Its banner has the build of the service
+        (Q257618), which can be older than that of Setup, or of a hotfix. It is asked from the
+        machine on which the task runs, for at most 5 seconds.
+      - By default the banner is not asked.
+    type: int
+    version_added: 0.3.0
+  smtp_host:
+    description:
+      - Name or address of that service. By default O(target_computer), else where the connection of
+        the task leads to.
+    type: str
+    version_added: 0.3.0
 extends_documentation_fragment:
   - postmaster.exchange.attributes
   - postmaster.exchange.attributes.both
@@ -124,6 +138,13 @@ build:
   returned: success
   type: raw
   sample: 2653
+service_build:
+  description:
+    - Version, build and revision of the service by its SMTP banner, with O(smtp_port), or null.
+  returned: success
+  type: str
+  sample: 5.5.2653.13
+  version_added: 0.3.0
 service_pack:
   description:
     - The service pack the build belongs to, V(RTM) for none; null for a build in between, and from

@@ -70,6 +70,24 @@ def test_in_process_and_as_a_real_module_it_says_the_same(hosts: Lab, play: Play
     assert hosts.scenario.password not in str(results)
 
 
+def test_q257618_the_banner_has_the_build_of_the_service(hosts: Lab, play: Play) -> None:
+    key = r"HKLM\SOFTWARE\Microsoft\Exchange\Setup"
+    hosts["mail55"].host.registry.set(key, "NewestBuild", "REG_DWORD", 2654)
+    port = "{{ mx_delivery_test_smtp_port }}"
+    results = play(
+        hosts,
+        "mail55",
+        ("asked", info(smtp_port=port)),
+        ("not", info()),
+        ("silent", info(smtp_port=1)),
+    )
+    assert results["asked"]["service_build"] == "5.5.2653.13"
+    assert (
+        "The service is of build 5.5.2653.13 by its SMTP banner" in results["asked"]["warnings"][0]
+    )
+    assert results["not"]["service_build"] is results["silent"]["service_build"] is None
+
+
 def test_a_host_without_exchange_and_the_one_behind_it(hosts: Lab, play: Play) -> None:
     results = play(
         hosts,

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .._imc.host import VALUE_NAME
+from .._imc.host import VALUE_NAME, build_number
 from .._mail.smtp_errors import ErrorClass, Origin, SmtpError
 from .._report.host_result import NOT_CHECKED, HostResult
 from .._report.text import failure_of
@@ -175,6 +175,12 @@ class HostEvidence:
         return not self.resolver.get("search_list_disabled") or self.misspelled
 
     @property
+    def build(self) -> int | None:
+        """The build of the Internet Mail Connector, by its banner or by Setup."""
+        exchange = {} if self.transport else self.exchange or {}
+        return build_number(str(exchange.get("service_build") or "")) or exchange.get("build")
+
+    @property
     def malformed_rows(self) -> list[str]:
         """The rows of the route table that the service cannot parse (event 4056)."""
         return [str(row) for row in (self.delivery or {}).get("malformed_rows") or ()]
@@ -212,7 +218,7 @@ class HostEvidence:
             blocked=blocked,
             silent=frozenset(silent),
             refused=not self.transport and bool(self.refusals),
-            build=None if self.transport else (self.exchange or {}).get("build"),
+            build=self.build,
         )
         results = []
         for entry in queue.get("queues") or ():

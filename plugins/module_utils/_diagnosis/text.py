@@ -110,7 +110,7 @@ def _host(host: HostEvidence, known: Sequence[Finding]) -> Iterator[str]:
 
 def _connector(host: HostEvidence, *, waiting: bool) -> Iterator[str]:
     """Yield the lines that concern a host of Exchange 4.0 to 5.5 only."""
-    if waiting and (faults := build_warning((host.exchange or {}).get("build"))):
+    if waiting and (faults := build_warning(host.build)):
         yield f"  {faults}"
     if host.service_down:
         yield (

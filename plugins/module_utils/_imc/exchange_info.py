@@ -8,7 +8,7 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from ntpath import basename
 
 from .._remote.commands import echo_if_exists
@@ -16,7 +16,15 @@ from .._remote.exchange_facts import ExchangeFacts, Family
 from .._remote.parse import decode
 from .._remote.session import Section, Session
 from .files import run_all
-from .host import MOST_SUFFIXES, SERVICE_NAME, VALUE_NAME, ImcHost, build_warning
+from .host import (
+    MOST_SUFFIXES,
+    SERVICE_NAME,
+    VALUE_NAME,
+    ImcHost,
+    banner_build,
+    build_number,
+    build_warning,
+)
 from .layout import beside
 from .pickup import FOLDER as PICKUP
 
@@ -31,8 +39,13 @@ _IMCCOPY_PLACES = (r"C:\imccopy.exe", r"C:\exchsrvr\bin\imccopy.exe")
 Sections = Mapping[str, Section]
 
 
-def imc_facts(session: Session, host: ImcHost, *, basics: bool) -> ExchangeFacts:
-    """Return the facts of a host; for the ``basics`` no folder and no program is looked for."""
+def imc_facts(
+    session: Session, host: ImcHost, *, basics: bool, banner: Callable[[], str] = str
+) -> ExchangeFacts:
+    """Return the facts of a host; for the ``basics`` no folder and no program is looked for.
+
+    ``banner`` asks for the greeting of a service that runs.
+    """
     sections = None if basics else _look_around(session, host)
     tools = {} if sections is None else read_tools(host, sections)
     if host.service is not None or host.release is not None:
@@ -42,7 +55,9 @@ def imc_facts(session: Session, host: ImcHost, *, basics: bool) -> ExchangeFacts
     pickup = None
     if sections is not None:
         pickup = _exists(sections, "pickup") and (host.release is None or host.release.has_pickup)
-    service = None
+    service, own_build = None, ""
+    if host.service is not None and host.service.runs:
+        own_build = banner_build(banner())
     if host.service is not None:
         service = {
             "name": SERVICE_NAME,
@@ -55,6 +70,7 @@ def imc_facts(session: Session, host: ImcHost, *, basics: bool) -> ExchangeFacts
         version=host.version,
         build=host.build,
         service_pack=host.release.service_pack if host.release else None,
+        service_build=own_build or None,
         service=service,
         root_dir=host.root_dir or None,
         tracking={
@@ -64,7 +80,7 @@ def imc_facts(session: Session, host: ImcHost, *, basics: bool) -> ExchangeFacts
         pickup=pickup,
         resolver=_resolver(host),
         tools=tools,
-        warnings=tuple(_warnings(host, family, tools, sections)),
+        warnings=tuple(_warnings(host, family, tools, sections, own_build)),
     )
 
 
@@ -127,7 +143,11 @@ def _resolver(host: ImcHost) -> dict[str, object]:
 
 
 def _warnings(
-    host: ImcHost, family: Family, tools: Mapping[str, str | None], sections: Sections | None
+    host: ImcHost,
+    family: Family,
+    tools: Mapping[str, str | None],
+    sections: Sections | None,
+    own_build: str,
 ) -> Iterator[str]:
     """Yield what keeps the collection from doing its work here."""
     other_build = f"The build {host.build} is not one of Exchange 4.0, 5.0 or 5.5."
@@ -142,20 +162,31 @@ def _warnings(
     else:
         if host.release is None:
             yield other_build
-        if faults := build_warning(host.build):
+        build = build_number(own_build) or host.build
+        if build != host.build:
+            yield (
+                f"The service is of build {own_build} by its SMTP banner, unlike the newest build"
+                f" that Setup installed ({host.build or 'unknown'})."
+            )
+        if faults := build_warning(build):
             yield faults
-        if not host.dns_domain:
-            yield (
-                "TCP/IP has no domain on this host. The service does not start without one (events"
-                " 4058 and 4067, Q154589)."
-            )
-        if len(host.search_list) > MOST_SUFFIXES and host.version != "4.0":
-            yield (
-                f"TCP/IP has {len(host.search_list)} suffixes to search. With more than"
-                f" {MOST_SUFFIXES} the service crashes when it starts (Q185025)."
-            )
+        yield from _suffix_warnings(host)
         if sections is not None:
             yield from _missing(host, tools, sections)
+
+
+def _suffix_warnings(host: ImcHost) -> Iterator[str]:
+    """Yield what of TCP/IP keeps the service from starting."""
+    if not host.dns_domain:
+        yield (
+            "TCP/IP has no domain on this host. The service does not start without one (events"
+            " 4058 and 4067, Q154589)."
+        )
+    if len(host.search_list) > MOST_SUFFIXES and host.version != "4.0":
+        yield (
+            f"TCP/IP has {len(host.search_list)} suffixes to search. With more than"
+            f" {MOST_SUFFIXES} the service crashes when it starts (Q185025)."
+        )
 
 
 def _missing(host: ImcHost, tools: Mapping[str, str | None], sections: Sections) -> Iterator[str]:

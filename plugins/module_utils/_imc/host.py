@@ -13,6 +13,7 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -60,6 +61,13 @@ _RANGES = {"4.0": (837, 999), "5.0": (1457, 1499), "5.5": (1960, 2699)}
 _SERVICE_PACKS = {837: "RTM", 838: "SP1", 993: "SP2", 994: "SP3", 995: "SP4", 996: "SP5"}
 _SERVICE_PACKS |= {1457: "RTM", 1458: "SP1", 1460: "SP2"}
 _SERVICE_PACKS |= {1960: "RTM", 2232: "SP1", 2448: "SP2", 2650: "SP3", 2653: "SP4"}
+
+#: The banner of 5.0 and 5.5 (Q182821), and what 4.0 may have in place of it.
+_BANNER = re.compile(
+    r"Microsoft Exchange Internet Mail (?:Service|Connector) <?([45]\.\d\.\d{3,4}\.\d{1,4})\b",
+    re.ASCII,
+)
+_BANNER_PARTS = 4
 
 #: Documented faults of mail to several mail servers: the article, the first build that has it, the
 #: first one that has not, and the service pack with that build.
@@ -175,6 +183,18 @@ def release_of(build: int | None) -> Release | None:
         if build is not None and first <= build <= last:
             return Release(version, _SERVICE_PACKS.get(build))
     return None
+
+
+def banner_build(banner: str) -> str:
+    """The version, build and revision of the service in its SMTP banner, or nothing (Q257618)."""
+    found = _BANNER.search(banner)
+    return found[1] if found else ""
+
+
+def build_number(text: str) -> int | None:
+    """The build in a text such as ``5.5.2653.13``, or None."""
+    parts = text.split(".")
+    return int(parts[2]) if len(parts) == _BANNER_PARTS and parts[2].isdecimal() else None
 
 
 def build_warning(build: int | None) -> str:

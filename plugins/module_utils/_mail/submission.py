@@ -16,6 +16,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import smtplib
+import socket
 import ssl
 import time
 from collections.abc import Iterator, Sequence
@@ -148,6 +149,23 @@ class Submission:
     method: str
     smtp: SmtpOptions
     sender: str = ""
+
+
+def greeting(host: str, port: int, seconds: float) -> str:
+    """Return the first line of an SMTP server, or nothing where none comes within ``seconds``."""
+    deadline = time.monotonic() + seconds
+    line = b""
+    with (
+        contextlib.suppress(OSError),
+        socket.create_connection((host, port), seconds) as connection,
+    ):
+        while b"\n" not in line and len(line) <= MAX_REPLY:
+            connection.settimeout(max(0.001, deadline - time.monotonic()))
+            if not (piece := connection.recv(MAX_REPLY)):
+                break
+            line += piece
+        connection.sendall(b"QUIT\r\n")
+    return printable(line.partition(b"\n")[0].decode("utf-8", "replace").strip())
 
 
 class _NoServerError(Exception):

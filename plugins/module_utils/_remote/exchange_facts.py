@@ -30,6 +30,7 @@ class ExchangeFacts:
     version: str | None = None
     build: int | str | None = None
     service_pack: str | None = None
+    service_build: str | None = None
     service: Mapping[str, object] | None = None
     root_dir: str | None = None
     tracking: Mapping[str, object] = field(default_factory=lambda: {"folder": None, "exists": None})

@@ -8,8 +8,9 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from .._base.context import Context, EngineModule
@@ -17,6 +18,7 @@ from .._connectors.exchange_info import Windows, transport_facts
 from .._connectors.servers import NO_SERVERS, SETUP_KEYS, KnownServers, installed_build
 from .._imc.exchange_info import imc_facts
 from .._imc.host import EVERYTHING, UNKNOWN_HOST, ImcHost, facts_batch, gather_host, read_facts
+from .._mail.submission import greeting
 from .._remote.commands import computer_name, reg_query, usable
 from .._remote.exchange_facts import ExchangeFacts, Family
 from .._remote.parse import parse_reg_query, values_of
@@ -25,24 +27,34 @@ from .._remote.session import Session
 from .._remote.windows_resolver import add_resolver, resolver_from
 from .options import EXCHANGE_INFO_SPEC
 
-_TIMEOUT = 60.0
+_TIMEOUT, _BANNER_SECONDS = 60.0, 5.0
 
 
 def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """Return the task result; a host without Exchange is an answer, not a failure."""
+    computer, port = params.get("target_computer") or "", params.get("smtp_port")
+    host = params.get("smtp_host") or computer or context.address or context.host
     facts = exchange_facts(
         context,
         family=params.get("family") or "auto",
-        computer=params.get("target_computer") or "",
+        computer=computer,
         basics=params.get("gather") == "basics",
+        banner=partial(greeting, host, port, _BANNER_SECONDS) if port else str,
     )
     return facts.to_dict()
 
 
 def exchange_facts(
-    context: Context, *, family: str = "auto", computer: str = "", basics: bool = False
+    context: Context,
+    *,
+    family: str = "auto",
+    computer: str = "",
+    basics: bool = False,
+    banner: Callable[[], str] = str,
 ) -> ExchangeFacts:
     """Return what a host runs; ``family`` is looked for where it is ``auto``.
+
+    ``banner`` asks an Internet Mail Connector for its greeting.
 
     Raises ExchangeError where the host does not answer.
     """
@@ -54,7 +66,7 @@ def exchange_facts(
         else:
             host, windows = detect(session, computer)
         if windows is None:
-            facts = imc_facts(session, host, basics=basics)
+            facts = imc_facts(session, host, basics=basics, banner=banner)
             context.learned.keep(replace(host, pickup=facts.pickup if host.root_dir else None))
             return facts
     facts = transport_facts(context, computer=computer, basics=basics, windows=windows)

@@ -197,10 +197,13 @@ def _defaults(spec: Params) -> dict[str, Any]:
 
 def exchange_params(params: Params) -> dict[str, Any]:
     """Return the options of exchange_info; everything is gathered for a diagnosis only."""
+    smtp = params["test"]["smtp"] or {}
     return {
         "family": params["family"],
         "gather": "all" if params["mode"] == "diagnose" else "basics",
         "target_computer": params["imc"]["target_computer"],
+        "smtp_host": smtp.get("host"),
+        "smtp_port": smtp.get("port") if params["mode"] == "diagnose" else None,
     }
 
 

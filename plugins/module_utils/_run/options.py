@@ -36,6 +36,8 @@ EXCHANGE_INFO_SPEC: dict[str, dict[str, Any]] = {
     "family": FAMILY_OPTION,
     "gather": {"type": "str", "choices": ["all", "basics"], "default": "all"},
     "target_computer": {"type": "str"},
+    "smtp_host": {"type": "str"},
+    "smtp_port": {"type": "int"},
 }
 
 QUEUE_INFO_SPEC: dict[str, dict[str, Any]] = {
