@@ -8,7 +8,9 @@ This file is private to the collection postmaster.exchange.
 
 from __future__ import annotations
 
+import hashlib
 import re
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -16,8 +18,19 @@ from typing import Any, TypeVar
 from .._base.errors import ExchangeError, InvalidInput
 from .canonical import AddressSpace, address_space, boolean, server_name, smart_host
 
-_COMMENT = "postmaster.exchange: delivers {} to its MX addresses. Managed by Ansible; see Q169781."
-_OURS = re.compile(re.escape(_COMMENT).replace(r"\{\}", r"(?P<domain>\S{1,253})"))
+_COMMENT = (
+    "postmaster.exchange: delivers {domain} to its MX addresses. Managed by Ansible; see Q169781."
+    " Pin {run}-{proof}."
+)
+_OURS = re.compile(
+    re.escape(_COMMENT)
+    .replace(r"\{domain\}", r"(?P<domain>\S{1,253})")
+    .replace(r"\{run\}-\{proof\}", r"(?P<run>[0-9a-f]{16})-(?P<proof>[0-9a-f]{16})")
+    .replace(r"\{run\}\-\{proof\}", r"(?P<run>[0-9a-f]{16})-(?P<proof>[0-9a-f]{16})"),
+)
+_RUN_LENGTH = 16
+#: Stands for the run in plans that no run carries out.
+NO_RUN = "0" * _RUN_LENGTH
 
 #: What a new pin inherits from the current connector besides the source servers, since it protects
 #: or identifies the mail; each with the value that Exchange gives a connector by itself.
@@ -44,15 +57,47 @@ _T = TypeVar("_T")
 _NEEDED = ("DNSRoutingEnabled", "Enabled")  # of each connector; without them nothing is known
 
 
-def comment_for(domain: str) -> str:
-    """Return the comment that marks a connector of ours; an administrator may add to it."""
-    return _COMMENT.format(domain)
+def run_mark(run_id: str) -> str:
+    """Return what stands for a run in the comments of its pins; for one without a name it is new.
+
+    All hosts of a run have the same one, and a comparison shows what the run writes.
+    """
+    if not run_id:
+        return secrets.token_hex(_RUN_LENGTH // 2)
+    return hashlib.sha256(run_id.encode()).hexdigest()[:_RUN_LENGTH]
+
+
+def comment_for(domain: str, run: str = NO_RUN) -> str:
+    """Return the comment that marks a connector of ours; an administrator may add to it.
+
+    It holds which ``run`` made the pin, and a digest of that and the domain, which no comment has
+    that was typed, or copied from another domain's pin.
+    """
+    return _COMMENT.format(domain=domain, run=run, proof=_proof(domain, run))
+
+
+def _proof(domain: str, run: str) -> str:
+    return hashlib.sha256(f"{_COMMENT} {domain} {run}".encode()).hexdigest()[:_RUN_LENGTH]
+
+
+def origin_of(comment: str) -> tuple[str, str]:
+    """Return the domain and the run in a comment of ours; both empty in any other."""
+    match = _OURS.match(comment)
+    if match is None or match["proof"] != _proof(match["domain"], match["run"]):
+        return "", ""
+    return match["domain"], match["run"]
+
+
+def of_any_run(comment: str) -> str:
+    """Return a comment of ours without its run, for plans that another run carries out."""
+    domain, run = origin_of(comment)
+    return comment.replace(comment_for(domain, run), comment_for(domain), 1) if domain else comment
 
 
 def is_ours(comment: str, domains: Iterable[str]) -> bool:
     """Whether a comment marks a pin of ours, for a domain that its connector really serves."""
-    match = _OURS.match(comment)
-    return match is not None and match["domain"] in domains
+    domain, _run = origin_of(comment)
+    return bool(domain) and domain in domains
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +154,17 @@ class Connector:
     def ours(self) -> bool:
         """Whether this collection made the connector, or adopted it."""
         return is_ours(self.comment, self.domains)
+
+    @property
+    def made_by(self) -> str:
+        """The run that made it, as ``run_mark`` has it; empty where it is not ours."""
+        return origin_of(self.comment)[1]
+
+    @property
+    def changed_pin(self) -> str:
+        """The domain that it was made for, where somebody gave it other address spaces since."""
+        domain = origin_of(self.comment)[0]
+        return "" if domain == (self.pinned_domain or "") else domain
 
     @property
     def domains(self) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from .._base.errors import CommandTimeout, ExchangeError, HostUnreachable, Sessi
 from .._remote.session import Cmdlet
 from .._run.family import Change, Part, Snapshot, Undone
 from .canonical import server_name
-from .connector import Connector, connector_from
+from .connector import NO_RUN, Connector, connector_from, of_any_run, origin_of
 from .external_dns import (
     DnsStep,
     Former,
@@ -87,10 +87,14 @@ _MOST_CMDLETS, _REST = 12, 60.0
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What a backup puts back: our connectors, and the external DNS that runs since it changed."""
+    """What a backup puts back: our connectors, and the external DNS that runs since it changed.
+
+    ``made_since`` are the marks of these runs, whose pins go.
+    """
 
     connectors: tuple[Connector, ...]
     external_dns: Mapping[Place, Former] = field(default_factory=dict)
+    made_since: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -98,13 +102,15 @@ class SendConnectors:
     """One organisation, seen from one host; implements ``Family``.
 
     ``controller`` is the domain controller to use, empty for Exchange's choice. With
-    ``edge_synchronization`` Edge Transport servers get a change at once.
+    ``edge_synchronization`` Edge Transport servers get a change at once. ``run`` is the mark of the
+    run, see ``run_mark``.
     """
 
     reader: Reader
     turns: OrganisationLock
     controller: str = ""
     edge_synchronization: bool = True
+    run: str = NO_RUN
     kind: str = "this organisation"
     refusal_hint: str = (
         "Change or remove these connectors, adopt them (existing: adopt) where that is offered, or"
@@ -163,7 +169,7 @@ class SendConnectors:
     def restore_plan(self, state: View, saved: Saved) -> ConnectorPlan:
         """Return the plan back to a backup."""
         around = self._around or Surroundings()
-        plan = restore_plan(state.connectors, saved.connectors, around.version)
+        plan = restore_plan(state.connectors, saved.connectors, around.version, saved.made_since)
         if not saved.external_dns:
             return plan
         services = self._services_now()
@@ -212,8 +218,14 @@ class SendConnectors:
         for connector in connectors:
             for name, value in connector.unread.items():
                 raise ValueError(f"its {name} is {value!r:.80}, which no connector can have")
-        entries = [each.get(EXTERNAL_DNS) for each in (facts, *later)]
-        return Saved(connectors, read_former([each for each in entries if each is not None]))
+        since = [facts, *later]
+        runs = (each.get("made_by") for each in since)
+        entries = [each.get(EXTERNAL_DNS) for each in since]
+        return Saved(
+            connectors,
+            read_former([each for each in entries if each is not None]),
+            frozenset(run for run in runs if isinstance(run, str)),
+        )
 
     def interrupted(self, _state: View) -> None:
         """Active Directory has no place for a journal; marks on the controller serve as one."""
@@ -247,6 +259,7 @@ class SendConnectors:
             "organisation": state.organisation.name,
             "forest": state.organisation.forest,
             "domain_controller": state.domain_controller,
+            "made_by": self.run,
             "connectors": [{name: c.raw[name] for name in _SAVED if name in c.raw} for c in saved],
             EXTERNAL_DNS: [s.to_dict() for s in plan.external_dns or () if s.changes],
         }
@@ -375,7 +388,7 @@ class SendConnectors:
         connectors = self._look().connectors
         settings = self._settings(steps, connectors)
         now = {connector.identity: all_parameters(connector) for connector in connectors}
-        made = {c.name: c.identity for c in connectors if c.ours}
+        made = {c.name: c for c in connectors if c.made_by}
         for step in reversed(steps):
             if isinstance(step, DnsStep):
                 back = step.reverse(settings.get(step.setting.place) or {})
@@ -387,7 +400,10 @@ class SendConnectors:
                 self.reader.invoke(cmdlet, self._at)
         wrong = [d for d, part in self._parts(steps, None).items() if part != "old"]
         if wrong:
-            raise ExchangeError(f"{', '.join(wrong)} does not read back as before")
+            raise ExchangeError(
+                f"{', '.join(wrong)} does not read back as before; what another writer changed"
+                " meanwhile was left as it is"
+            )
 
     def _settings(
         self, steps: Sequence[Step | DnsStep], connectors: Sequence[Connector]
@@ -446,19 +462,19 @@ def _readers(steps: Sequence[Step | DnsStep]) -> str:
 
 
 def _reverse(
-    step: Step, now: dict[str, dict[str, Any]], made: Mapping[str, str], version: str
+    step: Step, now: dict[str, dict[str, Any]], made: Mapping[str, Connector], version: str
 ) -> Cmdlet | None:
     """Return the cmdlet that takes a step back, or None where there is nothing to take back.
 
     ``now`` are the parameters of the present connectors by identity, kept up to date; ``made`` are
-    the identities of our own by name.
+    our own by name. A new one is taken back where this very run made it, and as it left it.
     """
     old = step.present
     if old is None:
-        identity = made.get(step.connector)
-        if identity is None:
+        new = made.get(step.connector)
+        if new is None or not _is_its(step, new) or changes_to(_own(step), new):
             return None
-        return Cmdlet(REMOVE, {"Identity": identity, "Confirm": False})
+        return Cmdlet(REMOVE, {"Identity": new.identity, "Confirm": False})
     present = now.get(old.identity)
     if present is None:
         return Cmdlet(NEW, new_parameters(old, version))
@@ -486,8 +502,12 @@ def _facts(step: Step | DnsStep) -> dict[str, Any]:
 
 
 def _written(step: Step) -> dict[str, Any]:
-    """Return what a step writes, without what only names its connector."""
-    return {name: x for name, x in step.parameters.items() if name not in ("Identity", "Confirm")}
+    """Return what a step writes, without what only names its connector, or the run."""
+    named = ("Identity", "Confirm")
+    written = {name: x for name, x in step.parameters.items() if name not in named}
+    if "Comment" in written:
+        written["Comment"] = of_any_run(str(written["Comment"] or ""))
+    return written
 
 
 def _replaced(step: Step) -> dict[str, Any] | None:
@@ -500,8 +520,15 @@ def _replaced(step: Step) -> dict[str, Any] | None:
     return {name: present.get(name) for name in _written(step)}
 
 
+def _is_its(step: Step, connector: Connector) -> bool:
+    """Whether a connector is the one that a step made, by the run in its comment."""
+    return origin_of(connector.comment) == origin_of(str(step.parameters.get("Comment") or ""))
+
+
 def _part(step: Step, by_name: Mapping[str, Connector]) -> Part:
     now, old = by_name.get(step.connector), step.present
+    if now and old is None and not _is_its(step, now):
+        return "old"  # another writer made one of this name
     if now is None:
         return "old" if old is None else "new" if step.cmdlet == REMOVE else "unknown"
     shown = all_parameters(now)

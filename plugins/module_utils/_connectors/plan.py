@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -20,7 +20,15 @@ from .._base.errors import InvalidInput
 from .._run.change_limit import Size
 from .._run.family import PINNED_DOMAINS, Change, Plan, Refusal
 from .canonical import size
-from .connector import Connector, Connectors, Settings, comment_for, inherited_settings, is_ours
+from .connector import (
+    NO_RUN,
+    Connector,
+    Connectors,
+    Settings,
+    comment_for,
+    inherited_settings,
+    is_ours,
+)
 from .external_dns import DnsPlan, DnsStep, ExternalDns, Setting
 from .organisation import Surroundings
 from .servers import is_own
@@ -127,7 +135,8 @@ class Desired:
     ``kept`` are domains that were asked for but stay as they are, each with its DNS status. A pin
     of ``short_lived`` ones stays where it shares a smart host with what is wanted. Those of
     ``bypass_relay`` may be pinned past a relay, and with ``lower_tls`` a pin may end required TLS.
-    ``external_dns`` is None where that is not managed.
+    ``external_dns`` is None where that is not managed. ``run`` is the mark of the run, see
+    ``run_mark``.
     """
 
     pins: tuple[Settings, ...] = ()
@@ -142,6 +151,7 @@ class Desired:
     bypass_relay: frozenset[str] = frozenset()
     lower_tls: bool = False
     external_dns: ExternalDns | None = None
+    run: str = NO_RUN
 
 
 _VERBS = {NEW: "creates", SET: "changes", REMOVE: "removes"}
@@ -228,7 +238,7 @@ class ConnectorPlan(Plan):
 # -- a connector in the terms of its parameters
 
 
-def wanted_parameters(pin: Settings) -> dict[str, Any]:
+def wanted_parameters(pin: Settings, comment: str) -> dict[str, Any]:
     """Return the parameters that New- or Set-SendConnector needs for a pin, in canonical forms."""
     parameters: dict[str, Any] = {
         "AddressSpaces": [f"SMTP:{pin.domain};{pin.cost}"],
@@ -236,7 +246,7 @@ def wanted_parameters(pin: Settings) -> dict[str, Any]:
         "DNSRoutingEnabled": False,
         "SmartHostAuthMechanism": "None",
         "Port": pin.port,
-        "Comment": comment_for(pin.domain),
+        "Comment": comment,
         "Enabled": True,
     }
     optional = {
@@ -460,20 +470,21 @@ def make_plan(
         others = [] if mine else _others(index, pin.domain)
         refused = next((r for o in others if (r := _refusal(pin, o, desired.existing))), None)
         carriers = () if mine else index.carriers(pin.domain, around.sites)
-        unfit = _unreadable(index, pin.domain) or _unfit(pin, mine, carriers, desired, around)
+        unfit = _unreadable(index, pin.domain) or _changed_pin(connectors, pin.domain)
+        unfit = unfit or _unfit(pin, mine, carriers, desired, around)
         if unfit := unfit or refused:
             left_out.append(unfit)
         elif keep := next(iter((*mine, *others)), None):
-            mended.extend(_mended(pin, keep))
+            mended.extend(_mended(pin, keep, desired.run))
             removed.extend(remove_step(double, pin.domain) for double in mine[1:])
         else:
             name = _free_name(desired.name_template, pin.domain, names)
             current = next(iter(carriers), None)
-            made.append(_new_pin(name, pin, current, around.version))
+            made.append(_new_pin(name, pin, current, around.version, desired.run))
     if desired.state == "exact":
-        going |= set(ours) - {pin.domain for pin in desired.pins} - set(desired.kept)
-    for each in (c for domain in sorted(going) for c in ours.get(domain, [])):
-        removed.extend(_removed(each, left_out))
+        known = {*ours, *(c.changed_pin for c in connectors if c.changed_pin)}
+        going |= known - {pin.domain for pin in desired.pins} - set(desired.kept)
+    removed.extend(_removals(connectors, going, ours, left_out))
     wanted = () if desired.state == "absent" else tuple(pin.domain for pin in desired.pins)
     steps, kept = (*made, *mended, *removed), _kept(desired, ours)
     plan = _finished(connectors, steps, (), kept, wanted)
@@ -497,6 +508,20 @@ def _kept(desired: Desired, ours: Mapping[str, Sequence[Connector]]) -> dict[str
     }
 
 
+def _removals(
+    connectors: Sequence[Connector],
+    going: Collection[str],
+    ours: Mapping[str, Sequence[Connector]],
+    left_out: list[Refusal],
+) -> Iterator[Step]:
+    """Yield the steps that remove the pins of domains; what must stay is left out."""
+    for domain in sorted(going):
+        if changed := _changed_pin(connectors, domain):
+            left_out.append(changed)
+        for each in ours.get(domain, []):
+            yield from _removed(each, left_out)
+
+
 def _removed(connector: Connector, left_out: list[Refusal]) -> list[Step]:
     """Return the step that removes a pin; one that could not be put back is left out."""
     domain = connector.pinned_domain or connector.name
@@ -507,15 +532,17 @@ def _removed(connector: Connector, left_out: list[Refusal]) -> list[Step]:
     return [remove_step(connector, domain)]
 
 
-def _mended(pin: Settings, connector: Connector) -> list[Step]:
+def _mended(pin: Settings, connector: Connector, run: str) -> list[Step]:
     """Return the step that makes a connector the pin that is wanted, if it is not."""
-    changes = changes_to(wanted_parameters(pin), connector)
+    comment = connector.comment if connector.ours else comment_for(pin.domain, run)
+    changes = changes_to(wanted_parameters(pin, comment), connector)
     return [set_step(connector, changes, pin.domain)] if changes else []
 
 
-def _new_pin(name: str, pin: Settings, current: Connector | None, version: str) -> Step:
+def _new_pin(name: str, pin: Settings, current: Connector | None, version: str, run: str) -> Step:
     """Return the step that makes a pin with what protects and identifies the mail today."""
-    inherited, wanted = inherited_settings(current), wanted_parameters(pin)
+    inherited = inherited_settings(current)
+    wanted = wanted_parameters(pin, comment_for(pin.domain, run))
     level = wanted.get("TlsAuthLevel", inherited.get("TlsAuthLevel"))
     if level != "DomainValidation" or pin.require_tls is False:
         inherited.pop("TlsDomain", None)
@@ -532,6 +559,20 @@ def _new_pin(name: str, pin: Settings, current: Connector | None, version: str) 
     given = {key: value for key, value in wanted.items() if value is not None}
     parameters = {"Name": name, "Usage": "Internet", **inherited, **given}
     return new_step(parameters, pin.domain, current.name if current else "", inherited)
+
+
+def _changed_pin(connectors: Sequence[Connector], domain: str) -> Refusal | None:
+    """Return the refusal of a domain whose pin somebody gave other address spaces since.
+
+    To mend or remove it would take those along, and to make another one would double it.
+    """
+    for connector in connectors:
+        if connector.changed_pin == domain:
+            serves = ", ".join(str(space) for space in connector.address_spaces) or "nothing"
+            reason = f"was made as its pin, serves {serves} now, and stays as it is"
+            hint = "Give it its address space back, or remove it or its comment."
+            return Refusal(reason, domain, connector.name, hint)
+    return None
 
 
 def _unreadable(index: Connectors, domain: str) -> Refusal | None:
@@ -629,6 +670,8 @@ def _refusal(pin: Settings, connector: Connector, existing: Existing) -> Refusal
     """Return why a connector that is not ours stands in the way of a pin, or None."""
     if len(connector.address_spaces) > 1:
         reason = "serves other address spaces too, which a pin would take along"
+    elif connector.changed_pin:
+        reason = f"was made as the pin of {connector.changed_pin}"
     elif connector.scoped:
         reason = "is scoped to one Active Directory site"
     elif connector.hybrid:
@@ -646,7 +689,8 @@ def _refusal(pin: Settings, connector: Connector, existing: Existing) -> Refusal
 
 def _not_ours(pin: Settings, connector: Connector) -> Refusal:
     """Return the refusal of a connector that could be adopted, with what a pin would change."""
-    changes, present = changes_to(wanted_parameters(pin), connector), all_parameters(connector)
+    wanted, present = wanted_parameters(pin, connector.comment), all_parameters(connector)
+    changes = changes_to(wanted, connector)
     differences = tuple(
         f"{label} {_shown(present[name])} instead of {_shown(changes[name])}"
         for name, label in SHOWN
@@ -693,16 +737,22 @@ def with_best_tier(pin: Settings, preferences: Sequence[int]) -> Settings:
 
 
 def restore_plan(
-    connectors: Sequence[Connector], saved: Sequence[Connector], version: str = ""
+    connectors: Sequence[Connector],
+    saved: Sequence[Connector],
+    version: str = "",
+    made_since: Collection[str] | None = None,
 ) -> ConnectorPlan:
     """Return the plan back to a backup: its connectors as they were, and no others of ours.
 
     A connector is found by its identity, or by its name where it was made anew since. ``version``
-    is that of the server that runs the cmdlets.
+    is that of the server that runs the cmdlets. With ``made_since`` only pins of these runs are
+    removed, and others are named; so is a pin that somebody gave other address spaces.
     """
     by_identity = {connector.identity: connector for connector in connectors}
     by_name = {connector.name.casefold(): connector for connector in connectors}
     made, mended, refusals, claimed = [], [], [], set()
+    left_out: list[Refusal] = []
+    warnings: list[str] = []
     for old in saved:
         label = old.pinned_domain or old.name
         now = by_identity.get(old.identity) or by_name.get(old.name.casefold())
@@ -712,11 +762,24 @@ def restore_plan(
             refusals.append(Refusal("has the name of one that was ours", label, now.name))
         else:
             claimed.add(now.identity)
-            if changes := back_to(old, now, version):
+            changes = back_to(old, now, version)
+            if changes and now.changed_pin and not old.changed_pin:
+                left_out += filter(None, [_changed_pin((now,), now.changed_pin)])
+            elif changes:
                 mended.append(set_step(now, changes, label))
-    removed = [
-        remove_step(connector, connector.pinned_domain or connector.name)
-        for connector in connectors
-        if connector.ours and not connector.unread and connector.identity not in claimed
-    ]
-    return _finished(connectors, (*made, *mended, *removed), refusals, {}, ())
+    removed = []
+    for connector in connectors:
+        if connector.identity in claimed or not connector.made_by or connector.unread:
+            continue
+        if connector.changed_pin:
+            left_out += filter(None, [_changed_pin((connector,), connector.changed_pin)])
+        elif made_since is not None and connector.made_by not in made_since:
+            warnings.append(
+                f"{connector.pinned_domain}: no backup here is of the run that made the connector"
+                f" {connector.name!r}, so it stays."
+            )
+        else:
+            removed.append(remove_step(connector, connector.pinned_domain or connector.name))
+    plan = _finished(connectors, (*made, *mended, *removed), refusals, {}, ())
+    warnings += [f"{each.text}." for each in left_out]
+    return replace(plan, refused=tuple(left_out), warnings=(*plan.warnings, *warnings))

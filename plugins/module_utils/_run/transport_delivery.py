@@ -16,6 +16,7 @@ from typing import Any
 from .._base.alive import private_folder
 from .._base.context import Context, EngineModule
 from .._base.errors import ExchangeError, say_untouched
+from .._connectors.connector import run_mark
 from .._connectors.family import SendConnectors
 from .._connectors.lock import OrganisationLock
 from .._connectors.organisation import Organisation, Reader
@@ -42,13 +43,14 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
             lock,
             options.domain_controller,
             options.edge_synchronization,
+            run_mark(policy.run_id),
         )
     except ExchangeError as error:
         say_untouched(error)
         raise
     if defers:  # the host that makes the change is the one that needs approval
         policy = replace(policy, approved=None)
-    done = change(family, options.desired, policy, context)
+    done = change(family, replace(options.desired, run=family.run), policy, context)
     result = done.to_dict()
     if defers:
         result |= {"changed": False, "diff": [], "deferred": done.plan.changed}

@@ -13,11 +13,14 @@ from typing import Any
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import ExchangeError
 from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.connector import (
+    NO_RUN,
     Connector,
     comment_for,
     connector_from,
+    run_mark,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.family import (
+    Saved,
     SendConnectors,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.lock import (
@@ -75,14 +78,14 @@ def family() -> SendConnectors:
     return SendConnectors(Reader(FakeCmdlets({})), OrganisationLock(None, lambda: NOW))
 
 
-def load(folder: Path, organisation: Organisation, host: str) -> tuple[Connector, ...]:
-    return transaction.load(family(), folder, View(organisation, "dc1", ()), host).connectors
+def load(folder: Path, organisation: Organisation, host: str) -> Saved:
+    return transaction.load(family(), folder, View(organisation, "dc1", ()), host)
 
 
 def test_what_is_saved_is_read_back_without_credentials(tmp_path: Path) -> None:
     there = [connector("a", "a.example"), connector("b", "b.example")]
     folder = save(tmp_path, *there)
-    assert load(folder, ORGANISATION, "ex1") == tuple(there)
+    assert load(folder, ORGANISATION, "ex1") == Saved(tuple(there), made_since=frozenset({NO_RUN}))
     assert "relay" not in (folder / "backup.json").read_text()
 
 
@@ -200,3 +203,40 @@ def test_a_setting_that_no_cmdlet_takes_makes_a_backup_unusable(
     (folder / backups.FACTS_FILE).write_text(json.dumps(content))
     with pytest.raises(ExchangeError, match="ErrorPolicies is not one that a connector can have"):
         load(folder, ORGANISATION, "ex1")
+
+
+RUN, OTHER = run_mark("change-1"), run_mark("change-2")
+
+
+def test_restore_removes_pins_of_known_runs_only_and_names_the_others() -> None:
+    mine = connector("mine", "a.example", Comment=comment_for("a.example", RUN))
+    theirs = connector("theirs", "b.example", Comment=comment_for("b.example", OTHER))
+    typed = connector(
+        "typed",
+        "c.example",
+        Comment="postmaster.exchange: delivers c.example to its"
+        " MX addresses. Managed by Ansible; see Q169781. Ticket 4711",
+    )
+    plan = restore_plan([mine, theirs, typed], [], made_since={RUN})
+    assert [step.present for step in plan.changes] == [mine]
+    (warning,) = plan.warnings
+    assert "b.example: no backup here is of the run that made the connector 'theirs'" in warning
+
+
+def test_restore_leaves_a_pin_that_somebody_changed() -> None:
+    old = connector("pin", "a.example")
+    wider = connector("pin", "a.example", AddressSpaces=["smtp:a.example;1", "smtp:b.example;1"])
+    for saved in ([old], []):
+        plan = restore_plan([wider], saved, made_since={NO_RUN})
+        assert plan.changes == ()
+        (left,) = plan.refused
+        assert (left.domain, left.name) == ("a.example", "pin")
+        assert "serves SMTP:a.example;1, SMTP:b.example;1 now, and stays as it is" in left.reason
+
+
+def test_a_backup_knows_the_runs_since_it_was_taken(tmp_path: Path) -> None:
+    first, second = save(tmp_path), save(tmp_path)
+    file = second / "backup.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "made_by": OTHER}))
+    assert load(first, ORGANISATION, "ex1").made_since == {NO_RUN, OTHER}
+    assert load(second, ORGANISATION, "ex1").made_since == {OTHER}

@@ -23,6 +23,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.co
     Settings,
     comment_for,
     connector_from,
+    run_mark,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.family import (
     SendConnectors,
@@ -224,6 +225,42 @@ def test_an_undo_leaves_what_an_administrator_set_meanwhile() -> None:
     assert aol["TlsAuthLevel"] == "EncryptionOnly"
     undone = [cmdlet for cmdlet in there.asked if cmdlet.name == "Set-SendConnector"][-1]
     assert set(undone.parameters) == {"Identity", "SmartHosts", "DomainController"}
+
+
+def test_an_undo_leaves_a_pin_that_another_run_made_meanwhile() -> None:
+    """Ours was never made: its command was lost, and another run made the same one."""
+    there = directory()
+    theirs = entry("postmaster.exchange nestle.com", "nestle.com", ["[192.0.2.25]"])
+    theirs["Comment"] = comment_for("nestle.com", run_mark("theirs"))
+
+    def lose(_count: int, cmdlet: Cmdlet) -> None:
+        if cmdlet.name == planning.NEW:
+            there.entries[theirs["Guid"]] = theirs
+            raise SessionLost("reset")
+
+    there.before = lose
+    with pytest.raises(ExchangeError, match="put back") as caught:
+        enforce(there)
+    assert caught.value.details["state"] == "old"
+    assert there.entries[theirs["Guid"]] == theirs
+
+
+def test_an_undo_leaves_and_reports_its_own_pin_where_it_was_changed_since() -> None:
+    there = directory()
+
+    def meddle(_count: int, cmdlet: Cmdlet) -> None:
+        if cmdlet.parameters.get("Identity") == "guid-gone":
+            (made,) = (x for x in there.entries.values() if "nestle" in str(x["AddressSpaces"]))
+            made["SmartHosts"] = ["[10.1.2.9]"]
+            raise CmdletError("access denied", cmdlet=cmdlet.name)
+
+    there.before = meddle
+    with pytest.raises(ExchangeError, match="another writer changed meanwhile was left") as caught:
+        enforce(there)
+    assert caught.value.details["parts"]["nestle.com"] == "unknown"
+    (left,) = (x for x in there.entries.values() if "nestle" in str(x["AddressSpaces"]))
+    assert left["SmartHosts"] == ["[10.1.2.9]"]
+    assert there.entries["guid-aol"]["SmartHosts"] == ["[198.51.100.9]"]  # its own step is
 
 
 @pytest.mark.parametrize("pins", [3, 12])

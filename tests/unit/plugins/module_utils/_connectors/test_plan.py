@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._connectors import (
     plan as planning,
 )
@@ -15,6 +16,8 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.co
     Settings,
     comment_for,
     connector_from,
+    of_any_run,
+    run_mark,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.organisation import (
     Organisation,
@@ -403,3 +406,50 @@ def test_a_pin_that_could_not_be_put_back_is_not_removed() -> None:
     odd = connector("pin", "nestle.com", ["192.0.2.1"], Port="25x")
     assert "Port '25x'" in refusal(odd, wanted=planning.Desired(removed=frozenset({"nestle.com"})))
     assert planning.restore_plan([odd], []).changes == ()
+
+
+@pytest.mark.parametrize("state", ["present", "absent", "exact"])
+@pytest.mark.parametrize(
+    "spaces", [["smtp:nestle.com;1", "smtp:aol.com;1"], ["smtp:aol.com;1"], ["smtp:*.nestle.com;1"]]
+)
+def test_a_pin_with_other_address_spaces_is_named_and_neither_doubled_nor_removed(
+    state: planning.State, spaces: list[str]
+) -> None:
+    there = connector("pin", "nestle.com", ["[192.0.2.9]"], AddressSpaces=spaces)
+    pins = (pin("aol.com", "192.0.2.1"),) if state == "exact" else (pin("nestle.com", "192.0.2.1"),)
+    plan = planning.make_plan(
+        [there], planning.Desired(pins=pins, state=state, existing="adopt"), Surroundings()
+    )
+    assert [step for step in plan.changes if step.domain == "nestle.com" or step.present] == []
+    named = {(each.domain, each.name) for each in plan.refused}
+    assert ("nestle.com", "pin") in named
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "postmaster.exchange: delivers nestle.com to its MX addresses. Managed by Ansible; see"
+        " Q169781.",
+        comment_for("nestle.com")[:-2] + "0.",
+        comment_for("nestle.com").replace("nestle.com", "aol.com"),
+        "postmaster.exchange does not know this one. Ticket 4711",
+    ],
+)
+def test_a_typed_comment_makes_no_connector_ours(comment: str) -> None:
+    theirs = connector("partner", "nestle.com", ["[192.0.2.9]"], Comment=comment)
+    assert not theirs.ours
+    assert (
+        planning.make_plan([theirs], planning.Desired(state="exact"), Surroundings()).changes == ()
+    )
+    assert planning.restore_plan([theirs], []).changes == ()
+
+
+def test_a_comment_says_which_run_made_its_pin_and_may_go_on() -> None:
+    comment = comment_for("nestle.com", run_mark("change-1"))
+    pinned = connector("pin", "nestle.com", ["[192.0.2.1]"], Comment=comment + " Ask Anna.")
+    assert (pinned.ours, pinned.made_by) == (True, run_mark("change-1"))
+    wanted = planning.Desired(pins=(pin("nestle.com", "192.0.2.1"),), run=run_mark("change-2"))
+    assert planning.make_plan([pinned], wanted, Surroundings()).changes == ()
+    assert run_mark("") != run_mark("")
+    assert of_any_run(pinned.comment) == comment_for("nestle.com") + " Ask Anna."
+    assert of_any_run("theirs") == "theirs"
