@@ -405,7 +405,7 @@ connectors:
           tls_auth_level: null
           tls_domain: null
           protocol_logging: None
-          comment: "postmaster.exchange: delivers nestle.com to its MX addresses. ..."
+          comment: "postmaster.exchange: delivers nestle.com to its MX addresses. ... Pin 1f..."
 steps:
   description: What was done, or would be in check mode, in this order.
   returned: success

@@ -173,7 +173,7 @@ def test_without_a_name_the_last_run_is_undone_and_nothing_else(
     )
     held = controller.playbook("rollback", *having(max_changes=1))
     assert held.status == 2, held.output
-    assert "exceed max_changes (1)" in flat(held.output)
+    assert "exceed mx_delivery_max_changes (1)" in flat(held.output)
     assert len(connectors(lab)) > 1
     back = controller.playbook("rollback")
     assert back.status == 0, back.output

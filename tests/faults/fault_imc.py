@@ -15,9 +15,14 @@ from typing import Any
 
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import ExchangeError
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.family import MailConnector
-from ansible_collections.postmaster.exchange.plugins.module_utils._imc.host import PARAMETERS_KEY
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.host import (
+    PARAMETERS_KEY,
+    Service,
+    ServiceState,
+)
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.layout import Layout
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.routes import RoutesFile
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.state import HostState
 from ansible_collections.postmaster.exchange.plugins.module_utils._run import backups, transaction
 from exchange_lab.lab import Lab, Machine
 from exchange_lab.mail.imc import SERVICE
@@ -275,9 +280,11 @@ class Site:
         """Return what the newest backup would put back, or why there is none."""
         computer = self.change.options.get("target_computer", "")
         family = MailConnector(FakeHost(), self.host_name, Layout(computer=computer))
+        name = computer or self.host_name
+        state = HostState(Service(ServiceState.RUNNING, None), None, computer=name)
         try:
-            folder = backups.find(self.base / "backups", self.host_name)
-            found = transaction.load(family, folder, None, self.host_name)
+            folder = backups.find(self.base / "backups", name)
+            found = transaction.load(family, folder, state, self.host_name)
         except ExchangeError as error:
             return str(error)
         value = found.value and (found.value.name, found.value.type, found.value.number)

@@ -33,8 +33,13 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.or
     View,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.family import MailConnector
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.host import (
+    Service,
+    ServiceState,
+)
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.layout import Layout
 from ansible_collections.postmaster.exchange.plugins.module_utils._imc.plan import Saved
+from ansible_collections.postmaster.exchange.plugins.module_utils._imc.state import HostState
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote import clixml
 from ansible_collections.postmaster.exchange.plugins.module_utils._remote.session import Cmdlet
 from ansible_collections.postmaster.exchange.plugins.module_utils._run import backups, transaction
@@ -463,13 +468,15 @@ def _delivery(answers: dict[str, Any]) -> None:
 # -- backups on the disk
 
 _CONNECTOR = MailConnector(FakeHost(), "mail5-a", Layout(registry_key=r"HKLM\SYSTEM\X"))
+_STATE = HostState(Service(ServiceState.RUNNING, None), None, computer="MAIL5-A")
 _VIEW = View(Organisation("First Organization", "hq.example"), "dc1", ())
 _IMC_FACTS: dict[str, Any] = {
     "format": 1,
     "collection": "postmaster.exchange 0.1.0",
     "taken": "2026-11-23T11:45:00+00:00",
     "host": "mail5-a",
-    "target_computer": "",
+    "computer": "MAIL5-A",
+    "organisation": "",
     "registry_key": r"HKLM\SYSTEM\X",
     "host_folder": r"C:\x",
     "value": {"name": "DisableResolverSearchList", "type": "REG_DWORD", "data": "0x1"},
@@ -508,7 +515,7 @@ def _backup(content: bytes) -> None:
         (folder / backups.FACTS_FILE).write_bytes(content)
         newest = calmly(backups.find, Path(name), _CONNECTOR.host)
         assert newest == folder or isinstance(newest, ExchangeError)
-        found = calmly(transaction.load, _CONNECTOR, folder, None, "mail5-a")
+        found = calmly(transaction.load, _CONNECTOR, folder, _STATE, "mail5-a")
         if isinstance(found, Saved) and found.value:
             assert found.value.data.isalnum() or found.value.type == "REG_SZ"
         cmdlets = FakeCmdlets({})
