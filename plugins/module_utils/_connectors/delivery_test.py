@@ -55,8 +55,12 @@ _STAGES = {
     "FAIL": Stage.RETURNED,
     "DEFER": Stage.QUEUED,
 }
-_BY_EDGE = "the Edge server {} has it, whose queues are out of sight; look there with Get-Queue"
-_BY_RELAY = "the relay {} has it (connector {!r}), and what it does with it is out of sight"
+_BY_EDGE = (
+    "the Edge server {} has the message, and its queues are out of sight here (Get-Queue there)"
+)
+_BY_RELAY = (
+    "the relay {} has the message (connector {!r}), and what it does with it is out of sight"
+)
 _REASONS = {
     Verdict.DELIVERED: "a server of the destination took the message",
     Verdict.QUEUED: "the message waits in a queue",

@@ -169,20 +169,25 @@ def _unknown(domain: StuckDomain) -> Cause:
 
 def _service(domain: StuckDomain, _every: Every) -> Iterator[Cause]:
     """Nothing leaves a host whose service does not run."""
-    if domain.blocked == "malformed":
-        yield Cause(
+    if domain.blocked:
+        yield why_down(domain.blocked)
+
+
+def why_down(blocked: str) -> Cause:
+    """Return why a service does not run, ``malformed`` or ``stopped``, and what to do."""
+    if blocked == "malformed":
+        return Cause(
             Code.MALFORMED_ROW,
             "the service does not run, and the route table has a row that it cannot parse (event"
             " 4056, Q182522)",
             "Correct the row in the E-Mail Domain table of the Internet Mail Connector, then start"
             " the service.",
         )
-    elif domain.blocked:
-        yield Cause(
-            Code.SERVICE_DOWN,
-            "the service MSExchangeIMC does not run",
-            "Start it; the event log has the reason if it stops again.",
-        )
+    return Cause(
+        Code.SERVICE_DOWN,
+        "the service MSExchangeIMC does not run",
+        "Start it; the event log has the reason if it stops again.",
+    )
 
 
 def _accepts_none(domain: StuckDomain, _every: Every) -> Iterator[Cause]:

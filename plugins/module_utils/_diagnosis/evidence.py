@@ -195,6 +195,12 @@ class HostEvidence:
         """Whether the service does not run."""
         return self.service.lower() in _NOTHING_LISTENS
 
+    @property
+    def blocked(self) -> str:
+        """Why the service sends nothing at all: ``malformed``, ``stopped``, or nothing."""
+        down = "malformed" if self.malformed_rows else "stopped"
+        return down if self.service_down else ""
+
     def stuck_domains(
         self, domains: Mapping[str, Result], suffixes: Iterable[str]
     ) -> list[StuckDomain]:
@@ -206,16 +212,13 @@ class HostEvidence:
         stuck = set(queue.get("stuck_domains") or ())
         resolver = (self.resolver.get("domain") or "", *(self.resolver.get("search_list") or ()))
         appended = [name.lower().strip(".") for name in (*resolver, *suffixes) if name]
-        blocked = ""
-        if self.service_down:
-            blocked = "malformed" if self.malformed_rows else "stopped"
         silent = (hop["address"] for hop in queue.get("next_hops") or () if hop["silent"])
         common = StuckDomain(
             "",
             transport=self.transport,
             suffixes=tuple(dict.fromkeys(appended)),
             appends=self.appends,
-            blocked=blocked,
+            blocked=self.blocked,
             silent=frozenset(silent),
             refused=not self.transport and bool(self.refusals),
             build=self.build,

@@ -14,7 +14,7 @@ from typing import Any
 from .._imc.host import VALUE_NAME, build_warning
 from .._report.states import out_of_sight
 from .._report.text import clean, count, failure_of, listed, wrapped
-from .causes import Cause, Code, causes
+from .causes import Cause, Code, causes, why_down
 from .evidence import HostEvidence, StuckDomain
 
 MOST_EXPLAINED = 20
@@ -122,6 +122,8 @@ def _connector(host: HostEvidence, *, waiting: bool) -> Iterator[str]:
             f"  {count(len(rows), 'malformed row')} in the route table (first: {rows[0]!a:.80})."
             " The service does not start on it (event 4056)."
         )
+    if host.blocked:
+        yield f"  {why_down(host.blocked).remedy}"
     if host.refusals:
         yield f"  Nothing can be pinned here: {'; '.join(host.refusals)}."
 
@@ -165,13 +167,13 @@ def _paragraph(domain: StuckDomain, known: Sequence[Cause]) -> Iterator[str]:
         source = f" ({error.source})" if error.source else ""
         line = (error.line or error.reply).replace(_PADDING, "[...]")
         yield f"Last error: {line}{source}."
-    if domain.relay:
+    if domain.conflict:
+        yield f"A pin is refused: {domain.conflict}."
+    elif domain.relay:
         yield (
             f"A connector to {domain.relay} carries the domain, so Exchange asks no MX records for"
             " it; a pin would bypass that relay."
         )
-    if domain.conflict:
-        yield f"A pin is refused: {domain.conflict}."
     for cause in others:
         yield f"{'Also' if cause.sure else 'Possible'}: {cause.sentence}."
     remedies = dict.fromkeys(
@@ -188,7 +190,8 @@ def _paragraph(domain: StuckDomain, known: Sequence[Cause]) -> Iterator[str]:
 
 def _advice(hosts: Sequence[HostEvidence], pinned: Sequence[str]) -> Iterator[str]:
     """Yield what this collection can do on all hosts."""
-    appending = [host.name for host in hosts if not host.failure and host.appends]
+    able = [host for host in hosts if not (host.failure or host.refusals)]
+    appending = [host.name for host in able if host.appends]
     if not (pinned or appending):
         yield "No further action available in this collection."
         return

@@ -226,7 +226,7 @@ def has_left(event: TrackingEvent, release: Release | None) -> bool:
     return event.number == (_GATEWAY_OUT if gateway else _TRANSFERRED)
 
 
-_BY_RELAY = "the relay {} has it, and what it does with it is out of sight"
+_BY_RELAY = "the relay {} has the message, and what it does with it is out of sight"
 
 
 def observe(event: TrackingEvent, release: Release | None, relay: str = "") -> Observation:

@@ -339,12 +339,12 @@ class HostResult:
             yield from self._conflict_texts()
             tests = self.tests if self.tests and not self.tests.get("skipped") else {}
             if failure := failure_of(tests, "the delivery test failed"):
-                yield failure
+                yield failure.removeprefix(f"{self.name}: ")
             else:
                 yield from undelivered(tests)
         if STUCK in judge.fail_on and self.queue is not None:
             if failure := failure_of(self.queue, "the queue could not be read"):
-                yield failure
+                yield failure.removeprefix(f"{self.name}: ")
             elif names := self.queue.get("stuck_domains"):
                 yield f"mail to {listed(names)} is delayed in the queue"
 

@@ -365,7 +365,7 @@ def _unseen(hosts: Sequence[_Entry], domains: Sequence[_Entry]) -> Iterator[str]
                 names = by_reason.setdefault(test["reason"], {})
                 names[domains[test["domain"]]["name"]] = None
     for reason, names in by_reason.items():
-        yield f"Test messages to {listed(names)}: {reason}."
+        yield f"{listed(names)}: {reason}."
 
 
 def _appended(host: _Entry) -> Sequence[str]:

@@ -82,11 +82,14 @@ def load(folder: Path, organisation: Organisation, host: str) -> Saved:
     return transaction.load(family(), folder, View(organisation, "dc1", ()), host)
 
 
-def test_what_is_saved_is_read_back_without_credentials(tmp_path: Path) -> None:
-    there = [connector("a", "a.example"), connector("b", "b.example")]
+def test_what_is_saved_is_read_back_without_credentials_and_property_bags(tmp_path: Path) -> None:
+    bag = {"SerializationData": "AAEAAAD/////" * 2500}  # in an answer of full serialization
+    there = [connector("a", "a.example", **bag), connector("b", "b.example")]
     folder = save(tmp_path, *there)
     assert load(folder, ORGANISATION, "ex1") == Saved(tuple(there), made_since=frozenset({NO_RUN}))
-    assert "relay" not in (folder / "backup.json").read_text()
+    saved = (folder / "backup.json").read_text()
+    assert "relay" not in saved
+    assert "SerializationData" not in saved
 
 
 @pytest.mark.parametrize(

@@ -239,7 +239,8 @@ def test_a_malformed_row_is_named_also_where_the_service_runs() -> None:
         " (event 4056)." in flat(lines)
     )
     refused = {**planned, "failed": True, "msg": "mail55: no.", "refusals": ["rows are malformed"]}
-    lines = diagnosis(told(), [HostEvidence("mail55", OFF, old_queue(), refused)])
+    lines = diagnosis(told(), [HostEvidence("mail55", old(), old_queue(), refused)])
+    assert lines[-1] == NOTHING  # what a run would refuse is no help
     assert "2 malformed rows" in flat(lines)
     assert "Nothing can be pinned here: rows are malformed." in flat(lines)
 
@@ -250,3 +251,13 @@ def test_a_relay_is_named_with_what_a_pin_would_do() -> None:
     lines = diagnosis(told(domain()), [HostEvidence("ex19", NEW, queue)])
     assert "A connector to relay.hq.example carries the domain" in flat(lines)
     assert lines[-1] == NOTHING
+
+
+def test_a_service_that_is_down_is_the_news_where_no_mail_is_late_yet() -> None:
+    for planned, remedy in (
+        ({}, "Start it; the event log has the reason"),
+        ({"malformed_rows": ["broken"]}, "Correct the row in the E-Mail Domain table"),
+    ):
+        queue = {**old_queue(), "service": "stopped", "stuck_domains": []}
+        lines = diagnosis(told(), [HostEvidence("mail55", OFF, queue, {**TO_PIN, **planned})])
+        assert remedy in flat(lines)

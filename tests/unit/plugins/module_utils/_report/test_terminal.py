@@ -180,12 +180,12 @@ def test_what_is_out_of_sight_is_told_once() -> None:
     assert "  test messages: 2 relayed" in texts(lines)
     edge, _get_queue, relayed = below(lines, "Notices")
     assert edge.startswith("  Mail that waits on the Edge server EDGE1 is out of sight here")
-    assert relayed == f"  Test messages to nestle.com: {why}."
+    assert relayed == f"  nestle.com: {why}."
     assert "Action required" not in texts(lines)
 
 
 def test_a_delivery_test_that_failed_is_told() -> None:
-    failed = {"failed": True, "msg": "no port 25"}
+    failed = {"failed": True, "msg": "a: no port 25"}
     lines = lines_of(ENFORCE, HostResult("a", ["nestle.com"], table([], PINNED), failed))
     assert host_row(lines, "a").text.endswith("failed")
     assert below(lines, "Action required") == ["  a: no port 25"]
