@@ -141,7 +141,7 @@ def site(session: nox.Session) -> None:
 @nox.session(default=False)
 def galaxy(session: nox.Session) -> None:
     """Let Galaxy's own importer look at the collection, ahead of a release."""
-    session.install("galaxy-importer >= 0.4.30", "ansible-core >= 2.17", "distlib >= 0.3.8")
+    session.install("galaxy-importer >= 0.4.30", "ansible-core >= 2.18", "distlib >= 0.3.8")
     place = Path(session.create_tmp())
     copy = place / "collection"
     shutil.rmtree(copy, ignore_errors=True)
@@ -175,7 +175,7 @@ def release(session: nox.Session) -> None:
         if found != 1:
             session.error(f"{file} has no line that tells the version")
         Path(file).write_text(text)
-    session.install("antsibull-changelog >= 0.30", "ansible-core >= 2.17")
+    session.install("antsibull-changelog >= 0.30", "ansible-core >= 2.18")
     session.run("antsibull-changelog", "lint")
     session.run("antsibull-changelog", "release")
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Print pip constraints that hold every requirement at the oldest release line it allows."""
+"""Print pip constraints that hold every requirement at exactly the minimum it states."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ LOWER_BOUND = re.compile(r"^([A-Za-z0-9._-]+)\s*>=\s*([0-9][0-9.]*)")
 
 
 def oldest(requirements: str) -> list[str]:
-    """Return one ``name == X.Y.*`` constraint for each ``name >= X.Y`` line."""
+    """Return one ``name == X.Y.Z`` constraint for each ``name >= X.Y.Z`` line."""
     found = (LOWER_BOUND.match(line) for line in requirements.splitlines())
-    return [f"{match[1]} == {match[2]}.*" for match in found if match]
+    return [f"{match[1]} == {match[2]}" for match in found if match]
 
 
 if __name__ == "__main__":

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import getpass
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from ansible.module_utils.ansible_release import __version__ as ansible_version
@@ -16,6 +16,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.unsafe_proxy import wrap_var
 
+from ..module_utils._base import python_version  # noqa: F401  # pylint: disable=unused-import
 from ..module_utils._base.errors import ExchangeError
 from ..module_utils._diagnosis.evidence import HostEvidence
 from ..module_utils._diagnosis.text import diagnosis
@@ -202,7 +203,7 @@ def _run(params: Params, variables: Params, reach: Extent, *, check_mode: bool) 
         kind=params["kind"],
         check_mode=check_mode,
         started_at=begun.get("started_at"),
-        finished_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        finished_at=dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         id=begun.get("id"),
         login=_login(),
         awx=_awx(variables),

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from ansible.module_utils.common.yaml import yaml_load
 from ansible.plugins.action import ActionBase
 from ansible.utils.unsafe_proxy import wrap_var
 
+from ..module_utils._base import python_version  # noqa: F401  # pylint: disable=unused-import
 from ..module_utils._base.access import parse_access, why_not_kept
 from ..module_utils._base.context import Context
 from ..module_utils._base.errors import ExchangeError, InvalidInput
@@ -197,7 +198,7 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
                     hint="No host was contacted. Set it to a folder outside.",
                 )
             if entry_point == "rollback" and not options.get("backup"):
-                shelf = Shelf(base, parse_access(options), datetime.now(UTC))
+                shelf = Shelf(base, parse_access(options), dt.datetime.now(dt.UTC))
                 shelves.setdefault(shelf, []).append(one)
         runs = {shelf: last_run(shelf) for shelf in shelves}
         if len({found.id for found in runs.values()}) > 1:
@@ -456,13 +457,13 @@ def _approved(values: Variables, names: Sequence[str]) -> dict[str, Any]:
     max_age = values["mx_delivery_plan_max_age"]
     if max_age < 0:
         raise InvalidInput(f"mx_delivery_plan_max_age must be 0 or more, not {max_age}.")
-    plan_file.check_age(plan, datetime.now(UTC), max_age, what)
+    plan_file.check_age(plan, dt.datetime.now(dt.UTC), max_age, what)
     return {"plan": plan_file.approved(plan, names)}
 
 
 def _run(values: Variables, variables: Variables) -> dict[str, str]:
     """Return how the run is called: as it is told, by the job of AWX that it is, or by its time."""
-    now = datetime.now(UTC)
+    now = dt.datetime.now(dt.UTC)
     job = variables.get("awx_job_id") or variables.get("tower_job_id")
     name = f"awx-{job}" if job else f"{now:%Y-%m-%dT%H%M%SZ}-{secrets.token_hex(2)}"
     return {

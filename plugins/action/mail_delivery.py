@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..module_utils._base import python_version  # noqa: F401  # pylint: disable=unused-import
 from ..module_utils._run.mail_delivery import MODULE
 from ..plugin_utils._action import EngineAction
 from ..plugin_utils._progress import show

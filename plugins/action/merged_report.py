@@ -7,6 +7,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.unsafe_proxy import wrap_var
 
+from ..module_utils._base import python_version  # noqa: F401  # pylint: disable=unused-import
 from ..module_utils._base.errors import ExchangeError, InvalidInput
 from ..module_utils._report import plan_file
 from ..module_utils._report.limits import too_far

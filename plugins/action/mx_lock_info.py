@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from ..module_utils._base import python_version  # noqa: F401  # pylint: disable=unused-import
 from ..module_utils._lock.module import READ_MODULE
 from ..plugin_utils._action import EngineAction
 

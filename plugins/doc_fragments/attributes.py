@@ -10,6 +10,8 @@ class ModuleDocFragment:
     """Attributes. A module adds its own support of check mode, diff mode and platform."""
 
     DOCUMENTATION = r"""
+requirements:
+  - Python >= 3.11
 attributes:
   action:
     description:
@@ -72,6 +74,8 @@ attributes:
 
     # Of tasks that ask no host, and change nothing.
     ONLY_HERE = r"""
+requirements:
+  - Python >= 3.11
 attributes:
   action:
     description: Is an action plugin, and runs on the controller whatever the connection is.

@@ -207,6 +207,7 @@ backups:
           after: ""
 """
 
+from ..module_utils._base import python_version  # noqa: F401  # pylint: disable=unused-import
 from ..module_utils._run.backup_info import MODULE
 from ..module_utils._run.module_runner import run_module
 

@@ -138,6 +138,8 @@ options:
   junit:
     description: Path of the JUnit XML file, in the same way.
     type: path
+requirements:
+  - Python >= 3.11
 attributes:
   action:
     description: Has an action plugin of the same name.

@@ -437,6 +437,7 @@ msg:
   sample: "Test messages: 2 delivered, 1 relayed."
 """
 
+from ..module_utils._base import python_version  # noqa: F401  # pylint: disable=unused-import
 from ..module_utils._run.delivery_test import MODULE
 from ..module_utils._run.module_runner import run_module
 

@@ -356,6 +356,7 @@ warnings:
     - "There is no tracking log: enable message tracking on the connector."
 """
 
+from ..module_utils._base import python_version  # noqa: F401  # pylint: disable=unused-import
 from ..module_utils._run.exchange_info import MODULE
 from ..module_utils._run.module_runner import run_module
 

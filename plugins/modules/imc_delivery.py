@@ -617,6 +617,7 @@ requests:
   sample: 3
 """
 
+from ..module_utils._base import python_version  # noqa: F401  # pylint: disable=unused-import
 from ..module_utils._run.imc_delivery import MODULE
 from ..module_utils._run.module_runner import run_module
 

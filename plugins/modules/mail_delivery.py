@@ -614,6 +614,7 @@ failed_part:
   sample: delivery
 """
 
+from ..module_utils._base import python_version  # noqa: F401  # pylint: disable=unused-import
 from ..module_utils._run.mail_delivery import MODULE
 from ..module_utils._run.module_runner import run_module
 

@@ -58,6 +58,8 @@ options:
   plan:
     description: Path of the plan of the whole run, from those of the slices. Not in O(folder).
     type: path
+requirements:
+  - Python >= 3.11
 attributes:
   action:
     description: Has an action plugin of the same name.

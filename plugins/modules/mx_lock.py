@@ -150,6 +150,7 @@ unknown:
   sample: []
 """
 
+from ..module_utils._base import python_version  # noqa: F401  # pylint: disable=unused-import
 from ..module_utils._lock.module import WRITE_MODULE
 from ..module_utils._run.module_runner import run_module
 

@@ -218,6 +218,7 @@ stale_domains:
   sample: [nestle.com]
 """
 
+from ..module_utils._base import python_version  # noqa: F401  # pylint: disable=unused-import
 from ..module_utils._lock.module import READ_MODULE
 from ..module_utils._run.module_runner import run_module
 

@@ -217,7 +217,7 @@ attributes:
     support: full
     platforms: posix
 requirements:
-  - dnspython >= 2.6
+  - dnspython >= 2.6.1
   - idna (for international names)
 seealso:
   - module: postmaster.exchange.imc_delivery
@@ -514,6 +514,7 @@ stats:
       sample: 0.041
 """
 
+from ..module_utils._base import python_version  # noqa: F401  # pylint: disable=unused-import
 from ..module_utils._pairs.module import MODULE
 from ..module_utils._run.module_runner import run_module
 

@@ -447,6 +447,7 @@ warnings:
     - There is no typeperf on the host, so no performance counter is known.
 """
 
+from ..module_utils._base import python_version  # noqa: F401  # pylint: disable=unused-import
 from ..module_utils._run.module_runner import run_module
 from ..module_utils._run.queue_info import MODULE
 

@@ -628,6 +628,7 @@ requests:
   sample: 6
 """
 
+from ..module_utils._base import python_version  # noqa: F401  # pylint: disable=unused-import
 from ..module_utils._run.module_runner import run_module
 from ..module_utils._run.transport_delivery import MODULE
 

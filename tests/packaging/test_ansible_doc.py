@@ -15,7 +15,7 @@ import pytest
 import yaml
 from ansible.constants import DOCUMENTABLE_PLUGINS
 
-from .conftest import Package, run
+from .conftest import ROOT, Package, run
 
 NAME = "postmaster.exchange"
 # Markup that was mistyped stays in the text.
@@ -97,6 +97,7 @@ def test_each_says_what_it_is_for(plugins: dict[str, Any]) -> None:
         assert text_of(head).endswith("."), name
         assert re.fullmatch(r"0\.\d+\.0", head["version_added"]), name
         assert head["author"], name
+        assert "Python >= 3.11" in head["requirements"], name
 
 
 def test_each_option_is_described(plugins: dict[str, Any]) -> None:
@@ -131,7 +132,8 @@ def test_each_value_that_is_returned_is_described(plugins: dict[str, Any]) -> No
 def test_each_entry_point_and_variable_of_the_role_is_described(doc: Reader) -> None:
     for role in doc.documents("role").values():
         points = role["entry_points"]
-        assert set(points) == {"main", "audit", "diagnose", "merge", "rollback", "write_lock"}
+        tasks = {file.stem for file in (ROOT / "roles/mx_delivery/tasks").glob("*.yml")}
+        assert set(points) == tasks
         for point, told in points.items():
             assert is_sentence(told["short_description"]), point
             assert text_of(told).endswith("."), point

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,11 @@ from antsibull_nox.ansible import get_ansible_core_info
 from antsibull_nox.utils import Version
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PYTHONS = ("3.11", "3.12", "3.13")
+sys.path.insert(0, str(ROOT / "tools"))
+
+import oldest  # noqa: E402 - the path comes first
+
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 
 @pytest.fixture(name="jobs")
@@ -50,6 +55,19 @@ def test_the_matrix_has_every_pair_of_versions_that_go_together(jobs: dict[str, 
         for number in range(minor(oldest), minor(newest) + 1)
         for python in supported(f"2.{number}")
     )
+
+
+def test_the_next_ansible_core_is_tried_without_stopping_a_change(jobs: dict[str, Any]) -> None:
+    job = jobs["prerelease"]
+    assert job["continue-on-error"] is True
+    assert any("--pre --upgrade ansible-core" in line for line in steps({"it": job}, "run"))
+
+
+def test_the_oldest_versions_are_exactly_the_minimum() -> None:
+    stated = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    pinned = oldest.oldest(stated)
+    assert "dnspython == 2.6.1" in pinned
+    assert len(pinned) == len(re.findall(r"^[a-z]", stated, re.MULTILINE))
 
 
 def test_each_action_is_pinned_to_a_commit(jobs: dict[str, Any]) -> None:

@@ -89,7 +89,7 @@ def require_dnspython() -> None:
     """Raise MissingLibrary unless dnspython can be used here."""
     if DNSPYTHON_ERROR is not None:
         raise MissingLibrary(
-            missing_required_lib("dnspython >= 2.6", url="https://www.dnspython.org/"),
+            missing_required_lib("dnspython >= 2.6.1", url="https://www.dnspython.org/"),
             details={"exception": DNSPYTHON_ERROR},
         )
 
