@@ -138,6 +138,22 @@ options:
   junit:
     description: Path of the JUnit XML file, in the same way.
     type: path
+  markdown:
+    description: Path of the report as Markdown, in the same way.
+    type: path
+    version_added: 0.3.0
+  csv:
+    description:
+      - Path of the report as comma-separated values (RFC 4180), in the same way. It has a row for
+        each domain on each host.
+    type: path
+    version_added: 0.3.0
+  prometheus:
+    description:
+      - Path of the report as metrics in the text format of Prometheus, in the same way. The
+        textfile collector of node_exporter reads files with a name that ends in C(.prom).
+    type: path
+    version_added: 0.3.0
 requirements:
   - Python >= 3.11
 attributes:

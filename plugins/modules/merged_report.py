@@ -58,6 +58,22 @@ options:
   plan:
     description: Path of the plan of the whole run, from those of the slices. Not in O(folder).
     type: path
+  markdown:
+    description: Path of the report as Markdown, in the same way.
+    type: path
+    version_added: 0.3.0
+  csv:
+    description:
+      - Path of the report as comma-separated values (RFC 4180), in the same way. It has a row for
+        each domain on each host.
+    type: path
+    version_added: 0.3.0
+  prometheus:
+    description:
+      - Path of the report as metrics in the text format of Prometheus, in the same way. The
+        textfile collector of node_exporter reads files with a name that ends in C(.prom).
+    type: path
+    version_added: 0.3.0
 requirements:
   - Python >= 3.11
 attributes:

@@ -19,8 +19,11 @@ from ansible.utils.display import Display
 
 from ..module_utils._base.atomic_write import write
 from ..module_utils._base.errors import ExchangeError
+from ..module_utils._report.comma_separated import comma_separated
 from ..module_utils._report.junit import junit
+from ..module_utils._report.markdown import markdown
 from ..module_utils._report.plan_file import as_text
+from ..module_utils._report.prometheus import prometheus
 from ..module_utils._report.terminal import MOST_HOSTS, closing, result_lines, summary
 from ..module_utils._report.text import Line, clean, columns
 from ._page import render
@@ -103,6 +106,9 @@ _FORMATS: dict[str, Callable[[Document], Iterable[str]]] = {
     "html": render,
     "json": _json,
     "junit": junit,
+    "markdown": markdown,
+    "csv": comma_separated,
+    "prometheus": prometheus,
 }
 
 

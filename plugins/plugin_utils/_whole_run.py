@@ -18,6 +18,7 @@ from typing import Any
 from ..module_utils._base.access import permission
 from ..module_utils._base.errors import InvalidInput
 from ..module_utils._base.texts import listed
+from ..module_utils._report.spec import FORMATS
 from ._settings import Settings
 
 Values = Mapping[str, Any]
@@ -25,6 +26,7 @@ Values = Mapping[str, Any]
 _PREFIX = "mx_delivery_"
 #: Variables of the playbooks, and those that one job of a workflow hands on to the next.
 _OTHERS = re.compile(r"mx_delivery_(hosts|valid_until|report_[0-9a-f]{12})\Z", re.ASCII)
+_REPORTS = tuple(f"report_{name}" for name in FORMATS)
 #: Variables of which a run has one value.
 _ONCE = (
     "nameservers",
@@ -47,9 +49,7 @@ _ONCE = (
     "max_changed_hosts",
     "max_removed_domains",
     "report_dir",
-    "report_html",
-    "report_json",
-    "report_junit",
+    *_REPORTS,
 )
 #: Tags of the steps, in their order.
 TAGS = ("validate", "resolve", "change", "test", "report")
@@ -155,7 +155,7 @@ def check_places(values: Values) -> None:
     for short in ("backup_dir", "report_dir"):
         if value := values.get(f"{_PREFIX}{short}"):
             _check_folder(f"{_PREFIX}{short}", Path(value))
-    for short in ("report_html", "report_json", "report_junit"):
+    for short in _REPORTS:
         if value := values.get(f"{_PREFIX}{short}"):
             _check_folder(f"{_PREFIX}{short}", Path(value).parent)
             if Path(value).is_dir():

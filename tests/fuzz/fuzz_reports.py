@@ -14,11 +14,19 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._diagnosis.evi
     HostEvidence,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._diagnosis.text import diagnosis
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.comma_separated import (
+    HEADER,
+    comma_separated,
+)
 from ansible_collections.postmaster.exchange.plugins.module_utils._report.document import Run, build
 from ansible_collections.postmaster.exchange.plugins.module_utils._report.host_result import (
     HostResult,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._report.junit import junit
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.markdown import markdown
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.prometheus import (
+    prometheus,
+)
 from ansible_collections.postmaster.exchange.plugins.module_utils._report.terminal import summary
 from ansible_collections.postmaster.exchange.plugins.module_utils._run.module_runner import failed
 from ansible_collections.postmaster.exchange.plugins.plugin_utils._page import render
@@ -71,6 +79,10 @@ def reported(name: str, family: str, enforced: Any, tested: Any = None) -> None:
         document = build(run, RESOLVED, [HostResult.read(name, RESOLVED, result)])
         _readable([line.text for line in summary(document)])
         ElementTree.fromstring("".join(junit(document)))
+        list(text_string_to_metric_families("".join(prometheus(document))))
+        for line in "".join(markdown(document)).splitlines():
+            _readable([line])
+        assert all(len(row) == len(HEADER) for row in csv.reader(comma_separated(document)))
         page = "".join(render(document))
         assert page.count("</script>") == page.count("<script"), "a script that data begins or ends"
 

@@ -14,7 +14,9 @@ from typing import Any
 from .._run.routes import GONE_STATUSES, UNKNOWN_STATUSES
 from .states import STUCK
 
-_FILES: Mapping[str, Any] = {name: {"type": "path"} for name in ("html", "json", "junit", "plan")}
+#: The formats of the report, each an option with the path of a file.
+FORMATS = ("html", "json", "junit", "markdown", "csv", "prometheus")
+_FILES: Mapping[str, Any] = {name: {"type": "path"} for name in (*FORMATS, "plan")}
 
 ARGUMENT_SPEC: Mapping[str, Any] = {
     "hosts": {"type": "list", "elements": "str"},

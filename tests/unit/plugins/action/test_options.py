@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.context import EngineModule
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.spec import FORMATS
 from ansible_collections.postmaster.exchange.plugins.module_utils._run.imc_delivery import (
     ARGUMENT_SPEC as IMC_SPEC,
 )
@@ -136,7 +137,7 @@ _PREFIXES: tuple[tuple[str, Mapping[str, Any]], ...] = (
 #: What the role has for itself: options of its own flow, or of what only it reads.
 OWN = {
     "domains", "fail_on", "lock", "share", "run", "writers", "serial", "max_changed_hosts", "list",
-    "gate", "merge_from", "report_dir", "report_html", "report_json", "report_junit", "test",
+    "gate", "merge_from", "report_dir", *(f"report_{name}" for name in FORMATS), "test",
     "test_limit", "test_stuck", "rollback_test", "look_at_queues", "state", "backup", "family",
     "exact_confirm",
     "plan", "plan_content", "plan_max_age", "plan_out",
