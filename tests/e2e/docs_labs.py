@@ -15,7 +15,7 @@ from exchange_lab.scenario_default import DEFAULT
 from pages import ROOT
 
 # Pages that have a test of their own, with a lab that these tests do not have.
-ELSEWHERE = {page.name for page in (ROOT / "docs").glob("inventory*.md")}
+ELSEWHERE = {page.name for page in (ROOT / "docs").glob("inventory*.md")} | {"monitoring.md"}
 
 Before = Callable[[Controller], None]
 

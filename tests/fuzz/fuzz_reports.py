@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from typing import Any
 from xml.etree import ElementTree
@@ -30,6 +31,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._report.promet
 from ansible_collections.postmaster.exchange.plugins.module_utils._report.terminal import summary
 from ansible_collections.postmaster.exchange.plugins.module_utils._run.module_runner import failed
 from ansible_collections.postmaster.exchange.plugins.plugin_utils._page import render
+from prometheus_client.parser import text_string_to_metric_families
 
 RESOLVED: dict[str, Any] = {
     "domains": [
