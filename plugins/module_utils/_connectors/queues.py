@@ -19,7 +19,6 @@ from datetime import datetime
 from ipaddress import ip_address
 from typing import Any
 
-from .._base.errors import ExchangeError
 from .._base.texts import utc_text
 from .._mail.addresses import domain_of, mail_domain
 from .._mail.smtp_errors import Origin, SmtpError, parse_last_error
@@ -28,6 +27,8 @@ from .servers import AcceptedDomains, is_own, text_of, texts_of, time_of
 
 #: Queues of one server that are read, and queues whose oldest message is asked for.
 MOST_QUEUES, _MOST_AGES = 1000, 50
+#: Queues that a warning names.
+_MOST_NAMED = 5
 
 _NAMED_BY_DOMAIN = "dnsconnectordelivery"
 _BY_SMART_HOST, _TO_EDGE = "smarthostconnectordelivery", "smtprelaywithinadsitetoedge"
@@ -131,21 +132,32 @@ class QueuedMessage:
     error: SmtpError | None
 
 
-def read_queues(session: CmdletSession, server: str = "") -> tuple[tuple[Queue, ...], bool]:
+def read_queues(session: CmdletSession, server: str = "") -> tuple[tuple[Queue, ...], str]:
     """Return the outbound queues of a server that hold mail; of the session's own by default.
 
-    The second value is whether there may be more queues than were read.
+    The second value is a warning of queues that were not read, or empty: one queue that cannot be
+    read must not hide the others.
     """
     parameters: dict[str, Any] = {"Filter": "MessageCount -gt 0", "ResultSize": MOST_QUEUES}
     if server:
         parameters["Server"] = server
     answer = session.invoke(Cmdlet("Get-Queue", parameters))
-    queues = (_queue(session.host, one) for one in answer)
-    kept = tuple(queue for queue in queues if queue.outbound and queue.messages)
-    return kept, len(answer) >= MOST_QUEUES
+    where = server or session.host
+    kept, unread = list[Queue](), list[str]()
+    for one in answer:
+        queue = _queue(one)
+        if queue is None:
+            unread.append(text_of(one.get("Identity")) or "one without an identity")
+        elif queue.outbound and queue.messages:
+            kept.append(queue)
+    if len(answer) >= MOST_QUEUES:
+        return tuple(kept), f"{where} has {MOST_QUEUES} queues or more; the rest was not read."
+    named = ", ".join(unread[:_MOST_NAMED])
+    return tuple(kept), f"Queues of {where} cannot be read: {named}." if unread else ""
 
 
-def _queue(host: str, properties: Mapping[str, Any]) -> Queue:
+def _queue(properties: Mapping[str, Any]) -> Queue | None:
+    """Return a queue, or None where a property that it needs is missing or of no known form."""
     try:
         identity = text_of(properties["Identity"])
         queue = Queue(
@@ -161,10 +173,8 @@ def _queue(host: str, properties: Mapping[str, Any]) -> Queue:
             ),
             next_retry=time_of(properties.get("NextRetryTime")),
         )
-    except (KeyError, ValueError, TypeError, OverflowError) as error:
-        raise ExchangeError(
-            f"{host}: Get-Queue shows a queue that cannot be read ({error})."
-        ) from (error)
+    except (KeyError, ValueError, TypeError, OverflowError):
+        return None
     return replace(queue, error=queue.attributed(queue.error))
 
 
@@ -253,16 +263,14 @@ def read_waiting(
     for server in servers:
         where = server or session.host
         try:
-            queues, cut = read_queues(session, server)
+            queues, warning = read_queues(session, server)
         except CmdletError as error:
             refused.append(error)
             waiting.warnings.append(f"The queues of {where}: {error.message}")
             continue
         waiting.queues += queues
-        if cut:
-            waiting.warnings.append(
-                f"{where} has {MOST_QUEUES} queues or more; the rest was not looked at."
-            )
+        if warning:
+            waiting.warnings.append(warning)
     if len(refused) == len(servers):
         raise refused[0]
     _read_recipients(session, waiting, accepted, most_messages)

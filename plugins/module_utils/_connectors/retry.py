@@ -108,7 +108,7 @@ def _resubmit(session: CmdletSession, identity: str, sleep: Callable[[float], No
         try:
             session.invoke(Cmdlet("Retry-Queue", parameters))
         except CmdletError:
-            queues, _cut = read_queues(session, identity.partition("\\")[0])
+            queues, _warning = read_queues(session, identity.partition("\\")[0])
             now = next((other for other in queues if other.identity == identity), None)
             if now is None:
                 return False

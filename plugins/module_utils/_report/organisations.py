@@ -34,6 +34,7 @@ class _Organisation:
     connectors: dict[str, Entry] = field(default_factory=dict)
     external_dns: dict[tuple[str, str], Entry] = field(default_factory=dict)
     warnings: dict[str, None] = field(default_factory=dict)
+    edges: dict[str, None] = field(default_factory=dict)  # that received the change at once
 
     def take(self, host: str, result: Mapping[str, Any]) -> None:
         """Add what one host reported."""
@@ -71,6 +72,7 @@ class _Organisation:
             **self.entry,
             "connectors": [self.connectors[name] for name in names],
             "external_dns": [self.external_dns[place] for place in sorted(self.external_dns)],
+            "synchronized_edges": sorted(self.edges),
             "warnings": list(self.warnings),
         }
 
@@ -95,6 +97,9 @@ class Organisations:
         one.entry["hosts"].append(host.name)
         one.take(host.name, result)
         one.warnings.update(dict.fromkeys(str(text) for text in result.get("warnings") or ()))
+        edges = result.get("edge_synchronization") or {}
+        if edges.get("succeeded"):
+            one.edges.update(dict.fromkeys(map(str, edges["servers"])))
         return one.number
 
     def entries(self) -> list[Entry]:
@@ -116,6 +121,7 @@ def joined(entries: Iterable[Mapping[str, Any]]) -> list[Entry]:
             one.keep(connector)
         for setting in entry["external_dns"]:
             one.keep_dns(setting)
+        one.edges.update(dict.fromkeys(entry["synchronized_edges"]))
     return [one.to_dict() for one in known.values()]
 
 

@@ -255,6 +255,8 @@ def _connectors(organisation: _Entry, *, proposed: bool) -> Iterator[Line]:
     if len(connectors) > len(shown):
         yield Line(f"  and {len(connectors) - len(shown)} more")
     yield from _external_dns(organisation["external_dns"], proposed=proposed)
+    if edges := organisation["synchronized_edges"]:
+        yield Line(f"  EdgeSync has brought the change to {listed(edges)}.")
 
 
 def _external_dns(settings: Sequence[_Entry], *, proposed: bool) -> Iterator[Line]:

@@ -163,17 +163,19 @@ def test_a_server_that_is_down_is_a_note_and_all_of_them_an_error() -> None:
         look(FakeCmdlets({"Get-Queue": refused("Get-Queue")}), "EX10", "EX16")
 
 
-def test_half_a_queue_is_no_queue() -> None:
+def test_half_a_queue_hides_no_other() -> None:
     broken = queue()
     del broken["MessageCount"]
-    with pytest.raises(ExchangeError, match="cannot be read"):
-        look(FakeCmdlets({"Get-Queue": [broken]}))
+    answers = {"Get-Queue": [broken, queue()], "Get-Message": [message()]}
+    waiting = look(FakeCmdlets(answers))
+    assert domains(waiting) == {"nestle.com": 1}
+    assert [broken["Identity"] in note for note in waiting.warnings] == [True]
 
 
 @pytest.mark.parametrize("count", [float("inf"), float("nan"), [1], None, "many"])
 def test_a_number_of_messages_that_is_none_is_no_queue(count: object) -> None:
-    with pytest.raises(ExchangeError, match="cannot be read"):
-        look(FakeCmdlets({"Get-Queue": [queue(MessageCount=count)]}))
+    waiting = look(FakeCmdlets({"Get-Queue": [queue(MessageCount=count)]}))
+    assert (waiting.queues, len(waiting.warnings)) == ([], 1)
 
 
 @pytest.mark.parametrize("when", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])

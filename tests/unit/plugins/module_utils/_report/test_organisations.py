@@ -137,3 +137,13 @@ def test_a_host_that_deferred_external_dns_is_settled_by_the_one_that_changed_it
     alone = made(ENFORCE, deferring)
     assert [host["state"] for host in alone["hosts"]] == ["would_change"]
     assert [host["name"] for host, _numbers in forgotten(alone["hosts"])] == ["a"]
+
+
+def test_edges_that_received_the_change_are_named() -> None:
+    synced = {"servers": ["EDGE1"], "started": True, "succeeded": True, "message": ""}
+    changed = {**organisation([], [NEW], "nestle.com"), "edge_synchronization": synced}
+    document = made(ENFORCE, server("a", changed))
+    assert document["organisations"][0]["synchronized_edges"] == ["EDGE1"]
+    assert "  EdgeSync has brought the change to EDGE1." in [
+        line.text for line in terminal.host_lines(document)
+    ]
