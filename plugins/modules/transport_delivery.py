@@ -21,8 +21,8 @@ description:
     only what the options name is managed; all other properties stay as they are.
   - Connectors belong to the whole organisation. However many of its hosts are in the play, one
     change is made; the other hosts find nothing to do. All reads and writes of a change go to one
-    domain controller, and for a quarter of an hour after it so do those of other hosts and runs of
-    this user on this controller.
+    domain controller, which its backup names, and for a week after it so do those of later runs
+    that have this backup, or are of the same user on this controller.
   - A change is a transaction. A backup is made first, every connector is read back, and if anything
     fails the previous connectors are put back. New connectors are made and others changed before
     any is removed, so that mail for a domain always has a route.
@@ -195,6 +195,7 @@ options:
     description:
       - Name of the domain controller to read and write at. Needed only to choose another than
         Exchange would.
+      - It has to show what the newest backup says was written elsewhere, or the task fails.
     type: str
   max_changes:
     description:

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from .._base.errors import CommandTimeout, ExchangeError, HostUnreachable, SessionLost
-from .._remote.session import Cmdlet
+from .._base.texts import utc_text
+from .._remote.session import Cmdlet, CmdletError
 from .._run.family import Change, Part, Snapshot, Undone
 from .canonical import server_name
 from .connector import NO_RUN, Connector, connector_from, of_any_run, origin_of
@@ -34,8 +35,8 @@ from .external_dns import (
     read_former,
     restoring_dns_plan,
 )
-from .lock import Held, OrganisationLock
-from .organisation import Organisation, Reader, Surroundings, View
+from .lock import Held, OrganisationLock, Written
+from .organisation import Organisation, Reader, Surroundings, View, same_controller
 from .plan import (
     NEW,
     OTHER_SETTINGS,
@@ -103,7 +104,8 @@ class SendConnectors:
 
     ``controller`` is the domain controller to use, empty for Exchange's choice. With
     ``edge_synchronization`` Edge Transport servers get a change at once. ``run`` is the mark of the
-    run, see ``run_mark``.
+    run, see ``run_mark``. ``written`` returns the last change of an organisation that the backups
+    know of.
     """
 
     reader: Reader
@@ -111,6 +113,7 @@ class SendConnectors:
     controller: str = ""
     edge_synchronization: bool = True
     run: str = NO_RUN
+    written: Callable[[Organisation], Written | None] = lambda _organisation: None
     kind: str = "this organisation"
     refusal_hint: str = (
         "Change or remove these connectors, adopt them (existing: adopt) where that is offered, or"
@@ -135,8 +138,37 @@ class SendConnectors:
         return state.organisation.label
 
     def read(self, _wanted: Desired) -> View:
-        """Read the connectors where the last change was written."""
-        return self._seen(self.reader.current_view(self.turns, self.controller))
+        """Read the connectors where the last change was written.
+
+        The other domain controllers may not have received it yet. One that the administrator names
+        has to show it as well.
+        """
+        view = self.reader.view(self.controller)
+        last = self._last(view.organisation)
+        if last is None or same_controller(last.domain_controller, view.domain_controller):
+            return self._seen(view)
+        try:
+            there = self.reader.view(last.domain_controller)
+        except (CmdletError, CommandTimeout) as error:
+            if self.controller:  # it may be gone for good
+                return self._seen(view)
+            error.hint = (
+                f"The last change was written to {last.domain_controller} at {utc_text(last.when)},"
+                " and the other domain controllers may not have it yet. Wait until it answers; or"
+                " name another that has the change by domain_controller."
+            )
+            raise
+        if self.controller and _pins(there) != _pins(view):
+            raise ExchangeError(
+                f"{self.host}: the domain controller {view.domain_controller} does not show what"
+                f" was written to {last.domain_controller} at {utc_text(last.when)}.",
+                hint="Wait for replication, or let domain_controller name that one.",
+            )
+        return self._seen(view if self.controller else there)
+
+    def _last(self, organisation: Organisation) -> Written | None:
+        """Return the last change that may not be everywhere, from this controller or another."""
+        return self.turns.last_written(organisation.key, self.written(organisation))
 
     def _seen(self, view: View) -> View:
         self._organisation, self._at = view.organisation, view.domain_controller
@@ -240,8 +272,8 @@ class SendConnectors:
     def read_again(self, state: View) -> View:
         """Read once more: the run that held the lock before may have changed everything."""
         self._held.progress()
-        last = self.turns.remembered(state.organisation.key)
-        controller = self.controller or last or state.domain_controller
+        last = self._last(state.organisation)
+        controller = self.controller or (last and last.domain_controller) or state.domain_controller
         try:
             view = self.reader.view(controller)
         except (SessionLost, HostUnreachable):  # the session may have expired while it waited
@@ -459,6 +491,11 @@ def _readers(steps: Sequence[Step | DnsStep]) -> str:
     return " and ".join(
         dict.fromkeys(["Get-SendConnector", *(f"Get-{name.partition('-')[2]}" for name in setters)])
     )
+
+
+def _pins(view: View) -> dict[str, tuple[str, Mapping[str, Any]]]:
+    """Return our connectors as a domain controller shows them."""
+    return {c.identity: (c.name, all_parameters(c)) for c in view.connectors if c.ours}
 
 
 def _reverse(

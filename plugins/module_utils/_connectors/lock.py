@@ -27,18 +27,27 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from .._base.alive import NO_LOCKS
 from .._base.errors import ExchangeError
 
-#: For so long the domain controller of a change is asked instead of any other.
-FRESH = timedelta(minutes=15)
+#: For so long the domain controller of a change is asked instead of any other: a week is the
+#: longest interval at which Active Directory replicates between sites (3 hours by default).
+REPLICATION = timedelta(days=7)
 _LONGEST = 4096  # bytes of a note
 _PAUSE = 0.1
 _HOST = re.compile(r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,31}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """To which domain controller the last change of an organisation was written, and when (UTC)."""
+
+    domain_controller: str
+    when: datetime
 
 
 @dataclass(slots=True)
@@ -121,17 +130,26 @@ class OrganisationLock:
                 )
             self.sleep(_PAUSE)
 
-    def remembered(self, key: str) -> str:
-        """Return the domain controller that was written to a short while ago, or nothing."""
+    def last_written(self, key: str, *others: Written | None) -> Written | None:
+        """Return the last change of an organisation that other domain controllers may not have yet.
+
+        It is the one noted here, or one of ``others`` that is known from elsewhere. A time ahead of
+        now is one before the clock was set back, so it counts as recent.
+        """
+        known = [each for each in (self._noted(key), *others) if each is not None]
+        fits = [each for each in known if _HOST.match(each.domain_controller)]
+        recent = [each for each in fits if self.now() - each.when <= REPLICATION]
+        return max(recent, key=lambda each: each.when, default=None)
+
+    def _noted(self, key: str) -> Written | None:
         note = self._read(key)
         try:
-            age = self.now() - datetime.fromisoformat(note["written"])
-        except (KeyError, TypeError, ValueError):
-            return ""
-        controller = str(note.get("domain_controller") or "")
-        fresh = timedelta(0) <= age <= FRESH
-        fits = note.get("organisation") == key and _HOST.match(controller)
-        return controller if fresh and fits else ""
+            when = datetime.fromisoformat(note["written"]).astimezone(UTC)
+            if note["organisation"] != key or "+" not in note["written"]:
+                return None
+            return Written(str(note["domain_controller"]), when)
+        except (KeyError, TypeError, ValueError, OverflowError):
+            return None
 
     def remember(self, key: str, domain_controller: str) -> None:
         """Note the domain controller of the change to come.

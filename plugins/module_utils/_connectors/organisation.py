@@ -17,12 +17,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .._base.errors import CommandTimeout, ExchangeError
+from .._base.errors import ExchangeError
 from .._remote.session import Cmdlet, CmdletError, CmdletSession
 from .canonical import server_name
 from .connector import Connector, connector_from, texts
 from .external_dns import Services
-from .lock import OrganisationLock
 from .servers import AcceptedDomains, read_servers, read_transport_services, this_server
 
 #: How often a read is tried that Active Directory refuses for the moment, and the pause between.
@@ -64,6 +63,12 @@ def organisation_in(distinguished_name: str) -> Organisation | None:
         return None
     labels = re.findall(r"DC=([^,]+)", match["forest"], re.IGNORECASE)
     return Organisation(re.sub(r"\\(.)", r"\1", match["name"]), ".".join(labels).casefold())
+
+
+def same_controller(one: str, other: str) -> bool:
+    """Whether two names are of one domain controller; a short name is of any domain."""
+    first, second = one.casefold().split("."), other.casefold().split(".")
+    return first[:1] == second[:1] if 1 in (len(first), len(second)) else first == second
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,24 +136,6 @@ class Reader:
                 hint="Set domain_controller; check Get-SendConnector | Format-List.",
             )
         return View(organisation, asked, self._connectors(objects))
-
-    def current_view(self, lock: OrganisationLock, domain_controller: str) -> View:
-        """Read at the domain controller that is named, or else at the one that was last written to.
-
-        The others may not have received that change yet.
-        """
-        view = self.view(domain_controller)
-        last = lock.remembered(view.organisation.key)
-        if domain_controller or last.casefold() in ("", view.domain_controller.casefold()):
-            return view
-        try:
-            return self.view(last)
-        except (CmdletError, CommandTimeout) as error:
-            error.hint = (
-                f"The last change was written to the domain controller {last} less than 15 minutes"
-                f" ago, so it has to be asked. Wait, or name another by domain_controller."
-            )
-            raise
 
     def connectors(self, domain_controller: str) -> tuple[Connector, ...]:
         """Return all Send connectors. A read that fails raises; it never returns an empty list."""

@@ -485,10 +485,21 @@ def make_plan(
         known = {*ours, *(c.changed_pin for c in connectors if c.changed_pin)}
         going |= known - {pin.domain for pin in desired.pins} - set(desired.kept)
     removed.extend(_removals(connectors, going, ours, left_out))
+    twins = [(domain, c) for domain, some in ours.items() for c in some[1:] if c.in_conflict]
+    planned = {step.key for step in removed}
+    removed.extend(remove_step(c, domain) for domain, c in twins if c.identity not in planned)
     wanted = () if desired.state == "absent" else tuple(pin.domain for pin in desired.pins)
     steps, kept = (*made, *mended, *removed), _kept(desired, ours)
     plan = _finished(connectors, steps, (), kept, wanted)
-    notes = (*around.warnings, *(f"{each.text}." for each in left_out))
+    notes = (
+        *around.warnings,
+        *(f"{each.text}." for each in left_out),
+        *(
+            f"{domain}: the connector {c.name!r} is a twin: it was made at another domain"
+            " controller before that had received the first one."
+            for domain, c in twins
+        ),
+    )
     missing = tuple(sorted(desired.missing & ours.keys()))
     return replace(
         plan,

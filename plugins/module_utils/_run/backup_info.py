@@ -28,6 +28,7 @@ from .._remote.psrp import connect
 from . import backups
 from .exchange_info import with_family
 from .family import B, Family, P, S, W_contra
+from .last_change import written_by_backups
 from .options import FAMILY_OPTION
 from .transaction import load
 
@@ -78,6 +79,9 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
             Reader(context.need_cmdlets(), float(params["command_timeout"])),
             OrganisationLock(private_folder(), context.now),
             controller,
+            written=written_by_backups(
+                context.basedir / (params["backup_dir"] or "backups"), parse_access(params)
+            ),
         )
         view = connectors.read(DesiredConnectors())
         found = {

@@ -19,9 +19,8 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -260,17 +259,24 @@ def put_aside(path: Path) -> Path:
 # -- what there is
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """A complete backup, and what it says of itself: nothing where it cannot be read."""
+    """A complete backup, and what it says of itself: nothing where it cannot be read.
+
+    The whole of it is not kept, since there may be thousands of large ones.
+    """
 
     path: Path
-    facts: Mapping[str, Any] = field(repr=False)
+    about: About
+    readable: bool
+    domain_controller: str = ""
 
-    @cached_property
-    def about(self) -> About:
-        """What of it is credible."""
-        return _about(self.facts)
+    @classmethod
+    def of(cls, path: Path) -> Entry:
+        """Read a backup."""
+        known = _facts(path)
+        where = known.get("domain_controller")
+        return cls(path, _about(known), bool(known), where if isinstance(where, str) else "")
 
     @property
     def undone(self) -> bool:
@@ -313,7 +319,7 @@ class Shelf:
             path = folder / name
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 self._check(path, path / FACTS_FILE)
-                yield Entry(path, _facts(path))
+                yield Entry.of(path)
 
     def _check(self, *paths: Path) -> None:
         try:
@@ -388,7 +394,7 @@ def find(
         for entry in entries:  # the oldest of several is what was before the run
             if entry.about.run == path.name:
                 return _first_of(shelf, folder, entry, owner)
-        if unread := [entry.path for entry in entries if not entry.facts]:
+        if unread := [entry.path for entry in entries if not entry.readable]:
             raise Unusable(
                 f"{owner}: the backup in {unread[-1]} cannot be read, and may be that of"
                 f" {path.name}.",
@@ -535,7 +541,7 @@ def _unfinished(parent: Path) -> list[str]:
     """Return the names of backups whose runs broke off, the oldest first."""
     marked = filter(_STAMP.match, _names_in(parent))
     paths = [parent / name for name in marked if alive.has_ended(parent / name / _MARK)]
-    found = (Entry(path, _facts(path)) for path in paths if (path / FACTS_FILE).is_file())
+    found = (Entry.of(path) for path in paths if (path / FACTS_FILE).is_file())
     return [entry.path.name for entry in sorted(found, key=lambda entry: entry.order)]
 
 
@@ -622,8 +628,8 @@ def _about(known: Mapping[str, Any]) -> About:
 def facts_since(folder: Path) -> Iterator[Mapping[str, Any]]:
     """Yield the facts of the backups taken after one beside it, as far as they can be read."""
     paths = [folder.parent / name for name in _names_in(folder.parent) if _STAMP.match(name)]
-    entries = {path: Entry(path, _facts(path)) for path in paths}
+    entries = {path: Entry.of(path) for path in paths}
     if folder in entries:
         first = entries[folder].order
         later = [entry for entry in entries.values() if entry.order > first]
-        yield from (entry.facts for entry in sorted(later, key=lambda entry: entry.order))
+        yield from (_facts(x.path) for x in sorted(later, key=lambda entry: entry.order))

@@ -22,6 +22,7 @@ from .._connectors.lock import OrganisationLock
 from .._connectors.organisation import Organisation, Reader
 from .._connectors.spec import CONNECTOR_SPEC, parse_options
 from .._remote.psrp import connect
+from .last_change import written_by_backups
 from .transaction import POLICY_SPEC, change, parse_policy
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {**CONNECTOR_SPEC, **POLICY_SPEC}
@@ -44,6 +45,7 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
             options.domain_controller,
             options.edge_synchronization,
             run_mark(policy.run_id),
+            written_by_backups(policy.backup_dir, policy.access),
         )
     except ExchangeError as error:
         say_untouched(error)

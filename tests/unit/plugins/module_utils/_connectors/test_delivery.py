@@ -107,6 +107,7 @@ def org(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Org]:
 
 
 def test_one_cmdlet_where_nothing_is_to_do(org: Org) -> None:
+    org.lab.organisation.directory.preferred = "dc1.hq.example"
     assert org.run(routes=[NESTLE])["changed"]
     org.lab.organisation.counters.reset()
     org.now += timedelta(hours=1)
@@ -197,19 +198,55 @@ def test_what_administrators_set_beside_stays(org: Org) -> None:
     assert (pin["MaxMessageSize"][:5], pin["ProtocolLoggingLevel"]) == ("50 MB", "Verbose")
 
 
-def test_pins_that_were_made_twice_are_healed(org: Org) -> None:
+@pytest.mark.parametrize("wanted", [NESTLE, AOL], ids=["listed", "unlisted"])
+def test_pins_that_were_made_twice_are_named_and_mended(
+    org: Org, monkeypatch: pytest.MonkeyPatch, wanted: dict[str, Any]
+) -> None:
     """Two domain controllers got the same pin; Active Directory renames one of them."""
     directory = org.lab.organisation.directory
     directory.replication_delay = 60
-    for name in ("dc1.hq.example", "dc2.hq.example"):
-        org.run(routes=[NESTLE], domain_controller=name)
+    for name in ("dc1.hq.example", "dc2.hq.example"):  # by controllers that share nothing
+        monkeypatch.setenv("XDG_CACHE_HOME", str(org.base / name))
+        org.run(routes=[NESTLE, AOL], domain_controller=name, backup_dir=f"of-{name}")
     directory.settle()
     assert sum("nestle" in name for name in org.connectors()) == 2
     directory.replication_delay = 0
-    healed = org.run(routes=[NESTLE])
-    assert [step["cmdlet"] for step in healed["steps"]] == ["Remove-SendConnector"]
-    assert sorted(org.connectors()) == ["Internet", PIN]
-    assert not org.run(routes=[NESTLE])["changed"]
+    healed = org.run(routes=[wanted])
+    assert [step["cmdlet"] for step in healed["steps"]] == ["Remove-SendConnector"] * 2
+    assert sum("nestle.com\\nCNF:" in text for text in healed["warnings"]) == 1
+    assert sorted(org.connectors()) == ["Internet", "postmaster.exchange aol.com", PIN]
+    assert not org.run(routes=[wanted])["changed"]
+
+
+def test_any_controller_asks_where_the_newest_backup_says_the_change_was_written(
+    org: Org, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = org.lab.organisation.directory
+    directory.replication_delay = 3600
+    directory.preferred = "dc1.hq.example"
+    backup = org.run(routes=[NESTLE])["backup"]
+    directory.preferred = "dc2.hq.example"
+    for number, later in enumerate((timedelta(0), timedelta(days=2), timedelta(seconds=-5))):
+        monkeypatch.setenv("XDG_CACHE_HOME", str(org.base / f"job{number}"))
+        org.now = datetime(2026, 11, 23, 11, 45, tzinfo=UTC) + later
+        seen = org.run(server="EX10", routes=[NESTLE])
+        assert (seen["changed"], seen["domain_controller"]) == (False, "dc1.hq.example")
+    undone = org.run(state="restored", backup=backup)
+    assert (undone["changed"], undone["domain_controller"]) == (True, "dc1.hq.example")
+    assert PIN not in org.connectors()
+
+
+def test_nothing_is_as_wanted_before_both_domain_controllers_say_so(org: Org) -> None:
+    directory = org.lab.organisation.directory
+    directory.replication_delay = 3600
+    first, other = directory.domain_controllers[:2]
+    backup = org.run(routes=[NESTLE], domain_controller=first)["backup"]
+    late = {"domain_controller": other}
+    for options in ({"state": "restored", "backup": backup}, {"routes": [NESTLE]}):
+        with pytest.raises(ExchangeError, match=f"{other} does not show what was written to"):
+            org.run(**options, **late)
+    directory.settle()
+    assert not org.run(routes=[NESTLE], **late)["changed"]
 
 
 def test_two_hosts_at_the_same_moment_make_one_change(org: Org) -> None:
@@ -235,10 +272,12 @@ def test_a_remembered_domain_controller_that_is_down_is_named(org: Org) -> None:
     org.run(routes=[NESTLE])
     directory.preferred = "dc2.hq.example"
     directory.down.add("dc1.hq.example")
-    with pytest.raises(ExchangeError, match="name another by domain_controller"):
+    with pytest.raises(ExchangeError, match=r"name another .* by domain_controller"):
         org.run(routes=[AOL])
-    org.now += timedelta(minutes=16)
-    assert org.run(routes=[AOL])["changed"]
+    assert org.run(routes=[AOL], domain_controller="dc2.hq.example")["changed"]
+    directory.preferred, directory.down = "dc1.hq.example", {"dc2.hq.example"}
+    org.now += timedelta(days=8)
+    assert not org.run(routes=[AOL])["changed"]
 
 
 def test_a_rival_connector_is_told(org: Org) -> None:

@@ -22,8 +22,9 @@ import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.alive import private_folder
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import ExchangeError
 from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.lock import (
-    FRESH,
+    REPLICATION,
     OrganisationLock,
+    Written,
 )
 
 KEY = "first organization@hq.example"
@@ -34,15 +35,30 @@ def turns(folder: Path | None, later: timedelta = timedelta(0)) -> OrganisationL
     return OrganisationLock(folder, lambda: NOW + later)
 
 
-def test_a_domain_controller_is_remembered_for_a_while(tmp_path: Path) -> None:
-    assert turns(tmp_path).remembered(KEY) == ""
+def where(lock: OrganisationLock, key: str = KEY) -> str:
+    last = lock.last_written(key)
+    return last.domain_controller if last else ""
+
+
+def test_a_domain_controller_is_remembered_for_as_long_as_replication_takes(tmp_path: Path) -> None:
+    assert where(turns(tmp_path)) == ""
     turns(tmp_path).remember(KEY, "dc1.hq.example")
-    assert turns(tmp_path, FRESH).remembered(KEY) == "dc1.hq.example"
-    assert turns(tmp_path, FRESH + timedelta(seconds=1)).remembered(KEY) == ""
-    assert turns(tmp_path, timedelta(seconds=-1)).remembered(KEY) == ""
-    assert turns(tmp_path).remembered("another@hq.example") == ""
+    assert where(turns(tmp_path, REPLICATION)) == "dc1.hq.example"
+    assert where(turns(tmp_path, REPLICATION + timedelta(seconds=1))) == ""
+    assert where(turns(tmp_path, timedelta(days=-1))) == "dc1.hq.example"  # the clock went back
+    assert where(turns(tmp_path), "another@hq.example") == ""
     (note,) = tmp_path.iterdir()
     assert note.stat().st_mode & 0o777 == 0o600
+
+
+def test_of_what_is_noted_here_and_elsewhere_the_last_counts(tmp_path: Path) -> None:
+    turns(tmp_path).remember(KEY, "dc1.hq.example")
+    for minutes, expected in ((-1, "dc1.hq.example"), (1, "dc2.hq.example")):
+        other = Written("dc2.hq.example", NOW + timedelta(minutes=minutes))
+        last = turns(tmp_path).last_written(KEY, other, None)
+        assert last is not None
+        assert last.domain_controller == expected
+    assert turns(None).last_written(KEY, Written("dc2; calc", NOW)) is None
 
 
 @pytest.mark.parametrize(
@@ -71,7 +87,7 @@ def test_a_note_that_is_none_is_passed_over(tmp_path: Path, content: bytes) -> N
     turns(tmp_path).remember(KEY, "dc1.hq.example")
     (note,) = tmp_path.iterdir()
     note.write_bytes(content)
-    assert turns(tmp_path).remembered(KEY) == ""
+    assert where(turns(tmp_path)) == ""
 
 
 def test_a_link_or_a_pipe_is_no_note(tmp_path: Path) -> None:
@@ -79,10 +95,10 @@ def test_a_link_or_a_pipe_is_no_note(tmp_path: Path) -> None:
     (note,) = tmp_path.iterdir()
     elsewhere = note.rename(tmp_path / "elsewhere")
     note.symlink_to(elsewhere)
-    assert turns(tmp_path).remembered(KEY) == ""
+    assert where(turns(tmp_path)) == ""
     note.unlink()
     os.mkfifo(note)
-    assert turns(tmp_path).remembered(KEY) == ""
+    assert where(turns(tmp_path)) == ""
 
 
 def test_turns_are_taken_one_after_the_other(tmp_path: Path) -> None:
@@ -170,7 +186,7 @@ def test_without_a_folder_nothing_is_locked_or_remembered() -> None:
     nowhere = turns(None)
     with nowhere.held(KEY, 0), nowhere.held(KEY, 0):
         nowhere.remember(KEY, "dc1")
-    assert nowhere.remembered(KEY) == ""
+    assert where(nowhere) == ""
 
 
 def test_the_folder_is_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
