@@ -117,6 +117,7 @@ class MailConnector:
     _journaled: bool = field(default=False, init=False)
     _begun: list[Part] = field(default_factory=list, init=False)
     _service: Touched = field(default=Touched.NOT, init=False)
+    _found_stopped: bool = field(default=False, init=False)
 
     # -- read and plan
 
@@ -401,7 +402,10 @@ class MailConnector:
         elif service:
             if plan.service is ServiceStep.RESTART:
                 self._service = Touched.STOPPING
-                self._control.stop()
+                if not self._control.stop():
+                    self._begun.remove(part)
+                    self._service, self._found_stopped = Touched.NOT, True
+                    return
             self._service = Touched.STOPPED
             try:
                 self._control.start()
@@ -447,7 +451,8 @@ class MailConnector:
             raise ExchangeError(f"{host}: the registry value is not what was written any more.")
         if table and table.changed and not (after.table and after.table.file.same_as(table.after)):
             raise ExchangeError(f"{host}: the route table is not what was written any more.")
-        if plan.service is not ServiceStep.NONE and not after.service.runs:
+        starts = plan.service is not ServiceStep.NONE and not self._found_stopped
+        if starts and not after.service.runs:
             raise ExchangeError(f"{host}: the service started, and is {after.service.words} now.")
         return after, ImcPlan()
 
@@ -456,6 +461,11 @@ class MailConnector:
     def finish(self, plan: ImcPlan) -> list[str]:
         """Remove the notes that are settled, and unlock the host."""
         warnings = []
+        if self._found_stopped:
+            warnings.append(
+                "The service was stopped by another hand while this run was at work, and was left"
+                " so; the settings take effect at its next start."
+            )
         if plan.leaves_pending_restart and (problem := self._note_pending_restart()):
             warnings.append(problem)
         paths = [] if plan.leaves_journal else [self.layout.journal_path]
@@ -499,6 +509,8 @@ class MailConnector:
         self, before: HostState, plan: ImcPlan, after: HostState | None, _done: Sequence[Change]
     ) -> dict[str, Any]:
         """Return the host's part of the result."""
+        if self._found_stopped:
+            plan = replace(plan, service=ServiceStep.NONE)
         return result(plan, before, after, self.host, self.return_routes)
 
     # -- undo

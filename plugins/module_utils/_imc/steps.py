@@ -171,9 +171,12 @@ class ServiceControl:
         batch.add("state", self.reach.layout.service("query"))
         return batch.run(self.reach.session, timeout=self.reach.timeout + after)["state"]
 
-    def stop(self) -> None:
-        """Stop the service and wait until it is stopped; raises ServiceError."""
-        self._bring("stop", ServiceState.STOPPED, {0, _NOT_STARTED})
+    def stop(self) -> bool:
+        """Stop the service and wait until it is stopped; raises ServiceError.
+
+        Returns False where it was stopped already: somebody else did that.
+        """
+        return self._bring("stop", ServiceState.STOPPED, {0, _NOT_STARTED}) != _NOT_STARTED
 
     def start(self) -> None:
         """Start the service, wait until it runs, and see it stay up; raises ServiceError."""
@@ -182,9 +185,10 @@ class ServiceControl:
         if state is not ServiceState.RUNNING:
             raise self._error(f"started, and is {_words(state)} again after {_WATCH} seconds")
 
-    def _bring(self, verb: str, wanted: ServiceState, good: set[int]) -> None:
+    def _bring(self, verb: str, wanted: ServiceState, good: set[int]) -> int:
+        """Bring the service into a state; returns the exit code of the first command."""
         began = progress = self.clock()
-        shown = self._command(verb, good)
+        first, shown = self._command(verb, good)
         pause = _FIRST_PAUSE
         while (state := _state_in(shown)) is not wanted:
             if verb == "start" and state is ServiceState.STOPPED:
@@ -198,12 +202,13 @@ class ServiceControl:
             pause = min(pause + 1, _LONGEST_PAUSE)
             before = shown.output
             if verb == "stop" and state is ServiceState.RUNNING:
-                shown = self._command(verb, good)  # it took no control while it was starting
+                _code, shown = self._command(verb, good)  # it took no control while starting
             else:
                 shown = self._query(pause)
             progress = progress if shown.output == before else self.clock()
+        return first
 
-    def _command(self, verb: str, good: set[int]) -> Section:
+    def _command(self, verb: str, good: set[int]) -> tuple[int, Section]:
         layout = self.reach.layout
         batch = changing(layout)
         batch.add("control", layout.service(verb))
@@ -216,7 +221,7 @@ class ServiceControl:
         if code not in good and code != _NO_CONTROL_NOW:
             reason = _REASONS.get(code, excerpt(sections["control"].output))
             raise self._error(f"did not {verb} (exit code {code}, {reason})")
-        return sections["state"]
+        return code, sections["state"]
 
     def _error(self, what: str, kind: type[ServiceError] = ServiceError) -> ServiceError:
         return kind(f"{self.reach.session.host}: the service {SERVICE_NAME} {what}.")

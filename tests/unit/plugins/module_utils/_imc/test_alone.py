@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -382,3 +383,79 @@ def test_runs_meet_whatever_folder_their_backups_have(run: Runner) -> None:
     other = host()
     assert run(other, **DONE, host_backup_dir=r"D:\backups")["changed"]
     assert [path for path in other.files if path.startswith("d:\\backups\\msexchangeimc\\")]
+
+
+# -- one that slept
+
+
+def sleeps(run: Runner, fake: FakeHost, before: str, meanwhile: Callable[[], Any]) -> ExchangeError:
+    """Run, and let the controller sleep before a command line until its lease is over."""
+    carry_out = fake.run
+
+    def wakes(command: str, **options: Any) -> Any:
+        if before in command and fake.run is wakes:
+            fake.run = carry_out  # type: ignore[method-assign]
+            fake.host_time += timedelta(hours=3)
+            meanwhile()
+        return carry_out(command, **options)
+
+    fake.run = wakes  # type: ignore[method-assign]
+    return run.fail(fake, **DONE)
+
+
+@pytest.mark.parametrize(
+    ("before", "state"), [("echo postmaster", "Nothing was changed"), ("-restore", "the other run")]
+)
+def test_a_sleeper_that_lost_its_claim_leaves_nothing_behind(
+    before: str, state: str, run: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another run has changed the host and ended; then the first one goes on."""
+    fake, other = host(), {"domain": "aol.com", "addresses": ["192.0.2.9"]}
+    after: dict[str, Any] = {}
+
+    def meanwhile() -> None:
+        with monkeypatch.context() as patched:
+            elsewhere(run, patched)
+            after.update(run(fake, routes=[other]))
+        after["files"] = {*fake.files}
+
+    error = sleeps(run, fake, before, meanwhile)
+    assert "another run took the host over" in str(error)
+    assert state in str(error)
+    assert fake.rows == [*FOREIGN, "aol.com;192.0.2.9;0"]
+    left = {*fake.files} - after["files"]
+    assert not [path for path in left if "journal" in path or "lease" in path or "pmx-" in path]
+    assert not any(path.startswith(RUN) and "routes.txt" in path for path in left)
+
+
+def test_a_service_that_an_administrator_stopped_stays_stopped_after_a_sleeper(
+    run: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = host()
+
+    def meanwhile() -> None:
+        with monkeypatch.context() as patched:
+            elsewhere(run, patched)
+            run(fake, **DONE)
+
+    sleeps(run, fake, "echo postmaster", meanwhile)
+    fake.state, fake.loaded = 1, None
+    result = run(fake, **DONE)
+    assert (result["changed"], fake.state) == (False, 1)
+
+
+def test_a_service_that_an_administrator_stops_during_a_run_stays_stopped(run: Runner) -> None:
+    fake = host()
+
+    def stopped(it: FakeHost) -> None:
+        if it.current.startswith("reg add"):
+            it.state, it.loaded = 1, None
+
+    fake.hooks["reg"] = stopped
+    result = run(fake, **DONE)
+    assert (fake.rows, fake.state) == ([*FOREIGN, *DONE_ROWS], 1)
+    assert not result["restarted"]
+    assert "stopped by another hand" in " ".join(result["warnings"])
+    assert [path for path in fake.files if "journal" in path or "lease" in path] == []
+    again = run(fake, **DONE)
+    assert (again["changed"], fake.state) == (False, 1)
