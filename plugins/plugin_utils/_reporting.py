@@ -17,6 +17,7 @@ from typing import Any
 from ansible import constants
 from ansible.utils.display import Display
 
+from ..module_utils._base.access import why_not_kept
 from ..module_utils._base.atomic_write import write
 from ..module_utils._base.errors import ExchangeError
 from ..module_utils._report.comma_separated import comma_separated
@@ -25,7 +26,7 @@ from ..module_utils._report.markdown import markdown
 from ..module_utils._report.plan_file import as_text
 from ..module_utils._report.prometheus import prometheus
 from ..module_utils._report.terminal import MOST_HOSTS, closing, result_lines, summary
-from ..module_utils._report.text import Line, clean, columns
+from ..module_utils._report.text import Line, clean, columns, wrapped
 from ._page import render
 
 display = Display()
@@ -61,8 +62,7 @@ def report(
     """
     lines = [*map(Line, (*before, "") if before else ()), *summary(document)]
     files, failures = _write(params, document, plan)
-    if files:
-        lines += [Line(""), Line("Written"), *map(Line, columns(list(files.items())))]
+    lines += _written(files, document)
     lines += result_lines(document)
     show(lines)
     names = params["hosts"]
@@ -86,6 +86,20 @@ def report(
         "files": files,
     }
     return result | ({"failed": True, "msg": " ".join(failures)} if failures else {})
+
+
+def _written(files: Mapping[str, str], document: Document) -> list[Line]:
+    """Return the lines on what was written and where, and on what will not last."""
+    saved = filter(None, (host.get("backup") for host in document["hosts"]))
+    folders = sorted({str(Path(path).parent.parent) for path in saved})
+    places = [*files.items(), *(("backups", folder) for folder in folders)]
+    if not places:
+        return []
+    lines = [Line(""), Line("Written"), *map(Line, columns(places))]
+    for path in files.values():
+        if why := why_not_kept(Path(path)):
+            lines += [Line(line, "warning") for line in wrapped(f"  {path} will be lost: {why}.")]
+    return lines
 
 
 def show(lines: Iterable[Line]) -> None:

@@ -49,7 +49,7 @@ class Access:
         if self.mode != _OWN or self.group is not None:
             path.chmod(self.mode if path.is_dir() else self.file_mode)
 
-    def check(self, path: Path, *, root: bool = False) -> None:
+    def check(self, path: Path, *, root: bool = False, hint: str = "") -> None:
         """Raise ExchangeError where others may have written a file or folder.
 
         With ``root`` it may be a link, and belong to root. Raises OSError where it is not there.
@@ -58,7 +58,7 @@ class Access:
         if why := self.why_not(status, root=root):
             raise ExchangeError(
                 f"{path} is not trusted: {why}.",
-                hint=f"Run as its owner, or correct it with chown and chmod. {_SHARING}",
+                hint=hint or f"Run as its owner, or correct it with chown and chmod. {_SHARING}",
             )
 
     def why_not(self, status: os.stat_result, *, root: bool = False) -> str:

@@ -23,7 +23,6 @@ import json
 import os
 import re
 import stat
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from .._base.alive import NO_LOCKS
+from .._base.atomic_write import replace
 from .._base.errors import ExchangeError
 
 #: For so long the domain controller of a change is asked instead of any other: a week is the
@@ -163,15 +163,9 @@ class OrganisationLock:
             "domain_controller": domain_controller,
             "written": self.now().isoformat(),
         }
-        partial = ""
         try:
-            handle, partial = tempfile.mkstemp(dir=self.folder)  # mode 0600
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(note, file)
-            Path(partial).replace(self._path(key, "json"))
+            replace(self._path(key, "json"), [json.dumps(note).encode()], mode=0o600)
         except OSError as error:
-            with contextlib.suppress(OSError):
-                Path(partial).unlink()
             raise _not_written(self.folder, error) from error
 
     def first_to_show(self, key: str, run: str, what: str, host: str) -> str:

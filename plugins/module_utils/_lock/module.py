@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from .._base import atomic_write
+from .._base.access import Access
 from .._base.alive import NO_LOCKS
 from .._base.context import Context, EngineModule
 from .._base.errors import ExchangeError, InvalidInput
@@ -59,6 +60,8 @@ READ_SPEC: dict[str, dict[str, Any]] = {
 }
 
 _OWN = re.compile(r"[A-Za-z0-9._:/-]{1,300}")
+_OUR_GROUP = Access(0o770)
+_OWN_HINT = "Check its content, then correct it with chown and chmod."
 _MOST_GRACE = 10 * 366 * 86400  # seconds
 #: Seconds to wait for another run that writes a lock in the same folder, and between two tries.
 _PATIENCE, _PAUSE = 60.0, 0.05
@@ -303,8 +306,12 @@ def _alone(path: Path) -> Iterator[None]:
 
 
 def _content(path: Path) -> bytes | None:
-    """Return what a lock file holds; None where there is none."""
+    """Return what a lock file holds; None where there is none.
+
+    Raises ExchangeError where others than its owner, or the user's own group, may have written it.
+    """
     try:
+        _OUR_GROUP.check(path, root=True, hint=_OWN_HINT)
         with path.open("rb") as file:
             return file.read(LARGEST + 1)
     except FileNotFoundError:

@@ -82,6 +82,7 @@ class Controller:
             "LC_ALL": "C.UTF-8",  # Ansible insists on an encoding of UTF-8
             "NO_PROXY": "127.0.0.1,localhost",
             "PATH": f"{_BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            "PWD": "/nowhere",  # sudo, cron and AWX leave any; paths count from the folder itself
             "XDG_CACHE_HOME": str(self.folder / ".cache"),
             **self.more,
         }

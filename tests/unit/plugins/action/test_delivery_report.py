@@ -79,6 +79,16 @@ def routes(*names: str, **more: Any) -> dict[str, Any]:
     return resolved(AOL, **{"run": RUN, **known, **more})
 
 
+def test_places_are_printed_and_a_report_that_will_not_last_is_warned_of(tmp_path: Path) -> None:
+    folder = tmp_path / "ansible_collections"
+    backup = "/srv/mail/backups/mail5-a/2026-11-23T114500Z"
+    hosts = {"a": variables(table(BOTH, BOTH, backup=backup))}
+    lines = " ".join(run(hosts, kind="enforce", json=str(folder / "r.json"))["lines"])
+    assert "  backups  /srv/mail/backups" in lines
+    assert f"  json     {folder}/r.json" in lines
+    assert "will be lost: it is inside an installed collection" in " ".join(lines.split())
+
+
 @pytest.mark.usefixtures("printed")
 def test_what_the_role_registered_is_in_the_report(tmp_path: Path) -> None:
     hosts = {

@@ -236,3 +236,17 @@ def test_check_mode_writes_nothing(context: Context, tmp_path: Path) -> None:
     assert result["changed"]
     assert "nestle.com" in result["diff"]["after"]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("mode", "trusted"), [(0o664, True), (0o644, True), (0o646, False)])
+def test_a_lock_that_everyone_can_write_is_not_believed(
+    mode: int, trusted: bool, context: Context, tmp_path: Path
+) -> None:
+    written(context)
+    (tmp_path / "mx_pairs.lock.yml").chmod(mode)
+    if trusted:
+        assert read(context)["domains"]
+        return
+    for use in (read, written):
+        with pytest.raises(ExchangeError, match=r"is not trusted: everyone may write to it"):
+            use(context)
