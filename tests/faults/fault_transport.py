@@ -16,6 +16,7 @@ from typing import Any
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.context import Context
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import ExchangeError
 from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.family import (
+    Saved,
     SendConnectors,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.lock import (
@@ -71,6 +72,18 @@ ADOPTED = (
     {"AddressSpaces": ["nestle.com"], "DNSRoutingEnabled": False, "SmartHosts": ["[192.0.2.1]"]},
 )
 
+#: A connector of somebody else that uses external DNS where a task lists it.
+SERVERS = ("EX16", "EX10")
+OUTBOUND = (
+    "Outbound",
+    {
+        "AddressSpaces": ["*.out.example"],
+        "DNSRoutingEnabled": True,
+        "SourceTransportServers": list(SERVERS),
+    },
+)
+
+#: All connectors, and what the Transport services of ``SERVERS`` ask for names, by name.
 Connectors = Mapping[str, Mapping[str, Any]]
 
 
@@ -89,11 +102,20 @@ class Change:
     partner: bool = False
 
 
+EXTERNAL_DNS = {
+    "routes": [NESTLE],
+    "external_dns": ["203.0.113.53"],
+    "external_dns_connectors": ["Outbound"],
+}
 SEVERAL = {"routes": [NESTLE, AOL], "state": "exact"}
 
 
 def _enforce_first(site: Site) -> None:
     assert site.run(SEVERAL).kind == "done"
+
+
+def _external_dns_first(site: Site) -> None:
+    assert site.run(EXTERNAL_DNS).kind == "done"
 
 
 def _broken_first(site: Site) -> None:
@@ -122,6 +144,13 @@ CHANGES = {
             {"state": "restored", "backup": "backups"},
             pins=(OLD_AOL, SURPLUS),
             first=_enforce_first,
+        ),
+        Change("external DNS", EXTERNAL_DNS, theirs=(*FOREIGN, OUTBOUND)),
+        Change(
+            "external DNS restored",
+            {"state": "restored", "backup": "backups"},
+            theirs=(*FOREIGN, OUTBOUND),
+            first=_external_dns_first,
         ),
         Change("broken run", SEVERAL, pins=(OLD_AOL, SURPLUS), first=_broken_first),
         Change("two hosts at once", SEVERAL, pins=(OLD_AOL, SURPLUS), partner=True),
@@ -175,6 +204,9 @@ class Site:
             directory.settle()
             self._prepared[self.change.name] = copy.deepcopy(directory._replicas)
         directory._replicas = copy.deepcopy(self._prepared[self.change.name])
+        for server in self.lab.organisation.servers:
+            server.settings.external_dns_servers = []
+            server.settings.external_dns_adapter_enabled = True
 
     def _make(self) -> None:
         with self.lab.session("EX16", ADMIN) as session:
@@ -188,11 +220,18 @@ class Site:
             self.base.mkdir()
 
     def look(self) -> Connectors:
-        """All connectors by name, straight from the directory."""
+        """All connectors and Transport services by name, straight from the directory."""
         directory = self.lab.organisation.directory
         directory.settle()
         records = directory.read(directory.domain_controllers[0])
-        return {record.name: dict(record.attributes) for record in records}
+        services = {
+            server.name: {
+                "ExternalDNSServers": list(server.settings.external_dns_servers),
+                "ExternalDNSAdapterEnabled": server.settings.external_dns_adapter_enabled,
+            }
+            for server in self.lab.organisation.servers
+        }
+        return {record.name: dict(record.attributes) for record in records} | services
 
     def run(
         self,
@@ -218,14 +257,13 @@ class Site:
         stable = self.stables[server != "EX16"]
         return stable.run(Job("transport", server, reach, given, self.base, **fate))
 
-    def saved(self) -> Connectors | str:
+    def saved(self) -> Saved | str:
         """Return what the newest backup would put back, or why there is none."""
         view = View(Organisation("First Organization", "hq.example"), "dc1.hq.example", ())
         family = SendConnectors(Reader(FakeCmdlets({})), OrganisationLock(None, Context("x").now))
         try:
             folder = backups.find(self.base / "backups", LABEL)
-            saved = transaction.load(family, folder, view, "EX16")
-            return {c.name: c.raw for c in saved.connectors}
+            return transaction.load(family, folder, view, "EX16")
         except ExchangeError as error:
             return str(error)
 
@@ -310,12 +348,31 @@ def _ours(connectors: Connectors) -> dict[str, Mapping[str, Any]]:
     return {name: it for name, it in connectors.items() if name not in names}
 
 
+def _pins(connectors: Connectors) -> dict[str, Mapping[str, Any]]:
+    """Those of ours that pin a domain, or were adopted to do so."""
+    others = {*SERVERS, OUTBOUND[0]}
+    return {name: it for name, it in _ours(connectors).items() if name not in others}
+
+
+def _external_dns(connectors: Connectors) -> dict[str, dict[str, Any]]:
+    """External DNS of the servers and of the connector Outbound, by name."""
+    names = ("ExternalDNSServers", "ExternalDNSAdapterEnabled", "UseExternalDNSServersEnabled")
+    places = {name: connectors.get(name, {}) for name in (*SERVERS, OUTBOUND[0])}
+    return {place: {name: it[name] for name in names if name in it} for place, it in places.items()}
+
+
 def _check_new(change: Change, original: Connectors, new: Connectors, notes: Notes) -> None:
     """After the next run the connectors are as the task wants them."""
-    ours = _ours(new)
+    ours = _pins(new)
     if change.options.get("state") == "restored":
-        notes.expect(ours == _ours(original), f"not restored: {sorted(ours)}")
+        notes.expect(_ours(new) == _ours(original), f"not restored: {sorted(ours)}")
         return
+    if "external_dns" in change.options:
+        service = {"ExternalDNSServers": ["203.0.113.53"], "ExternalDNSAdapterEnabled": False}
+        managed = dict.fromkeys(SERVERS, service) | {
+            OUTBOUND[0]: {"UseExternalDNSServersEnabled": True}
+        }
+        notes.expect(_external_dns(new) == managed, f"external DNS is {_external_dns(new)}")
     wanted = {}
     if change.options.get("state") != "absent":
         wanted = {each["domain"]: set(each["addresses"]) for each in change.options["routes"]}
@@ -349,7 +406,7 @@ def _check_state(
         notes.expect(claim in {"untouched", "old", "new", "unknown"}, f"no claim: {outcome}")
         notes.expect(claim in {"untouched", "old"} or parts, f"does not name the parts: {outcome}")
         for name, each in state.items():
-            domain = _domain_of(name, old, found, new)
+            domain = name if name in parts else _domain_of(name, old, found, new)
             said = parts.get(domain, "old")
             right = said == "unknown" or said in each
             notes.expect(right, f"{domain} is said to be {said}: {state} {outcome}")
@@ -357,8 +414,8 @@ def _check_state(
 
 def _domain_of(name: str, *looks: Connectors) -> str:
     it = next(look[name] for look in looks if name in look)
-    spaces: Any = it["AddressSpaces"]
-    return _domain_in(spaces[0])
+    spaces: Any = it.get("AddressSpaces")
+    return _domain_in(spaces[0]) if spaces else name
 
 
 def _domain_in(space: object) -> str:
@@ -372,6 +429,10 @@ def _check_backup(site: Site, original: Connectors, notes: Notes) -> None:
     if isinstance(saved, str):
         notes.expect(False, f"there is no backup to restore: {saved}")
         return
-    hosts = {name: {str(host) for host in it["SmartHosts"]} for name, it in _ours(saved).items()}
-    was = {name: {str(host) for host in it["SmartHosts"]} for name, it in _ours(original).items()}
+    there = {connector.name: connector.raw for connector in saved.connectors}
+    hosts = {name: {str(host) for host in it["SmartHosts"]} for name, it in _ours(there).items()}
+    was = {name: {str(host) for host in it["SmartHosts"]} for name, it in _pins(original).items()}
     notes.expect(hosts == was, f"the backup holds {hosts}, and there was {was}")
+    former = {one.name: dict(one.before) for one in saved.external_dns.values()}
+    before = _external_dns(original)
+    notes.expect(all(before[name] == it for name, it in former.items()), f"{former}, not {before}")

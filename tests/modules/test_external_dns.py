@@ -13,15 +13,12 @@ from typing import Any
 import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._run import transaction
 from exchange_lab.lab import Lab
-from exchange_lab.mail.dns_server import DnsServer
-from exchange_lab.mail.imc_routing import NameService
 from exchange_lab.org.faults import Fault, Kind
-from transport_site import AOL, SCENARIO, transport, until, waits
+from transport_site import AOL, RESOLVER, SCENARIO, transport, until, waits
 from transport_site import send as submit
 from worker import Result, Worker
 
-OTHER = "203.0.113.53"
-WANTED = {"external_dns": [OTHER], "external_dns_connectors": ["internet"]}
+WANTED = {"external_dns": [RESOLVER], "external_dns_connectors": ["internet"]}
 DEFAULT = ([], True)
 
 
@@ -76,28 +73,21 @@ def site(tmp_path: Path, worker_of: Callable[[Lab], Worker]) -> Iterator[Site]:
 
 
 def test_the_task_cures_the_fault_and_finds_nothing_to_do_afterwards(site: Site) -> None:
-    """The name server of nestle.com ignores AAAA (KB972744); the resolver of OTHER does not."""
+    """The name server of nestle.com ignores AAAA (KB972744); that resolver does not."""
     submit(site.lab, "first@nestle.com")
     waits(site.lab, 1)
-    organisation = site.lab.organisation
-    assert organisation is not None
-    assert organisation.world is not None
-    with DnsServer(dict(SCENARIO.zones)) as other:
-        services = organisation.world.name_services
-        services = {**services, OTHER: NameService("127.0.0.1", other.port)}
-        organisation.world.name_services = services
-        audit = site.task(check=True, **WANTED)
-        assert (site.servers()["ex16"], site.uses()) == (DEFAULT, False)
-        done = site.task(**WANTED)
-        assert audit["changed"] is done["changed"] is True
-        assert audit["diff"] == done["diff"]
-        assert audit["external_dns"] == done["external_dns"]
-        assert done["diff"][-1]["after"] == "Internet\n  use external DNS yes\n"
-        assert [block["before"] for block in done["diff"][:1]] == [
-            "ex10\n  name servers none\n  DNS of the adapter yes\n"
-        ]
-        assert set(map(str, site.servers().values())) == {str(([OTHER], False))}
-        until(lambda: site.lab.sinks.received)  # the waiting message, at its next retry
+    audit = site.task(check=True, **WANTED)
+    assert (site.servers()["ex16"], site.uses()) == (DEFAULT, False)
+    done = site.task(**WANTED)
+    assert audit["changed"] is done["changed"] is True
+    assert audit["diff"] == done["diff"]
+    assert audit["external_dns"] == done["external_dns"]
+    assert done["diff"][-1]["after"] == "Internet\n  use external DNS yes\n"
+    assert [block["before"] for block in done["diff"][:1]] == [
+        "ex10\n  name servers none\n  DNS of the adapter yes\n"
+    ]
+    assert set(map(str, site.servers().values())) == {str(([RESOLVER], False))}
+    until(lambda: site.lab.sinks.received)  # the waiting message, at its next retry
     for host in ("ex16", "ex10"):
         again = site.task(host, **WANTED)
         assert (again["changed"], again["diff"], again["backup"]) == (False, [], None)
@@ -113,7 +103,7 @@ def test_without_the_options_nothing_is_read_or_touched(site: Site) -> None:
     assert result["changed"] is True
     assert result["external_dns"] is None
     assert counters.cmdlets("Get-TransportService") == 0
-    assert (site.servers()["ex16"], site.uses()) == (([OTHER], False), True)
+    assert (site.servers()["ex16"], site.uses()) == (([RESOLVER], False), True)
 
 
 def test_an_empty_list_is_the_default_of_exchange(site: Site) -> None:

@@ -22,6 +22,7 @@ from exchange_lab.scenario import (
 )
 
 MX1, MX2, AOL = "192.0.2.25", "192.0.2.26", "198.51.100.9"
+RESOLVER = "203.0.113.53"
 SCENARIO = Scenario(
     organisation=OrganisationSpec(
         servers=(
@@ -30,6 +31,7 @@ SCENARIO = Scenario(
             ServerSpec("exse", Family.SE),
         ),
         time_scale=0.02,
+        resolvers=(RESOLVER,),
     ),
     zones={
         "hq.example": LOCAL_ZONE,
@@ -45,7 +47,10 @@ SCENARIO = Scenario(
     ignoring_aaaa=("mx1.nestle.com",),
     domains=("nestle.com", "aol.com"),
 )
-"""nestle.com cannot be delivered, for its name server ignores AAAA (KB972744); aol.com is busy."""
+"""nestle.com cannot be delivered, for its name server ignores AAAA (KB972744); aol.com is busy.
+
+By RESOLVER nestle.com can be resolved.
+"""
 
 
 def transport(module: str, **options: Any) -> dict[str, Any]:

@@ -110,8 +110,8 @@ _DANGLING = (
     "alias_to_nowhere",
 )
 _EXTERNAL_DNS = (
-    "Other name servers for outbound mail (ExternalDNSServers of the Transport service) are an"
-    " alternative that does not go out of date."
+    "Other name servers for outbound mail (mx_delivery_external_dns) are an alternative that does"
+    " not go out of date."
 )
 
 

@@ -205,7 +205,13 @@ class Lab:
         spec = self.scenario.organisation
         if spec is None:
             return None
-        organisation = start_organisation(self.scenario, spec, self.surroundings)
+        elsewhere = None
+        if spec.resolvers:
+            zones = {**_ROOT_ZONE, **self.scenario.zones}
+            elsewhere = stack.enter_context(DnsServer(zones, rotate=True))
+            for name in self.scenario.failing:
+                elsewhere.set_fault(name, "*", Fault.SERVFAIL)
+        organisation = start_organisation(self.scenario, spec, self.surroundings, elsewhere)
         stack.callback(organisation.close)
         for one in spec.servers:
             host = windows_of(one, self.scenario, self.folder / "hosts" / one.name)

@@ -94,6 +94,7 @@ DEFAULT = Scenario(
             ServerSpec("exse-b", Family.SE),
         ),
         domains=("contoso.example", "nestle.com"),
+        resolvers=("203.0.113.53", "203.0.113.54"),
     ),
     zones={
         "hq.example": LOCAL_ZONE,

@@ -12,6 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from . import inventory
+from .mail.dns_server import DnsServer
 from .mail.imc import Surroundings
 from .mail.imc_config import TCPIP_KEY
 from .mail.imc_routing import NameService
@@ -87,15 +88,24 @@ class Server:
 
 
 def start_organisation(
-    scenario: Scenario, spec: OrganisationSpec, outside: Surroundings
+    scenario: Scenario,
+    spec: OrganisationSpec,
+    outside: Surroundings,
+    elsewhere: DnsServer | None = None,
 ) -> org_lab.OrganisationLab:
-    """Start an organisation with its connectors, its Edges and its accepted domains."""
-    service = NameService(outside.names.host, outside.names.port, _DNS_SECONDS)
+    """Start an organisation with its connectors, its Edges and its accepted domains.
+
+    ``elsewhere`` is the name server behind the addresses that the organisation has as resolvers.
+    """
+    services = {"": NameService(outside.names.host, outside.names.port, _DNS_SECONDS)}
+    if elsewhere:
+        there = NameService(elsewhere.address, elsewhere.port, _DNS_SECONDS)
+        services |= dict.fromkeys(spec.resolvers, there)
     lab = org_lab.OrganisationLab.build(
         {server.name: server.family for server in spec.servers},
         users={scenario.user: scenario.password},
         replication_delay=spec.replication_delay,
-        world=World(outside.network, outside.loops, {"": service}, time_scale=spec.time_scale),
+        world=World(outside.network, outside.loops, services, time_scale=spec.time_scale),
         settings=Settings(),
         edges=spec.edges,
     )

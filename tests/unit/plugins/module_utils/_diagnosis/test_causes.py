@@ -604,7 +604,7 @@ def test_nothing_leaves_a_host_whose_service_is_down(rows: list[Any], code: Code
 
 def test_name_servers_of_the_transport_service_are_the_alternative_to_a_pin() -> None:
     (cause,) = of_new(DNS, domain("nestle.com", "ok", AAAA))
-    assert "ExternalDNSServers of the Transport service" in cause.instead
+    assert "(mx_delivery_external_dns)" in cause.instead
 
 
 def test_codes_are_stable() -> None:
