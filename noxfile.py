@@ -22,6 +22,7 @@ import nox
 
 BUILD = Path(".build")
 SITE = BUILD / "site"
+TOP_PAGES = ("README.md", "CHANGELOG.md", "CODE_OF_CONDUCT.md", "SECURITY.md")
 
 # The programs installed with nox come first, also where nox is called by its path.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -122,7 +123,7 @@ def site(session: nox.Session) -> None:
     shutil.rmtree(SITE, ignore_errors=True)
     source = SITE / "source"
     shutil.copytree("docs", source / "docs")
-    for page in (Path("README.md"), Path("CHANGELOG.md"), *Path("roles").glob("*/README.md")):
+    for page in (*map(Path, TOP_PAGES), *Path("roles").glob("*/README.md")):
         (source / page.parent).mkdir(parents=True, exist_ok=True)
         shutil.copy(page, source / page)
     shutil.copy("tools/site/index.md", source)
@@ -150,13 +151,20 @@ def galaxy(session: nox.Session) -> None:
         if Path(name).exists():
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(name, copy / name)
-    # Galaxy takes nothing without it, and this collection has no public home yet.
+    # Galaxy requires an address. Before the collection has one, a placeholder is in this copy only.
     metadata = copy / "galaxy.yml"
-    metadata.write_text(f"{metadata.read_text()}repository: https://forge.example/exchange\n")
+    if "\nrepository:" not in metadata.read_text():
+        session.run("python", "tools/home.py", metadata, "https://forge.example/exchange")
     session.run("ansible-galaxy", "collection", "build", "--force", "--output-path", place, copy)
     with session.chdir(place):  # it leaves its result where it is called
         for archive in Path().glob("*.tar.gz"):
             session.run("python", "-m", "galaxy_importer.main", archive.name, silent=True)
+
+
+@nox.session(python=False, default=False)
+def home(session: nox.Session) -> None:
+    """Fill in the public address: nox -s home -- REPOSITORY [ISSUES [DOCUMENTATION]]."""
+    session.run("python", "tools/home.py", "galaxy.yml", *session.posargs)
 
 
 @nox.session
