@@ -22,6 +22,12 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._mail.smtp_err
     SmtpError,
     parse_last_error,
 )
+from ansible_collections.postmaster.exchange.plugins.module_utils._remote.parse import (
+    find_value,
+    parse_reg_query,
+    parse_sc_state,
+    values_of,
+)
 
 REALDATA = Path(__file__).resolve().parents[3] / "shared" / "realdata"
 SENT_ONCE = {"Name", "Usage"}
@@ -41,6 +47,10 @@ pytestmark = [
 ]
 
 
+WINDOWS_KEY = "HKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion"
+CODE_PAGES = ("utf-8", "cp866", "cp850", "cp1251", "cp1252")
+
+
 def the_one(data: bytes) -> LoggedFailure:
     (failure,) = parse_log(data).failures
     return failure
@@ -57,6 +67,26 @@ def test_the_logs_of_the_articles_are_read() -> None:
     second = the_one((REALDATA / "imc/Q245787-L0000000.LOG").read_bytes())
     assert (first.domain, first.error.code) == ("tool.com", 499)
     assert (second.domain, second.error.code) == ("fabrikam.com", 550)
+
+
+@pytest.mark.parametrize("code_page", CODE_PAGES)
+def test_sc_is_read_in_every_language(code_page: str) -> None:
+    read_states = 0
+    for file in sorted((REALDATA / "windows").glob("sc-query-*.txt")):
+        try:
+            data = file.read_text(encoding="utf-8").encode(code_page)
+        except UnicodeEncodeError:  # no code page has every language
+            continue
+        assert parse_sc_state(data) == 4, file.name  # running
+        read_states += 1
+    assert read_states
+
+
+def test_reg_of_windows_server_2003_is_read() -> None:
+    dump = parse_reg_query((REALDATA / "windows/reg-query-2003.txt").read_bytes())
+    value = find_value(values_of(dump, WINDOWS_KEY), "DevicePath")
+    assert value is not None
+    assert (value.type, value.data) == ("REG_EXPAND_SZ", "%SystemRoot%\\inf")
 
 
 def test_every_collected_text_is_read() -> None:
