@@ -105,6 +105,12 @@ options:
         into the comment of a connector that is changed.
       - It becomes one line of at most 200 characters.
     type: str
+  moved_often:
+    description:
+      - In check mode, warns of pins that moved more often than so many times in the 20 newest
+        backups. V(0) reads no backups.
+    type: int
+    default: 0
   return_plan:
     description:
       - Whether RV(delivery) has C(planned), what is to be changed and the digest of the state from

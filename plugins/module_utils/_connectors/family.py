@@ -211,6 +211,14 @@ class SendConnectors:
 
     # -- what is approved
 
+    def pins(self, state: View) -> dict[str, tuple[str, ...]]:
+        """Return the smart hosts of our connectors."""
+        return _smart_hosts(state.connectors)
+
+    def saved_pins(self, saved: Saved) -> dict[str, tuple[str, ...]]:
+        """Return those of a backup."""
+        return _smart_hosts(saved.connectors)
+
     def state_facts(self, state: View) -> Any:
         """Return all connectors of the organisation, as far as they can be written."""
         connectors = [{"Name": c.name, **all_parameters(c)} for c in state.connectors]
@@ -526,6 +534,11 @@ def _own(step: Step) -> dict[str, Any]:
     """Return the parameters that a step sets, as far as a connector shows them."""
     names = {*PIN_PARAMETERS, *OTHER_SETTINGS}
     return {name: value for name, value in step.parameters.items() if name in names}
+
+
+def _smart_hosts(connectors: Sequence[Connector]) -> dict[str, tuple[str, ...]]:
+    pins = (c for c in connectors if c.ours)
+    return {c.pinned_domain: c.smart_hosts for c in pins if c.pinned_domain}
 
 
 def _facts(step: Step | DnsStep) -> dict[str, Any]:

@@ -48,6 +48,7 @@ from .layout import Layout, TempFile, copy
 from .plan import Desired, ImcChange, ImcPlan, Part, Policy, Saved, ServiceStep, State, make_plan
 from .report import ReturnRoutes, changed_rows, result, service_facts
 from .risks import malformed, rows_text
+from .routes import RoutesFile
 from .seen import NOTHING_SEEN, SeenMail, look
 from .setting import SettingPlan, same_value, shown
 from .state import HostState, Journal, PendingRestart
@@ -233,6 +234,14 @@ class MailConnector:
     def restore_plan(self, state: HostState, saved: Saved) -> ImcPlan:
         """Return the plan back to a backup."""
         return make_plan(state, Desired(state=State.RESTORED), self.policy, saved)
+
+    def pins(self, state: HostState) -> dict[str, list[str]]:
+        """Return the targets of the rows of each domain."""
+        return _targets(state.table.file if state.table else None)
+
+    def saved_pins(self, saved: Saved) -> dict[str, list[str]]:
+        """Return those of a backup."""
+        return _targets(saved.routes)
 
     def state_facts(self, state: HostState) -> Any:
         """Return the registry value and the table, to the byte."""
@@ -750,3 +759,11 @@ class _WayBack:
 
 def _words(part: str) -> str:
     return part.replace("_", " ")
+
+
+def _targets(file: RoutesFile | None) -> dict[str, list[str]]:
+    targets: dict[str, list[str]] = {}
+    for row in file.rows if file else ():
+        if row.well_formed:
+            targets.setdefault(row.key, []).append(row.target)
+    return targets

@@ -248,7 +248,7 @@ def _domain(entry: Mapping[str, Any], moved: Mapping[str, Any] | None) -> dict[s
         "failures": list(entry.get("failures") or ()),
         "views": [{**view, "pairs": pairs(view)} for view in entry.get("views") or ()],
     }
-    if evidence:
+    if entry.get("evidence") is not None:
         result["evidence"] = evidence
     if moved is not None:
         sides = {side: moved.get(side) or {} for side in ("lock", "live")}

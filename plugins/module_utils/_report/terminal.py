@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from .needless import needless
 from .states import (
     FAMILY_WORDS,
     HOST_WORDS,
@@ -328,6 +329,7 @@ def notices(document: _Entry) -> list[str]:
                 by_message.setdefault(note["message"], []).append(domains[number]["name"])
     texts += [f"{listed(names)}: {message}." for message, names in by_message.items()]
     texts += _unseen(hosts, domains)
+    texts += needless(document)
     for imc in (True, False):
         suffixes = {
             host["name"]: _appended(host) for host in hosts if (host["family"] == "imc") is imc

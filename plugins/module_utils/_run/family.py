@@ -178,6 +178,12 @@ class Family(Protocol[S, W_contra, B, P]):
     def restore_plan(self, state: S, saved: B) -> P:
         """Return the plan from a state back to a backup. Pure."""
 
+    def pins(self, state: S, /) -> Mapping[str, Sequence[str]]:
+        """Return where the pins of a state lead, by domain."""
+
+    def saved_pins(self, saved: B, /) -> Mapping[str, Sequence[str]]:
+        """Return where those of a backup lead."""
+
     def state_facts(self, state: S, /) -> Any:
         """Return what of a state a plan rests on, as plain data; the same for the same state."""
 

@@ -77,6 +77,7 @@ _QUEUE = ("own_domains", "min_age")
 _BOTH = (
     "run_id",
     "note",
+    "moved_often",
     "backup_dir",
     "backup_mode",
     "backup_group",
@@ -107,6 +108,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "refuse_removals": {"type": "bool", "default": False},
     "run_id": {"type": "str"},
     "note": {"type": "str"},
+    "moved_often": {"type": "int", "default": 0},
     **APPROVAL_SPEC,
     "backup_dir": {"type": "path"},
     "backup_mode": {"type": "str"},

@@ -34,6 +34,7 @@ from .change_limit import (
     parse_removal_limit,
 )
 from .family import B, Change, Family, P, Plan, Refusal, S, W_contra
+from .moves import moved_often
 from .proof import ProofPolicy, Proofs
 from .routes import NOTE_LIMIT
 
@@ -45,6 +46,7 @@ POLICY_SPEC: dict[str, dict[str, Any]] = {
     "backup_group": {"type": "str"},
     "run_id": {"type": "str"},
     "note": {"type": "str"},
+    "moved_often": {"type": "int", "default": 0},
     **CHANGE_LIMIT_SPEC,
     **APPROVAL_SPEC,
 }
@@ -76,6 +78,7 @@ class Policy:
     access: Access = PRIVATE
     note: str = ""
     approved: Approved | None = None
+    moved_often: int = 0
     returns_plan: bool = False
     removals: ChangeLimit = field(default_factory=ChangeLimit)
 
@@ -104,9 +107,17 @@ def parse_policy(params: Mapping[str, Any], basedir: Path) -> Policy:
         access=parse_access(params),
         note=one_line(params["note"] or "", NOTE_LIMIT),
         approved=parse_approved(params),
+        moved_often=_not_negative(params, "moved_often"),
         returns_plan=params["return_plan"],
         removals=parse_removal_limit(params),
     )
+
+
+def _not_negative(params: Mapping[str, Any], name: str) -> int:
+    number: int = params[name]
+    if number < 0:
+        raise InvalidInput(f"{name} must be 0 or more, not {number}.")
+    return number
 
 
 @dataclass(slots=True)
@@ -200,6 +211,9 @@ class _Transaction(Generic[S, W_contra, B, P]):
             return self._change(state)
         result = self._result(state, plan, None)
         result.warnings += self._broken(state)
+        if self.policy.moved_often and self.context.check_mode:
+            shelf = backups.Shelf(self.policy.backup_dir, self.policy.access, self.context.now())
+            result.warnings += moved_often(self.family, state, shelf, self.policy.moved_often)
         if not (plan.changed or self.context.check_mode):
             self.family.settle(state)
             if self.family.interrupted(state) is None:

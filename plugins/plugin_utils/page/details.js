@@ -236,7 +236,7 @@ function warning(note) {
 }
 
 function evidence(found) {
-  if (!found) {
+  if (!found?.authentic && !found?.aaaa_not_asked?.length) {
     return null;
   }
   return part('Evidence', list([

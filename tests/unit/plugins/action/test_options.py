@@ -143,7 +143,7 @@ OWN = {
     "plan", "plan_content", "plan_max_age", "plan_out",
 }  # fmt: skip
 #: Defaults of the role that are meant to differ, since it changes hosts.
-DEFAULTS = {"resolver_search_list", "evidence", "min_age", "retry_queues"}
+DEFAULTS = {"moved_often", "resolver_search_list", "evidence", "min_age", "retry_queues"}
 
 
 def source(name: str) -> Mapping[str, Any] | None:

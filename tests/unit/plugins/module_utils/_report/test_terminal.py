@@ -309,7 +309,11 @@ def test_a_suffix_that_leads_astray_is_told_with_the_hosts_that_may_append_it() 
 
 
 def test_a_service_that_is_told_to_append_nothing_leads_nothing_astray() -> None:
-    of = resolved(domain("nestle.com", "192.0.2.25", warnings=[hijack("nestle.com")]))
+    two = (
+        "192.0.2.25",
+        "192.0.2.26",
+    )  # several addresses are a reason to pin, whatever is appended
+    of = resolved(domain("nestle.com", *two, warnings=[hijack("nestle.com")]))
 
     def told(run: Run, before: Any, after: Any, **more: Any) -> list[str]:
         registry = {"before": before, "after": after}
@@ -337,7 +341,11 @@ def test_a_service_that_is_told_to_append_nothing_leads_nothing_astray() -> None
 def test_many_notices_end_in_a_number() -> None:
     suffixes = [f"s{number}.example" for number in range(MOST_NOTICES + 2)]
     of = resolved(
-        domain("a.example", "192.0.2.1", warnings=[hijack("a.example", s) for s in suffixes])
+        domain(
+            "a.example",
+            *("192.0.2.1", "192.0.2.2"),
+            warnings=[hijack("a.example", s) for s in suffixes],
+        )
     )
     host = HostResult("a", ["a.example"], table([], []), exchange=appending(*suffixes))
     assert "Notices" not in texts(lines_of(AUDIT, host, of=of))  # the switch is set
