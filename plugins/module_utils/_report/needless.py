@@ -20,11 +20,11 @@ from .text import listed
 _Entry = Mapping[str, Any]
 
 _AAAA = (
-    "Their name servers answer AAAA, as asked from the controller, and no search list misroutes"
-    " them."
+    "Name servers answer AAAA for them and their mail servers, as asked from the controller, and no"
+    " search list misroutes them."
 )
 _EXTERNAL = "Exchange asks external DNS servers, which need no pins."
-_ONE_SERVER = "Each has one address, and the search list {}."
+_ONE_SERVER = "DNS has one address for each, and the search list {}."
 
 
 def needless(document: _Entry) -> Iterator[str]:
@@ -42,7 +42,7 @@ def needless(document: _Entry) -> Iterator[str]:
 
 
 def _sentence(names: str, where: str, why: str) -> str:
-    return f"{names}: the cause of the pin was not found on {where}. {why}"
+    return f"{names}: an audit finds no cause for the pin on {where}. {why}"
 
 
 def _of_organisation(organisation: _Entry, domains: list[_Entry]) -> Iterator[str]:

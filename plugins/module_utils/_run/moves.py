@@ -55,5 +55,4 @@ def moved_often(
     often = [f"{name} ({times} times)" for name, times in counted.items() if times > most]
     if not often:
         return []
-    text = f"Pins moved often in the last {len(states)} backups: {listed(often)}."
-    return [f"{text} External DNS servers in Exchange 2010 and later need no pins."]
+    return [f"Pins moved often in the last {len(states)} backups: {listed(often)}."]

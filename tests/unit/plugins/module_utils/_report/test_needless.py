@@ -36,7 +36,7 @@ def found(kind: str = "audit", dns: Any = (), action: Any = None, **of_domain: A
 
 def test_aaaa_that_is_answered_is_the_cause_of_no_pin() -> None:
     (text,) = found()
-    assert text.startswith("a.de: the cause of the pin was not found on First. ")
+    assert text.startswith("a.de: an audit finds no cause for the pin on First. ")
     assert "answer AAAA" in text
 
 
