@@ -556,3 +556,23 @@ def test_without_its_script_the_page_tells_the_answer_and_the_hosts(reader: Read
             assert part in told, told
     finally:
         page.call("Emulation.setScriptExecutionDisabled", value=False)
+
+
+def test_external_dns_stands_with_the_host_that_changed_it(reader: Reader) -> None:
+    before = {"servers": [], "adapter_enabled": True}
+    after = {"servers": ["203.0.113.53"], "adapter_enabled": False}
+    result = organisation(
+        [PIN],
+        [PIN],
+        external_dns={
+            "servers": [{"name": "EX1", "before": before, "after": after}],
+            "connectors": [{"name": "Internet", "before": True, "after": True}],
+        },
+    )
+    host = HostResult("ex19", ["nestle.com"], {**result, "changed": True}, family="transport")
+    page = reader.open(ENFORCE, host)
+    page.run(OPEN_ROWS)
+    shown = text(page, "#hosts")
+    assert "external DNS of the server EX1: those of the adapter → 203.0.113.53" in shown
+    assert "connector Internet: external DNS; server EX1: 203.0.113.53" in shown
+    assert "external DNS" in text(page, "#changed")

@@ -16,6 +16,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._base.context 
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import ExchangeError
 from ansible_collections.postmaster.exchange.plugins.module_utils._connectors import (
     connector,
+    external_dns,
     plan,
 )
 from ansible_collections.postmaster.exchange.plugins.module_utils._connectors import (
@@ -482,6 +483,21 @@ _IMC_FACTS: dict[str, Any] = {
     "value": {"name": "DisableResolverSearchList", "type": "REG_DWORD", "data": "0x1"},
     "routes_sha256": None,
 }
+_SERVER_DNS: dict[str, Any] = {
+    "kind": "server",
+    "identity": "ex16",
+    "name": "EX16",
+    "before": {"ExternalDNSServers": ["192.0.2.53"], "ExternalDNSAdapterEnabled": True},
+    "after": {"ExternalDNSServers": ["203.0.113.53"], "ExternalDNSAdapterEnabled": False},
+}
+_CONNECTOR_DNS: dict[str, Any] = {
+    "kind": "connector",
+    "identity": "5f4dcc3b",
+    "name": "Internet",
+    "before": {"UseExternalDNSServersEnabled": False},
+    "after": {"UseExternalDNSServersEnabled": True},
+}
+_LEFT = external_dns.Services("Set-TransportService", ({"Name": "EX16", **_SERVER_DNS["after"]},))
 _PIN_FACTS: dict[str, Any] = {
     "format": 1,
     "kind": "send_connectors",
@@ -489,6 +505,7 @@ _PIN_FACTS: dict[str, Any] = {
     "forest": "hq.example",
     "before": "enforced",
     "connectors": [CONNECTOR],
+    "external_dns": [_SERVER_DNS, _CONNECTOR_DNS],
 }
 
 
@@ -527,10 +544,19 @@ def _backup(content: bytes) -> None:
         for connectors in ([present], []):
             for step in plan.restore_plan(connectors, pinned.connectors).changes:
                 cmdlets.invoke(Cmdlet(step.cmdlet, step.parameters))
+            for back in external_dns.restoring_dns_plan(
+                connectors, _LEFT, pinned.external_dns
+            ).steps:
+                cmdlets.invoke(Cmdlet(back.cmdlet, back.parameters))
         _only_plain_parameters(cmdlets)
 
 
 _EACH_BACKUP = [_dumped(odd) for facts in (_IMC_FACTS, _PIN_FACTS) for odd in one_odd(facts)] + [
     _dumped({**_PIN_FACTS, "connectors": [odd]}) for odd in one_odd(CONNECTOR)
+]
+_EACH_BACKUP += [
+    _dumped({**_PIN_FACTS, "external_dns": [odd]})
+    for entry in (_SERVER_DNS, _CONNECTOR_DNS)
+    for odd in one_odd(entry)
 ]
 target("backup.json", "files", _BACKUPS, examples=200, guided=True, each=_EACH_BACKUP)(_backup)

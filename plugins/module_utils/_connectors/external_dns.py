@@ -358,7 +358,7 @@ def _planned(
 
 def _step(setting: Setting, services: Services) -> DnsStep:
     return DnsStep(
-        text=f"external DNS of {setting.name}",
+        text=f"external DNS of the {setting.place.kind} {setting.name}",
         counted=True,
         before=dict(setting.before),
         after=dict(setting.after),
