@@ -219,8 +219,9 @@ options:
   backup_dir:
     description:
       - Folder on the controller for backups. Each goes to a folder of its own in it, named by
-        organisation and time (UTC), such as C(hq_hq.example~5f0c1d2e3a/2026-11-23T114500Z). The
-        digest stands for the letters that a folder's name cannot have.
+        organisation and time (UTC), such as
+        C(first_organization_hq.example~740454d348/2026-11-23T114500Z). The digest stands for the
+        letters that a folder's name cannot have.
       - A relative path counts from where ansible-playbook was started. A folder inside an installed
         collection, or of a job of ansible-runner or AWX, is refused.
       - Where the module runs on another machine, this folder is there.
@@ -500,12 +501,12 @@ backup:
   description: Folder of the backup on the controller. Null if nothing was changed.
   returned: success, or when a change failed
   type: str
-  sample: /srv/ansible/backups/First_Organization_hq.example/2026-11-23T114500Z
+  sample: /srv/ansible/backups/first_organization_hq.example~740454d348/2026-11-23T114500Z
 restored_from:
   description: Folder of the backup that was put back.
   returned: with O(state=restored)
   type: str
-  sample: /srv/ansible/backups/First_Organization_hq.example/2026-11-23T114500Z
+  sample: /srv/ansible/backups/first_organization_hq.example~740454d348/2026-11-23T114500Z
 change_limit:
   description: How large the change is, measured by O(max_changes). Null where that is not set.
   returned: success, or when O(max_changes) refused the change
