@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .._run.family import Refusal
 from .host_result import HostResult
 from .states import State
 
@@ -96,7 +97,9 @@ class Organisations:
             one = self._known[title] = _Organisation(len(self._known), {**head, "hosts": []})
         one.entry["hosts"].append(host.name)
         one.take(host.name, result)
-        one.warnings.update(dict.fromkeys(str(text) for text in result.get("warnings") or ()))
+        refused = {f"{_refusal(each)}." for each in result.get("refused") or ()}
+        texts = map(str, result.get("warnings") or ())
+        one.warnings.update(dict.fromkeys(text for text in texts if text not in refused))
         edges = result.get("edge_synchronization") or {}
         if edges.get("succeeded"):
             one.edges.update(dict.fromkeys(map(str, edges["servers"])))
@@ -105,6 +108,12 @@ class Organisations:
     def entries(self) -> list[Entry]:
         """Return them as plain data."""
         return [one.to_dict() for one in self._known.values()]
+
+
+def _refusal(refused: Mapping[str, Any]) -> str:
+    """Return what a warning says of a domain that is left out; the host's problems say it, too."""
+    name = str(refused.get("connector") or "")
+    return Refusal(str(refused.get("reason")), str(refused["domain"]), name).text
 
 
 def joined(entries: Iterable[Mapping[str, Any]]) -> list[Entry]:
