@@ -158,7 +158,7 @@ def galaxy(session: nox.Session) -> None:
     session.run("ansible-galaxy", "collection", "build", "--force", "--output-path", place, copy)
     with session.chdir(place):  # it leaves its result where it is called
         for archive in Path().glob("*.tar.gz"):
-            session.run("python", "-m", "galaxy_importer.main", archive.name, silent=True)
+            session.run("python", "-m", "galaxy_importer.main", archive.name)
 
 
 @nox.session(python=False, default=False)

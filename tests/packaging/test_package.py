@@ -12,6 +12,7 @@ from .conftest import LITTER, Package, checked_in, run
 
 # What a user gets: these files, and all that is in these folders.
 FILES = {
+    ".config/ansible-lint.yml",
     "CHANGELOG.md",
     "CODE_OF_CONDUCT.md",
     "COPYING",
