@@ -180,6 +180,7 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
             resolved = {"domains": [], "routes": routes, "pairs": []}
         elif settings and entry_point != "diagnose":
             resolved = self._resolved(entry_point, settings, first, result)
+        resolved = _with_notes(resolved, settings)
         written = [one.to_dict(resolved) for one in settings]
         return {**resolved, **result, "settings": written}
 
@@ -440,6 +441,22 @@ def _dns_words(text: str) -> str:
         name = "lock_grace" if option == "grace" else option
         text = re.sub(rf"(?<!\w){option}(?= (?:is|must|has)\b)", f"mx_delivery_{name}", text)
     return role_words(text)
+
+
+def _with_notes(resolved: dict[str, Any], settings: Sequence[Settings]) -> dict[str, Any]:
+    """Return what DNS says with the notes on domains; the first of several counts."""
+    notes: dict[str, str] = {}
+    for each in settings:
+        for name, entry in each.domains.items():
+            if "note" in entry.route:
+                notes.setdefault(name, entry.route["note"])
+    if not notes:
+        return resolved
+    domains = [
+        {**one, "note": notes[one["domain"]]} if one["domain"] in notes else one
+        for one in resolved.get("domains") or ()
+    ]
+    return {**resolved, "domains": domains}
 
 
 def _approved(values: Variables, names: Sequence[str]) -> dict[str, Any]:

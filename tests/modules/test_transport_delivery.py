@@ -229,7 +229,10 @@ def test_only_what_was_approved_is_changed(site: Site) -> None:
         refused = site.task(routes=ROUTES[:2], approved_plan=given)
         assert why in refused["msg"], refused
         assert list(site.connectors()) == ["Internet"]
-    assert site.task(routes=ROUTES[:2], approved_plan=planned)["changed"] is True
+    noted = {"approved_plan": planned, "note": "CHG-1\n[urgent]"}
+    assert site.task(routes=ROUTES[:2], **noted)["changed"] is True
+    comment = site.connectors()["postmaster.exchange nestle.com"]["Comment"]
+    assert comment.endswith(" [change: CHG-1 (urgent)]")
     assert site.task(routes=ROUTES[:2], approved_plan=planned)["changed"] is False
 
 

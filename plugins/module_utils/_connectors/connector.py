@@ -28,6 +28,11 @@ _OURS = re.compile(
     .replace(r"\{run\}-\{proof\}", r"(?P<run>[0-9a-f]{16})-(?P<proof>[0-9a-f]{16})")
     .replace(r"\{run\}\-\{proof\}", r"(?P<run>[0-9a-f]{16})-(?P<proof>[0-9a-f]{16})"),
 )
+_NOTES = {kind: re.compile(rf" \[{kind}: [^\[\]]*\]") for kind in ("note", "change")}
+_BRACKETS = str.maketrans("[]", "()")
+#: No document names the most that Exchange takes; this is below what the directory documents for
+#: descriptions (adminDescription, 1,024).
+_LONGEST_COMMENT = 1000
 _RUN_LENGTH = 16
 #: Stands for the run in plans that no run carries out.
 NO_RUN = "0" * _RUN_LENGTH
@@ -94,6 +99,28 @@ def of_any_run(comment: str) -> str:
     return comment.replace(comment_for(domain, run), comment_for(domain), 1) if domain else comment
 
 
+def noted(comment: str, *, note: str = "", change: str = "") -> str:
+    """Return a comment of ours with notes behind it, each in the place of a former one.
+
+    ``note`` is why the domain is pinned, ``change`` why the connector was changed last; an empty
+    one leaves what is there. What an administrator added stays. A comment that would become too
+    long stays as it is.
+    """
+    written = comment
+    for kind, text in (("note", note), ("change", change)):
+        if text:
+            mark = f" [{kind}: {text.translate(_BRACKETS)}]"
+            found = _NOTES[kind].search(written)
+            at, end = found.span() if found else (len(written), len(written))
+            written = f"{written[:at]}{mark}{written[end:]}"
+    return written if len(written) <= _LONGEST_COMMENT else comment
+
+
+def without_change(comment: str) -> str:
+    """Return a comment without the note on the last change, which decides about nothing."""
+    return _NOTES["change"].sub("", comment)
+
+
 def is_ours(comment: str, domains: Iterable[str]) -> bool:
     """Whether a comment marks a pin of ours, for a domain that its connector really serves."""
     domain, _run = origin_of(comment)
@@ -105,7 +132,8 @@ class Settings:
     """What a pin decides about its connector; compared and written as one.
 
     ``smart_hosts`` and ``source_servers`` are equals for Exchange, so they are kept sorted.
-    ``source_servers`` empty means: as it is (Exchange's own choice for a new connector).
+    ``source_servers`` empty means: as it is (Exchange's own choice for a new connector). ``note``
+    is why the domain is pinned; empty leaves the one that is there.
     """
 
     domain: str
@@ -117,6 +145,7 @@ class Settings:
     tls_domain: str | None = None
     require_tls: bool | None = None
     protocol_logging: str | None = None
+    note: str = ""
 
     def sorted(self) -> Settings:
         """Return the settings with their smart hosts in order, each once."""

@@ -23,7 +23,7 @@ from .._base.texts import utc_text
 from .._remote.session import Cmdlet, CmdletError
 from .._run.family import Change, Part, Snapshot, Undone
 from .canonical import server_name
-from .connector import NO_RUN, Connector, connector_from, of_any_run, origin_of
+from .connector import NO_RUN, Connector, connector_from, of_any_run, origin_of, without_change
 from .external_dns import (
     DnsStep,
     Former,
@@ -556,7 +556,12 @@ def _written(step: Step) -> dict[str, Any]:
     named = ("Identity", "Confirm")
     written = {name: x for name, x in step.parameters.items() if name not in named}
     if "Comment" in written:
-        written["Comment"] = of_any_run(str(written["Comment"] or ""))
+        comment = without_change(of_any_run(str(written["Comment"] or "")))
+        present = step.present.comment if step.present else ""
+        if step.present and comment == without_change(of_any_run(present)):
+            del written["Comment"]  # only the note of the run differs
+        else:
+            written["Comment"] = comment
     return written
 
 

@@ -28,6 +28,7 @@ from .connector import (
     comment_for,
     inherited_settings,
     is_ours,
+    noted,
 )
 from .external_dns import DnsPlan, DnsStep, ExternalDns, Setting
 from .organisation import Surroundings
@@ -136,7 +137,7 @@ class Desired:
     of ``short_lived`` ones stays where it shares a smart host with what is wanted. Those of
     ``bypass_relay`` may be pinned past a relay, and with ``lower_tls`` a pin may end required TLS.
     ``external_dns`` is None where that is not managed. ``run`` is the mark of the run, see
-    ``run_mark``.
+    ``run_mark``, and ``note`` why it is made.
     """
 
     pins: tuple[Settings, ...] = ()
@@ -152,6 +153,7 @@ class Desired:
     lower_tls: bool = False
     external_dns: ExternalDns | None = None
     run: str = NO_RUN
+    note: str = ""
 
 
 _VERBS = {NEW: "creates", SET: "changes", REMOVE: "removes"}
@@ -475,12 +477,12 @@ def make_plan(
         if unfit := unfit or refused:
             left_out.append(unfit)
         elif keep := next(iter((*mine, *others)), None):
-            mended.extend(_mended(pin, keep, desired.run))
+            mended.extend(_mended(pin, keep, desired))
             removed.extend(remove_step(double, pin.domain) for double in mine[1:])
         else:
             name = _free_name(desired.name_template, pin.domain, names)
             current = next(iter(carriers), None)
-            made.append(_new_pin(name, pin, current, around.version, desired.run))
+            made.append(_new_pin(name, pin, current, around.version, desired))
     if desired.state == "exact":
         known = {*ours, *(c.changed_pin for c in connectors if c.changed_pin)}
         going |= known - {pin.domain for pin in desired.pins} - set(desired.kept)
@@ -543,17 +545,26 @@ def _removed(connector: Connector, left_out: list[Refusal]) -> list[Step]:
     return [remove_step(connector, domain)]
 
 
-def _mended(pin: Settings, connector: Connector, run: str) -> list[Step]:
-    """Return the step that makes a connector the pin that is wanted, if it is not."""
-    comment = connector.comment if connector.ours else comment_for(pin.domain, run)
+def _mended(pin: Settings, connector: Connector, desired: Desired) -> list[Step]:
+    """Return the step that makes a connector the pin that is wanted, if it is not.
+
+    The note of the run is written with another change only, or each run would change all pins.
+    """
+    comment = connector.comment if connector.ours else comment_for(pin.domain, desired.run)
+    comment = noted(comment, note=pin.note)
     changes = changes_to(wanted_parameters(pin, comment), connector)
+    if changes and desired.note:
+        changes["Comment"] = noted(comment, change=desired.note)
     return [set_step(connector, changes, pin.domain)] if changes else []
 
 
-def _new_pin(name: str, pin: Settings, current: Connector | None, version: str, run: str) -> Step:
+def _new_pin(
+    name: str, pin: Settings, current: Connector | None, version: str, desired: Desired
+) -> Step:
     """Return the step that makes a pin with what protects and identifies the mail today."""
     inherited = inherited_settings(current)
-    wanted = wanted_parameters(pin, comment_for(pin.domain, run))
+    comment = comment_for(pin.domain, desired.run)
+    wanted = wanted_parameters(pin, noted(comment, note=pin.note, change=desired.note))
     level = wanted.get("TlsAuthLevel", inherited.get("TlsAuthLevel"))
     if level != "DomainValidation" or pin.require_tls is False:
         inherited.pop("TlsDomain", None)

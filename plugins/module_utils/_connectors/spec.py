@@ -15,9 +15,10 @@ from ipaddress import ip_address
 from typing import Any
 
 from .._base.errors import InvalidInput
+from .._base.texts import one_line
 from .._pairs.names import parse_domain
 from .._remote.commands import computer_name
-from .._run.routes import UNKNOWN_STATUSES, Route, parse_routes
+from .._run.routes import NOTE_LIMIT, UNKNOWN_STATUSES, Route, parse_routes
 from .canonical import COSTS, server_name, smart_host
 from .connector import Settings
 from .external_dns import OPTIONS, parse_external_dns
@@ -191,6 +192,7 @@ def _desired(params: Mapping[str, Any]) -> Desired:
             route.domain for route in routes if params["bypass_relay"] or route.bypass_relay
         ),
         lower_tls=params["force"],
+        note=one_line(params.get("note") or "", NOTE_LIMIT),
     )
 
 
@@ -208,6 +210,7 @@ def _settings(
         tls_domain=params["tls_domain"],
         require_tls=params["require_tls"],
         protocol_logging=LOGGING.get(params["protocol_logging"] or ""),
+        note=route.note,
     )
     if params["mx_preference"] == "best":
         known = preferences.get(route.domain, {})

@@ -198,6 +198,7 @@ function domainDetail(domain) {
   const { entry } = domain;
   return [
     list([
+      ['Note', entry.note && said(entry.note)],
       ['Status', said(labels.statuses[entry.status] ?? 'not asked')],
       ['Time to live', entry.ttl === null || entry.ttl === undefined ? '' : duration(entry.ttl)],
       ['Valid until', entry.valid_until && moment(entry.valid_until)],

@@ -452,3 +452,26 @@ def test_a_comment_says_which_run_made_its_pin_and_may_go_on() -> None:
     assert run_mark("") != run_mark("")
     assert of_any_run(pinned.comment) == comment_for("nestle.com") + " Ask Anna."
     assert of_any_run("theirs") == "theirs"
+
+
+def test_notes_stand_behind_the_mark_and_are_no_drift() -> None:
+    """That of the domain is kept up to date; that of a run comes with another change only."""
+    mark = comment_for("nestle.com")
+    there = connector("pin", "nestle.com", ["192.0.2.1"], Comment=f"{mark} Ask Anna.")
+    same = (pin("nestle.com", "192.0.2.1"),)
+    assert planning.make_plan([there], planning.Desired(same, note="CHG-1")).changes == ()
+    why = (pin("nestle.com", "192.0.2.1", note="AAAA [ignored]"),)
+    (step,) = planning.make_plan([there], planning.Desired(why)).steps
+    noted = f"{mark} Ask Anna. [note: AAAA (ignored)]"
+    assert step.parameters["Comment"] == noted
+    there = connector("pin", "nestle.com", ["192.0.2.1"], Comment=noted)
+    assert planning.make_plan([there], planning.Desired(why, note="CHG-1")).changes == ()
+    moved = (pin("nestle.com", "192.0.2.2", note="new"),)
+    for number in (2, 3):
+        plan = planning.make_plan([there], planning.Desired(moved, note=f"CHG-{number}"))
+        (there,) = play([there], plan)
+        assert there.comment == f"{mark} Ask Anna. [note: new] [change: CHG-{number}]"
+        assert there.ours
+        moved = (pin("nestle.com", "192.0.2.3", note="new"),)
+    long = connector("pin", "nestle.com", ["192.0.2.1"], Comment=mark + " x" * 430)
+    assert planning.make_plan([long], planning.Desired(why)).changes == ()
