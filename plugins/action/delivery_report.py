@@ -9,8 +9,10 @@ import datetime as dt
 import getpass
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from ansible import context
 from ansible.module_utils.ansible_release import __version__ as ansible_version
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
@@ -18,6 +20,7 @@ from ansible.utils.unsafe_proxy import wrap_var
 
 from ..module_utils._base import python_version  # noqa: F401  # pylint: disable=unused-import
 from ..module_utils._base.errors import ExchangeError
+from ..module_utils._diagnosis.data import diagnosed
 from ..module_utils._diagnosis.evidence import HostEvidence
 from ..module_utils._diagnosis.text import diagnosis
 from ..module_utils._report import plan_file
@@ -32,7 +35,7 @@ from ..module_utils._report.text import Line, clean, failure_of, listed
 from ..module_utils._run.backups import COLLECTION
 from ..module_utils._run.change_limit import parse_limit
 from ..module_utils._run.module_runner import failed
-from ..plugin_utils._reporting import report, show
+from ..plugin_utils._reporting import report, report_diagnosis, show
 from ..plugin_utils._role_variables import results_of
 
 Params = Mapping[str, Any]
@@ -63,8 +66,11 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
             reach = _extent(hosts, params)
             if params["kind"] == "limits":
                 result = _limits(hosts, reach, params, check_mode=check_mode)
-            elif params["kind"] in {"diagnose", "backups"}:
-                result = _listed(hosts, params)
+            elif params["kind"] == "backups":
+                result = _backups(hosts)
+            elif params["kind"] == "diagnose":
+                run = _run(params, task_vars or {}, reach, check_mode=check_mode)
+                result = _diagnosis(run, hosts, params)
             else:
                 run = _run(params, task_vars or {}, reach, check_mode=check_mode)
                 document = build(run, params["routes"], hosts)
@@ -159,41 +165,48 @@ def _limits(
     }
 
 
-def _listed(hosts: Sequence[HostResult], params: Params) -> dict[str, Any]:
-    """Print a diagnosis, or the list of backups, and return it with a verdict on each host.
-
-    A host without a full result is a problem of its own; what waits on the others is none.
-    """
-    if params["kind"] == "backups":
-        lines = backup_list(hosts)
-        failures = {
-            host.name: failure_of(host.backups) or ("" if host.backups else host.failure)
-            for host in hosts
-        }
-    else:
-        evidence = [HostEvidence.of(host) for host in hosts]
-        lines = diagnosis(params["routes"], evidence, suffixes=params["search_list"])
-        failures = {one.name: one.failure for one in evidence}
-    lines = [clean(line) for line in lines]
+def _backups(hosts: Sequence[HostResult]) -> dict[str, Any]:
+    """Print the list of backups, and return it with a verdict on each host."""
+    lines = [clean(line) for line in backup_list(hosts)]
     show(map(Line, lines))
+    failures = {
+        host.name: failure_of(host.backups) or ("" if host.backups else host.failure)
+        for host in hosts
+    }
     verdicts = {
         host.name: "clean"
         if not failures[host.name]
         else "unjudged"
-        if host.unreachable or (host.queue or {}).get("unreachable")
+        if host.unreachable
         else "failed"
         for host in hosts
     }
-    problems = {name: clean(text) for name, text in failures.items() if text}
     return {
         "changed": False,
         "lines": lines,
-        "problems": problems,
-        "messages": problems,
+        "problems": {name: clean(text) for name, text in failures.items() if text},
         "verdicts": verdicts,
         "verdict": worst(list(verdicts.values())),
         "files": {},
     }
+
+
+def _diagnosis(run: Run, hosts: Sequence[HostResult], params: Params) -> dict[str, Any]:
+    """Print a diagnosis, write its files, and return it with a verdict on each host.
+
+    A host without a full result is a problem of its own; what waits on the others is none.
+    """
+    routes = params["routes"]
+    evidence = [HostEvidence.of(host) for host in hosts]
+    given = {"suffixes": params["search_list"], "inventories": _inventories()}
+    document = diagnosed(build(run, routes, hosts), routes, evidence, **given)
+    return report_diagnosis(document, diagnosis(routes, evidence, **given), params)
+
+
+def _inventories() -> list[str]:
+    """Return the sources of hosts that ansible-playbook was given, as paths from here."""
+    given = context.CLIARGS.get("inventory") or ()
+    return [os.path.relpath(one) if Path(one).exists() else str(one) for one in given]
 
 
 def _run(params: Params, variables: Params, reach: Extent, *, check_mode: bool) -> Run:

@@ -38,7 +38,12 @@ from ..module_utils._report.text import words
 
 _FOLDER = Path(__file__).parent / "page"
 _SCRIPTS = ("dom.js", "model.js", "details.js", "table.js", "main.js")
-_TITLES = {"audit": "Audit", "enforce": "Enforcement", "rollback": "Rollback"}
+_TITLES = {
+    "audit": "Audit",
+    "diagnose": "Diagnosis",
+    "enforce": "Enforcement",
+    "rollback": "Rollback",
+}
 _SIGNS = {"clean": "\u2713", "drift": "\u2260", "unjudged": "?", "failed": "\u2717"}
 _BAR = 1000  # width of the bar in its own units
 _THINNEST = 0.005  # share of the bar, so that one in a thousand is visible

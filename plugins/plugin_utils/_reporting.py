@@ -25,6 +25,7 @@ from ..module_utils._report.junit import junit
 from ..module_utils._report.markdown import markdown
 from ..module_utils._report.plan_file import as_text
 from ..module_utils._report.prometheus import prometheus
+from ..module_utils._report.states import worst
 from ..module_utils._report.terminal import MOST_HOSTS, closing, result_lines, summary
 from ..module_utils._report.text import Line, clean, columns, wrapped
 from ._page import render
@@ -100,6 +101,35 @@ def _written(files: Mapping[str, str], document: Document) -> list[Line]:
         if why := why_not_kept(Path(path)):
             lines += [Line(line, "warning") for line in wrapped(f"  {path} will be lost: {why}.")]
     return lines
+
+
+def report_diagnosis(
+    document: Document, lines: Sequence[str], params: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Print a diagnosis, write the files that ``params`` name, and return the result of the task.
+
+    ``document`` has the causes, ``lines`` explain them. A file that could not be written is a
+    problem of the first host, as in ``report``.
+    """
+    files, failures = _write(params, document, None)
+    shown = [*(Line(clean(line)) for line in lines), *_written(files, document)]
+    show(shown)
+    hosts = dict(zip(params["hosts"], document["hosts"], strict=True))
+    problems = {name: "; ".join(host["problems"]) for name, host in hosts.items()}
+    verdicts = {name: host["verdict"] for name, host in hosts.items()}
+    if failures and hosts:
+        first = next(iter(hosts))
+        problems[first] = "; ".join(filter(None, (problems[first], *failures)))
+        verdicts[first] = "failed"
+    result: dict[str, Any] = {
+        "changed": False,
+        "lines": [line.text for line in shown],
+        "problems": {name: text for name, text in problems.items() if text},
+        "verdicts": verdicts,
+        "verdict": worst(list(verdicts.values())),
+        "files": files,
+    }
+    return result | ({"failed": True, "msg": " ".join(failures)} if failures else {})
 
 
 def show(lines: Iterable[Line]) -> None:

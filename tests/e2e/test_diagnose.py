@@ -11,7 +11,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
 from exchange_lab.controller import Controller, Run
 from exchange_lab.lab import Lab
@@ -29,6 +31,7 @@ from exchange_lab.scenario import (
     ServerSpec,
     SinkSpec,
 )
+from pages import ROOT
 
 pytestmark = pytest.mark.e2e
 
@@ -50,6 +53,16 @@ SINKS = (
     SinkSpec("192.0.2.34", "mx.moved.example"),
     SinkSpec("192.0.2.36", "mx.aaaa.example"),
 )
+SCHEMA = json.loads((ROOT / "docs" / "report-schema.json").read_text())
+CODES = {
+    "mail55 down": "unreachable",
+    "mail55 picky": "sender",
+    "mail55 moved": "old_pin",
+    "mail55 adrift": "dangling",
+    "ex19-a aaaa": "remote_aaaa",
+    "ex19-a down": "unreachable",
+    "ex19-a busy": "busy",
+}
 OLD = ("down", "picky", "moved", "adrift")
 NEW = ("aaaa", "down", "busy")
 
@@ -89,6 +102,15 @@ def until(condition: Callable[[], bool], timeout: float = 20.0) -> None:
         time.sleep(0.05)
 
 
+def codes(report: dict[str, Any]) -> dict[str, str]:
+    """The code of the best cause in a report, by host and domain."""
+    return {
+        f"{host['name']} {one['domain'].removesuffix('.example')}": one["causes"][0]["code"]
+        for host in report["hosts"]
+        for one in host["diagnosis"]
+    }
+
+
 def paragraphs(run: Run) -> dict[str, str]:
     """What is explained, by host and domain."""
     text = run.output[run.output.index("Report]") :]
@@ -106,8 +128,12 @@ def paragraphs(run: Run) -> dict[str, str]:
 
 
 def test_each_cause_is_told_by_what_the_host_saw(lab: Lab, controller: Controller) -> None:
-    run = controller.playbook("diagnose")
+    run = controller.playbook("diagnose", "-e", "mx_delivery_report_dir=report")
     assert (run.status, run.changed) == (0, 0), run.output
+    report = json.loads((controller.folder / "report" / "report.json").read_text())
+    jsonschema.Draft202012Validator(SCHEMA).validate(report)
+    assert codes(report) == CODES
+    assert (controller.folder / "report" / "report.html").stat().st_size > 0
     told = paragraphs(run)
     for place, said in {
         "mail55 down": "Cause: this host cannot reach the mail servers of the domain",

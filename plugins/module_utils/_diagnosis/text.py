@@ -15,10 +15,13 @@ from .._imc.host import VALUE_NAME, build_warning
 from .._report.states import out_of_sight
 from .._report.text import clean, count, failure_of, listed, wrapped
 from .causes import Cause, Code, causes, why_down
+from .commands import Place, commands, pin_command
 from .evidence import HostEvidence, StuckDomain
 
 MOST_EXPLAINED = 20
 _MOST_EVIDENCE = 3
+_MOST_COMMANDS = 5
+_PLACES = {Place.EXCHANGE_SHELL: "Exchange Management Shell", Place.HOST: "command prompt"}
 _OPEN = frozenset({Code.UNKNOWN, Code.UNREACHABLE, Code.DROPPED})
 # Exchange adds this to every error.
 _PADDING = (
@@ -32,23 +35,59 @@ Finding = tuple[StuckDomain, list[Cause]]
 
 
 def diagnosis(
-    resolved: Mapping[str, Any], hosts: Sequence[HostEvidence], *, suffixes: Sequence[str] = ()
+    resolved: Mapping[str, Any],
+    hosts: Sequence[HostEvidence],
+    *,
+    suffixes: Sequence[str] = (),
+    inventories: Sequence[str] = (),
 ) -> list[str]:
     """Return the explanation of all hosts.
 
     ``resolved`` is the result of mx_pairs_info for the domains, ``suffixes`` are those that the
-    administrator named besides the hosts' own.
+    administrator named besides the hosts' own, ``inventories`` the sources of hosts of this run.
     """
     domains = {domain["domain"]: domain for domain in resolved.get("domains") or ()}
     failure = failure_of(resolved)
     lines = [f"DNS could not be asked: {failure}", ""] if failure else []
     pinned: set[str] = set()
+    to_copy: dict[str, list[str]] = {}
     for host in hosts:
         known = findings(host, domains, suffixes)
         pinned.update(domain.domain for domain, every in known if _cured_by_pin(domain, every))
         lines += [*_host(host, known), ""]
+        for where, text in _first_commands(host, known):
+            to_copy.setdefault(where, []).append(text)
     lines += _advice(hosts, sorted(pinned))
-    return [part for line in lines for part in wrapped(clean(line))]
+    return [
+        *(part for line in lines for part in wrapped(clean(line))),
+        *_to_copy(sorted(pinned), to_copy, inventories),
+    ]
+
+
+def _first_commands(host: HostEvidence, known: Sequence[Finding]) -> Iterator[tuple[str, str]]:
+    """Yield what to type on a host for the best cause of each domain, and where."""
+    for domain, every in known[:MOST_EXPLAINED]:
+        for command in commands(host, domain, every[0]):
+            if command.place is not Place.CONTROLLER:
+                yield f"{host.name}, {_PLACES[command.place]}", command.text
+
+
+def _to_copy(
+    pinned: Sequence[str], by_place: Mapping[str, Sequence[str]], inventories: Sequence[str]
+) -> Iterator[str]:
+    """Yield commands, each on a line of its own, however long it is."""
+    if not (pinned or by_place):
+        return
+    yield ""
+    yield "To copy"
+    if pinned:
+        yield f"  {pin_command('audit', pinned, inventories)}"
+    for place, texts in by_place.items():
+        yield f"  On {clean(place)}:"
+        shown = list(dict.fromkeys(texts))
+        yield from (f"    {text}" for text in shown[:_MOST_COMMANDS])
+        if len(shown) > _MOST_COMMANDS:
+            yield f"    and {len(shown) - _MOST_COMMANDS} more in the report as JSON"
 
 
 def findings(

@@ -21,6 +21,7 @@ from .rows import Row, rows
 HEADER = (
     "run", "finished_at", "host", "family", "version", "organisation", "host_state", "domain",
     "state", "reason", "before", "after", "test", "delayed_messages", "oldest_delayed", "error",
+    "cause",
 )  # fmt: skip
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -58,6 +59,7 @@ def _cells(document: Mapping[str, Any], row: Row) -> tuple[str, ...]:
         ("unknown" if row.delayed is None else str(row.delayed)) if row.stuck else "",
         row.oldest,
         row.error,
+        row.cause,
     )
 
 

@@ -70,6 +70,7 @@ class _Host:
     host: _Entry
     connectors: Mapping[str, Sequence[_Entry]]
     audit: bool = field(init=False)
+    delay_fails: bool = field(init=False)
     fail_on: frozenset[str] = field(init=False)
     tests: dict[int, _Entry] = field(init=False)
     stuck: dict[str, _Entry] = field(init=False)
@@ -79,6 +80,7 @@ class _Host:
         run, host = self.document["run"], self.host
         self.audit = run["kind"] == "audit"
         self.fail_on = frozenset(run["fail_on"])
+        self.delay_fails = STUCK in self.fail_on or run["kind"] == "diagnose"
         self.tests = {one["domain"]: one for one in (host["tests"] or {}).get("results", ())}
         self.stuck = {one["domain"]: one for one in (host["queue"] or {}).get("stuck", ())}
         changes = (self.document["changes"][number] for number in host["changes"])
@@ -112,7 +114,7 @@ class _Host:
         wrong = (
             ("error", "delivery_test", (self.host["tests"] or {}).get("failure")),
             ("error", "queue", STUCK in self.fail_on and (self.host["queue"] or {}).get("failure")),
-            ("failure", STUCK, STUCK in self.fail_on and unlisted),
+            ("failure", STUCK, self.delay_fails and unlisted),
             ("failure", "drift", self.audit and (switched or self._dns_changes())),
             ("failure", "drift", self.audit and service.get("to_restart") and not self.changes),
         )
@@ -133,7 +135,7 @@ class _Host:
         if test and test["verdict"] not in ARRIVED:
             why = error_text(test["error"]) or test["reason"]
             case = Case(name, "failure", "undelivered", f"test message {test['verdict']}: {why}")
-        elif stuck and STUCK in self.fail_on:
+        elif stuck and self.delay_fails:
             why = error_text(stuck["error"]) or "no error known"
             case = Case(name, "failure", STUCK, f"mail is delayed in the queue: {why}")
         elif state in {State.FAILED, State.UNKNOWN}:

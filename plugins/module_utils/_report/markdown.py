@@ -25,6 +25,7 @@ MOST_ROWS = 50
 # What begins markup anywhere in a line, and what makes a link of an address.
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#!|~^$]|(?<=www)\.|:(?=//))")
 _REFERENCES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;", "\n": " ", "\r": " "}
+_CAUSES = ("host", "domain", "confidence", "cause", "next step")
 _SETTLED = frozenset({State.UP_TO_DATE, State.CHANGED})
 
 
@@ -38,6 +39,7 @@ def markdown(document: Mapping[str, Any]) -> Iterator[str]:
     if tests:
         yield f"\nTest messages: {escaped(', '.join(tests))}\n"
     yield from _actions(document["hosts"])
+    yield from _table("Why mail is delayed", _CAUSES, list(_causes(document["hosts"])))
     hosts = [
         (host["name"], host["version"] or "", HOST_WORDS[State(host["state"])])
         for host in document["hosts"]
@@ -60,6 +62,16 @@ def _actions(hosts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield f"- **{escaped(listed(names))}**: {escaped(problem)}\n"
     if len(by_problem) > MOST_ROWS:
         yield f"- and {len(by_problem) - MOST_ROWS} more\n"
+
+
+def _causes(hosts: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
+    """Yield the causes of a diagnosis."""
+    for host in hosts:
+        for found in host.get("diagnosis") or ():
+            for cause in found["causes"]:
+                confidence = cause["confidence"] or "unknown"
+                steps = " ".join(filter(None, (cause["next_step"], cause["alternative"])))
+                yield host["name"], found["domain"], confidence, cause["text"], steps
 
 
 def _cells(row: Row) -> tuple[str, ...]:

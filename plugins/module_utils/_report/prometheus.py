@@ -81,6 +81,11 @@ def _metrics(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Iterable[S
         [Sample(ended - seconds(row.oldest), _place(row)) for row in domains if row.oldest],
     )
     yield (
+        "delay_cause",
+        "Best cause of delayed mail that the last diagnosis found, by its code.",
+        [Sample(1, {**_place(row), "code": row.cause}) for row in domains if row.cause],
+    )
+    yield (
         "test_messages",
         "Test messages of the last run by result.",
         [Sample(number, {"result": result}) for result, number in answer["tests"].items()],

@@ -25,7 +25,7 @@ class Row:
     ``before`` and ``after`` are the addresses of a route that changes, ``test`` the result of its
     test message, and ``error`` the error of its delayed mail, or else of its test message.
     ``delayed`` is the number of delayed messages, None where it is not known, and ``oldest`` the
-    time of the oldest (ISO 8601, UTC).
+    time of the oldest (ISO 8601, UTC). ``cause`` is the code of the best cause in a diagnosis.
     """
 
     host: Mapping[str, Any]
@@ -39,6 +39,7 @@ class Row:
     delayed: int | None = None
     oldest: str = ""
     error: str = ""
+    cause: str = ""
 
 
 def rows(document: Document) -> Iterator[Row]:
@@ -67,6 +68,7 @@ def _of_host(
     }
     tests = {one["domain"]: one for one in (host["tests"] or {}).get("results", ())}
     stuck = {one["domain"]: one for one in (host["queue"] or {}).get("stuck", ())}
+    causes = {one["domain"]: one["causes"][0]["code"] for one in host.get("diagnosis") or ()}
     reasons = {number: reason for reason, some in host["reasons"].items() for number in some}
     states = {number: State(s) for s, numbers in host["domains"].items() for number in numbers}
     for number in sorted(states):
@@ -85,10 +87,11 @@ def _of_host(
             tuple(before),
             tuple(after),
             test["verdict"] if test else "",
+            cause=causes.get(name, ""),
             **_waiting(waiting, test),
         )
     for name, waiting in stuck.items():
-        yield Row(host, name, **_waiting(waiting, None))
+        yield Row(host, name, cause=causes.get(name, ""), **_waiting(waiting, None))
 
 
 def _waiting(waiting: Mapping[str, Any] | None, test: Mapping[str, Any] | None) -> dict[str, Any]:

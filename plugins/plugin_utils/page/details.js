@@ -34,7 +34,7 @@ function hostDetail(host) {
     hostFacts(host),
     hostChanges(host),
     hostQueue(host),
-    hostTests(host), hostUnproved(host),
+    hostCauses(host), hostTests(host), hostUnproved(host),
     hostSearchList(host),
     hostDomains(host),
     entry.warnings.length ? part('Warnings', element('ul', null, entry.warnings.map((text) => element('li', null, said(text))))) : null,
@@ -144,6 +144,16 @@ function hostTests(host) {
     rows.length ? facts('Results', ['Domain', 'Result', 'Time', 'After', 'Response', 'Message-ID'], rows) : null,
     tests.not_tested ? element('p', null, `${count(tests.not_tested, 'more domain')} not tested because of a limit.`) : null,
     tests.retried ? element('p', null, `Queued mail of ${count(tests.retried, 'domain')} was retried.`) : null);
+}
+
+/** Why mail is delayed, and what to type, in the report of a diagnosis. */
+function hostCauses(host) {
+  const rows = (host.entry.diagnosis ?? []).flatMap(({ domain, causes }) => causes.map((cause) => [
+    domainByName.has(domain) ? domainLink(domain) : said(domain),
+    words(cause.code), cause.confidence ?? 'unknown', said([cause.text, ...cause.evidence].join(' ')),
+    said([cause.next_step, cause.alternative].filter(Boolean).join(' ')),
+    cause.commands.map((one) => element('div', null, element('code', null, said(one.command))))]));
+  return rows.length ? part('Why mail is delayed', facts('Causes', ['Domain', 'Cause', 'Confidence', 'Evidence', 'Next step', 'Commands'], rows)) : null;
 }
 
 function hostUnproved(host) {

@@ -3,7 +3,7 @@
 
 const report = JSON.parse(find('#document').textContent);
 const labels = JSON.parse(find('#labels').textContent);
-const isAudit = report.run.kind === 'audit';
+const isAudit = report.run.kind === 'audit' || report.run.kind === 'diagnose';
 const proposed = isAudit || report.run.check_mode;
 const STATES = Object.keys(labels.domainStates);
 const HOST_STATES = Object.keys(labels.hostStates);

@@ -116,6 +116,7 @@ def test_comma_separated_values_have_a_row_for_each_domain_on_each_host() -> Non
         "organisation": "", "host_state": "would_change", "domain": "aol.com",
         "state": "would_change", "reason": "", "before": "", "after": "198.51.100.9", "test": "",
         "delayed_messages": "1", "oldest_delayed": NOW, "error": old["error"],
+        "cause": "",
     }  # fmt: skip
     assert "busy" in old["error"]
     assert (new["organisation"], new["after"]) == (
