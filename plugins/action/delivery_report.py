@@ -28,6 +28,7 @@ from ..module_utils._report.backup_list import backup_list, restored_lines
 from ..module_utils._report.document import Run, build
 from ..module_utils._report.host_result import NOT_CHECKED, HostResult
 from ..module_utils._report.limits import Extent, extent, gate
+from ..module_utils._report.organisations import warn_of_subset
 from ..module_utils._report.slices import packed, packed_plan
 from ..module_utils._report.spec import ARGUMENT_SPEC
 from ..module_utils._report.states import worst
@@ -74,6 +75,8 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
             else:
                 run = _run(params, task_vars or {}, reach, check_mode=check_mode)
                 document = build(run, params["routes"], hosts)
+                if subset := (task_vars or {}).get("ansible_limit"):
+                    warn_of_subset(document["organisations"], str(subset))
                 plan = _plan(run, hosts, params) if params["plan"] else None
                 restored = params["kind"] == "rollback"
                 undoes = params["routes"].get("undoes")

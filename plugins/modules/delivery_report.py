@@ -264,7 +264,8 @@ closing:
   sample:
     - ["Result: All 120 hosts are up to date.", clean]
 counts:
-  description: Pairs of host and domain by state.
+  description:
+    - Pairs of host and domain by state. The hosts of one organisation count as one host.
   returned: with O(kind=audit), O(kind=enforce) and O(kind=rollback)
   type: dict
   contains:

@@ -169,9 +169,9 @@ def test_a_check_run_changes_and_sends_nothing(both: Lab, controller: Controller
 
 def test_brakes_and_batches_on_both_kinds(both: Lab, controller: Controller) -> None:
     before = connectors(both), rows(both)
-    refused = controller.playbook("enforce", *having(max_changed_hosts=2))
+    refused = controller.playbook("enforce", *having(max_changed_hosts=1))
     assert (refused.status, refused.changed) == (2, 0), refused.output
-    assert "3 of 3 hosts would change; " in flat(refused.output)
+    assert "2 of 2 hosts and organisations would change; " in flat(refused.output)
     limited = controller.playbook("enforce", *having(max_changes="50%"))
     assert (limited.status, limited.changed) == (2, 0), limited.output
     assert "2 changes to 2 connectors (100 %) exceed" in flat(limited.output)
@@ -336,6 +336,25 @@ def test_preference_cost_names_and_logging(both: Lab, controller: Controller) ->
     assert made["AddressSpaces"] == ["SMTP:nestle.com;7"]
     assert made["SourceTransportServers"] == ["exse-b"]
     assert made["ProtocolLoggingLevel"] == "Verbose"
+
+
+def test_an_organisation_counts_once(both: Lab, controller: Controller) -> None:
+    """So in an audit, in check mode, and for limits; a run for one of its hosts warns."""
+    servers = ("-l", "exchange_transport")
+    audit = controller.playbook("audit", *servers)
+    assert "hosts and organisations x domains: 2 pending" in flat(audit.output)
+    limit = having(test="none", max_changed_hosts="25%")
+    check = controller.playbook("enforce", *servers, *limit, "--check")
+    assert check.status == 0, check.output
+    assert "Of 2 hosts, 1 would change, 1 is up to date." in flat(check.output)
+    assert "hosts and organisations x domains: 2 pending" in flat(check.output)
+    one = controller.playbook("enforce", "-l", "exse-b", *limit)
+    assert one.status == 0, one.output
+    assert (
+        "First Organization: These changes of Send connectors are for the whole organisation, also"
+        " for its servers outside of --limit exse-b." in flat(one.output)
+    )
+    assert pins(both) == PINS
 
 
 def test_exact_and_absent(both: Lab, controller: Controller) -> None:

@@ -159,6 +159,11 @@ class HostResult:
         return bool(self.delivery and self.delivery.get("deferred"))
 
     @property
+    def same_as(self) -> str:
+        """The host that would change its organisation in check mode, so that this one would not."""
+        return str((self.delivery or {}).get("same_as") or "")
+
+    @property
     def version(self) -> str | None:
         """The version of Exchange, such as 5.5 or 2019, from the first part that has it."""
         parts = (self.exchange, self.delivery, self.queue, self.tests)
@@ -231,6 +236,8 @@ class HostResult:
             different = different or bool(delivery.get("worksheet"))
             if self.conflicts and not different:
                 return State.REFUSED
+        elif self.same_as:
+            different = False
         elif self.deferred and (changed_domains(delivery) or changed_external_dns(delivery)):
             return State.WOULD_CHANGE
         if different and judge.proposed:
@@ -253,7 +260,8 @@ class HostResult:
             state = self.state(judge)
             reasons = dict.fromkeys(self.domains, "limit") if state is State.REFUSED else {}
             return dict.fromkeys(self.domains, state), reasons
-        changed = dict.fromkeys(self.changed_domains())
+        found_made = bool(self.same_as) and not judge.audit
+        changed = {} if found_made else dict.fromkeys(self.changed_domains())
         proposed = judge.proposed or self.deferred
         difference = State.WOULD_CHANGE if proposed else State.CHANGED
         states: dict[str, State] = {}

@@ -26,7 +26,7 @@ _MOST_NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How far a run reaches: the hosts it changes, and the domains that get a new way out of one.
+    """How far a run reaches: the hosts that differ, and the domains that get a new way out of one.
 
     ``would_refuse`` is why a limit stops it before the first change, or empty.
     """
@@ -47,7 +47,8 @@ def extent(
     ``pinned`` are the domains with addresses, ``limit`` is how many of the hosts may change, and
     ``removals`` how many missing domains may lose their pins on all hosts together. A
     change that a single host's limit refuses stops the run, too, unless ``limit`` is forced. Hosts
-    of one organisation report its connectors alike, so their refusal counts once.
+    of one organisation report its connectors alike, so that they count as one, and so does their
+    refusal.
     """
     plans = {host.name: host.compared or host.delivery or {} for host in hosts}
     plans = {name: {} if came_to_nothing(plan) else plan for name, plan in plans.items()}
@@ -60,7 +61,8 @@ def extent(
         domains.update(dict.fromkeys(sorted(worth_testing(plan, here))))
         if plan.get("would_refuse") and (refused := limit_of({**plan})):
             refusals.setdefault(refused["text"], host.name)
-    size = Size("hosts", len(changing), len(hosts), changing)
+    owners = {name: _owner(name, plan.get("organisation")) for name, plan in plans.items()}
+    size = _size(owners, changing)
     reasons = [too_many(limit, size)] if limit.refuses(size) else []
     going = dict.fromkeys(name for x in plans.values() for name in x.get("removed_domains") or ())
     gone = Size("missing domains", len(going), len(going), tuple(going))
@@ -77,11 +79,25 @@ def extent(
     return Extent(changing, tuple(domains), "; ".join(reasons))
 
 
+def _owner(name: str, organisation: Mapping[str, Any] | None) -> str:
+    """Return what a host changes: its organisation, or itself."""
+    return f"{organisation['name']} ({organisation['forest']})" if organisation else name
+
+
+def _size(owners: Mapping[str, str], changing: Sequence[str]) -> Size:
+    """Return how many hosts and organisations change; ``owners`` has that of each host."""
+    changed = tuple(dict.fromkeys(owners[name] for name in changing))
+    every = dict.fromkeys(owners.values())
+    noun = "hosts" if len(every) == len(owners) else "hosts and organisations"
+    return Size(noun, len(changed), len(every), changed)
+
+
 def too_many(limit: ChangeLimit, size: Size) -> str:
     """Return by how much a run over many hosts would change too much."""
     share = f" ({100 * size.changed // size.total} %)" if limit.percent else ""
+    things = count(size.total, "host") if size.noun == "hosts" else f"{size.total} {size.noun}"
     return (
-        f"{size.changed} of {count(size.total, 'host')} would change{share};"
+        f"{size.changed} of {things} would change{share};"
         f" mx_delivery_max_changed_hosts allows {limit.limit}: {listed(size.domains)}"
     )
 
@@ -90,7 +106,13 @@ def too_far(document: Mapping[str, Any], limit: ChangeLimit) -> str:
     """Return why a run must not change what a report found pending, or nothing."""
     hosts = document["hosts"]
     changing = tuple(host["name"] for host in hosts if host["state"] == State.WOULD_CHANGE)
-    size = Size("hosts", len(changing), len(hosts), changing)
+    organisations = document["organisations"]
+
+    def owner(host: Mapping[str, Any]) -> str:
+        number = host["organisation"]
+        return str(host["name"] if number is None else organisations[number]["name"])
+
+    size = _size({host["name"]: owner(host) for host in hosts}, changing)
     return too_many(limit, size) if limit.refuses(size) else ""
 
 

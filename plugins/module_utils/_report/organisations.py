@@ -18,6 +18,7 @@ from typing import Any
 from .._run.family import Refusal
 from .host_result import HostResult
 from .states import State
+from .text import clean
 
 Entry = dict[str, Any]
 _Connector = Mapping[str, Any]
@@ -114,6 +115,20 @@ def _refusal(refused: Mapping[str, Any]) -> str:
     """Return what a warning says of a domain that is left out; the host's problems say it, too."""
     name = str(refused.get("connector") or "")
     return Refusal(str(refused.get("reason")), str(refused["domain"]), name).text
+
+
+def warn_of_subset(entries: Iterable[Mapping[str, Any]], subset: str) -> None:
+    """Warn in place where a run for some hosts changes what all servers of an organisation use."""
+    for entry in entries:
+        number = sum(connector["action"] is not None for connector in entry["connectors"])
+        if number:
+            these = "This change of a Send connector is"
+            if number > 1:
+                these = "These changes of Send connectors are"
+            entry["warnings"].append(
+                f"{these} for the whole organisation, also for its servers outside of"
+                f" --limit {clean(subset)}."
+            )
 
 
 def joined(entries: Iterable[Mapping[str, Any]]) -> list[Entry]:

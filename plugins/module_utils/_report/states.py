@@ -150,13 +150,20 @@ def answer(
     reasons: Counter[str] = Counter()
     tests: Counter[str] = Counter()
     stuck: Counter[bool] = Counter()
+    organisations: dict[int, list[Mapping[str, Any]]] = {}
     for host in hosts:
-        domains.update({state: len(numbers) for state, numbers in host["domains"].items()})
-        reasons.update({reason: len(numbers) for reason, numbers in host["reasons"].items()})
+        if host["organisation"] is None:
+            domains.update({state: len(numbers) for state, numbers in host["domains"].items()})
+            reasons.update({reason: len(numbers) for reason, numbers in host["reasons"].items()})
+        else:
+            organisations.setdefault(host["organisation"], []).append(host)
         stuck.update(entry["listed"] for entry in (host["queue"] or {}).get("stuck", ()))
         if host["tests"]:
             tests.update(result["verdict"] for result in host["tests"]["results"])
             tests["not_tested"] += host["tests"]["not_tested"]
+    for members in organisations.values():  # whose connectors are those of each of its hosts
+        domains.update(_once(members, "domains", tuple(State)).values())
+        reasons.update(_once(members, "reasons", tuple(REASON_WORDS)).values())
     return {
         "verdict": "failed" if failure else worst([host["verdict"] for host in hosts]),
         "text": _sentence(states, run, problems, failure),
@@ -172,6 +179,16 @@ def answer(
         },
         "tests": dict(sorted((+tests).items())),
     }
+
+
+def _once(hosts: Sequence[Mapping[str, Any]], key: str, order: Sequence[str]) -> dict[int, str]:
+    """Return each domain (by number) of an organisation with the first state that a host has."""
+    found: dict[int, str] = {}
+    for state in order:
+        for host in hosts:
+            for number in host[key].get(state, ()):
+                found.setdefault(number, str(state))
+    return found
 
 
 def _sentence(

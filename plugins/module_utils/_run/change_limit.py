@@ -59,11 +59,15 @@ class ChangeLimit:
         return f"{self.most}{'%' if self.percent else ''}"
 
     def exceeded_by(self, size: Size) -> bool:
-        """Whether a change is larger than the limit."""
+        """Whether a change is larger than the limit.
+
+        A percentage above 0 allows one change: 25 % of two things would allow none.
+        """
         if self.most is None:
             return False
         if self.percent:
-            return size.changed * 100 > self.most * size.total
+            least = 1 if self.most else 0
+            return size.changed > least and size.changed * 100 > self.most * size.total
         return size.changed > self.most
 
     def refuses(self, size: Size) -> bool:

@@ -105,6 +105,23 @@ def test_the_refusal_says_how_many_of_how_many_and_names_some() -> None:
     assert one.would_refuse.startswith("1 of 1 host would change; ")
 
 
+def test_an_organisation_counts_as_one_and_a_percentage_allows_one_change() -> None:
+    organisation = {"name": "First Organization", "forest": "hq.example"}
+    servers = [looked(f"ex{n}", new("aol.com", organisation=organisation)) for n in range(6)]
+    for limit in ("1", "25%", "1%"):
+        reach = extent(servers, PINNED, parse_limit(LIMIT, limit))
+        assert (len(reach.changing), reach.would_refuse) == (6, "")
+    assert extent(servers, PINNED, parse_limit(LIMIT, "0%")).would_refuse.startswith(
+        "1 of 1 hosts and organisations would change (100 %)"
+    )
+    mixed = [*servers, *(looked(f"h{n}", old("aol.com")) for n in range(3))]
+    assert extent(mixed, PINNED, parse_limit(LIMIT, "50%")).would_refuse == (
+        "4 of 4 hosts and organisations would change (100 %); mx_delivery_max_changed_hosts"
+        " allows 50%: First Organization (hq.example), h0, h1, h2"
+    )
+    assert not extent(mixed, PINNED, parse_limit(LIMIT, "4")).would_refuse
+
+
 def test_what_was_not_found_changes_nothing_but_counts_as_a_host() -> None:
     looks = [
         looked("a", old("aol.com")),
