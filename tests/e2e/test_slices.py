@@ -234,9 +234,9 @@ def test_what_a_slice_leaves_to_another_is_told_when_all_have_reported(
     where = {"mx_delivery_report_json": f"{shared}/looks/{{{{ awx_job_id }}}}.json"}
     finished(*(forge.start("enforce", (n, 2), "--check", **common, **where) for n in (1, 2)))
     gate = {**common, "mx_delivery_merge_from": str(shared / "looks"), "mx_delivery_gate": True}
-    stopped = forge.start("merge", **gate, mx_delivery_max_changed_hosts="50%")
+    stopped = forge.start("merge", **gate, mx_delivery_max_changed_hosts="0%")
     assert stopped.wait() == 2, stopped.output
-    assert "2 of 2 hosts would change (100 %); " in " ".join(stopped.output.split())
+    assert "1 of 1 hosts and organisations would change (100 %); " in " ".join(stopped.output.split())
     finished(forge.start("merge", **gate))
 
     second = forge.start("enforce", (2, 2), **common, **own)
