@@ -236,7 +236,8 @@ def test_what_a_slice_leaves_to_another_is_told_when_all_have_reported(
     gate = {**common, "mx_delivery_merge_from": str(shared / "looks"), "mx_delivery_gate": True}
     stopped = forge.start("merge", **gate, mx_delivery_max_changed_hosts="0%")
     assert stopped.wait() == 2, stopped.output
-    assert "1 of 1 hosts and organisations would change (100 %); " in " ".join(stopped.output.split())
+    said = " ".join(stopped.output.split())
+    assert "1 of 1 hosts and organisations would change (100 %); " in said
     finished(forge.start("merge", **gate))
 
     second = forge.start("enforce", (2, 2), **common, **own)
