@@ -260,7 +260,7 @@ tools:
   sample:
     find: C:\Windows\system32\find.exe
     findstr: C:\Windows\system32\findstr.exe
-    imccopy: C:\imccopy.exe
+    imccopy: C:\exchsrvr\bin\imccopy.exe
     imcsave: null
     reg: C:\Windows\system32\reg.exe
     restest: null

@@ -327,7 +327,7 @@ EXAMPLES = r"""
     resolver_search_list: disabled
     routes: "{{ mx.routes }}"
     target_computer: MAIL4OLD
-    target_imccopy: C:\tools\psexec.exe \\MAIL4OLD C:\imccopy.exe {arguments}
+    target_imccopy: C:\tools\psexec.exe \\MAIL4OLD C:\exchsrvr\bin\imccopy.exe {arguments}
 
 - name: Work on a host that the inventory does not know, from the controller
   postmaster.exchange.imc_delivery:

@@ -84,7 +84,10 @@ def _broken_at(action: str) -> Callable[[Site], None]:
 RIGHT, WRONG = (SWITCH, "REG_DWORD", 1), (SWITCH.lower(), "REG_DWORD", 1)
 OLD_ROWS = (FOREIGN[0], "NESTLE.COM;198.51.100.9;0", FOREIGN[1], "nestle.com;192.0.2.26;3")
 REMOVED = {"routes": [{"domain": "nestle.com"}], "state": "absent"}
-BEHIND = {"target_computer": "MAIL4OLD", "target_imccopy": rf"{REMOTE} \\mail4old C:\imccopy.exe"}
+BEHIND = {
+    "target_computer": "MAIL4OLD",
+    "target_imccopy": rf"{REMOTE} \\mail4old C:\exchsrvr\bin\imccopy.exe",
+}
 CHANGES = {
     change.name: change
     for change in (
@@ -316,7 +319,11 @@ def _scenario() -> Any:
         host,
         dataclasses.replace(host, name="mail40", address="203.0.113.40", imccopy=None),
         dataclasses.replace(
-            host, name="mail4old", address="203.0.113.41", behind="mgmt1", imccopy=r"C:\imccopy.exe"
+            host,
+            name="mail4old",
+            address="203.0.113.41",
+            behind="mgmt1",
+            imccopy=r"C:\exchsrvr\bin\imccopy.exe",
         ),
     )
     return dataclasses.replace(simple(*hosts), managers=("mgmt1",), time_scale=0.001)

@@ -265,7 +265,7 @@ def test_tools_that_sites_have_run_programs_on_another_computer(
 
         def run(arguments: str) -> tuple[int, str]:
             shell = manager.host.open_shell(lab.scenario.user)
-            done = manager.host.run(rf"{tool} C:\imccopy.exe {arguments}", shell=shell)
+            done = manager.host.run(rf"{tool} C:\exchsrvr\bin\imccopy.exe {arguments}", shell=shell)
             return done.exit_code, done.stderr.decode()
 
         failed, words = run(r"-save nothing C:\TEMP\r.txt")

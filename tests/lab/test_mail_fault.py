@@ -120,7 +120,7 @@ def test_the_articles_steps_by_hand_deliver_what_was_stuck(small_lab: Lab) -> No
     lines = ["[Header]", "Version=1", "[Routes]", "DeliveryRouting=+", *(f"+{r}" for r in ROWS)]
     for line in [*lines, "DefaultRouting="]:
         do(machine, rf">>C:\routes.txt echo {line}")
-    do(machine, r"C:\imccopy -restore routes C:\routes.txt")
+    do(machine, r"C:\exchsrvr\bin\imccopy -restore routes C:\routes.txt")
     assert small_lab.sinks.received == ()  # nothing counts before the restart
     do(machine, "sc stop MSExchangeIMC")
     machine.host.services.wait("MSExchangeIMC", {1}, 5)
@@ -178,7 +178,7 @@ def test_a_row_that_cannot_be_parsed_stops_the_next_start(small_lab: Lab) -> Non
     machine = small_lab["mail55"]
     bad = b"[Header]\r\nVersion=1\r\n[Routes]\r\nDeliveryRouting=+\r\n+anlsf.msbp.co\r\n"
     machine.host.fs.write_bytes(r"C:\bad.txt", bad)
-    do(machine, r"C:\imccopy -restore routes C:\bad.txt")
+    do(machine, r"C:\exchsrvr\bin\imccopy -restore routes C:\bad.txt")
     assert machine.host.services.get("MSExchangeIMC").state == 4
     assert machine.restart() == 1
     (event,) = machine.host.events.find(4056)

@@ -16,7 +16,10 @@ from exchange_lab.scenario import SIMPLE_HOST, simple
 
 ROWS = ("PARTNER.CORP;10.1.2.3;0", "ODD.EXAMPLE;192.0.2.7;5")
 EXTRA = "[Domain]\nDomainInformation=+\n+Default,ISO-8859-1,ISO-8859-1,800,76,0,0,0\n"
-SAVE, RESTORE = r"C:\imccopy -save routes C:\r.txt", r"C:\imccopy -restore routes C:\r.txt"
+SAVE, RESTORE = (
+    r"C:\exchsrvr\bin\imccopy -save routes C:\r.txt",
+    r"C:\exchsrvr\bin\imccopy -restore routes C:\r.txt",
+)
 
 
 @pytest.fixture
@@ -62,7 +65,7 @@ def test_restore_replaces_the_whole_table(machine: Machine) -> None:
     ],
 )
 def test_what_it_does_not_understand_is_an_error_with_usage(machine: Machine, command: str) -> None:
-    done = machine.run(rf"C:\imccopy {command}")
+    done = machine.run(rf"C:\exchsrvr\bin\imccopy {command}")
     assert done.exit_code == 1
     assert b"Usage: IMCCOPY -save routes filename" in done.stdout
     assert not machine.host.fs.exists(r"C:\r.txt")

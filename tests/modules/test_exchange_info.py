@@ -63,7 +63,7 @@ def test_in_process_and_as_a_real_module_it_says_the_same(hosts: Lab, play: Play
 
     assert not results["there"]["failed"], results
     assert results["here"]["version"] == "5.5"
-    assert results["here"]["tools"]["imccopy"] == r"C:\imccopy.exe"
+    assert results["here"]["tools"]["imccopy"] == r"C:\exchsrvr\bin\imccopy.exe"
     assert facts(results["here"]) == facts(results["there"])
     # Each time a login, two commands and the end: 4 + 2 x 3 + 1 with NTLM.
     assert hosts["mail55"].requests - before == 22

@@ -25,7 +25,7 @@ from .host import (
     build_number,
     build_warning,
 )
-from .layout import beside
+from .layout import IMCCOPY_PLACES, beside
 from .pickup import FOLDER as PICKUP
 
 _TIMEOUT = 60.0
@@ -34,7 +34,6 @@ _TIMEOUT = 60.0
 #: Q195804).
 TOOLS = ("reg", "sc", "find", "findstr", "typeperf", "imccopy", "imcsave", "restest")
 #: Where KB Q262126 tells to copy imccopy, and where it lies on many hosts.
-_IMCCOPY_PLACES = (r"C:\imccopy.exe", r"C:\exchsrvr\bin\imccopy.exe")
 
 Sections = Mapping[str, Section]
 
@@ -100,7 +99,7 @@ def _look_around(session: Session, host: ImcHost) -> dict[str, Section]:
 
 def _imccopy_places(host: ImcHost) -> tuple[str, ...]:
     near = beside(host.root_dir)
-    return (*_IMCCOPY_PLACES, near) if near else _IMCCOPY_PLACES
+    return (*IMCCOPY_PLACES, near) if near else IMCCOPY_PLACES
 
 
 def read_tools(host: ImcHost, sections: Sections) -> dict[str, str | None]:

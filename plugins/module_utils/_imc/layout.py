@@ -22,8 +22,10 @@ from .._remote.parse import RegistryValue
 from .host import PARAMETERS_KEY, SERVICE_NAME
 from .setting import can_be_added
 
-#: Where imccopy is looked for: by PATH, where Q262126 tells to copy it, and in the usual folder.
-_CANDIDATES = ("", r"C:\imccopy.exe", r"C:\exchsrvr\bin\imccopy.exe")
+#: Where imccopy usually lies: in Exchange's own folder. Q262126 copies it to the root of C:, where
+#: every user of NT and 2000 can put a program of this name, so that only an option leads there.
+IMCCOPY_PLACES = (r"C:\exchsrvr\bin\imccopy.exe",)
+_CANDIDATES = ("", *IMCCOPY_PLACES)  # first by PATH
 _ARGUMENTS = "{arguments}"
 # A command of the administrator's, word by word; no quote and nothing that cmd.exe interprets.
 _COMMAND = re.compile(r"[A-Za-z0-9\\][A-Za-z0-9 \\:./_\-$~,=@+]*")

@@ -22,7 +22,7 @@ from .imccopy import Imccopy
 HOME = r"C:\exchsrvr"
 ROOT = HOME + r"\imcdata"
 CONNECTOR_FILE = HOME + r"\connect\msexcimc\bin\msexcimc.exe"
-IMCCOPY = r"C:\imccopy.exe"
+IMCCOPY = r"C:\exchsrvr\bin\imccopy.exe"
 _STORE, _ATTENDANT, _MTA = "MSExchangeIS", "MSExchangeSA", "MSExchangeMTA"
 _START_SECONDS = 10.0
 

@@ -441,13 +441,20 @@ def test_no_imccopy_and_nothing_known_needs_no_hand(run: Runner) -> None:
     assert "are unknown" in result["warnings"][0]
 
 
-@pytest.mark.parametrize(
-    "place", ["imccopy", r'"C:\imccopy.exe"', r'"C:\exchsrvr\bin\imccopy.exe"']
-)
+@pytest.mark.parametrize("place", ["imccopy", r'"C:\exchsrvr\bin\imccopy.exe"'])
 def test_imccopy_is_found_where_it_usually_lies_with_one_command(place: str, run: Runner) -> None:
     host = FakeHost(imccopy_at=place.strip('"'), routes=table(*DONE_ROWS))
     run(host, check=True, **DONE)
     assert len(host.lines) == 1
+
+
+def test_a_folder_that_every_user_can_write_to_is_no_place_for_imccopy(run: Runner) -> None:
+    """Of Windows NT and 2000 that is the root of the disk, which only an option may name."""
+    root = r"C:\imccopy.exe"
+    host = FakeHost(imccopy_at=root, routes=table(*DONE_ROWS))
+    assert "there is no imccopy" in run.fail(host, check=True, **DONE).message
+    assert not any("C:\\imccopy" in line for line in host.lines)
+    run(host, check=True, imccopy=root, **DONE)
 
 
 def test_imccopy_beside_root_dir_takes_a_second_look(run: Runner) -> None:

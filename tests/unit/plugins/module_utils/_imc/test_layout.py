@@ -68,7 +68,7 @@ def test_a_named_imccopy_is_the_only_one_tried() -> None:
     assert Layout(imccopy=r"D:\tools x\imccopy.exe").imccopy_commands() == [
         r'"D:\tools x\imccopy.exe"'
     ]
-    assert len(HERE.imccopy_commands()) == 3
+    assert len(HERE.imccopy_commands()) == 2
     assert Layout(computer="A").imccopy_commands() == []
 
 

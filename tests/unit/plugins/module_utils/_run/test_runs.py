@@ -616,7 +616,7 @@ def test_exchange_info_of_an_untreated_5_5() -> None:
     assert result["pickup"] is True
     assert result["resolver"]["search_list_disabled"] is False
     assert result["resolver"]["search_list"] == ["hq.example"]
-    assert result["tools"]["imccopy"] == r"C:\imccopy.exe"
+    assert result["tools"]["imccopy"] == r"C:\exchsrvr\bin\imccopy.exe"
     assert result["tools"]["findstr"].endswith(r"\findstr.exe")
     assert result["tools"]["restest"] is None
     assert result["warnings"] == []
