@@ -72,7 +72,8 @@ def _report_worksheet(
     )
     hint = (
         r"For Exchange 5.x, copy imccopy.exe from the CD (server\support\utils\i386) to"
-        r" C:\exchsrvr\bin, and run again. For 4.0 no such tool is documented: set the rows by hand (properties of the"
+        r" C:\exchsrvr\bin, and run again. For 4.0 no such tool is documented: set the rows by"
+        " hand (properties of the"
         " connector, Connections, Message Delivery, E-Mail Domain), then restart the service;"
         " missing_imccopy: warn makes this a warning.\n"
         f"{worksheet_text(plan.worksheet)}"
