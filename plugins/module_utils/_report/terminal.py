@@ -67,7 +67,9 @@ def _action_lines(document: _Entry) -> list[Line]:
     problems = list(_problems(document))
     lines = [Line(""), Line("Action required")] if problems else []
     for text, tone in problems:
-        lines += [Line(line, tone) for line in wrapped(f"  {text}")]
+        first, *others = text.splitlines()
+        lines += [Line(line, tone) for line in wrapped(f"  {first}")]
+        lines += [Line(f"    {line}", tone) for line in others]
     return lines
 
 
