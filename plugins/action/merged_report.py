@@ -53,6 +53,7 @@ def _merged(params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]
     plan = _plan(found, params) if params["plan"] else None
     try:
         result = report(merged, params, plan=plan)
+        result["would_refuse"] = too_far(merged, limit)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise InvalidInput("One of the documents is not a report of this collection.") from error
     organisations, hosts = merged["organisations"], merged["hosts"]
@@ -66,7 +67,6 @@ def _merged(params: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]
         "kind": kind,
         "slices": len(documents),
         "warnings": [f"{one['name']}: {text}" for one in organisations for text in one["warnings"]],
-        "would_refuse": too_far(merged, limit),
     }
 
 

@@ -73,6 +73,14 @@ _MARKS_TEMPLATES = tuple(map(int, ansible_version.split(".")[:2])) >= (2, 19)
 _VALUE = re.compile(r"(, got(?: no match for)?: |(?<=unable to convert to )(\w+): ).*", re.DOTALL)
 
 
+def without_value(message: str) -> str:
+    """Return ansible-core's message about a wrong option without the option's value.
+
+    It may be a secret in a wrong place.
+    """
+    return _VALUE.sub(lambda found: found[2] or "", message)
+
+
 def plain(value: Any) -> Any:
     """Return arguments of a task without the marks that ansible-core puts on every text in them.
 
@@ -115,8 +123,8 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
             self._given = plain(self._task.args)
         spec = argument_spec(self.module)
         checked = ArgumentSpecValidator(spec, **self.module.constraints).validate(self._given)
-        if checked.error_messages:  # no value is shown, for it may be a secret in a wrong place
-            message = _VALUE.sub(lambda found: found[2] or "", checked.errors.msg)
+        if checked.error_messages:
+            message = without_value(checked.errors.msg)
             if isinstance(checked.errors[0], UnsupportedError):
                 message = f"Unsupported parameters for ({self._task.action}) module: {message}"
             return {"failed": True, "msg": message}

@@ -19,7 +19,7 @@ from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..module_utils._base.errors import InvalidInput
-from ._action import plain
+from ._action import plain, without_value
 
 Variables = Mapping[str, Any]
 
@@ -126,7 +126,7 @@ class Reader:
             plain(values), validate_role_argument_spec=True
         )
         if checked.error_messages:
-            texts = (str(text).rstrip(".") for text in checked.error_messages)
+            texts = (without_value(str(text)).rstrip(".") for text in checked.error_messages)
             raise InvalidInput(f"{'; '.join(texts)}.")
         found: Variables = checked.validated_parameters
         return found

@@ -158,6 +158,22 @@ def test_impossible_values_are_found_before_a_host_is_asked(
     assert said in result["failures"]["b"]
 
 
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("test_smtp_starttls", "hunter2"),
+        ("test_smtp_port", "hunter2"),
+        ("connection", "hunter2"),
+        ("endpoint", ["hunter2"]),
+        ("service_restart", "hunter2"),
+    ],
+)
+def test_a_wrong_variable_never_shows_its_value(name: str, wrong: object) -> None:
+    result = run({"a": {f"mx_delivery_{name}": wrong}})
+    assert f"mx_delivery_{name}" in result["failures"]["a"]
+    assert "hunter2" not in str(result)
+
+
 def test_folders_that_cannot_be_used_are_found_before_a_host_is_asked(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()

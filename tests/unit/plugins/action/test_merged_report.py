@@ -167,6 +167,18 @@ def test_a_report_with_foreign_parts_is_refused_or_cleaned(
     assert result.get("failed") or "\x1b" not in json.dumps(result)
 
 
+@pytest.mark.parametrize("key", ["warnings", "domains", "organisation", "queue", "tests", "state"])
+@pytest.mark.parametrize("value", [7, "x", [7], {"a": 7}, {"failed": ["\x1b"]}])
+def test_a_host_with_foreign_parts_is_refused_or_cleaned(
+    tmp_path: Path, key: str, value: Any
+) -> None:
+    hostile = document("a")
+    hostile["hosts"][0][key] = value
+    (tmp_path / "a.json").write_text(json.dumps(hostile))
+    result = run("a", folder=str(tmp_path), max_changed_hosts="1")
+    assert result.get("failed") or "\x1b" not in json.dumps(result)
+
+
 def test_hostile_words_of_a_slice_are_cleaned(tmp_path: Path) -> None:
     hostile = document("a")
     hostile["hosts"][0]["problems"] = ["\x1b[2J"]
