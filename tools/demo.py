@@ -9,6 +9,8 @@ The exit status is 0 only if every step ended as it has to, and the mail arrived
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import re
 import signal
 import subprocess
@@ -30,6 +32,7 @@ from exchange_lab.scenario_default import BEHIND_MANAGER  # noqa: E402
 from exchange_lab.servers import Server  # noqa: E402
 
 _MAIL_SECONDS = 20.0
+_LOOK_SECONDS = 0.5
 _MEANING = {0: "as it should be", 2: "there is something to change, as the audit says"}
 
 
@@ -200,7 +203,7 @@ def say(text: str = "") -> None:
 def keep(collections: Path, folder: Path) -> int:
     """Keep a lab up in a folder until Ctrl-C, or until this program is told to end."""
     controller = Controller(folder, collections)
-    command = [sys.executable, "-m", "exchange_lab", "up", "--dir", str(folder)]
+    command = [sys.executable, "-m", "exchange_lab", "up", "--with-parent", "--dir", str(folder)]
     environment = {**controller.environment(), "PYTHONPATH": str(ROOT / "tests" / "lab")}
     say(f"In another window: cd {folder} && PATH={Path(sys.executable).parent}:$PATH")
     say()
@@ -208,13 +211,22 @@ def keep(collections: Path, folder: Path) -> int:
         [*command, "--inventory", str(controller.inventory)], env=environment
     ) as lab:
         try:
-            return lab.wait()
+            return ended(lab, os.getppid())
         except KeyboardInterrupt:  # a terminal has sent it to the lab, too
             return lab.wait()
         except SystemExit:
             lab.terminate()
             lab.wait()
             raise
+
+
+def ended(lab: subprocess.Popen[bytes], parent: int) -> int:
+    """Wait for the lab, and end it where make has ended: it hands on only some signals."""
+    while os.getppid() == parent:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return lab.wait(_LOOK_SECONDS)
+    lab.terminate()
+    return lab.wait()
 
 
 def _end(number: int, _frame: FrameType | None) -> None:

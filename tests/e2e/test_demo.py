@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -77,6 +80,45 @@ def test_the_readme_shows_what_the_demo_prints(shown: str) -> None:
         for line in alike(excerpt):
             assert line in printed
     assert len(excerpts) >= 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_the_lab_ends_with_the_make_that_started_it(tmp_path: Path, number: int) -> None:
+    """Whatever ends make: a closed terminal ends all its programs, other signals make alone."""
+    (tmp_path / "Makefile").write_text(
+        f"lab:\n\t@{shlex.join([*DEMO, '--keep', '--folder', str(tmp_path / 'lab')])}\n"
+    )
+    with tempfile.TemporaryFile() as output:
+        make = subprocess.Popen(
+            ["make", "lab"], cwd=tmp_path, stdout=output, stderr=output, start_new_session=True
+        )
+        until(lambda: b"Ctrl-C ends it." in said(output))
+        if number == signal.SIGHUP:
+            os.killpg(make.pid, number)
+        else:
+            make.send_signal(number)
+        make.wait(30)
+
+        def nothing_left() -> bool:
+            try:
+                os.killpg(make.pid, 0)
+            except ProcessLookupError:
+                return True
+            return False
+
+        until(nothing_left)
+
+
+def said(output: IO[bytes]) -> bytes:
+    output.seek(0)
+    return output.read()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "nothing happened"
+        time.sleep(0.1)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

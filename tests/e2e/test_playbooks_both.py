@@ -342,12 +342,12 @@ def test_an_organisation_counts_once(both: Lab, controller: Controller) -> None:
     """So in an audit, in check mode, and for limits; a run for one of its hosts warns."""
     servers = ("-l", "exchange_transport")
     audit = controller.playbook("audit", *servers)
-    assert "hosts and organisations x domains: 2 pending" in flat(audit.output)
+    assert "hosts x domains: 2 pending" in flat(audit.output)
     limit = having(test="none", max_changed_hosts="25%")
     check = controller.playbook("enforce", *servers, *limit, "--check")
     assert check.status == 0, check.output
     assert "Of 2 hosts, 1 would change, 1 is up to date." in flat(check.output)
-    assert "hosts and organisations x domains: 2 pending" in flat(check.output)
+    assert "hosts x domains: 2 pending" in flat(check.output)
     one = controller.playbook("enforce", "-l", "exse-b", *limit)
     assert one.status == 0, one.output
     assert (

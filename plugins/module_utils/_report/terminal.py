@@ -98,8 +98,7 @@ def _answer(document: _Entry) -> Iterator[Line]:
     counts = answer["counts"]
     if counts["total"]:
         stuck = f"; mail of {counts['stuck']} delayed in the queue" if counts["stuck"] else ""
-        owners = "hosts and organisations" if document["organisations"] else "hosts"
-        text = f"  {owners} x domains: {states_text(counts, counts['reasons'])}{stuck}"
+        text = f"  hosts x domains: {states_text(counts, counts['reasons'])}{stuck}"
         yield from map(Line, wrapped(text))
     if answer["tests"]:
         tests = ", ".join(f"{number} {words(code)}" for code, number in answer["tests"].items())

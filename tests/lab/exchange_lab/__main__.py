@@ -47,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file = lab.write_inventory(options.inventory).resolve()
             if options.action == "up":
                 print(_invitation(lab, file), flush=True)
-                while not stop.told:
+                parent = os.getppid()
+                while not stop.told and (os.getppid() == parent or not options.with_parent):
                     time.sleep(_PAUSE)
                 return 0
             return _run(options.command, file, stop)
@@ -68,6 +69,9 @@ def _parser() -> argparse.ArgumentParser:
         action.add_argument(
             "--inventory", type=Path, help="the inventory to write (default: in that folder)"
         )
+    up.add_argument(
+        "--with-parent", action="store_true", help="end when the program that started it has ended"
+    )
     run.add_argument("command", nargs="+", help="the command, after --")
     return parser
 
