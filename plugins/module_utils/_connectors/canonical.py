@@ -123,3 +123,19 @@ def size(value: object) -> int | None:
     if not match:
         raise InvalidInput(f"{value!r} is no size such as 35MB or Unlimited.")
     return int(match["number"]) * _UNITS[(match["unit"] or "B").upper()]
+
+
+def size_argument(value: object) -> object:
+    """Return a size as a cmdlet is documented to take it: ``35MB`` for what is echoed at length.
+
+    The echo is in the language of the server that wrote it. What is no size stays as it is.
+    """
+    try:
+        number = size(value)
+    except InvalidInput:
+        return value
+    if number is None:
+        return "Unlimited"
+    whole = (unit for unit in ("GB", "MB", "KB") if number and number % _UNITS[unit] == 0)
+    unit = next(whole, "B")
+    return f"{number // _UNITS[unit]}{unit}"

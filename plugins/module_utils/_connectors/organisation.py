@@ -19,7 +19,7 @@ from typing import Any
 
 from .._base.errors import ExchangeError
 from .._remote.session import Cmdlet, CmdletError, CmdletSession
-from .canonical import server_name
+from .canonical import server_name, size_argument
 from .connector import Connector, connector_from, texts
 from .external_dns import Services
 from .servers import AcceptedDomains, read_servers, read_transport_services, this_server
@@ -109,10 +109,12 @@ class Reader:
 
     def invoke(self, cmdlet: Cmdlet, domain_controller: str) -> Sequence[Mapping[str, Any]]:
         """Run a cmdlet at a domain controller; without one, at that of Exchange's choice."""
+        parameters = dict(cmdlet.parameters)
+        if "MaxMessageSize" in parameters:
+            parameters["MaxMessageSize"] = size_argument(parameters["MaxMessageSize"])
         if domain_controller:
-            parameters = {**cmdlet.parameters, "DomainController": domain_controller}
-            cmdlet = Cmdlet(cmdlet.name, parameters)
-        return self.session.invoke(cmdlet, timeout=self.timeout)
+            parameters["DomainController"] = domain_controller
+        return self.session.invoke(Cmdlet(cmdlet.name, parameters), timeout=self.timeout)
 
     def view(self, domain_controller: str) -> View:
         """Read the connectors, and from them to which organisation they belong and who was asked.

@@ -87,3 +87,19 @@ def test_booleans_typed_and_as_text() -> None:
     assert canonical.boolean(False) is False
     with pytest.raises(InvalidInput):
         canonical.boolean("yes")
+
+
+@pytest.mark.parametrize(
+    ("echoed", "sent"),
+    [
+        ("35 MB (36,700,160 bytes)", "35MB"),
+        ("35 MB (36.700.160 bytes)", "35MB"),
+        ("9.766 KB (10,000 bytes)", "10000B"),
+        ("2 GB (2,147,483,648 bytes)", "2GB"),
+        ("Unlimited", "Unlimited"),
+        ("0 B (0 bytes)", "0B"),
+        ("?", "?"),
+    ],
+)
+def test_a_size_is_sent_as_the_cmdlets_take_it(echoed: str, sent: str) -> None:
+    assert canonical.size_argument(echoed) == sent
