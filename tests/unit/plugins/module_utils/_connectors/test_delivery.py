@@ -17,6 +17,9 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.context import Context
 from ansible_collections.postmaster.exchange.plugins.module_utils._base.errors import ExchangeError
+from ansible_collections.postmaster.exchange.plugins.module_utils._connectors import (
+    lock as lock_file,
+)
 from ansible_collections.postmaster.exchange.plugins.module_utils._connectors.connector import (
     comment_for,
 )
@@ -494,7 +497,7 @@ def test_a_lock_that_cannot_be_had_is_said_to_have_changed_nothing(
     def full(*_args: Any, **_options: Any) -> Any:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("tempfile.mkstemp", full)
+    monkeypatch.setattr(lock_file, "replace", full)
     with pytest.raises(ExchangeError, match="No space left on device") as caught:
         org.run(routes=[NESTLE])
     assert "Nothing was changed." in caught.value.message
