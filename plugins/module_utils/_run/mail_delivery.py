@@ -27,6 +27,7 @@ from .backup_info import run as run_history
 from .changed_domains import (
     came_to_nothing,
     changed_domains,
+    changed_external_dns,
     deferred,
     is_domain,
     pinned_afterwards,
@@ -249,8 +250,9 @@ def domains_to_test(
 
     Those that are ``unproved`` since an earlier run come first, unless they take no mail now.
     With ``changed`` they are those whose way out of the host changed, and all where the registry
-    value did, since it changes how the host finds every domain. A domain that takes no mail, or
-    about which nothing is known, gets none; nor does one whose change failed, is left to another
+    value did, since it changes how the host finds every domain; after a change of external DNS also
+    those without a pin whose addresses move. Another domain that takes no mail, or about which
+    nothing is known, gets none; nor does one whose change failed, is left to another
     host, or has to be made by hand, or whose route has ``test: false``. A refused change hinders no
     test of a diagnosis.
     """
@@ -280,7 +282,14 @@ def domains_to_test(
     else:
         pinned = [name for name, status in statuses.items() if status == "ok"]
         new = {*params["also_test"], *worth_testing(delivery, pinned)}
-        wanted = [name for name in pinned if which == "all" or name in new]
+        if which == "all":
+            new |= set(pinned)
+        else:
+            new &= set(pinned)
+        if changed_external_dns(delivery):  # Exchange asks it for domains that have no pin
+            moving = {name for name, status in statuses.items() if status == "moving"}
+            new |= moving - pinned_afterwards(delivery)
+        wanted = [name for name in statuses if name in new]
     quiet = set(map(parse_domain, spec.untested(params)))
     chosen = dict.fromkeys((*first, *wanted))
     return [name for name in chosen if name not in quiet][:limit]

@@ -294,6 +294,21 @@ def test_domains_that_change_elsewhere_are_tested_where_they_are_pinned() -> Non
     assert pick(given, {"skipped": True}) == []
 
 
+def test_external_dns_is_tested_by_domains_that_cannot_be_pinned() -> None:
+    names = ("moving.example", "pinned.example")
+    moving = [{"domain": name, "status": "moving"} for name in names]
+    given = params(routes=[*ROUTES, *moving], test={"domains": "changed"})
+    uses = {"name": "Internet", "before": False, "after": True}
+    delivery = {
+        "steps": [],
+        "external_dns": {"servers": [], "connectors": [uses]},
+        "connectors": {"after": [{"address_spaces": ["SMTP:pinned.example;1"]}]},
+    }
+    assert mail_delivery.domains_to_test(given, delivery) == ["moving.example"]
+    same = {"servers": [], "connectors": [{**uses, "before": True}]}
+    assert mail_delivery.domains_to_test(given, {**delivery, "external_dns": same}) == []
+
+
 @pytest.mark.parametrize(
     ("delivery", "picked"),
     [
