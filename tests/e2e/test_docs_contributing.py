@@ -154,6 +154,6 @@ def test_what_is_counted_elsewhere() -> None:
     assert f"the {len(fuzz_all.TARGETS)} targets" in verified
     assert f"Wine: {len(CASES)} cases" in verified
     assert f"{len(fault_imc.CHANGES)} kinds of change on Exchange 4.0" in verified
-    assert f"and {len(fault_transport.CHANGES)} of Send connectors" in verified
+    assert f"and {len(fault_transport.CHANGES)} of an organisation" in verified
     assert f"{len(SECRETS)} secrets" in verified
     assert f"{len(ENCODERS)} encodings" in verified
