@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.postmaster.exchange.plugins.action import delivery_routes
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.plan_file import as_text
+from ansible_collections.postmaster.exchange.plugins.module_utils._report.slices import pack
 from ansible_collections.postmaster.exchange.plugins.module_utils._run import backups
 from ansible_collections.postmaster.exchange.plugins.modules import delivery_routes as page
 
@@ -286,3 +288,48 @@ def test_a_limit_compares_a_rollback_as_well(entry_point: str) -> None:
     own = {"mx_delivery_max_changes": "25%", "mx_delivery_domains": []}
     assert run({"a": own}, entry_point=entry_point)["compare_first"]
     assert not run({"a": {**own, "mx_delivery_list": True}})["compare_first"]
+
+
+# -- an approved plan
+
+PLAN = {
+    "format": "postmaster.exchange plan",
+    "version": 1,
+    "collection": "c",
+    "made": "2026-11-01T00:00:00Z",
+    "run": "r",
+    "note": "",
+    "hosts": {},
+    "not_planned": {"b": "no answer"},
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "why"),
+    [
+        (as_text(PLAN), {}, "plan.json has expired: it was made at 2026-11-01T00:00:00Z"),
+        (as_text(PLAN), {"mx_delivery_plan_max_age": -1}, "mx_delivery_plan_max_age must be 0"),
+        (as_text(PLAN) + " ", {}, "plan.json cannot be used"),
+        ("\udcff", {}, "is not a plan"),
+        (None, {}, "cannot be read"),
+    ],
+)
+def test_a_plan_that_cannot_be_used_stops_the_run_before_any_host(
+    tmp_path: Path, text: str | None, more: dict[str, Any], why: str
+) -> None:
+    file = tmp_path / "plan.json"
+    if text is not None:
+        file.write_text(text, encoding="utf-8", errors="surrogateescape")
+    variables = {"mx_delivery_domains": DOMAINS, "mx_delivery_plan": str(file), **more}
+    result = run({"a": variables}, entry_point="main")
+    assert why in result["msg"]
+    assert (result["failed"], result["hosts"]) == (True, {})
+
+
+def test_a_plan_comes_as_a_variable_that_holds_no_template() -> None:
+    content = pack(as_text({**PLAN, "note": "{{ lookup('pipe', 'true') }}"}))
+    assert not {"{", "}"} & set(content)
+    values = {"mx_delivery_plan_content": content, "mx_delivery_plan_max_age": 0}
+    made = {"made": PLAN["made"]}
+    assert delivery_routes._approved(values, ["a", "b"]) == {"plan": {"a": made, "b": made}}
+    assert delivery_routes._approved({}, ["a"]) == {}
