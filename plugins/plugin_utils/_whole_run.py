@@ -25,7 +25,7 @@ Values = Mapping[str, Any]
 
 _PREFIX = "mx_delivery_"
 #: Variables of the playbooks, and those that one job of a workflow hands on to the next.
-_OTHERS = re.compile(r"mx_delivery_(hosts|valid_until|report_[0-9a-f]{12})\Z", re.ASCII)
+_OTHERS = re.compile(r"mx_delivery_(hosts|valid_until|(?:report|plan)_[0-9a-f]{12})\Z", re.ASCII)
 _REPORTS = tuple(f"report_{name}" for name in FORMATS)
 #: Variables of which a run has one value.
 _ONCE = (
@@ -155,7 +155,7 @@ def check_places(values: Values) -> None:
     for short in ("backup_dir", "report_dir"):
         if value := values.get(f"{_PREFIX}{short}"):
             _check_folder(f"{_PREFIX}{short}", Path(value))
-    for short in _REPORTS:
+    for short in (*_REPORTS, "plan_out"):
         if value := values.get(f"{_PREFIX}{short}"):
             _check_folder(f"{_PREFIX}{short}", Path(value).parent)
             if Path(value).is_dir():

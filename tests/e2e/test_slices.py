@@ -216,6 +216,34 @@ def test_a_workflow_of_slices_is_one_run(lab: Lab, forge: Forge) -> None:
 
 
 @pytest.mark.full
+@pytest.mark.full
+def test_a_plan_of_slices_is_approved_and_enforced(lab: Lab, forge: Forge) -> None:
+    """It goes from job to job as artefacts, and a host that was not planned is not changed."""
+    shared = {"mx_delivery_share": "all", "mx_delivery_run": "change-7"}
+    audits = [
+        forge.start("audit", (n, 2), **shared, mx_delivery_plan_out="plan.json") for n in (1, 2)
+    ]
+    handed: dict[str, Any] = {}
+    for job in audits:
+        assert job.wait() == 2, job.output
+        handed |= job.artefacts
+    assert len([name for name in handed if name.startswith("mx_delivery_plan_")]) == 2
+    assert leaks(lab, *audits) == []
+    merge = forge.start("merge", **shared, **handed, mx_delivery_plan_out="plan.json")
+    assert merge.wait() == 2, merge.output
+    plan = json.loads((merge.folder / "project" / "plan.json").read_text())
+    jsonschema.validate(plan, json.loads((ROOT / "docs" / "plan-schema.json").read_text()))
+    assert set(plan["hosts"]) == {"mail50", "mail55", "mail55-ok", *SERVERS}
+    content: dict[str, Any] = {
+        "mx_delivery_plan_content": merge.artefacts["mx_delivery_plan_content"]
+    }
+    assert "{" not in content["mx_delivery_plan_content"]
+    backups = str(forge.folder / "backups")
+    content |= {"mx_delivery_writers": ["ex19-a"], "mx_delivery_backup_dir": backups}
+    finished(*(forge.start("enforce", (n, 2), **shared, **content) for n in (1, 2)))
+    assert changes(lab) == {"New": len(PINS), "Set": 0, "Remove": 0}
+
+
 def test_what_a_slice_leaves_to_another_is_told_when_all_have_reported(
     lab: Lab, forge: Forge, tmp_path: Path
 ) -> None:
