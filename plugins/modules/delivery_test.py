@@ -52,6 +52,14 @@ options:
         other domains is retried whole.
     type: bool
     default: false
+  remove_queued:
+    description:
+      - Whether to remove test messages that still wait in a queue at the end, without a report to
+        their sender (C(Remove-Message)). For O(family=transport).
+      - No command is documented that removes them from the queue of an Internet Mail Connector.
+        They stay there until they expire, with a warning.
+    type: bool
+    default: false
   domains:
     description:
       - The domains to test; the same domain given twice gets one message.

@@ -77,6 +77,20 @@ def test_what_waits_has_its_last_error_and_what_came_back_its_reply(site: Lab, p
     assert "DNS query failed" in result["msg"]
 
 
+def test_no_test_message_stays_in_a_queue_where_that_is_asked_for(site: Lab, play: Play) -> None:
+    site.sinks[AOL].temper = Temper.ACCEPT
+    options = {"deadline": 3, "fail_on_undelivered": False}
+    given = test("nestle.com", "aol.com", remove_queued=True, **options)
+    results = play(site, "ex16", ("test", given), ("queue", transport("queue_info")))
+    assert verdicts(results["test"]) == {"nestle.com": "queued", "aol.com": "delivered"}
+    assert "warnings" not in results["test"]
+    assert results["queue"]["queues"] == []
+    results = play(
+        site, "ex16", ("test", test("nestle.com", **options)), ("queue", transport("queue_info"))
+    )
+    assert len(results["queue"]["queues"]) == 1
+
+
 def test_a_message_is_followed_to_the_server_that_sends_it(site: Lab, play: Play) -> None:
     pin(site, "nestle.com", MX2)  # its only source server is ex16
     known = {"name": "nestle.com", "addresses": [MX1, MX2]}

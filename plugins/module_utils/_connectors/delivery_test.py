@@ -265,6 +265,24 @@ class TransportTest:
             explained.append(queued or _unexplained(result, blind or hindrance))
         return explained
 
+    def remove(self, probes: Sequence[Probe]) -> list[str]:
+        """Remove messages from the queues of all servers, each by its Message-ID."""
+        warnings: dict[str, None] = {}
+        for probe in probes:
+            for server in self.servers:
+                parameters = {
+                    "Server": server.name,
+                    "Filter": f"InternetMessageId -eq '{probe.message_id}'",
+                    "WithNDR": False,
+                    "Confirm": False,
+                }
+                try:
+                    self.session.invoke(Cmdlet("Remove-Message", parameters))
+                except ExchangeError as error:
+                    text = f"Test messages may stay in the queues of {server.name}: {error.message}"
+                    warnings[text] = None
+        return list(warnings)
+
     def _queued(self, result: TestResult) -> tuple[TestResult | None, str]:
         """Return a result with the queue that holds its message, and why none may be seen."""
         hindrance = ""

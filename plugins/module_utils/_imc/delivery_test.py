@@ -221,6 +221,11 @@ class ImcTest:
             reason += _NOT_REROUTED
         return reason
 
+    def remove(self, probes: Sequence[Probe]) -> list[str]:
+        """Return which messages stay: no command is documented that takes them from the queue."""
+        domains = ", ".join(probe.domain for probe in probes)
+        return [f"The test messages to {domains} stay in the queue of the host until they expire."]
+
     def explain(self, results: Sequence[TestResult], blind: str) -> list[TestResult]:
         """Return the results of messages that did not arrive with the reasons that can be found."""
         if self.method == "none":

@@ -100,6 +100,9 @@ class Tester(Protocol):
         ``blind`` is why the logs could not be read in the end, or empty.
         """
 
+    def remove(self, probes: Sequence[Probe]) -> list[str]:
+        """Remove messages from the queues; returns warnings about those that stay. Never raises."""
+
 
 @dataclass(slots=True)
 class _Followed:
@@ -303,6 +306,9 @@ def run_by(clock: Clock, params: Mapping[str, Any], context: Context) -> dict[st
         # What was retried before was changed, though no message could be sent after it.
         error.details.update({key: answer[key] for key in ("changed", "retried")})
         raise
+    waiting = [one.probe for one in results if one.verdict is Verdict.QUEUED]
+    if params.get("remove_queued") and waiting:
+        answer["warnings"] += tester.remove(waiting)
     return _judged(answer, results, options, context)
 
 

@@ -315,6 +315,7 @@ def test_params(
         "smtp": smtp or None,
         "method": "smtp" if family == "transport" else group["method"],
         "retry_queues": group["retry_queues"] and family == "transport",
+        "remove_queued": params["mode"] == "restore",
         "fail_on_undelivered": False,
         "target_computer": params["imc"]["target_computer"],
     }

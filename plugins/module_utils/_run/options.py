@@ -56,6 +56,7 @@ QUEUE_INFO_SPEC: dict[str, dict[str, Any]] = {
 DELIVERY_TEST_SPEC: dict[str, dict[str, Any]] = {
     "family": FAMILY_OPTION,
     "retry_queues": {"type": "bool", "default": False},
+    "remove_queued": {"type": "bool", "default": False},
     "domains": {"type": "list", "elements": "raw", "required": True},
     "sender": {"type": "str"},
     "subject": {"type": "str", "default": "Delivery test"},

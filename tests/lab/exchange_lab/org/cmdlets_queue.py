@@ -316,6 +316,25 @@ def _message_rows(call: Call) -> list[dict[str, object]]:
     return found
 
 
+def remove_message(call: Call) -> list[PSObject]:
+    """Take messages out of the queues of one server; no report is sent in the lab."""
+    call.confirm("Removing message", default=True)
+    if "Identity" not in call.bound and "Filter" not in call.bound:
+        raise errors.missing_mandatory(["Identity"])
+    rows = _filtered(call, _message_rows(call), _MESSAGE_FILTER)
+    if call.bound.get("WhatIf"):
+        return []
+    for row in rows:
+        server, _label, number = str(row["Identity"]).split("\\")
+        service = find_service(call, server)
+        with service.queues.lock:
+            for queue, _label in _queues(service):
+                queue.waiting[:] = [
+                    one for one in queue.waiting if str(one.message.internal_id) != number
+                ]
+    return []
+
+
 CMDLETS = (
     Cmdlet(
         "Get-Queue",
@@ -339,6 +358,20 @@ CMDLETS = (
             *_PAGING,
         ),
         get_message,
+    ),
+    Cmdlet(
+        "Remove-Message",
+        f"{_TASKS}.RemoveMessage",
+        (
+            _text("Identity", "MessageIdentity", position=1),
+            _text("Queue", "QueueIdentity"),
+            _text("Filter", "System.String"),
+            _text("Server", "ServerIdParameter"),
+            binding.Parameter("WithNDR", "System.Boolean", binding.to_boolean),
+            connectors.CONFIRM,
+            connectors.WHAT_IF,
+        ),
+        remove_message,
     ),
     Cmdlet(
         "Retry-Queue",

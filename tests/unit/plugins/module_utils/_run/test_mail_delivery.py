@@ -357,3 +357,16 @@ def test_a_comparison_with_a_backup_is_that_of_a_rollback(engines: Engines) -> N
     options = engines.ran[0][1]
     assert (options["state"], options["backup"]) == ("restored", "backups/change-1")
     assert {name: options[name] for name in limits} == limits
+
+
+@pytest.mark.parametrize(("mode", "removes"), [("restore", True), ("enforce", False)])
+def test_a_rollback_leaves_no_test_message_in_a_queue(
+    engines: Engines, mode: str, *, removes: bool
+) -> None:
+    engines.results["connectors"] = {
+        "steps": [{"domain": "aol.com"}],
+        "connectors": {"after": [{"address_spaces": ["SMTP:aol.com;1"]}]},
+    }
+    run(mode, family="transport", routes=ROUTES, test={"domains": "changed"})
+    assert engines.ran[-1][0] == "test"
+    assert engines.ran[-1][1]["remove_queued"] is removes
