@@ -52,6 +52,18 @@ def test_growth_is_measured() -> None:
 
 
 @pytest.mark.full
+def test_what_an_organisation_costs_grows_with_its_pins() -> None:
+    """The numbers of reads do not grow, and no step is made more than once and taken back once."""
+    head, *rows = table_of("organisation.py", "--pins", "5", "10")
+    reads, changes = head.index("reads"), head.index("changes")
+    counted = {(row[0], row[1]): (row[reads], row[changes]) for row in rows}
+    assert counted["enforce", "5"] == ("3", "5")
+    assert counted["take back", "10"] == ("6", "19")
+    assert {row[reads] for row in rows if row[0] == "rollback"} == {"3"}
+    assert counted["rollback", "10"][1] == "10"
+
+
+@pytest.mark.full
 def test_what_is_asked_is_counted() -> None:
     head, *rows = table_of("asked.py", "--cases", "audit", "enforce")
     assert head[:2] == ["playbook", "host"]

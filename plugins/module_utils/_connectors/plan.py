@@ -459,7 +459,7 @@ def make_plan(
     names = Counter(connector.name.casefold() for connector in connectors)
     made, mended, removed = list[Step](), list[Step](), list[Step]()
     left_out = list[Refusal]()
-    going = set(desired.removed)
+    going, changed = set(desired.removed), _changed_pins(connectors)
     for pin in desired.pins:
         if desired.state == "absent":
             going.add(pin.domain)
@@ -472,7 +472,7 @@ def make_plan(
         others = [] if mine else _others(index, pin.domain)
         refused = next((r for o in others if (r := _refusal(pin, o, desired.existing))), None)
         carriers = () if mine else index.carriers(pin.domain, around.sites)
-        unfit = _unreadable(index, pin.domain) or _changed_pin(connectors, pin.domain)
+        unfit = _unreadable(index, pin.domain) or _changed_pin(changed, pin.domain)
         unfit = unfit or _unfit(pin, mine, carriers, desired, around)
         if unfit := unfit or refused:
             left_out.append(unfit)
@@ -484,9 +484,8 @@ def make_plan(
             current = next(iter(carriers), None)
             made.append(_new_pin(name, pin, current, around.version, desired))
     if desired.state == "exact":
-        known = {*ours, *(c.changed_pin for c in connectors if c.changed_pin)}
-        going |= known - {pin.domain for pin in desired.pins} - set(desired.kept)
-    removed.extend(_removals(connectors, going, ours, left_out))
+        going |= {*ours, *changed} - {pin.domain for pin in desired.pins} - set(desired.kept)
+    removed.extend(_removals(changed, going, ours, left_out))
     twins = [(domain, c) for domain, some in ours.items() for c in some[1:] if c.in_conflict]
     planned = {step.key for step in removed}
     removed.extend(remove_step(c, domain) for domain, c in twins if c.identity not in planned)
@@ -522,15 +521,15 @@ def _kept(desired: Desired, ours: Mapping[str, Sequence[Connector]]) -> dict[str
 
 
 def _removals(
-    connectors: Sequence[Connector],
+    changed: Mapping[str, Connector],
     going: Collection[str],
     ours: Mapping[str, Sequence[Connector]],
     left_out: list[Refusal],
 ) -> Iterator[Step]:
     """Yield the steps that remove the pins of domains; what must stay is left out."""
     for domain in sorted(going):
-        if changed := _changed_pin(connectors, domain):
-            left_out.append(changed)
+        if refusal := _changed_pin(changed, domain):
+            left_out.append(refusal)
         for each in ours.get(domain, []):
             yield from _removed(each, left_out)
 
@@ -583,18 +582,27 @@ def _new_pin(
     return new_step(parameters, pin.domain, current.name if current else "", inherited)
 
 
-def _changed_pin(connectors: Sequence[Connector], domain: str) -> Refusal | None:
-    """Return the refusal of a domain whose pin somebody gave other address spaces since.
+def _changed_pins(connectors: Iterable[Connector]) -> dict[str, Connector]:
+    """Return the pins that somebody gave other address spaces since, by the domains they are of."""
+    found: dict[str, Connector] = {}
+    for connector in connectors:
+        if domain := connector.changed_pin:
+            found.setdefault(domain, connector)
+    return found
+
+
+def _changed_pin(changed: Mapping[str, Connector], domain: str) -> Refusal | None:
+    """Return the refusal of a domain with a changed pin, see ``_changed_pins``.
 
     To mend or remove it would take those along, and to make another one would double it.
     """
-    for connector in connectors:
-        if connector.changed_pin == domain:
-            serves = ", ".join(str(space) for space in connector.address_spaces) or "nothing"
-            reason = f"was made as its pin, serves {serves} now, and stays as it is"
-            hint = "Give it its address space back, or remove it or its comment."
-            return Refusal(reason, domain, connector.name, hint)
-    return None
+    connector = changed.get(domain)
+    if connector is None:
+        return None
+    serves = ", ".join(str(space) for space in connector.address_spaces) or "nothing"
+    reason = f"was made as its pin, serves {serves} now, and stays as it is"
+    hint = "Give it its address space back, or remove it or its comment."
+    return Refusal(reason, domain, connector.name, hint)
 
 
 def _unreadable(index: Connectors, domain: str) -> Refusal | None:
@@ -786,7 +794,7 @@ def restore_plan(
             claimed.add(now.identity)
             changes = back_to(old, now, version)
             if changes and now.changed_pin and not old.changed_pin:
-                left_out += filter(None, [_changed_pin((now,), now.changed_pin)])
+                left_out += filter(None, [_changed_pin({now.changed_pin: now}, now.changed_pin)])
             elif changes:
                 mended.append(set_step(now, changes, label))
     removed = []
@@ -794,7 +802,8 @@ def restore_plan(
         if connector.identity in claimed or not connector.made_by or connector.unread:
             continue
         if connector.changed_pin:
-            left_out += filter(None, [_changed_pin((connector,), connector.changed_pin)])
+            pins = {connector.changed_pin: connector}
+            left_out += filter(None, [_changed_pin(pins, connector.changed_pin)])
         elif made_since is not None and connector.made_by not in made_since:
             warnings.append(
                 f"{connector.pinned_domain}: no backup here is of the run that made the connector"
