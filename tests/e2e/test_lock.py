@@ -110,7 +110,7 @@ def test_what_dns_cannot_tell_stays_locked_and_fails_the_run(
     one_host.dns.stop()
     run = controller.playbook("resolve", *having(dns_timeout=0.2, dns_lifetime=0.5))
     assert run.status == 2
-    assert "DNS does not tell now about nestle.com (temporary failure)" in flat(run.output)
+    assert "DNS lookup failed: nestle.com (temporary failure)" in flat(run.output)
     assert lock_of(controller).read_text() == text
 
 
