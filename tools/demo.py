@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 
@@ -28,11 +28,17 @@ sys.path.insert(0, str(ROOT / "tests" / "lab"))
 from exchange_lab.controller import Controller, Run  # noqa: E402 - the path comes first
 from exchange_lab.lab import Lab, Machine  # noqa: E402
 from exchange_lab.mail.imc import Imc  # noqa: E402
-from exchange_lab.scenario_default import BEHIND_MANAGER  # noqa: E402
+from exchange_lab.scenario_default import DEFAULT, WITH_SILENCE  # noqa: E402
 from exchange_lab.servers import Server  # noqa: E402
 
 _MAIL_SECONDS = 20.0
 _LOOK_SECONDS = 0.5
+_SILENCE = replace(
+    WITH_SILENCE,
+    hosts=WITH_SILENCE.hosts[-1:],
+    organisation=None,
+    domains=WITH_SILENCE.domains[-1:],
+)
 _MEANING = {0: "as it should be", 2: "there is something to change, as the audit says"}
 
 
@@ -84,7 +90,18 @@ class Demo:
         if again.changed:
             raise Unexpected(f"the second run changed something ({again.changed})")
         self.step("And the audit agrees", "audit")
-        self.conclude()
+
+    def play_silence(self) -> None:
+        """Show the other fault, on a host whose search list is off: a silent mail server."""
+        say("One more host, of Exchange 5.5 as it was released. Its search list is off, and mail")
+        say("waits all the same: the best mail server of one domain takes connections and says")
+        say("nothing, so this build never tries the other one (Q182821).")
+        say()
+        self.tell_hosts()
+        self.step("What waits, and why", "diagnose")
+        drop = ("-e", "mx_delivery_silent_exchanges=drop")
+        self.step("Pin the domain, but for the silent mail server", "enforce", "--diff", *drop)
+        self.expect_mail()
 
     def introduce(self) -> None:
         """Tell who takes part, and what is wrong."""
@@ -94,6 +111,11 @@ class Demo:
         say("management host. Two are of one organisation of today, with the same cure for")
         say("another cause: the name servers of one domain ignore questions for AAAA (KB972744).")
         say()
+        self.tell_hosts()
+
+    def tell_hosts(self) -> None:
+        """Tell what waits on each host of the lab."""
+        self.waited = []
         for name, machine in self.lab.machines.items():
             settle(machine)
             waiting = [(entry.recipients, entry.reply) for entry in machine.imc.queue]
@@ -147,7 +169,9 @@ class Demo:
         arrived = {to for mail in self.lab.sinks.received for to in mail.recipients}
         if missing := set(self.waited) - arrived:
             raise Unexpected(f"did not arrive: {', '.join(sorted(missing))}")
-        say(f"   And the {len(self.waited)} letters that had waited have arrived.")
+        many = "1 letter" if len(self.waited) == 1 else f"{len(self.waited)} letters"
+        have = "has" if len(self.waited) == 1 else "have"
+        say(f"   And the {many} that had waited {have} arrived.")
         say()
 
     def conclude(self) -> None:
@@ -249,10 +273,17 @@ def main() -> int:
         return keep(collections, (options.folder or ROOT / ".build" / "lab").resolve())
     with tempfile.TemporaryDirectory(prefix="exchange-demo-") as folder:
         try:
-            with Lab(BEHIND_MANAGER, folder=Path(folder, "lab")) as lab:
+            with Lab(DEFAULT, folder=Path(folder, "lab")) as lab:
                 controller = Controller(Path(folder, "project"), collections)
                 lab.write_inventory(controller.inventory)
-                Demo(lab, controller).play()
+                demo = Demo(lab, controller)
+                demo.play()
+            with Lab(_SILENCE, folder=Path(folder, "silence")) as lab:
+                controller = Controller(Path(folder, "silent"), collections)
+                lab.write_inventory(controller.inventory)
+                demo.lab, demo.controller = lab, controller
+                demo.play_silence()
+            demo.conclude()
         except Unexpected as error:
             say(f"UNEXPECTED: {error}")
             return 1

@@ -63,7 +63,9 @@ def test_every_step_is_shown_with_its_result(shown: str) -> None:
         "Cause: the domain's name servers ignore or mishandle AAAA",
         "And the 3 letters that had waited have arrived.",
         "mail55     3 up to date  up to date   unchanged  none",
-        "All 5 steps ended as they have to",
+        "Cause: 192.0.2.81 accepts connections and sends no greeting",
+        "And the 1 letter that had waited has arrived.",
+        "All 7 steps ended as they have to",
     ):
         assert said in shown
 

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from exchange_lab.controller import Controller
 from exchange_lab.lab import Lab
-from exchange_lab.scenario_default import DEFAULT
+from exchange_lab.scenario_default import DIRECT
 
 NAME = "postmaster.exchange"
 
@@ -26,7 +26,7 @@ def test_module_defaults_of_the_groups_reach_every_member(
     tmp_path: Path, controller: Controller
 ) -> None:
     """Hosts without any variable of a connection: all they need is set once, for the play."""
-    with Lab(DEFAULT, tmp_path / "lab") as lab:
+    with Lab(DIRECT, tmp_path / "lab") as lab:
         lab.write_inventory(tmp_path / "written" / "hosts.yml")
         known = yaml.safe_load((tmp_path / "written" / "hosts.yml").read_text())["exchange"]
         login = yaml.safe_load((tmp_path / "written" / "group_vars" / "exchange.yml").read_text())
@@ -77,7 +77,7 @@ def test_module_defaults_of_the_groups_reach_every_member(
 
 
 def test_a_wrong_password_is_tried_at_one_host_only(tmp_path: Path, controller: Controller) -> None:
-    with Lab(replace(DEFAULT, organisation=None), tmp_path / "lab") as lab:
+    with Lab(replace(DIRECT, organisation=None), tmp_path / "lab") as lab:
         lab.write_inventory(controller.inventory)
         names = list(lab.machines)
         _play(controller, hosts="all", tasks=[{"name": "See", f"{NAME}.exchange_info": {}}])

@@ -25,7 +25,7 @@ from ansible.parsing.vault import VaultLib, VaultSecret
 from exchange_lab.controller import Controller
 from exchange_lab.lab import Lab
 from exchange_lab.scenario import OrganisationSpec
-from exchange_lab.scenario_default import DEFAULT
+from exchange_lab.scenario_default import DIRECT
 from exchange_lab.windows.certificates import TestAuthority
 from exchange_lab.windows.faults import Kind
 from exchange_lab.windows.winrm_listener import Settings
@@ -82,11 +82,11 @@ def test_the_search_finds_what_a_callback_wrapped() -> None:
 # -- the runs
 
 SCENARIO = replace(
-    DEFAULT,
+    DIRECT,
     password=_secret("real"),
-    hosts=DEFAULT.hosts[:2],
+    hosts=DIRECT.hosts[:2],
     organisation=OrganisationSpec(
-        (DEFAULT.organisation.servers[0],) if DEFAULT.organisation else (),
+        (DIRECT.organisation.servers[0],) if DIRECT.organisation else (),
         domains=("contoso.example",),
     ),
     domains=("nestle.com", "dead.example"),

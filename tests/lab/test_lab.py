@@ -196,9 +196,9 @@ def test_the_inventory_logs_in(lab: Lab) -> None:
         shell, client.run_command(shell, "hostname")
     )
     client.close_shell(shell)
-    assert (output.strip().lower(), status) == (b"mail55", 0)
-    assert lab["mail55"].requests > 0
-    assert lab["mail50"].requests == 0
+    assert (output.strip().lower(), status) == (b"mgmt1", 0)
+    assert hosts["mail55"]["mx_delivery_target_computer"] == "MAIL55"
+    assert lab.managers["mgmt1"].winrm.traffic.requests > 0
 
 
 def test_the_inventory_names_domains_and_name_server(lab: Lab) -> None:

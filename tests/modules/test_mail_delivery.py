@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from exchange_lab.lab import Lab
 from exchange_lab.scenario import Letter
-from exchange_lab.scenario_default import DEFAULT
+from exchange_lab.scenario_default import DIRECT
 from worker import Play
 
 ADDRESSES = ["192.0.2.25", "192.0.2.26", "192.0.2.27"]
@@ -31,7 +31,7 @@ MOST_REQUESTS = 5 + 2 * 3
 @pytest.fixture
 def both(tmp_path: Path) -> Iterator[Lab]:
     """A 5.5 host, and an organisation of two servers."""
-    with Lab(replace(DEFAULT, hosts=DEFAULT.hosts[1:2]), tmp_path / "lab") as lab:
+    with Lab(replace(DIRECT, hosts=DIRECT.hosts[1:2]), tmp_path / "lab") as lab:
         yield lab
 
 
@@ -106,8 +106,8 @@ def test_a_new_route_names_subdomains_with_mail_by_queue_and_logs(
     letters = tuple(
         Letter("sales@hq.example", f"x@{name}.nestle.com", "x") for name in ("list", "shop")
     )
-    host = replace(DEFAULT.hosts[2], letters=letters, rows=("SHOP.NESTLE.COM;192.0.2.26;0",))
-    scenario = replace(DEFAULT, hosts=(host,), organisation=None, failing=("list.nestle.com",))
+    host = replace(DIRECT.hosts[2], letters=letters, rows=("SHOP.NESTLE.COM;192.0.2.26;0",))
+    scenario = replace(DIRECT, hosts=(host,), organisation=None, failing=("list.nestle.com",))
     wanted = {"routes": [NESTLE], "state": "exact"}
     with Lab(scenario, tmp_path / "lab") as lab:
         machine = lab[host.name]

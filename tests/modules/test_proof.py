@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.postmaster.exchange.plugins.module_utils._run import mail_delivery
 from exchange_lab.lab import Lab
 from exchange_lab.mail.smtp_sink import Temper
-from exchange_lab.scenario_default import DEFAULT
+from exchange_lab.scenario_default import DIRECT
 from worker import Play
 
 ADDRESSES = ["192.0.2.25", "192.0.2.26", "192.0.2.27"]
@@ -33,7 +33,7 @@ HOSTS = pytest.mark.parametrize("host", ["mail55", "ex19-a"])
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
     """A 5.5 host, and an organisation of two servers."""
-    with Lab(replace(DEFAULT, hosts=DEFAULT.hosts[1:2]), tmp_path / "lab") as made:
+    with Lab(replace(DIRECT, hosts=DIRECT.hosts[1:2]), tmp_path / "lab") as made:
         yield made
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 from exchange_lab.lab import Lab
-from exchange_lab.scenario_default import DEFAULT
+from exchange_lab.scenario_default import DIRECT
 from worker import Play
 
 LOOK = {"postmaster.exchange.queue_info": {}}
@@ -27,7 +27,7 @@ PAIRS = {
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """The lab's three old hosts; no test changes them."""
-    with Lab(replace(DEFAULT, organisation=None), tmp_path_factory.mktemp("lab")) as running:
+    with Lab(replace(DIRECT, organisation=None), tmp_path_factory.mktemp("lab")) as running:
         yield running
 
 

@@ -138,7 +138,8 @@ def _host(host: HostEvidence, known: Sequence[Finding]) -> Iterator[str]:
         yield f"  and {len(known) - MOST_EXPLAINED} more domains"
     # Gaps in the logs matter only if something waits.
     parts = [exchange, queue] if known else [exchange]
-    notes = [note for part in parts for note in part.get("warnings") or ()]
+    shown = build_warning(host.build) if waiting else ""
+    notes = [note for part in parts for note in part.get("warnings") or () if note != shown]
     delivery = host.delivery or {}
     if host.transport and not delivery.get("refused") and (failure := failure_of(delivery)):
         notes.append(f"The organisation's Send connectors are unknown. {_short(host, failure)}")

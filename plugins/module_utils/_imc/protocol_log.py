@@ -67,12 +67,13 @@ class LoggedFailure:
 class Contact:
     """A connection that the service made: its address, and the domains whose mail met no failure.
 
-    ``silent`` is whether it ended without a greeting of the other side.
+    ``silent`` is whether it ended without a greeting of the other side, None where it may still get
+    one.
     """
 
     address: str
     domains: frozenset[str]
-    silent: bool
+    silent: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,8 @@ def parse_log(data: bytes, limit: int = MAX_FAILURES) -> LogContents:
         kept.extend(owned)
         if state.peer is not None:
             sound = frozenset(domains) - {failure.domain for failure in owned}
-            contacts.append(Contact(state.peer, frozenset(filter(None, sound)), state.silent))
+            silent = state.silent if state.silent or state.greeted else None
+            contacts.append(Contact(state.peer, frozenset(filter(None, sound)), silent))
     return LogContents(tuple(kept), tuple(contacts))
 
 

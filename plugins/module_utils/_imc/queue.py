@@ -192,14 +192,18 @@ def next_hops(logs: LogContents) -> list[NextHop]:
 
     A log without any reply was written at a level that shows none, so nothing in it is silence.
     """
-    replies = any(not one.silent for one in logs.contacts)
+    replies = any(one.silent is False for one in logs.contacts)
     replies |= any(one.error.code == NO_ROUTING_HOSTS for one in logs.failures)
     silent: dict[str, bool] = {}
     domains: dict[str, dict[str, None]] = {}
     for contact in logs.contacts:
-        silent.setdefault(contact.address, contact.silent and replies)
+        if contact.silent is not None:
+            silent.setdefault(contact.address, contact.silent and replies)
         domains.setdefault(contact.address, {}).update(dict.fromkeys(sorted(contact.domains)))
-    return [NextHop(address, tuple(domains[address]), silent[address]) for address in silent]
+    return [
+        NextHop(address, tuple(names), silent.get(address, False))
+        for address, names in domains.items()
+    ]
 
 
 def _grouped(failures: Sequence[LoggedFailure]) -> list[LoggedError]:

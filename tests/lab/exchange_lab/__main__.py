@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from .lab import Lab, NotOurs
-from .scenario_default import BEHIND_MANAGER, MORE_DOMAINS
+from .scenario_default import DEFAULT, MORE_DOMAINS
 
 INVENTORY_VARIABLE = "EXCHANGE_LAB_INVENTORY"
 _TERMINATE_SECONDS = 10.0
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # not nohup
             signal.signal(number, stop.tell)
     try:
-        with Lab(BEHIND_MANAGER, folder=options.dir) as lab:
+        with Lab(DEFAULT, folder=options.dir) as lab:
             file = lab.write_inventory(options.inventory).resolve()
             if options.action == "up":
                 print(_invitation(lab, file), flush=True)

@@ -15,17 +15,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from .scenario_default import DEFAULT
+from .scenario_default import DIRECT
 
 if TYPE_CHECKING:
     from .lab import Lab
 
-assert DEFAULT.organisation is not None
+assert DIRECT.organisation is not None
 #: One host of 5.5 whose letters wait, and an organisation with one server.
 SMALL = replace(
-    DEFAULT,
-    hosts=(DEFAULT.hosts[1],),
-    organisation=replace(DEFAULT.organisation, servers=DEFAULT.organisation.servers[:1]),
+    DIRECT,
+    hosts=(DIRECT.hosts[1],),
+    organisation=replace(DIRECT.organisation, servers=DIRECT.organisation.servers[:1]),
     domains=("nestle.com", "aol.com"),
 )
 #: One command of a line that holds several, between two lines that ``echo`` prints.

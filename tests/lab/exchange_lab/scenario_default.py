@@ -50,7 +50,7 @@ _CONTOSO = "@ MX 10 mx1\n@ MX 20 mx2\nmx1 A 192.0.2.41\nmx2 A 192.0.2.42\n"
 
 _OTHER_SECTION = "[Domain]\nDomainInformation=+\n+Default,ISO-8859-1,ISO-8859-1,800,76,0,0,0\n"
 
-DEFAULT = Scenario(
+DIRECT = Scenario(
     hosts=(
         # 5.0: the switch is there in a spelling the service does not know, a row is out of date.
         HostSpec(
@@ -124,8 +124,10 @@ DEFAULT = Scenario(
     domains=("nestle.com", "aol.com", "sister.example"),
 )
 
-BEHIND_MANAGER = behind_manager(DEFAULT)
-"""The same with its old hosts behind a management host, as no host of theirs can have WinRM."""
+"""The default lab with WinRM on its old hosts, as no real one has it."""
+
+DEFAULT = behind_manager(DIRECT)
+"""The default lab: its old hosts are behind a management host, as they have to be."""
 
 MORE_DOMAINS = {
     "nomail.example": "takes no mail (null MX)",
@@ -151,17 +153,18 @@ _GLOBEX_SINKS = (
     SinkSpec("192.0.2.82", "mx2.globex.example"),
 )
 
-WITH_SILENCE = replace(
-    DEFAULT,
-    hosts=(*DEFAULT.hosts, SILENT_HOST),
+_SILENCE = replace(
+    DIRECT,
+    hosts=(*DIRECT.hosts, SILENT_HOST),
     zones={
-        **DEFAULT.zones,
+        **DIRECT.zones,
         "hq.example": f"{LOCAL_ZONE}mail55-rtm A 203.0.113.57\n",
         "globex.example": _GLOBEX,
     },
-    sinks=(*DEFAULT.sinks, *_GLOBEX_SINKS),
-    domains=(*DEFAULT.domains, "globex.example"),
+    sinks=(*DIRECT.sinks, *_GLOBEX_SINKS),
+    domains=(*DIRECT.domains, "globex.example"),
     assumptions=Assumptions(real_log=True, mx_failover=True, banner=0.5),
 )
+WITH_SILENCE = behind_manager(_SILENCE)
 """The default lab with the fault of Q182821 beside that of Q150969: globex.example's best exchange
 takes connections and says nothing. On this host a pin helps only to the other one."""
