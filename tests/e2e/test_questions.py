@@ -45,6 +45,12 @@ FOLLOW = (
     r"\\imcdata\\Log\\L(\*|\d+)\.LOG",
     r"^Get-MessageTrackingLog -MessageId <delivery-test-HEX",
 )
+#: What waits and was sent counts in a plan, so each task that makes one looks at it.
+MAIL = (
+    r"\\imcdata\\Out",
+    r"\\tracking\.log\\(\*|\d+)\.log",
+    r"\\imcdata\\Log\\L(\*|\d+)\.LOG",
+)
 #: What a host says of itself does not change while a run lasts.
 FACTS = (
     r'^reg query "HKLM\\SOFTWARE\\Microsoft\\Exchange\\Setup"$',
@@ -71,11 +77,11 @@ class Step:
 QUICK = ("test_deadline", 3)
 SAID = (
     # A new pin is compared with the accepted domains, too.
-    Step("audit", 2, FILE, (1, 1, 1, 0, 1, 1, 1)),
+    Step("audit", 2, (*FILE, *STATE), (1, 1, 1, 0, 1, 1, 1)),
     Step(
         "diagnose",
         0,
-        (*FILE, *STATE, *FOLLOW, *FACTS),  # in two tasks, with DNS between them
+        (*FILE, *STATE, *FOLLOW, *FACTS, *MAIL),  # in two tasks, with DNS between them
         (2, 2, 3, 2, 2, 1, 1),
         (("test_stuck", True), QUICK),
     ),
@@ -83,7 +89,7 @@ SAID = (
     Step(
         "enforce",
         0,
-        (*CHANGE, *FOLLOW, *FACTS, r'^sc query "ClusSvc"$'),
+        (*CHANGE, *FOLLOW, *FACTS, *MAIL, r'^sc query "ClusSvc"$'),
         (2, 2, 1, 1, 2, 2, 0),
         (("max_changes", "100%"),),
     ),

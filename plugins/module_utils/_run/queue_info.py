@@ -82,7 +82,9 @@ def open_reader(params: Mapping[str, Any], context: Context) -> QueueReader:
         raise InvalidInput("all_servers is for family=transport; a connector has one host.")
     session = context.need_session()
     known = context.learned.of(ImcHost, UNKNOWN_HOST)
-    return ImcQueues(session, gather_host(session, computer, known=known))
+    host = gather_host(session, computer, known=known)
+    context.learned.keep(host)
+    return ImcQueues(session, host)
 
 
 MODULE = EngineModule(QUEUE_INFO_SPEC, run, connects=connect)
