@@ -296,6 +296,38 @@ def test_the_next_batch_waits_for_the_test_messages_of_the_one_before(
         assert "4 delivered" not in after.output
 
 
+def test_a_run_is_not_green_before_a_test_message_proved_the_changes_of_earlier_ones(
+    controller: Controller,
+) -> None:
+    with fleet(HOSTS[0], temper=Temper.REJECT) as lab:
+        lab.write_inventory(controller.inventory)
+        assert controller.playbook("enforce").status == 2
+        audit = controller.playbook("audit", *having(report_dir="out"))
+        assert audit.status == 2, audit.output
+        assert "hosts x domains: 1 changed, not proved, 1 up to date" in flat(audit.output)
+        (host,) = report_of(controller)["hosts"]
+        assert (host["state"], host["verdict"]) == ("not_proved", "drift")
+        assert [one["verdict"] for one in host["unproved"]] == ["returned"]
+        again = controller.playbook("enforce")
+        assert (again.status, again.changed) == (2, 0), again.output
+        lab.sinks[FAR].temper = Temper.ACCEPT
+        assert controller.playbook("enforce").status == 0
+        assert controller.playbook("audit").status == 0
+
+
+def test_a_domain_that_does_not_exist_and_was_never_pinned_fails_the_run(
+    controller: Controller,
+) -> None:
+    with fleet(HOSTS[0]) as lab:
+        lab.write_inventory(controller.inventory)
+        typo = having(domains=["nestle.com", "nestel.example"], test="none")
+        for playbook, status in (("enforce", 2), ("audit", 4)):
+            run = controller.playbook(playbook, *typo)
+            assert run.status == status, run.output
+            said = "nestel.example: does not exist, and no host has a pin of it (check the spelling"
+            assert said in flat(run.output)
+
+
 def test_a_host_that_fails_stops_the_batches_after_its_own(
     lab: Lab, controller: Controller
 ) -> None:
