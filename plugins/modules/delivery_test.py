@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: delivery_test
-short_description: Send a test message to each domain and tell what became of it
+short_description: Send a test message to each domain and follow it
 version_added: 0.3.0
 author:
   - The postmaster.exchange contributors (@postmaster-exchange)

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: exchange_info
-short_description: Tell which Exchange a host runs
+short_description: Return the Exchange version of a host
 version_added: 0.3.0
 author:
   - The postmaster.exchange contributors (@postmaster-exchange)

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: imc_delivery
-short_description: Pin mail domains to their exchanges on Exchange 4.0 to 5.5
+short_description: Pin mail domains to their MX addresses on Exchange 4.0 to 5.5
 version_added: 0.3.0
 author:
   - The postmaster.exchange contributors (@postmaster-exchange)

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: queue_info
-short_description: Tell what waits in the outbound queues of a host
+short_description: Return the outbound mail in the queues of a host
 version_added: 0.3.0
 author:
   - The postmaster.exchange contributors (@postmaster-exchange)

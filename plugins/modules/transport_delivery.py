@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: transport_delivery
-short_description: Pin mail domains to their exchanges on Exchange 2010 and later
+short_description: Pin mail domains to their MX addresses on Exchange 2010 and later
 version_added: 0.3.0
 author:
   - The postmaster.exchange contributors (@postmaster-exchange)
