@@ -105,3 +105,18 @@ def test_subdomains_that_are_wanted_get_rows_of_their_own(host: Any) -> None:
         machine = site.lab["mail55"]
         machine.imc.send("a@hq.example", "x@list.nestle.com")
         assert site.lab.sinks.wait(bool)[0].address == "192.0.2.27"
+
+
+def test_what_the_host_for_all_mail_has_is_relayed(host: Any) -> None:
+    with host(replace(SIMPLE_HOST, forward_to="192.0.2.27")) as site:
+        task = {
+            "mode": "diagnose",
+            "family": "imc",
+            "routes": [ROUTE],
+            "queue": {"read": False},
+            "test": {"domains": "stuck", "interval": 1, "deadline": 10},
+        }
+        result = site.worker.run(site.host, {"postmaster.exchange.mail_delivery": task})
+        assert "bypass that relay" in result["delivery"]["refusals"][0]
+        (one,) = result["tests"]["results"]
+        assert (one["verdict"], "the relay 192.0.2.27" in one["reason"]) == ("relayed", True)
