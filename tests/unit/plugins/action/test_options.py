@@ -195,3 +195,10 @@ def test_the_settings_of_a_domain_follow_their_table() -> None:
         agree(options, ENTRY_SPEC, "mx_delivery_domains")
     table = (ROOT / "docs" / "domain-settings.md").read_text("utf-8")
     assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(ENTRY_SPEC)
+
+
+def test_an_entry_point_that_reads_backups_takes_who_shares_them() -> None:
+    for entry, spec in ROLE.items():
+        given = {f"mx_delivery_backup_{name}" for name in ("dir", "mode", "group")}
+        taken = given & {*spec["options"]} if "options" in spec else set()
+        assert taken in (given, set()), entry
