@@ -69,6 +69,7 @@ def test_the_readme_names_all_that_is_in_the_collection() -> None:
     modules = {file.stem for file in (ROOT / "plugins" / "modules").glob("*.py")} - _OF_THE_ROLE
     there = {("module", name) for name in modules}
     there |= {("playbook", file.stem) for file in (ROOT / "playbooks").glob("*.yml")}
+    there |= {("callback", file.stem) for file in (ROOT / "plugins/callback").glob("*.py")}
     there |= {("role", folder.name) for folder in (ROOT / "roles").iterdir()}
     named = re.findall(
         r"^\| (\w+) `postmaster\.exchange\.(\w+)` \|",
