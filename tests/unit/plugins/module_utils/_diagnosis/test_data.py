@@ -67,7 +67,7 @@ def test_a_cause_has_code_confidence_evidence_and_next_step() -> None:
     assert first["text"].endswith("so Exchange finds no address (KB972744).")
     assert first["evidence"]
     assert first["next_step"].startswith("Pin the domain to ")
-    assert "ExternalDNSServers" in first["alternative"]
+    assert "mx_delivery_external_dns" in first["alternative"]
     assert (second["code"], second["confidence"]) == ("search_list", "possible")
     assert found["answer"]["text"] == "Mail for 1 domain is delayed on 1 host."
     assert found["answer"]["verdict"] == "clean"
