@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _GROUP = "CN=Exchange Administrative Group (FYDIBOHF23SPDLT),CN=Administrative Groups"
 
+#: Parameters that every cmdlet has, whatever roles say.
+_COMMON = frozenset({"ErrorAction", "WarningAction"})
+
 
 @dataclass(slots=True)
 class Organisation:
@@ -32,6 +35,7 @@ class Organisation:
     ``view_only`` are users whose roles contain no cmdlet that changes anything: to them such a
     cmdlet does not exist ("Find the permissions required to run any Exchange cmdlet"). ``lacking``
     names what else a user's roles lack: ``Set-SendConnector``, or ``Set-SendConnector -TlsDomain``.
+    ``only`` are all the rights that a user has, in the same form, where he is in it.
     ``secure_domains`` are those of mutual TLS (TLSSendDomainSecureList). ``edge_interval`` is the
     seconds between two rounds of EdgeSync.
     """
@@ -43,6 +47,7 @@ class Organisation:
     users: dict[str, str] = field(default_factory=dict)
     view_only: set[str] = field(default_factory=set)
     lacking: dict[str, set[str]] = field(default_factory=dict)
+    only: dict[str, set[str]] = field(default_factory=dict)
     accepted_domains: list[AcceptedDomain] = field(default_factory=list)
     secure_domains: set[str] = field(default_factory=set)
     edge_syncs: dict[str, EdgeSync] = field(default_factory=dict)
@@ -93,11 +98,16 @@ class Organisation:
         """Whether a user's roles contain a cmdlet."""
         if user in self.view_only and not cmdlet.startswith("Get-"):
             return False
+        if user in self.only and cmdlet not in self.only[user]:
+            return False
         return cmdlet not in self.lacking.get(user, ())
 
     def may_use(self, user: str, cmdlet: str, parameter: str) -> bool:
         """Whether a user's roles contain a parameter of a cmdlet."""
-        return f"{cmdlet} -{parameter}" not in self.lacking.get(user, ())
+        right = f"{cmdlet} -{parameter}"
+        if user in self.only and parameter not in _COMMON and right not in self.only[user]:
+            return False
+        return right not in self.lacking.get(user, ())
 
     def subscribe_edges(self) -> None:
         """Make the two connectors that an Edge Subscription makes, for each Edge."""
