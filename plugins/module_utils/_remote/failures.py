@@ -398,14 +398,24 @@ def _fault(code: object, words: str, service: Service) -> Cause:
     return Cause(f"{service.name} returned fault{number}{': ' if words else ''}{words}")
 
 
+#: A management role of Exchange that is documented to contain a cmdlet.
+MANAGEMENT_ROLES = {
+    "Get-AcceptedDomain": "View-Only Configuration",
+    "Get-ExchangeServer": "View-Only Configuration",
+    "Get-Message": "Transport Queues",
+    "Get-MessageTrackingLog": "Message Tracking",
+    "Get-Queue": "Transport Queues",
+    "Get-SendConnector": "View-Only Configuration",
+    "Get-TransportConfig": "View-Only Configuration",
+    "Get-TransportServer": "View-Only Configuration",
+    "Get-TransportService": "View-Only Configuration",
+    "New-SendConnector": "Send Connectors",
+    "Remove-SendConnector": "Send Connectors",
+    "Retry-Queue": "Transport Queues",
+    "Set-SendConnector": "Send Connectors",
+}
+_ROLE_LACKS = r"^(?:CommandNotFoundException|NamedParameterNotFound|AmbiguousParameter)"
 _ERROR_HINTS = {
-    r"^CommandNotFoundException": (
-        "The management roles of this user do not contain the cmdlet, or this version of Exchange"
-        " does not have it: Get-ManagementRoleAssignment shows the roles."
-    ),
-    r"^(?:NamedParameterNotFound|AmbiguousParameter)": (
-        "The management roles of this user, or this version of Exchange, lack the parameter."
-    ),
     r"ScriptsNotAllowed": (
         "This runspace accepts no such command; check for a proxy or a changed session"
         " configuration."
@@ -416,9 +426,20 @@ _ERROR_HINTS = {
 }
 
 
-def hint_for(error_id: str, reason: str) -> str:
+def hint_for(error_id: str, reason: str, cmdlet: str) -> str:
     """Return what to do about an error record of a cmdlet, or nothing."""
     where = f"{error_id} {reason}"
+    if re.search(_ROLE_LACKS, where):
+        what = cmdlet if where.startswith("CommandNotFound") else f"this parameter of {cmdlet}"
+        role = MANAGEMENT_ROLES.get(cmdlet)
+        remedy = (
+            f"The role {role!r} has it: add it to a role group of the user."
+            if role
+            else f"Get-ManagementRole -Cmdlet {cmdlet} lists the roles with it."
+        )
+        return (
+            f"The management roles of this user, or this version of Exchange, lack {what}. {remedy}"
+        )
     return next((hint for pattern, hint in _ERROR_HINTS.items() if re.search(pattern, where)), "")
 
 

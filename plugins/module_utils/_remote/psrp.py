@@ -284,7 +284,7 @@ class PsrpSession:
             cmdlet=cmdlet.name,
             error_id=error_id,
             reason=reason,
-            hint=hint_for(error_id, reason),
+            hint=hint_for(error_id, reason, cmdlet.name),
         )
 
     def _call(

@@ -123,8 +123,9 @@ class OrganisationSpec:
     to hear of a change, in seconds; ``time_scale`` multiplies the intervals of its queues.
     ``edges`` are subscribed Edge Transport servers by name, ``accepted`` are domains besides the
     own one by name and type, ``lacking`` is what the roles of the lab's user lack (``Set-Queue``,
-    ``New-SendConnector -Fqdn``). ``resolvers`` are the addresses of a name server elsewhere, with
-    which no question for AAAA is lost.
+    ``New-SendConnector -Fqdn``), ``only`` all the rights that user has, where there are any.
+    ``resolvers`` are the addresses of a name server elsewhere, with which no question for AAAA is
+    lost.
     """
 
     servers: tuple[ServerSpec, ...]
@@ -135,6 +136,7 @@ class OrganisationSpec:
     edges: Mapping[str, Family] = field(default_factory=dict)
     accepted: Mapping[str, str] = field(default_factory=dict)
     lacking: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
     resolvers: tuple[str, ...] = ()
 
 

@@ -111,6 +111,8 @@ def start_organisation(
     )
     organisation = lab.organisation
     organisation.lacking[scenario.user] = set(spec.lacking)
+    if spec.only:
+        organisation.only[scenario.user] = set(spec.only)
     organisation.edge_interval *= spec.time_scale
     organisation.accepted_domains += [
         AcceptedDomain(name, kind) for name, kind in spec.accepted.items()

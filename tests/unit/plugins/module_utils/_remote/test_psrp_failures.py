@@ -74,6 +74,9 @@ def test_faults(code: object, reason: str, words: str) -> None:
 
 
 def test_hints_for_errors() -> None:
-    assert "management roles" in hint_for("CommandNotFoundException", "")
-    assert "domain controller" in hint_for("[..] 3F,Get", "ADTransientException")
-    assert hint_for("anything", "else") == ""
+    lacks = hint_for("CommandNotFoundException", "", "New-SendConnector")
+    assert "lack New-SendConnector. The role 'Send Connectors' has it" in lacks
+    other = hint_for("NamedParameterNotFound", "", "Start-EdgeSynchronization")
+    assert "this parameter of Start-EdgeSynchronization. Get-ManagementRole -Cmdlet" in other
+    assert "domain controller" in hint_for("[..] 3F,Get", "ADTransientException", "Get-Queue")
+    assert hint_for("anything", "else", "Get-Queue") == ""
