@@ -298,26 +298,6 @@ def test_a_host_whose_windows_does_not_answer_is_audited_all_the_same(
 # -- variables of this kind
 
 
-def test_somebody_elses_connector_is_left_alone_unless_it_is_to_be_adopted(
-    both: Lab, controller: Controller
-) -> None:
-    theirs = {"Name": "By hand", "AddressSpaces": ["contoso.example"], "SmartHosts": ["[10.1.2.9]"]}
-    user = both.scenario.user
-    with organisation(both).session("ex19-a", user, auth="ntlm", encryption="auto") as session:
-        made = session.run("New-SendConnector", **theirs, DNSRoutingEnabled=False)
-        assert made.error_ids == []
-    before = connectors(both)
-    refused = controller.playbook("enforce", "-l", "exchange_transport", *having(test="none"))
-    assert refused.status == 2
-    assert "'By hand' was not made by this collection" in flat(refused.output)
-    assert connectors(both) == before
-    adopted = controller.playbook(
-        "enforce", "-l", "exchange_transport", *having(test="none", connector_existing="adopt")
-    )
-    assert adopted.status == 0, adopted.output
-    assert sorted(connectors(both)["By hand"]["SmartHosts"]) == CONTOSO
-
-
 def test_preference_cost_names_and_logging(both: Lab, controller: Controller) -> None:
     variables = {
         "mx_preference": "best",
