@@ -36,6 +36,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._remote.sessio
     Completed,
     Section,
 )
+from ansible_collections.postmaster.exchange.plugins.module_utils._report import plan_file
 from fuzz_registry import calmly, target
 from fuzz_values import long_bytes, mutated
 
@@ -327,3 +328,33 @@ def _exception(data: bytes) -> None:
     ):
         assert secret not in cause.sentence
         assert cause.sentence.isprintable()
+
+
+_PLANNED = {"state": "", "changes": list[str]()}
+PLAN = plan_file.as_text(
+    {
+        "format": "postmaster.exchange plan",
+        "version": 1,
+        "collection": "c",
+        "made": "2026-12-01T12:00:00Z",
+        "run": "r",
+        "note": "",
+        "hosts": {
+            "a": {
+                "family": "imc",
+                "organisation": None,
+                "same_as": None,
+                "state": "",
+                "changes": [],
+            }
+        },
+        "not_planned": {"b": "down"},
+    }
+).encode()
+
+
+@text_target("an approved plan", "plans", [PLAN], [b'"a": ', b"null", b"[[", b'"hosts"', b"NaN"])
+def _plan(data: bytes) -> None:
+    plan = plan_file.parse(_text(data), "The plan")
+    assert plan_file.as_text(plan) == _text(data)
+    plan_file.approved(plan, ["a", "b"])
