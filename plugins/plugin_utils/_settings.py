@@ -106,6 +106,7 @@ def settings_of(values: Values, entry_point: str, *, may_change: bool) -> Settin
     if known.get("missing_domain") == "remove":
         limits.append(removals)
     limited = any(limit.most is not None for limit in limits) and not known.get("force")
+    limited = limited or known.get("test_from") in {"delayed", "all"}
     serial = batches(known.get("serial") or [])
     family = known["family"]
     families = ("ipv4",) if family == "imc" else tuple(known.get("families") or ("ipv4",))

@@ -318,6 +318,37 @@ def test_preference_cost_names_and_logging(both: Lab, controller: Controller) ->
     assert made["ProtocolLoggingLevel"] == "Verbose"
 
 
+@pytest.mark.parametrize(
+    ("choice", "waits", "senders"),
+    [
+        ("changer", True, {"ex19-a"}),
+        ("delayed", False, {"ex19-a"}),
+        ("delayed", True, {*SERVERS}),
+        ("all", False, {*SERVERS}),
+    ],
+)
+def test_the_test_also_goes_from_where_mail_was_delayed_or_from_all(
+    both: Lab, controller: Controller, choice: str, waits: bool, senders: set[str]
+) -> None:
+    """Beside the host that makes the change, which is the first one here."""
+    if waits:
+        server = both.servers["exse-b"]
+        content = b"Subject: Offer\r\n\r\nHello\r\n"
+        recipients = ("second@contoso.example",)
+        server.transport.submit("sales@hq.example", recipients, content, "127.0.0.1")
+        until(lambda: [queue.status for queue in server.queues] == ["Retry"])
+    options = having(test_from=choice, domains=["contoso.example"], report_json="report.json")
+    run = controller.playbook("enforce", "-l", "exchange_transport", "-f1", *options)
+    assert run.status == 0, run.output
+    report = json.loads((controller.folder / "report.json").read_text())
+    tested = {
+        host["name"]: [one["verdict"] for one in (host["tests"] or {}).get("results", ())]
+        for host in report["hosts"]
+    }
+    expected = {name: ["delivered"] if name in senders else [] for name in SERVERS}
+    assert tested == expected, run.output
+
+
 def test_an_organisation_counts_once(both: Lab, controller: Controller) -> None:
     """So in an audit, in check mode, and for limits; a run for one of its hosts warns."""
     servers = ("-l", "exchange_transport")

@@ -139,7 +139,7 @@ OWN = {
     "domains", "fail_on", "lock", "share", "run", "writers", "serial", "max_changed_hosts", "list",
     "gate", "merge_from", "report_dir", *(f"report_{name}" for name in FORMATS), "test",
     "test_limit", "test_stuck", "rollback_test", "look_at_queues", "state", "backup", "family",
-    "exact_confirm",
+    "exact_confirm", "test_from",
     "plan", "plan_content", "plan_max_age", "plan_out",
 }  # fmt: skip
 #: Defaults of the role that are meant to differ, since it changes hosts.
