@@ -248,7 +248,7 @@ problems:
     mail5-a: enforce would change the routes of nestle.com
 messages:
   description:
-    - As RV(problems), for the task that ends a host. Of more than 20 hosts with problems, a
+    - As RV(problems), for the task that ends a host. Of a run over more than 20 hosts, a
       reference to the report.
   returned: unless O(kind=limits)
   type: dict

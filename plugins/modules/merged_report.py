@@ -140,7 +140,7 @@ problems:
     mail5-b: no slice reported on this host
 messages:
   description:
-    - As RV(problems), for the task that ends a host. Of more than 20 hosts with problems, a
+    - As RV(problems), for the task that ends a host. Of a run over more than 20 hosts, a
       reference to the report.
   returned: always
   type: dict

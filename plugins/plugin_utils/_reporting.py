@@ -79,8 +79,8 @@ def report(
         "lines": [line.text for line in lines],
         "closing": [[clean(line.text), line.tone] for line in closing(document)],
         "problems": texts,
-        # Of many hosts with problems the report has them, each once for all hosts alike.
-        "messages": texts if len(texts) <= MOST_HOSTS else dict.fromkeys(texts, _SEE),
+        # Of a run over many hosts the report has them, each once for all hosts alike.
+        "messages": texts if len(names) <= MOST_HOSTS else dict.fromkeys(texts, _SEE),
         "verdicts": verdicts,
         "verdict": document["answer"]["verdict"],
         "counts": document["answer"]["counts"],
