@@ -29,6 +29,7 @@ highlight_language = "yaml+jinja"
 ANSIBLE = "https://docs.ansible.com/projects/ansible/latest"
 PAGES = {
     "action_plugins": "plugins/action.html",
+    "callback_plugins": "plugins/callback.html",
     "ansible_configuration_settings": "reference_appendices/config.html",
     "common_return_values": "reference_appendices/common_return_values.html",
 }
