@@ -23,8 +23,10 @@ from ..module_utils._base.errors import ExchangeError
 from ..module_utils._diagnosis.data import diagnosed
 from ..module_utils._diagnosis.evidence import HostEvidence
 from ..module_utils._diagnosis.text import diagnosis
+from ..module_utils._pairs.module import nameservers
 from ..module_utils._report import plan_file
 from ..module_utils._report.backup_list import backup_list, restored_lines
+from ..module_utils._report.check import check_report
 from ..module_utils._report.document import Run, build
 from ..module_utils._report.host_result import NOT_CHECKED, HostResult
 from ..module_utils._report.limits import Extent, extent, gate
@@ -69,6 +71,8 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
                 result = _limits(hosts, reach, params, check_mode=check_mode)
             elif params["kind"] == "backups":
                 result = _backups(hosts)
+            elif params["kind"] == "check":
+                result = _check(hosts, params)
             elif params["kind"] == "diagnose":
                 run = _run(params, task_vars or {}, reach, check_mode=check_mode)
                 result = _diagnosis(run, hosts, params)
@@ -192,6 +196,35 @@ def _backups(hosts: Sequence[HostResult]) -> dict[str, Any]:
         "verdict": worst(list(verdicts.values())),
         "files": {},
     }
+
+
+def _check(hosts: Sequence[HostResult], params: Params) -> dict[str, Any]:
+    """Print what the first contact found, and return it with a verdict on each host."""
+    dns = params["routes"].get("dns") or {}
+    found, gap = list[str](), ""
+    try:
+        found = [str(one) for one in nameservers(dns.get("nameservers"), dns.get("port") or 53)]
+    except ExchangeError as error:
+        gap = f"DNS: {error}"
+    checked = check_report(hosts, found, gap, _behind(params["routes"]))
+    show(checked.lines)
+    problems = {name: clean(text) for name, text in checked.problems.items()}
+    return {
+        "changed": False,
+        "lines": [clean(line.text) for line in checked.lines],
+        "problems": problems,
+        "messages": problems,
+        "verdicts": dict(checked.verdicts),
+        "verdict": worst(list(checked.verdicts.values())),
+        "files": {},
+    }
+
+
+def _behind(routes: Params) -> set[str]:
+    """Return the hosts that have a management host in front of them."""
+    settings = [one["options"]["imc"] for one in routes.get("settings") or ()]
+    numbers: Mapping[str, int] = routes.get("hosts") or {}
+    return {name for name, at in numbers.items() if settings[at].get("target_computer")}
 
 
 def _diagnosis(run: Run, hosts: Sequence[HostResult], params: Params) -> dict[str, Any]:

@@ -54,7 +54,7 @@ from ..plugin_utils._whole_run import (
 )
 
 _FILE = Path(__file__).parents[2] / "roles" / "mx_delivery" / "meta" / "argument_specs.yml"
-_ENTRY_POINTS = ("main", "audit", "diagnose", "rollback", "write_lock")
+_ENTRY_POINTS = ("main", "audit", "diagnose", "check", "rollback", "write_lock")
 _SPEC: dict[str, Any] = {
     "entry_point": {"type": "str", "choices": [*_ENTRY_POINTS], "default": "main"},
     "routes": {"type": "dict"},
@@ -178,7 +178,7 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
         if settings and entry_point == "rollback":
             routes = [{"domain": name} for name in all_domains(settings)]
             resolved = {"domains": [], "routes": routes, "pairs": []}
-        elif settings and entry_point != "diagnose":
+        elif settings and entry_point not in {"diagnose", "check"}:
             resolved = self._resolved(entry_point, settings, first, result)
         resolved = _with_notes(resolved, settings)
         written = [one.to_dict(resolved) for one in settings]

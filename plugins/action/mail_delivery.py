@@ -15,7 +15,7 @@ from ..plugin_utils._progress import show
 from ..plugin_utils._role_words import reworded
 
 #: Modes without a report of the whole run; what they print shows no warnings.
-_LISTED = frozenset({"diagnose", "history"})
+_LISTED = frozenset({"diagnose", "check", "history"})
 
 
 class ActionModule(EngineAction):

@@ -55,9 +55,11 @@ options:
       - V(limits) prints and writes nothing. It returns how far the run reaches, from the
         comparison, and whether its next hosts must not be changed.
       - V(diagnose) explains each domain whose mail is delayed in a queue.
+      - V(check) says what is known of each host, each problem with its remedy, and whether the
+        hosts are ready for an audit.
       - V(backups) lists the backups of each host and organisation.
     type: str
-    choices: [audit, enforce, rollback, diagnose, backups, limits]
+    choices: [audit, enforce, rollback, diagnose, check, backups, limits]
     default: enforce
   held:
     description:

@@ -25,7 +25,7 @@ options:
     description:
       - The entry point of the role whose variables count.
     type: str
-    choices: [main, audit, diagnose, rollback, write_lock]
+    choices: [main, audit, diagnose, check, rollback, write_lock]
     default: main
   routes:
     description:

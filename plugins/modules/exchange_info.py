@@ -245,11 +245,25 @@ resolver:
           with V(transport).
       type: str
       sample: suffixes
+    nameservers:
+      description:
+        - The name servers of TCP/IP, or of its adapters, as far as the registry has them.
+      type: list
+      elements: str
+      sample: [10.0.0.53]
     adapters:
       description: The suffixes of the network adapters. Only with V(transport).
       type: list
       elements: str
       sample: [corp.hq.example]
+clock_difference:
+  description:
+    - By how many seconds the clock of the host of the connection is ahead of the controller's,
+      negative where it is behind, by the date of its last answer over WinRM. Exact to two seconds.
+    - Null where WinRM was not used, or its answers have no date.
+  returned: success
+  type: int
+  sample: -1
 tools:
   description:
     - The path of each tool the collection uses or that tells more about the connector, or null.

@@ -31,10 +31,12 @@ options:
         messages that O(test.domains) asks for.
       - V(diagnose) reads the installation and the queues. With O(routes) it also compares, and
         sends the test messages that O(test.domains=stuck) asks for. It changes no setting.
+      - V(check) reads which Exchange the host has, and what the account may read there. It changes
+        nothing, needs no O(routes), and sends no message.
       - V(restore) puts a backup back; V(compare) with O(backup) shows what that would change.
       - V(history) lists the backups, each with what restoring it would change.
     type: str
-    choices: [compare, enforce, diagnose, restore, history]
+    choices: [compare, enforce, diagnose, check, restore, history]
     required: true
   settings:
     description:
@@ -593,6 +595,15 @@ delivery:
   returned: always
   type: dict
   sample: {}
+rights:
+  description:
+    - With O(mode=check), C(allowed) lists what the account may read, which are cmdlets on Exchange
+      2010 and later. C(lacking) lists what it may not, each with C(what), C(for), and C(msg). None
+      otherwise.
+    - Rights to change are not checked, because nothing shows them without a change.
+  returned: always
+  type: dict
+  sample: {}
 tests:
   description:
     - What M(postmaster.exchange.delivery_test) returns. None where no message was to be sent.
@@ -613,7 +624,8 @@ backups:
   sample: {}
 failed_part:
   description:
-    - The first part that failed, V(exchange), V(delivery), V(tests), V(queue) or V(backups). That
+    - The first part that failed, V(exchange), V(delivery), V(rights), V(tests), V(queue) or
+      V(backups). That
       part of the result has C(failed) or C(unreachable), and its C(msg).
   returned: always
   type: str

@@ -30,7 +30,13 @@ from ..module_utils._run.queue_info import queue_limits
 Params = Mapping[str, Any]
 
 _PREFIX = "mx_delivery_"
-_MODES = {"main": "enforce", "audit": "compare", "diagnose": "diagnose", "rollback": "restore"}
+_MODES = {
+    "main": "enforce",
+    "audit": "compare",
+    "diagnose": "diagnose",
+    "check": "check",
+    "rollback": "restore",
+}
 #: A domain to check the options of routes with. It is never asked about.
 _ROUTE = {"domain": "check.invalid", "addresses": ["192.0.2.1"], "status": "ok"}
 _RESOLVED = {

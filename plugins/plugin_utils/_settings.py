@@ -27,7 +27,7 @@ _PREFIX = "mx_delivery_"
 _LIMITS = ("max_changed_hosts", "max_changes")
 _REMOVALS = "max_removed_domains"
 #: Entry points that change nothing: a question for AAAA can make a resolver forget a name.
-_LOOKING = ("audit", "diagnose")
+_LOOKING = ("audit", "diagnose", "check")
 
 _CONNECTOR = (
     "existing",

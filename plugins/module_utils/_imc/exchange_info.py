@@ -138,6 +138,7 @@ def _resolver(host: ImcHost) -> dict[str, object]:
         "stored_data": switch.data if switch else None,
         "domain": host.dns_domain or None,
         "search_list": list(host.search_list),
+        "nameservers": list(host.nameservers),
     }
 
 

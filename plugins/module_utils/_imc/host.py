@@ -31,7 +31,14 @@ from .._remote.parse import (
     values_of,
 )
 from .._remote.session import Batch, Section, Session
-from .._remote.windows_resolver import NETWORK_KEY, is_suffix, names_in, odd_note, suffixes
+from .._remote.windows_resolver import (
+    NETWORK_KEY,
+    is_suffix,
+    names_in,
+    nameservers_in,
+    odd_note,
+    suffixes,
+)
 
 SERVICE_NAME = "MSExchangeIMC"
 CLUSTER_SERVICE = "ClusSvc"  # it is there on every node of a cluster
@@ -246,7 +253,8 @@ class ImcHost:
     traces; ``build`` is its NewestBuild. ``computer`` is empty for the host of the session.
     ``switch`` is the value DisableResolverSearchList as stored, ``dns_domain`` and ``search_list``
     are what TCP/IP has for the resolver, and ``odd_suffixes`` is a warning about what is not a
-    name. ``pickup`` is whether there is a Pickup folder, None where that was not asked.
+    name. ``nameservers`` are those that TCP/IP asks, as far as they were seen. ``pickup`` is
+    whether there is a Pickup folder, None where that was not asked.
     """
 
     name: str = ""
@@ -260,6 +268,7 @@ class ImcHost:
     dns_domain: str = ""
     search_list: tuple[str, ...] = ()
     odd_suffixes: str = ""
+    nameservers: tuple[str, ...] = ()
     pickup: bool | None = None
 
     @property
@@ -362,6 +371,7 @@ def read_facts(
         dns_domain=domain if is_suffix(domain) else "",
         search_list=suffixes(listed),
         odd_suffixes=odd_note((domain, *listed)),
+        nameservers=nameservers_in(_adapters(sections)),
         pickup=known.pickup,
     )
 
@@ -455,6 +465,12 @@ def tracking_folder(host: str, attendant: Values, root_dir: str) -> str:
     named = folder(host, attendant, "LogDirectory") or folder(host, attendant, "Log Directory")
     home = dirname(root_dir)
     return named or (f"{home}\\tracking.log" if home.rstrip("\\:")[1:] else "")
+
+
+def _adapters(sections: Sections) -> Iterable[Values]:
+    """Return the keys of TCP/IP as far as they were read: its own first, then adapters."""
+    network = sections.get("network")
+    return parse_reg_query(network.output).values() if network and network.ok else ()
 
 
 def _text(values: Values, name: str) -> str:

@@ -147,7 +147,7 @@ def parse_options(params: Mapping[str, Any]) -> Options:
     own_hosts = _each("own_addresses", hosts, _host)
     return Options(
         domains=domains,
-        nameservers=_nameservers(params["nameservers"], params["port"]) if domains else (),
+        nameservers=nameservers(params["nameservers"], params["port"]) if domains else (),
         patience=Patience(params["timeout"], params["retries"], params["lifetime"]),
         concurrency=params["concurrency"],
         max_rate=params["max_rate"],
@@ -248,7 +248,7 @@ def parse_resolv_conf(text: str, port: int) -> tuple[NameServer, ...]:
     return tuple(dict.fromkeys(servers))
 
 
-def _nameservers(texts: Iterable[str] | None, port: int) -> tuple[NameServer, ...]:
+def nameservers(texts: Iterable[str] | None, port: int) -> tuple[NameServer, ...]:
     """Return the name servers that are given, or those of the system."""
 
     def parse(text: str) -> NameServer:

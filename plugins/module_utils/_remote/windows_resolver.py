@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from .._base.errors import InvalidInput
 from .._base.texts import listed
@@ -34,7 +35,8 @@ _MOST_ODD = 3  # suffixes that a warning lists
 class Resolver:
     """``policy`` and ``configured`` are search lists, ``adapters`` the suffixes of the adapters.
 
-    ``odd`` is a warning about suffixes that no name can have; they are in none of these.
+    ``nameservers`` are those of all adapters. ``odd`` is a warning about suffixes that no name can
+    have; they are in none of these.
     """
 
     domain: str
@@ -42,6 +44,7 @@ class Resolver:
     configured: tuple[str, ...]
     adapters: tuple[str, ...]
     odd: str = ""
+    nameservers: tuple[str, ...] = ()
 
     @property
     def search_list(self) -> tuple[str, ...]:
@@ -67,6 +70,7 @@ class Resolver:
             "search_list": list(self.search_list),
             "source": self.source,
             "adapters": list(self.adapters),
+            "nameservers": list(self.nameservers),
         }
 
 
@@ -91,7 +95,7 @@ def resolver_from(sections: Mapping[str, Section]) -> Resolver:
         for name in ("network", "policy")
     )
     above = canonical_key(NETWORK_KEY + r"\Interfaces") + "\\"
-    below = (values for key, values in network.items() if canonical_key(key).startswith(above))
+    below = [values for key, values in network.items() if canonical_key(key).startswith(above)]
     main = values_of(network, NETWORK_KEY)
     domain = _domain(main)
     adapters = tuple(dict.fromkeys(filter(None, map(_domain, below))))
@@ -103,7 +107,25 @@ def resolver_from(sections: Mapping[str, Section]) -> Resolver:
         configured=suffixes(configured),
         adapters=suffixes(adapters),
         odd=odd_note((domain, *by_policy, *configured, *adapters)),
+        nameservers=nameservers_in((main, *below)),
     )
+
+
+def nameservers_in(keys: Iterable[Mapping[str, RegistryValue]]) -> tuple[str, ...]:
+    """Return the addresses of the name servers in some keys; what DHCP set gives way in each.
+
+    Windows NT has them in the key of TCP/IP (Q120642), later versions in those of the adapters.
+    """
+    texts = (_text(values, "NameServer") or _text(values, "DhcpNameServer") for values in keys)
+    return tuple(dict.fromkeys(name for text in texts for name in names_in(text) if _address(name)))
+
+
+def _address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _domain(values: Mapping[str, RegistryValue]) -> str:

@@ -69,6 +69,7 @@ class HostResult:
     compared: Result | None = None
     queue: Result | None = None
     backups: Result | None = None
+    rights: Result | None = None
     held: str = ""
     families: Sequence[str] = ("ipv4",)
     suffixes: Sequence[str] = ()
@@ -115,6 +116,7 @@ class HostResult:
             compared=_delivery(compared),
             queue=(result or {}).get("queue"),
             backups=(result or {}).get("backups"),
+            rights=(result or {}).get("rights"),
             held="" if delivery and not delivery.get("no_backup") else held,
             families=("ipv4",) if family == "imc" else tuple(wishes.get("families") or ("ipv4",)),
             suffixes=tuple(wishes.get("search_list") or ()),
@@ -138,7 +140,7 @@ class HostResult:
     @property
     def unreachable(self) -> bool:
         """Whether a task could not reach this host."""
-        parts = (self.exchange, self.compared, self.delivery, self.tests, self.backups)
+        parts = (self.exchange, self.compared, self.delivery, self.rights, self.tests, self.backups)
         return any(part.get("unreachable") for part in parts if part)
 
     @property

@@ -25,7 +25,7 @@ ARGUMENT_SPEC: Mapping[str, Any] = {
     "routes": {"type": "dict"},
     "kind": {
         "type": "str",
-        "choices": ["audit", "enforce", "rollback", "diagnose", "backups", "limits"],
+        "choices": ["audit", "enforce", "rollback", "diagnose", "check", "backups", "limits"],
         "default": "enforce",
     },
     "held": {"type": "str", "default": ""},

@@ -41,7 +41,13 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
         basics=params.get("gather") == "basics",
         banner=partial(greeting, host, port, _BANNER_SECONDS) if port else str,
     )
-    return facts.to_dict()
+    return {**facts.to_dict(), "clock_difference": clock_difference(context)}
+
+
+def clock_difference(context: Context) -> int | None:
+    """Return by how many seconds the host's clock is ahead of ours; None where it is not known."""
+    host_time = context.session.host_time if context.session is not None else None
+    return None if host_time is None else round((host_time - context.now()).total_seconds())
 
 
 def exchange_facts(

@@ -56,6 +56,19 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     return result
 
 
+#: What a host without imccopy is, and what to do about it.
+NO_IMCCOPY = (
+    "there is no imccopy, so the delivery route table can be neither read nor written, and was left"
+    " alone."
+)
+NO_IMCCOPY_HINT = (
+    r"For Exchange 5.x, copy imccopy.exe from the CD (server\support\utils\i386) to"
+    r" C:\exchsrvr\bin, and run again. For 4.0 no such tool is documented: set the rows by hand"
+    " (properties of the connector, Connections, Message Delivery, E-Mail Domain), then restart the"
+    " service; missing_imccopy: warn makes this a warning."
+)
+
+
 def _report_worksheet(
     options: Options, context: Context, plan: ImcPlan, result: dict[str, Any]
 ) -> None:
@@ -66,18 +79,8 @@ def _report_worksheet(
         setting = " The registry value " + (
             "would be set." if context.check_mode and plan.setting.changed else "is as wanted."
         )
-    message = (
-        f"{context.host}: there is no imccopy{where}, so the delivery route table can be neither"
-        f" read nor written, and was left alone.{setting}"
-    )
-    hint = (
-        r"For Exchange 5.x, copy imccopy.exe from the CD (server\support\utils\i386) to"
-        r" C:\exchsrvr\bin, and run again. For 4.0 no such tool is documented: set the rows by"
-        " hand (properties of the"
-        " connector, Connections, Message Delivery, E-Mail Domain), then restart the service;"
-        " missing_imccopy: warn makes this a warning.\n"
-        f"{worksheet_text(plan.worksheet)}"
-    )
+    message = f"{context.host}: {NO_IMCCOPY.replace(' imccopy', f' imccopy{where}', 1)}{setting}"
+    hint = f"{NO_IMCCOPY_HINT}\n{worksheet_text(plan.worksheet)}"
     if not options.warns_of_missing_imccopy:
         raise ExchangeError(message, hint=hint, details=result)
     result["warnings"] = [*result["warnings"], f"{message} {hint}"]

@@ -19,6 +19,7 @@ from typing import Any
 from .._base.context import Context, Engine, EngineModule
 from .._base.errors import ExchangeError
 from .._base.texts import listed
+from .._connectors.rights import read_rights
 from .._pairs.names import parse_domain
 from .._remote.psrp import connect
 from .._remote.session import CmdletSession, RememberingSession
@@ -36,6 +37,7 @@ from .changed_domains import (
 )
 from .delivery_test import run as run_test
 from .exchange_info import run as run_exchange
+from .imc_delivery import NO_IMCCOPY, NO_IMCCOPY_HINT
 from .imc_delivery import run as run_imc
 from .module_runner import failed
 from .proof import Proofs
@@ -44,7 +46,7 @@ from .routes import GONE_STATUSES
 from .transport_delivery import run as run_connectors
 
 #: The parts, in the order in which they run and in which a failure counts.
-PARTS = ("exchange", "delivery", "tests", "queue", "backups")
+PARTS = ("exchange", "delivery", "rights", "tests", "queue", "backups")
 
 
 def _remembering(cmdlets: Callable[[], CmdletSession]) -> CmdletSession:
@@ -59,7 +61,7 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     it returned stays. Raises InvalidInput for options that do not go together.
     """
     spec.check(params)
-    if params["mode"] in {"compare", "diagnose"}:
+    if params["mode"] in {"compare", "diagnose", "check"}:
         context = replace(context, check_mode=True)
     if context.cmdlets is not None:  # the parts share what one of them has read
         session = cache(partial(_remembering, context.cmdlets))
@@ -91,6 +93,9 @@ class _Work:
         if mode == "history":
             self._part("backups", run_history, spec.history_params(self.family, params))
             return
+        if mode == "check":
+            self._check()
+            return
         reads_queue = params["queue"]["read"]
         # What waits on an old host, and its logs, count in its plan.
         first = mode == "compare" and self.family == "imc" and reads_queue
@@ -114,6 +119,7 @@ class _Work:
         """
         family, mode = self.params["family"], self.params["mode"]
         reads = mode == "diagnose" and self.params["queue"]["read"] is not False
+        reads |= mode == "check"
         reads |= bool(self.params["read_resolver"]) and family == "transport"
         if family != "auto" and not reads:
             self.family = family
@@ -124,6 +130,26 @@ class _Work:
         seen = "transport" if found["family"] == "transport" else "imc"
         self.family = seen if family == "auto" else family
         return True
+
+    def _check(self) -> None:
+        """See what the account may read: by a comparison with nothing, or by cmdlets that look."""
+        if self.family == "transport":
+            self._part("rights", read_rights, {})
+        elif self.parts["exchange"]["family"] == "imc":
+            options = spec.imc_params({**self.params, "routes": [], "state": "present"})
+            delivery = self._part("delivery", run_imc, options)
+            if not came_to_nothing(delivery):
+                self.parts["rights"] = self._seen(delivery)
+
+    def _seen(self, delivery: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what of an old host could be read; a table that is not to be read is no lack."""
+        allowed, lacking = ["registry", "service"], []
+        if delivery.get("routes_text"):
+            allowed.append("route table")
+        elif self.params["imc"]["missing_imccopy"] == "fail":
+            problem = ExchangeError(f"{self.context.host}: {NO_IMCCOPY}", hint=NO_IMCCOPY_HINT)
+            lacking.append({"what": "route table", "for": "pins", "msg": str(problem)})
+        return {"changed": False, "allowed": allowed, "lacking": lacking}
 
     def _deliver(self) -> None:
         if self.family == "transport":

@@ -30,7 +30,7 @@ from .transport_delivery import ARGUMENT_SPEC as CONNECTORS_SPEC
 
 Params = Mapping[str, Any]
 
-MODES = ("compare", "enforce", "diagnose", "restore", "history")
+MODES = ("compare", "enforce", "diagnose", "check", "restore", "history")
 #: Which domains get a test message.
 TESTED = ("none", "changed", "all", "stuck")
 
@@ -202,7 +202,7 @@ def exchange_params(params: Params) -> dict[str, Any]:
     smtp = params["test"]["smtp"] or {}
     return {
         "family": params["family"],
-        "gather": "all" if params["mode"] == "diagnose" else "basics",
+        "gather": "all" if params["mode"] in {"diagnose", "check"} else "basics",
         "target_computer": params["imc"]["target_computer"],
         "smtp_host": smtp.get("host"),
         "smtp_port": smtp.get("port") if params["mode"] == "diagnose" else None,
@@ -265,7 +265,7 @@ def proof_params(params: Params) -> ProofPolicy | None:
     """
     mode, test = params["mode"], params["test"]
     tests_on = test["domains"] != "none" and test["limit"]
-    if mode == "diagnose":
+    if mode in {"diagnose", "check"}:
         return None
     if mode == "compare":
         return ProofPolicy("show")

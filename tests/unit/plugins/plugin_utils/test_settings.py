@@ -25,13 +25,19 @@ from ansible_collections.postmaster.exchange.plugins.plugin_utils._settings impo
 
 ROOT = Path(__file__).resolve().parents[4]
 ROLE = yaml.safe_load((ROOT / "roles/mx_delivery/meta/argument_specs.yml").read_text())
-MODES = {"main": "enforce", "audit": "compare", "diagnose": "diagnose", "rollback": "restore"}
+MODES = {
+    "main": "enforce",
+    "audit": "compare",
+    "diagnose": "diagnose",
+    "check": "check",
+    "rollback": "restore",
+}
 
 
 def values(entry_point: str = "main", **given: Any) -> dict[str, Any]:
     """The checked variables of a host, with all defaults."""
     options = ROLE["argument_specs"][entry_point]["options"]
-    domains = {} if entry_point == "diagnose" else {"domains": ["nestle.com"]}
+    domains = {} if entry_point in {"diagnose", "check"} else {"domains": ["nestle.com"]}
     named = {f"mx_delivery_{name}": value for name, value in (domains | given).items()}
     checked = ArgumentSpecValidator(options).validate(named)
     assert checked.error_messages == []
@@ -44,7 +50,7 @@ def settings(entry_point: str = "main", **given: Any) -> Settings:
 
 @pytest.mark.parametrize("entry_point", MODES)
 def test_the_options_are_those_of_mail_delivery(entry_point: str) -> None:
-    routes = {} if entry_point == "diagnose" else {"routes": [{"domain": "nestle.com"}]}
+    routes = {} if entry_point in {"diagnose", "check"} else {"routes": [{"domain": "nestle.com"}]}
     options = settings(entry_point).to_dict({**routes, "domains": []})["options"]
     checked = ArgumentSpecValidator(ARGUMENT_SPEC).validate({**options, "mode": MODES[entry_point]})
     assert checked.error_messages == []
