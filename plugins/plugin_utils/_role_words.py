@@ -129,6 +129,8 @@ def reworded(result: dict[str, Any]) -> dict[str, Any]:
             part["warnings"] = [role_words(str(text)) for text in part["warnings"]]
         for refused in part.get("refused") or ():
             refused["reason"] = role_words(str(refused["reason"]))
+        for lacking in part.get("lacking") or ():
+            lacking["msg"] = role_words(str(lacking["msg"]))
         limit = part.get("change_limit")
         if limit and limit.get("text"):
             part["change_limit"] = {**limit, "text": role_words(limit["text"])}

@@ -82,6 +82,7 @@ def test_each_failure_comes_with_its_remedy(tmp_path: Path, controller: Controll
         "Set the clocks, for instance by NTP.",
         "mail50: there is no imccopy",
         "copy imccopy.exe from the CD",
+        "mx_delivery_missing_imccopy: warn",
         "ex19-a, exse-b: ",
         "lack Get-Queue. The role 'Transport Queues' has it",
     ):

@@ -54,7 +54,7 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """What is printed, and what each host's result is."""
+    """The lines to print, and the problems and the verdict of each host."""
 
     lines: Sequence[Line]
     problems: Mapping[str, str]
@@ -126,9 +126,9 @@ def _problems(host: HostResult, behind: bool) -> Iterator[str]:
         )
     if exchange.get("family") in {"none", "other"}:
         yield (
-            "there is no Exchange that this collection serves. Check the name of the host, set"
-            " mx_delivery_target_computer where it is behind a management host, or take it out of"
-            " the group."
+            "Exchange was not found here, or its version is unknown. Check the name of the host,"
+            " set mx_delivery_target_computer if it is behind a management host, or remove it"
+            " from the group."
         )
         return
     for one in (host.rights or {}).get("lacking") or ():
@@ -171,7 +171,7 @@ def _block(one: Checked) -> Iterator[str]:
 def _installation(exchange: Result) -> str:
     """Return which Exchange it is: version, build, service or organisation."""
     if exchange["family"] in {"none", "other"}:
-        return "no Exchange that this collection serves"
+        return "Exchange was not found, or its version is unknown"
     pack = f" {exchange['service_pack']}" if exchange.get("service_pack") else ""
     text = f"Exchange {exchange.get('version') or 'of an unknown version'}{pack}"
     text += f", build {exchange['build']}" if exchange.get("build") else ""
