@@ -74,6 +74,8 @@ def test_the_page_has_every_setting_of_a_connector() -> None:
 
 def test_the_rights_to_look_suffice_to_look(site: Site, controller: Controller) -> None:
     with site(LOOK):
+        check = controller.playbook("check")
+        assert check.status == 0, check.output
         audit = controller.playbook("audit")
         assert audit.status == 2, audit.output
         assert "could not be" not in audit.output

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def connection(lab: Lab, name: str) -> dict[str, Any]:
 
 def facts(result: dict[str, Any]) -> dict[str, Any]:
     """What a result says about the host, without what differs by the way it came."""
-    volatile = {"invocation", "deprecations", "warnings"}
+    volatile = {"invocation", "deprecations", "warnings", "clock_difference"}
     return {key: value for key, value in result.items() if key not in volatile}
 
 
@@ -68,6 +69,12 @@ def test_in_process_and_as_a_real_module_it_says_the_same(hosts: Lab, play: Play
     # Each time a login, two commands and the end: 4 + 2 x 3 + 1 with NTLM.
     assert hosts["mail55"].requests - before == 22
     assert hosts.scenario.password not in str(results)
+
+
+def test_the_clock_of_a_host_is_compared_with_ours(hosts: Lab, play: Play) -> None:
+    hosts["mail55"].host.clock = lambda: datetime.now(UTC) + timedelta(hours=1)
+    results = play(hosts, "mail55", ("info", info()))
+    assert abs(results["info"]["clock_difference"] - 3600) <= 2
 
 
 def test_q257618_the_banner_has_the_build_of_the_service(hosts: Lab, play: Play) -> None:

@@ -45,3 +45,14 @@ def test_both_kinds_of_host_keep_nonsense_to_themselves(
     assert (new.domain, new.search_list) == (good, ("hq.example", "WORKGROUP_1"))
     assert "'a..b'" in new.odd
     assert ("lookup" in new.odd) == (not good)
+
+
+def test_name_servers_of_both_kinds_of_host(machine: LabHost, session: DirectSession) -> None:
+    """Windows NT has them in one key, later versions for each adapter; DHCP's give way."""
+    assert read_resolver(session, "").nameservers == ()
+    machine.registry.set(TCPIP, "NameServer", "REG_SZ", "10.0.0.53 nonsense")
+    adapter = TCPIP + r"\Interfaces\{1}"
+    machine.registry.set(adapter, "NameServer", "REG_SZ", "10.0.0.54,10.0.0.53")
+    machine.registry.set(adapter, "DhcpNameServer", "REG_SZ", "10.0.0.99")
+    assert gather_host(session).nameservers == ("10.0.0.53",)
+    assert read_resolver(session, "").nameservers == ("10.0.0.53", "10.0.0.54")

@@ -112,6 +112,8 @@ def run(mode: str, *, check: bool = False, **given: Any) -> dict[str, Any]:
             },
             ["imc", "test"],
         ),
+        ("check", {}, ["exchange", "imc"]),
+        ("check", {"family": "imc", "queue": {"read": True}}, ["exchange", "imc"]),
         ("restore", {}, ["exchange", "imc"]),
         ("history", {"family": "imc"}, ["history"]),
     ],
@@ -126,7 +128,7 @@ def test_a_mode_runs_its_parts_once(
     assert result["mode"] == mode
 
 
-@pytest.mark.parametrize("mode", ["compare", "diagnose"])
+@pytest.mark.parametrize("mode", ["compare", "diagnose", "check"])
 def test_comparing_never_changes_anything(engines: Engines, mode: str) -> None:
     run(mode, routes=ROUTES, family="imc", test={"domains": "stuck"})
     changing = [context for name, _options, context in engines.ran if name == "imc"]
