@@ -24,6 +24,7 @@ from ..module_utils._diagnosis.data import diagnosed
 from ..module_utils._diagnosis.evidence import HostEvidence
 from ..module_utils._diagnosis.text import diagnosis
 from ..module_utils._pairs.module import nameservers
+from ..module_utils._pairs.silence import silent
 from ..module_utils._report import plan_file
 from ..module_utils._report.backup_list import backup_list, restored_lines
 from ..module_utils._report.check import check_report
@@ -203,7 +204,14 @@ def _check(hosts: Sequence[HostResult], params: Params) -> dict[str, Any]:
     dns = params["routes"].get("dns") or {}
     found, gap = list[str](), ""
     try:
-        found = [str(one) for one in nameservers(dns.get("nameservers"), dns.get("port") or 53)]
+        servers = nameservers(dns.get("nameservers"), dns.get("port") or 53)
+        found = [str(one) for one in servers]
+        if quiet := silent(servers):
+            reasons = listed(f"{server} does not answer ({why})" for server, why in quiet.items())
+            gap = (
+                f"DNS: {reasons}. Check the address and the firewall (port 53, UDP and TCP), or"
+                " set mx_delivery_nameservers."
+            )
     except ExchangeError as error:
         gap = f"DNS: {error}"
     checked = check_report(hosts, found, gap, _behind(params["routes"]))

@@ -72,6 +72,7 @@ def test_each_failure_comes_with_its_remedy(tmp_path: Path, controller: Controll
             },
         )
         run = controller.playbook("check")
+        dark = controller.playbook("check", "-l", "ex19-a", "-e", "mx_delivery_dns_port=1")
     text = flat(run)
     for said in (
         "mail55: no WinRM session as exadmin at 127.0.0.1 port 1: the connection was refused:",
@@ -88,3 +89,6 @@ def test_each_failure_comes_with_its_remedy(tmp_path: Path, controller: Controll
     ):
         assert said in text, run.output
     assert run.status == 4
+    assert dark.status == 2
+    assert "controller: DNS: 127.0.0.1:1 does not answer (" in flat(dark), dark.output
+    assert "or set mx_delivery_nameservers." in flat(dark)
