@@ -22,7 +22,7 @@ extends_documentation_fragment:
   - default_callback
   - result_format_callback
 requirements:
-  - Set it as O(ansible.builtin.default#callback:name) in C(ansible.cfg) by C(stdout_callback).
+  - Set C(stdout_callback = postmaster.exchange.brief) in C(ansible.cfg).
 """
 
 from typing import Any

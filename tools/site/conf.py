@@ -33,7 +33,9 @@ PAGES = {
     "ansible_configuration_settings": "reference_appendices/config.html",
     "common_return_values": "reference_appendices/common_return_values.html",
 }
-PLUGIN = re.compile(r"ansible_collections\.ansible\.builtin\.(\w+_(?:connection|module|filter))")
+PLUGIN = re.compile(
+    r"ansible_collections\.ansible\.builtin\.(\w+_(?:callback|connection|filter|module))"
+)
 LINK = re.compile(r"\[([^\]]+)\]\(([^)#:]+)\)")
 
 
