@@ -23,8 +23,8 @@ attributes:
         on the controller, and needs the Python libraries there.
       - With any other connection the module runs on the machine it leads to, for example on a Linux
         host between the controller and the Exchange hosts.
-      - A host whose C(ansible_shell_type) is that of Windows can run no such module. For it the
-        task runs on the controller, too.
+      - A host with a C(ansible_shell_type) of Windows cannot run such a module. Its task runs on
+        the controller, too.
       - Where the task works on a host from the controller, the keyword C(become) is refused, unless
         it names the user who logs in. It can be used on the machine of another connection.
   async:
@@ -37,7 +37,7 @@ attributes:
         allows.
   check_mode:
     description:
-      - Can run in check mode and tell what it would change, without changing it.
+      - Can run in check mode and return what it would change, without changing it.
   diff_mode:
     description:
       - Shows in diff mode what it changed, or in check mode what it would change.

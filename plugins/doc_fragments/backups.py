@@ -14,9 +14,9 @@ options:
   backup_mode:
     description:
       - Octal mode of the folders of backups. Files get the same without the right to execute.
-      - Backups are read only where nobody else can have written them. With a mode that lets a group
-        write, such as V(2770), members of O(backup_group) share them.
-      - The default is V(0700), for the user who runs ansible-playbook only.
+      - Backups are read only where no other user can have written them. With a mode that lets a
+        group write, such as V(2770), members of O(backup_group) share them.
+      - The default V(0700) gives access only to the user who runs ansible-playbook.
     type: str
   backup_group:
     description:

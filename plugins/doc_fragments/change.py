@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Options. A module says itself what its ``max_changes`` counts."""
+    """Options. Each module documents what its ``max_changes`` counts."""
 
     DOCUMENTATION = r"""
 options:

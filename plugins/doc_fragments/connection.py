@@ -13,16 +13,15 @@ class ModuleDocFragment:
 options:
   connection:
     description:
-      - How to reach the host by WinRM, where the inventory does not say so.
-      - Not needed for a host whose connection is P(ansible.builtin.winrm#connection). There the
-        task uses the connection as the inventory describes it, with managed Kerberos tickets and
-        all.
+      - How to reach the host by WinRM, for settings that the inventory lacks.
+      - Not needed for a host with the connection P(ansible.builtin.winrm#connection). The task then
+        uses the connection that the inventory describes, managed Kerberos tickets included.
       - With P(ansible.builtin.psrp#connection) and P(ansible.builtin.local#connection), what is not
         given here is taken from the options and variables of the inventory (C(ansible_host),
         C(ansible_port), C(ansible_user), C(ansible_password), C(ansible_winrm_*),
         C(ansible_psrp_*)).
-      - What is given here wins over the inventory.
-      - On the machine of any other connection there is no inventory, so that at least
+      - Values given here override the inventory.
+      - A module on the machine of any other connection has no inventory, so at least
         O(connection.host) is needed.
     type: dict
     suboptions:
@@ -111,13 +110,12 @@ options:
         description:
           - URL of a proxy, such as V(http://proxy.hq.example:3128), with user and password where it
             asks for them. V(socks5h://) needs the Python library C(PySocks).
-          - The default is what the environment says, E(https_proxy), E(no_proxy) and their like;
-            E(no_proxy) does not count for a proxy that is given here.
+          - The default comes from the environment, E(https_proxy), E(no_proxy) and the like.
+            E(no_proxy) does not apply to a proxy that is given here.
         type: str
       ignore_proxy:
         description:
-          - Connect without a proxy, whatever the environment says. O(connection.proxy) wins over
-            it.
+          - Connect without a proxy and ignore the environment. O(connection.proxy) overrides this.
         type: bool
       kerberos_hostname:
         description:

@@ -17,7 +17,7 @@ options:
         and later.
       - Host, user, password, authentication and trust are those of the option C(connection), or of
         the inventory, where they are not given here. Port, scheme and path
-        are not, for the web server is another service than WinRM.
+        are not, because the web server is a service other than WinRM.
       - A P(ansible.builtin.psrp#connection) connection with C(ansible_psrp_configuration_name) set
         to C(Microsoft.Exchange) is this very endpoint, and is taken as it is.
     type: dict
@@ -104,12 +104,12 @@ options:
         description:
           - URL of a proxy, such as V(http://proxy.hq.example:3128), with user and password where it
             asks for them. V(socks5h://) needs the Python library C(PySocks).
-          - The default is what the environment says, E(https_proxy), E(no_proxy) and their like;
-            E(no_proxy) does not count for a proxy that is given here.
+          - The default comes from the environment, E(https_proxy), E(no_proxy) and the like.
+            E(no_proxy) does not apply to a proxy that is given here.
         type: str
       ignore_proxy:
         description:
-          - Connect without a proxy, whatever the environment says. O(endpoint.proxy) wins over it.
+          - Connect without a proxy and ignore the environment. O(endpoint.proxy) overrides this.
         type: bool
       kerberos_hostname:
         description:

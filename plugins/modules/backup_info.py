@@ -14,8 +14,8 @@ author:
   - The postmaster.exchange contributors (@postmaster-exchange)
 description:
   - Lists what M(postmaster.exchange.imc_delivery) saved of a host, or
-    M(postmaster.exchange.transport_delivery) of an organisation, before they changed something. Of
-    each backup it tells when and by which run it was made, and what putting it back would change
+    M(postmaster.exchange.transport_delivery) of an organisation, before they changed something. For
+    each backup it returns when and by which run it was made, and what restoring it would change
     now.
   - The host is looked at once, as in a check run. Nothing is changed, here or there.
 options:
@@ -24,14 +24,14 @@ options:
       - Which kind of Exchange the host is. V(imc) is the Internet Mail Connector of 4.0 to 5.5,
         V(transport) the Transport service of 2010 to Subscription Edition.
       - V(auto) asks the registry over WinRM, as M(postmaster.exchange.exchange_info) does. A
-        connection of the type C(psrp) to Exchange's PowerShell says it without being asked.
-      - With V(transport), Exchange's own PowerShell is asked (O(endpoint)), and nothing but it.
+        C(psrp) connection to Exchange's PowerShell needs no such question.
+      - V(transport) asks only Exchange's own PowerShell (O(endpoint)).
     type: str
     choices: [auto, imc, transport]
     default: auto
   backup_dir:
     description:
-      - Folder on the controller that the backups are in, as the option of that name says of the
+      - Folder on the controller that holds the backups, as in the option of that name of the
         modules that make them.
       - The default is C(backups) in the folder where ansible-playbook was started.
     type: path
@@ -156,7 +156,7 @@ backups:
       type: str
       sample: /srv/ansible/backups/mail5-a/2026-11-23T114500Z
     taken:
-      description: When it was made, as it says itself. Empty if it does not say it.
+      description: When the backup was made, by its own record. Empty without such a record.
       type: str
       sample: "2026-11-23T11:45:00+00:00"
     run:
@@ -165,8 +165,8 @@ backups:
       sample: change-4711
     before:
       description:
-        - What that run was going to do. V(restored) is to put another backup back, V(enforced)
-          anything else. Empty where the backup does not say it, as those of O(family=imc).
+        - What that run was going to do. V(restored) is the restore of another backup, V(enforced)
+          anything else. Empty if the backup does not record it, as with O(family=imc).
       type: str
       sample: enforced
     usable:

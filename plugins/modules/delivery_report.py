@@ -54,9 +54,9 @@ options:
         what they would change in check mode.
       - V(limits) prints and writes nothing. It returns how far the run reaches, from the
         comparison, and whether its next hosts must not be changed.
-      - V(diagnose) explains each domain whose mail is delayed in a queue.
-      - V(check) says what is known of each host, each problem with its remedy, and whether the
-        hosts are ready for an audit.
+      - V(diagnose) explains each domain with mail that is delayed in a queue.
+      - V(check) lists the facts of each host, each problem with its remedy, and whether the hosts
+        are ready for an audit.
       - V(backups) lists the backups of each host and organisation.
     type: str
     choices: [audit, enforce, rollback, diagnose, check, backups, limits]
@@ -75,8 +75,8 @@ options:
     default: ""
   fail_on:
     description:
-      - DNS statuses of a domain that are a problem of its hosts, and V(stuck) for domains whose
-        mail is delayed in the queue.
+      - DNS statuses of a domain that are a problem of its hosts, and V(stuck) for domains with
+        mail that is delayed in the queue.
     type: list
     elements: str
     choices:
@@ -114,7 +114,7 @@ options:
     default: false
   artefact:
     description:
-      - Returns the report as RV(artefact), for a job that merges the reports of slices.
+      - Returns the report as RV(artefact). A later job merges the reports of slices.
     type: bool
     default: false
   note:
@@ -250,8 +250,8 @@ problems:
     mail5-a: enforce would change the routes of nestle.com
 messages:
   description:
-    - As RV(problems), for the task that ends a host. Of a run over more than 20 hosts, a
-      reference to the report.
+    - RV(problems) as the failure message of a host. In a run over more than 20 hosts, it refers to
+      the report instead.
   returned: unless O(kind=limits)
   type: dict
   sample:
@@ -276,7 +276,7 @@ counts:
       type: int
       sample: 15
     up_to_date:
-      description: As wanted.
+      description: Pairs without drift.
       type: int
       sample: 9
     not_proved:
@@ -313,7 +313,7 @@ counts:
       sample:
         temporary_failure: 1
     stuck:
-      description: Pairs whose mail is delayed in the queue of the host. Each is in a state, too.
+      description: Pairs with mail delayed in the queue of the host. Each also has a state.
       type: int
       sample: 2
     stuck_unlisted:

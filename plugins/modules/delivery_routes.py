@@ -23,7 +23,7 @@ description:
 options:
   entry_point:
     description:
-      - The entry point of the role whose variables count.
+      - The entry point of the role that defines the variables.
     type: str
     choices: [main, audit, diagnose, check, rollback, write_lock]
     default: main
@@ -31,7 +31,7 @@ options:
     description:
       - An earlier result of this module, to add what the results of the hosts ask for.
       - An audit then looks domains up with the suffixes that hosts append to names; a diagnosis
-        resolves the domains whose mail waits.
+        resolves the domains with delayed mail.
     type: dict
   results:
     description:
@@ -66,7 +66,7 @@ run:
     id: 2026-11-23T114500Z-4f1c
     started_at: "2026-11-23T11:45:00Z"
 hosts:
-  description: The hosts whose variables are right, each with the number of its settings.
+  description: The hosts with valid variables, each with the number of its settings.
   returned: always
   type: dict
   sample:
@@ -84,7 +84,7 @@ settings:
   elements: dict
   contains:
     family:
-      description: Which Exchange the variables say, V(auto), V(imc) or V(transport).
+      description: The Exchange family in the variables, V(auto), V(imc) or V(transport).
       type: str
       sample: auto
     domains:

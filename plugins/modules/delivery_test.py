@@ -20,12 +20,13 @@ description:
   - From Exchange 2010 on they are followed in the tracking logs of all Transport servers of the
     organisation (C(Get-MessageTrackingLog)), and looked for in their queues (C(Get-Message)).
   - Each message has a random Message-ID of its own, and is marked as generated automatically
-    (RFC 3834), so that no other mail is taken for it and nobody's robot answers it.
+    (RFC 3834), so that it is not confused with other mail and gets no automatic replies.
   - A message that has no verdict at the deadline is looked for in the queue, and the SMTP protocol
     log is searched for the error, which the connector writes at diagnostics level 3 or more only
     (Q154505).
   - A message that an Edge Transport server or a relay (the smart host of a connector) has is
-    V(relayed). That is no failure, and no proof that it arrives, for what these do is out of sight.
+    V(relayed). This is neither a failure nor a proof of delivery, since Exchange does not log
+    what follows.
   - The task fails if a message was not delivered, unless O(fail_on_undelivered=false). The failed
     task holds the complete result, too.
   - No setting of the host is changed, so the task is C(changed) only if O(retry_queues) retried
@@ -36,8 +37,8 @@ options:
       - Which kind of Exchange the host is. V(imc) is the Internet Mail Connector of 4.0 to 5.5,
         V(transport) the Transport service of 2010 to Subscription Edition.
       - V(auto) asks the registry over WinRM, as M(postmaster.exchange.exchange_info) does. A
-        connection of the type C(psrp) to Exchange's PowerShell says it without being asked.
-      - With V(transport), Exchange's own PowerShell is asked (O(endpoint)), and nothing but it.
+        C(psrp) connection to Exchange's PowerShell needs no such question.
+      - V(transport) asks only Exchange's own PowerShell (O(endpoint)).
     type: str
     choices: [auto, imc, transport]
     default: auto
@@ -67,8 +68,8 @@ options:
         V(test_recipient)). The recipient is V(postmaster) at the domain where none is given, a
         mailbox that every mail domain has to have (RFC 5321).
       - C(addresses) of a dictionary are those of the domain's own mail servers. A smart host among
-        them is no relay. C(relay) names the host to which Exchange 4.0 to 5.5 forwards the domain's
-        mail, for the module does not read its route table.
+        them does not count as a relay. C(relay) names the host to which Exchange 4.0 to 5.5
+        forwards the domain's mail, since the module does not read its route table.
       - At most 500 domains are tested in one task.
     type: list
     elements: raw
@@ -76,7 +77,7 @@ options:
   sender:
     description:
       - The mailbox that sends, in the envelope and in the header. Non-delivery reports go there, so
-        it should be one that somebody reads.
+        use one that is read.
       - By default V(postmaster) at the TCP/IP domain of the host, or at the organisation's default
         accepted domain with O(family=transport).
     type: str
@@ -111,8 +112,8 @@ options:
         default: 25
       starttls:
         description:
-          - Whether to switch to TLS before anything else is said. The submission fails if the
-            server cannot.
+          - Whether to switch to TLS before the login. The submission fails if the server does not
+            offer it.
         type: bool
         default: false
       user:
@@ -184,8 +185,8 @@ attributes:
     platforms: posix
 notes:
   - Message tracking has to be enabled on the connector (its properties, Internet Mail). Without it
-    a message that left cannot be told from one that was lost, and the verdict is V(unknown).
-  - What the tracking log of Exchange 4.0 tells is only that the gateway sent the message.
+    a sent message and a lost one look the same, and the verdict is V(unknown).
+  - The tracking log of Exchange 4.0 records only that the gateway sent the message.
 seealso:
   - module: postmaster.exchange.imc_delivery
   - module: postmaster.exchange.queue_info
@@ -267,7 +268,7 @@ results:
         - V(relayed) if an Edge Transport server or a relay has it; RV(results[].reason) names it.
         - V(queued) if it waits on the host, V(returned) if a non-delivery report was made.
         - V(refused) if the host did not take it from us.
-        - V(unknown) if the tracking log tells nothing; RV(results[].reason) tells why.
+        - V(unknown) if the tracking log does not show it; RV(results[].reason) has the reason.
         - V(not_tested) on Exchange 4.0, which does not relay (Q148985), unless mail of a user to
           the domain left meanwhile, or the message by O(method=smtp) was delivered. This is not a
           failure; RV(results[].reason) names the last such mail in the tracking log.
@@ -317,13 +318,13 @@ results:
           type: str
           sample: "2026-11-23T11:45:07Z"
 delivered:
-  description: The domains whose message was delivered.
+  description: The domains with a delivered message.
   returned: as RV(results)
   type: list
   elements: str
   sample: [aol.com]
 relayed:
-  description: The domains whose message an Edge Transport server or a relay has.
+  description: The domains with a message that an Edge Transport server or a relay has.
   returned: as RV(results)
   type: list
   elements: str
@@ -427,14 +428,13 @@ smtp_server:
   sample: mail5-a.hq.example:25
 version:
   description:
-    - The version of Exchange, such as V(5.5) or V(2019), or null where the host does not tell.
+    - The version of Exchange, such as V(5.5) or V(2019), or null if unknown.
   returned: as RV(results)
   type: str
   sample: "5.5"
 tracking_folder:
   description:
-    - The folder of the tracking log, or null where the host does not tell, and with
-      O(family=transport).
+    - The folder of the tracking log. Null if unknown, and with O(family=transport).
   returned: as RV(results)
   type: str
   sample: C:\exchsrvr\tracking.log

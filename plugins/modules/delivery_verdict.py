@@ -2,7 +2,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# The action plugin of this name does it; there is no module to run elsewhere.
+# The action plugin of this name does the work on the controller.
 
 from __future__ import annotations
 

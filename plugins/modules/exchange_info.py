@@ -15,9 +15,9 @@ author:
 description:
   - Tells version, service, folders and tools of a host with Exchange 4.0, 5.0 or 5.5, and what of
     them keeps this collection from doing its work there.
-  - Of Exchange 2010 to Subscription Edition it tells the version, the organisation and its servers,
-    and who is asked for names. That is the DNS servers of the Transport service
-    (C(Get-TransportService)) and what Windows appends to names.
+  - Of Exchange 2010 to Subscription Edition it returns the version, the organisation, its servers,
+    and its name resolution, which is the DNS servers of the Transport service
+    (C(Get-TransportService)) and the suffixes that Windows appends to names.
   - A host without Exchange is an answer and no failure. RV(family) is V(none) then.
   - One or two commands are run on the host, and two cmdlets where it has Exchange 2010 or later.
     Nothing is changed.
@@ -28,7 +28,7 @@ options:
       - V(auto) asks the registry over WinRM, by C(NewestBuild) for Exchange 4.0 to 5.5, and by what
         Setup of 2010 and later leaves under C(SOFTWARE\Microsoft\ExchangeServer). Where the latter
         is found, but Exchange's PowerShell (O(endpoint)) cannot be asked, the version of the
-        registry is returned, and RV(warnings) says the rest.
+        registry is returned, and RV(warnings) has the reason.
       - V(transport) asks Exchange's PowerShell, whether or not there is WinRM. Without it
         RV(resolver) is null.
     type: str
@@ -36,11 +36,9 @@ options:
     default: auto
   gather:
     description:
-      - How much to ask. V(basics) is what the registry tells at once, which is the kind, the
-        version, the service, and what is appended to names; folders and tools are not looked for,
-        and an organisation of Exchange 2010 or later is not asked.
-      - Where O(family=transport) says the kind already, nothing is left out, for there the registry
-        may be out of reach.
+      - How much to ask. V(basics) reads family, version, service and suffixes of names from the
+        registry only. It skips folders, tools, and an organisation of Exchange 2010 or later.
+      - With O(family=transport) nothing is skipped, since the registry may be out of reach.
     type: str
     choices: [all, basics]
     default: all
@@ -96,7 +94,7 @@ EXAMPLES = r"""
   ansible.builtin.meta: end_host
   when: exchange.family != 'imc' or exchange.service is none or exchange.service.state != 'running'
 
-- name: Ask DNS whether the search list of this host leads mail astray
+- name: Ask DNS whether the search list of this host misroutes mail
   postmaster.exchange.mx_pairs_info:
     domains: [nestle.com]
     search_list: "{{ exchange.resolver.search_list }}"
@@ -153,7 +151,7 @@ service_pack:
   type: str
   sample: SP4
 service:
-  description: The service C(MSExchangeIMC); null where there is none, as with V(transport).
+  description: The service C(MSExchangeIMC); null if not installed, as with V(transport).
   returned: success
   type: dict
   contains:
@@ -184,7 +182,7 @@ tracking:
   type: dict
   contains:
     folder:
-      description: Its folder, or null where the host does not tell.
+      description: Its folder, or null if unknown.
       type: str
       sample: C:\exchsrvr\tracking.log
     exists:
@@ -202,8 +200,8 @@ pickup:
   sample: true
 resolver:
   description:
-    - What decides which names the connector asks DNS for (Q150969), or what Windows appends to
-      names from Exchange 2010 on. Null where WinRM was not there to tell.
+    - The settings that decide which names the connector asks DNS for (Q150969), or what Windows
+      appends to names from Exchange 2010 on. Null without WinRM.
   returned: success
   type: dict
   contains:
@@ -266,7 +264,8 @@ clock_difference:
   sample: -1
 tools:
   description:
-    - The path of each tool the collection uses or that tells more about the connector, or null.
+    - The path, or null, of each tool that the collection uses or that helps to examine the
+      connector.
     - With O(target_computer) they are those of the host in front of it, except C(imccopy).
     - Empty with V(transport), which needs none.
   returned: success
@@ -333,7 +332,7 @@ servers:
       type: bool
       sample: true
     tracking:
-      description: Whether message tracking is enabled, or null where that was not seen.
+      description: If message tracking is enabled, or null if unknown.
       type: bool
       sample: true
     external_dns:
@@ -341,7 +340,7 @@ servers:
       type: dict
       contains:
         servers:
-          description: C(ExternalDNSServers). Where it is empty, those of the adapters are asked.
+          description: C(ExternalDNSServers). If it is empty, Exchange asks those of the adapters.
           type: list
           elements: str
           sample: []

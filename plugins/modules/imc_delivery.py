@@ -19,14 +19,14 @@ description:
     table that the Administrator program calls C(Message Delivery by E-Mail Domain).
   - Both are changed as one transaction. Backups are made first, on the host and on the controller;
     every write is read back and compared; the service is restarted once and watched. If anything
-    fails, value, table and service are put back and the task says in which state the host is.
+    fails, value, table and service are restored, and the error names the state of the host.
   - The table is read and written with C(imccopy.exe) of the Exchange 5.x CD (Q182522), on a host
     that needs nothing else but WinRM. Only native commands are run there (C(reg), C(sc),
     C(imccopy), C(type), C(echo), C(ping)); no script is pushed, and no temporary file stays.
   - Rows of other domains, other registry values, and unknown sections, keys and flags of the table
     survive byte for byte. A table that holds what could not be written back exactly, such as
     characters of an unknown code page, is not changed at all.
-  - A host that is as wanted costs one command, and C(8) WinRM requests or fewer with NTLM.
+  - A host without drift costs one command, and C(8) WinRM requests or fewer with NTLM.
   - A run that was cut off is found by the next one, which takes up where it stopped and starts a
     service that it had stopped.
 options:
@@ -36,7 +36,8 @@ options:
         (Q150969, Q190711).
       - V(disabled) sets the registry value C(DisableResolverSearchList) to 1. A value that is
         there with any other number but 0 is as good, and is left alone. One that is spelled with
-        other capitals, or has another type, is replaced, for the service reads exactly this name.
+        other capitals, or has another type, is replaced, because the service reads exactly
+        this name.
       - V(enabled) deletes the value, however it is spelled.
       - V(unmanaged) leaves it alone.
     type: str
@@ -63,8 +64,8 @@ options:
       - A row takes mail for all subdomains of its domain, too, unless these have rows of their own
         (Q259531). The task warns of those in O(routes) and O(known_domains) that have none, and,
         where rows change, of those in the queue and in the logs of the last days.
-      - An address or domain that is none, an IPv6 address, a route without an address, or a domain
-        with two different answers fails the task before anything is asked of the host.
+      - An invalid address or domain, an IPv6 address, a route without an address, or a domain with
+        two different answers fails the task before the host is contacted.
       - Without this option the table is neither read nor changed.
     type: list
     elements: dict
@@ -94,7 +95,7 @@ options:
     description:
       - V(present) makes the rows of the domains in O(routes), and leaves all others alone.
       - V(exact) does the same, and removes the rows of all domains that are not in O(routes). An
-        empty list is refused, for it would empty the table.
+        empty list is refused, because it would empty the table.
       - V(absent) removes the rows of the domains in O(routes). They need no addresses then.
       - V(restored) puts back registry value and table as O(backup) holds them, as a transaction
         like the others, with a backup of what is there now.
@@ -103,9 +104,9 @@ options:
     default: present
   missing_domain:
     description:
-      - What becomes of the rows of a domain that takes no mail any more, which is one with the
-        status V(no_such_domain) or V(null_mx). They are kept with a warning, or removed.
-      - With C(unconfirmed) in the entry they are kept, since only one name server says so.
+      - Keeps with a warning, or removes, the rows of a domain that no longer takes mail, with the
+        status V(no_such_domain) or V(null_mx).
+      - With C(unconfirmed) in the entry they are kept, since only one name server reported it.
     type: str
     choices: [keep, remove]
     default: keep
@@ -113,10 +114,10 @@ options:
     description:
       - The service reads its settings only when it starts. With V(when_changed) it is restarted
         after a change, once, if it was running.
-      - With V(never) it is left alone, and RV(restart_required) tells that a restart is due. That
-        is noted on the host, with the number of the service's process. So later runs go on to tell,
-        and the next one with V(when_changed) restarts the service, also where it changes nothing
-        else, until somebody has restarted the service or stopped it.
+      - With V(never) it is left alone, and RV(restart_required) shows that a restart is due. The
+        run notes this on the host, with the process id of the service. Later runs report it until
+        the service has been restarted or stopped, and the next one with V(when_changed) restarts
+        it, even without another change.
       - A service that is found stopped or disabled is left as found, with a warning.
       - A service that runs is not restarted while the table has malformed rows, since it would not
         start again (event 4056). The task fails and names them, unless O(force=true).
@@ -153,7 +154,7 @@ options:
       - How many domains O(missing_domain=remove) may take the rows of at once, as a number or as a
         percentage of all pinned domains. More are a sign of a name server with a fault.
       - If more would go, the task fails and nothing is changed, unless O(force=true). In check mode
-        it warns, and returns RV(would_refuse). Empty is no limit.
+        it warns, and returns RV(would_refuse). An empty value sets no limit.
     type: str
     default: "3"
   backup_dir:
@@ -191,7 +192,7 @@ options:
     type: str
   missing_imccopy:
     description:
-      - What to do where there is no C(imccopy), so that the table can be neither read nor written.
+      - What to do without C(imccopy), when the table can be neither read nor written.
         For Exchange 4.0 no such tool is documented.
       - The registry value is set in any case. Then V(fail) fails the task, and V(warn) warns. Both
         return the rows to be typed by hand as RV(worksheet).
@@ -219,8 +220,8 @@ options:
     default: 100
   return_routes:
     description:
-      - Which rows the result has. With V(changed), RV(routes) has those of the domains of which any
-        changes, and so none where nothing does.
+      - Which rows the result has. With V(changed), RV(routes) has the rows of each domain with a
+        changed row, and is empty without changes.
       - With V(text) the same rows are in RV(routes_text) instead. The controller keeps the result
         of each host in memory, where a row takes a fifth as text. The role
         P(postmaster.exchange.mx_delivery#role) asks for that.
@@ -242,7 +243,7 @@ options:
         are appended.
       - >-
         Only letters, digits, spaces and C(\ : . / _ - $ ~ , = @ +) may occur in it.
-      - Without it the table of O(target_computer) is treated as where there is no C(imccopy).
+      - Without it the table of O(target_computer) is treated as on a host without C(imccopy).
     type: str
   target_directory:
     description:
@@ -341,7 +342,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 registry:
-  description: The registry value before, and as it is then. Null where there is none.
+  description: The registry value before and after. Null if it does not exist.
   returned: when the host could be looked at
   type: dict
   contains:
@@ -360,12 +361,12 @@ routes:
   description:
     - The rows of the table, before and afterwards. Null if the table was not read, and with
       O(return_routes=text).
-    - With O(return_routes=changed) only those of the domains of which any changes.
+    - With O(return_routes=changed) only the rows of each domain with a changed row.
   returned: when the host could be looked at
   type: dict
   contains:
     before:
-      description: The rows as found, in their order. One that is no row is shown as C(raw).
+      description: The rows as found, in their order. A malformed row is shown as C(raw).
       type: list
       elements: dict
       sample:
@@ -385,8 +386,8 @@ routes:
           flag: "0"
 led_by_parent:
   description:
-    - Domains without rows of their own, of O(routes), O(known_domains), or the host's mail, whose
-      mail the rows of a parent domain take (Q259531).
+    - Domains of O(routes), O(known_domains), or the host's mail that have no rows of their own, so
+      that the rows of a parent domain take their mail (Q259531).
   returned: when the host could be looked at
   type: list
   elements: dict
@@ -416,23 +417,23 @@ led_by_parent:
       sample: true
 malformed_rows:
   description:
-    - The rows of the table that the service cannot parse, as they stand in it. It does not start
-      with them (event 4056, Q182522).
+    - The rows of the table that the service cannot parse, verbatim. It does not start with them
+      (event 4056, Q182522).
   returned: when the host could be looked at
   type: list
   elements: str
   sample: []
 relayed:
   description:
-    - The wanted domains whose mail no row leads, each with the host to which the connector forwards
-      all such mail (C(DefaultRouting)). It is empty if the connector asks DNS.
+    - The listed domains without a row, each with the host to which the connector forwards all such
+      mail (C(DefaultRouting)). The host is empty if the connector asks DNS.
   returned: when the host could be looked at
   type: dict
   sample: {}
 routes_text:
   description:
-    - The rows of the domains of which any changes, before and afterwards, as they stand in the
-      table. Null if the table was not read, and without O(return_routes=text).
+    - The rows of each domain with a changed row, before and afterwards, as in the table. Null if
+      the table was not read, and without O(return_routes=text).
   returned: when the host could be looked at
   type: dict
   contains:
@@ -467,7 +468,7 @@ restarted:
   type: bool
   sample: true
 restart_required:
-  description: Whether a restart is due that this run may not, or must not, do.
+  description: True if a restart is due that this run may not, or must not, do.
   returned: when the host could be looked at
   type: bool
   sample: false
@@ -487,7 +488,7 @@ change_limit:
   type: dict
   contains:
     limit:
-      description: What O(max_changes) says.
+      description: Value of O(max_changes).
       type: str
       sample: 25%
     changes:
@@ -499,7 +500,7 @@ change_limit:
       type: int
       sample: 40
     domains:
-      description: The first few of the domains whose routes change.
+      description: The first few of the domains with changed routes.
       type: list
       elements: str
       sample: [nestle.com, aol.com]
@@ -508,7 +509,7 @@ change_limit:
       type: int
       sample: 2
     exceeded:
-      description: Whether the change is larger than the limit.
+      description: True if the change is larger than the limit.
       type: bool
       sample: true
     refused:
@@ -559,7 +560,7 @@ run_id:
   sample: 2026-11-23T114500Z-4f1c
 worksheet:
   description:
-    - Rows to be typed or removed by hand, where there is no C(imccopy). Empty otherwise.
+    - Rows to be typed or removed by hand, on a host without C(imccopy). Empty otherwise.
   returned: when the host could be looked at
   type: list
   elements: dict
@@ -576,8 +577,8 @@ rolled_back:
   sample: false
 state:
   description:
-    - The settings of the host after a failed change. They are as before with V(old), as wanted with
-      V(new), and not known, or partly so, with V(unknown).
+    - The settings of the host after a failed change. V(old) are those before it, V(new) those after
+      it, and V(unknown) a mixture or not known.
   returned: when a change failed
   type: str
   sample: old

@@ -98,7 +98,7 @@ options:
     description:
       - How many domains O(missing_domain=remove) may take the pins of at once, as a number or as a
         percentage of all pinned domains. More fails before anything is changed, unless
-        O(force=true). Empty is no limit.
+        O(force=true). An empty value sets no limit.
     type: str
     default: "3"
   note:
@@ -251,14 +251,14 @@ options:
         default: all
       existing:
         description:
-          - Whether to adopt a connector for exactly a wanted domain that this collection did not
-            make, or to refuse the change.
+          - Whether to adopt an unmanaged connector for exactly a listed domain, or to refuse the
+            change.
         type: str
         choices: [adopt, refuse]
         default: refuse
       bypass_relay:
         description:
-          - Whether to make connectors for domains whose mail goes by smart hosts today.
+          - Whether to make connectors for domains with mail through smart hosts today.
         type: bool
         default: false
       edge_synchronization:
@@ -328,10 +328,10 @@ options:
     suboptions:
       domains:
         description:
-          - V(changed) are the domains whose routes or connectors changed, or all if the registry
-            value did, and those of earlier changes that no test message has proved. V(all) are all
-            with addresses.
-          - With V(none) O(mode=enforce) forgets earlier changes without proof, and warns of it.
+          - V(changed) are the domains with changed routes or connectors, or all if the registry
+            value changed, and those of earlier changes that no test message has proved. V(all) are
+            all with addresses.
+          - With V(none) O(mode=enforce) drops earlier changes without proof, and warns of it.
           - V(stuck) are those of O(routes), in O(mode=diagnose).
         type: str
         choices: [none, changed, all, stuck]
@@ -458,8 +458,8 @@ options:
     default: false
   smtp_login:
     description:
-      - User and password of O(test.smtp), for a playbook that keeps them apart from the other
-        options.
+      - User and password of O(test.smtp). A playbook can keep them apart from the other options
+        this way.
     type: dict
     suboptions:
       user:
@@ -580,8 +580,8 @@ changed:
   sample: true
 exchange:
   description:
-    - What M(postmaster.exchange.exchange_info) returns. None where it was not needed, as O(family)
-      says which Exchange it is.
+    - What M(postmaster.exchange.exchange_info) returns. None if O(family) already
+      names the Exchange.
   returned: always
   type: dict
   sample: {}

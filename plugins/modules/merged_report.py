@@ -32,7 +32,7 @@ options:
   folder:
     description:
       - Folder with the reports of the slices as JSON, all C(*.json) in it.
-      - Without it, reads variables whose names begin with C(mx_delivery_report_), as in
+      - Without it, reads variables with names that begin with C(mx_delivery_report_), as in
         RV(postmaster.exchange.delivery_report#module:artefact). AWX sets them from
         M(ansible.builtin.set_stats) of earlier jobs. Reports of check mode count only if there are
         no others.
@@ -42,7 +42,7 @@ options:
   max_changed_hosts:
     description:
       - How many of all hosts may have pending changes, as a number or a percentage such as V(20%).
-        No limit by default. RV(would_refuse) says whether there are more.
+        Unlimited by default. RV(would_refuse) is set if more hosts have them.
     type: str
     default: ""
   html:
@@ -140,8 +140,8 @@ problems:
     mail5-b: no slice reported on this host
 messages:
   description:
-    - As RV(problems), for the task that ends a host. Of a run over more than 20 hosts, a
-      reference to the report.
+    - RV(problems) as the failure message of a host. In a run over more than 20 hosts, it refers to
+      the report instead.
   returned: always
   type: dict
   sample:

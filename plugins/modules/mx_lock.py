@@ -15,10 +15,10 @@ author:
 description:
   - Writes what M(postmaster.exchange.mx_pairs_info) returned to a file, the lock, that is made for
     version control. Resolve once, review the change, and enforce exactly that.
-  - The same pairs are always the same text. Pairs stand first, sorted by domain, with one line for
-    each; when they were seen, and the TTL, stand at the end.
-  - A domain that DNS had no answer for stays as it is in the lock, with a warning. A lock that says
-    the same, and whose TTLs have not run out, is left alone to the letter.
+  - The same pairs are always the same text. Pairs come first, sorted by domain, one a line; the
+    times of the lookups and the TTLs come last.
+  - A domain without an answer from DNS stays as it is in the lock, with a warning. A lock with the
+    same pairs and unexpired TTLs is not rewritten.
   - M(postmaster.exchange.mx_lock_info) reads the lock. The playbooks
     P(postmaster.exchange.mx_delivery#role) use both for the variable C(mx_delivery_lock).
 options:
@@ -31,7 +31,7 @@ options:
     type: dict
     required: true
   prune:
-    description: Whether domains that O(resolved) does not have leave the lock.
+    description: Removes domains from the lock that O(resolved) does not have.
     type: bool
     default: true
   agreement:
@@ -72,13 +72,13 @@ extends_documentation_fragment:
 attributes:
   action:
     details:
-      - The task runs on the controller whatever the connection is, so that is where the lock lies.
-        Only where it is delegated to a host whose connection is none of
+      - The task runs on the controller, which has the lock, with the connections
         P(ansible.builtin.winrm#connection), P(ansible.builtin.psrp#connection) and
-        P(ansible.builtin.local#connection), the module runs on that host.
+        P(ansible.builtin.local#connection).
+      - With any other connection, as by delegation, the module runs on that host.
   async:
     details:
-      - Only where the module runs on another host, as told for the attribute C(action).
+      - Only if the module runs on another host; see the attribute C(action).
   check_mode:
     support: full
   diff_mode:
@@ -132,7 +132,7 @@ path:
   type: str
   sample: /srv/mail/mx_pairs.lock.yml
 times_only:
-  description: Whether nothing but times is new in the lock.
+  description: True if only times are new in the lock.
   returned: success
   type: bool
   sample: false

@@ -15,7 +15,7 @@ author:
 description:
   - Reads a lock, the file that M(postmaster.exchange.mx_lock) writes, and returns what
     M(postmaster.exchange.mx_pairs_info) would, without asking DNS.
-  - With O(resolved), which holds what DNS says now, also returns which domains have moved since.
+  - With O(resolved), the current answers of DNS, also returns the domains that have moved since.
   - Changes nothing.
 options:
   path:
@@ -38,7 +38,7 @@ options:
     type: list
     elements: raw
   stale:
-    description: What to do if the lock is older than its TTLs and O(grace) allow.
+    description: Action on a lock that is older than its TTLs and O(grace) allow.
     type: str
     choices: [ignore, warn, fail]
     default: warn
@@ -85,13 +85,13 @@ extends_documentation_fragment:
 attributes:
   action:
     details:
-      - The task runs on the controller whatever the connection is, so that is where the lock lies.
-        Only where it is delegated to a host whose connection is none of
+      - The task runs on the controller, which has the lock, with the connections
         P(ansible.builtin.winrm#connection), P(ansible.builtin.psrp#connection) and
-        P(ansible.builtin.local#connection), the module runs on that host.
+        P(ansible.builtin.local#connection).
+      - With any other connection, as by delegation, the module runs on that host.
   async:
     details:
-      - Only where the module runs on another host, as told for the attribute C(action).
+      - Only if the module runs on another host; see the attribute C(action).
   check_mode:
     support: full
     details:
@@ -143,7 +143,7 @@ EXAMPLES = r"""
 RETURN = r"""
 domains:
   description:
-    - What the lock says about each domain, as
+    - The pairs of each domain in the lock, as in
       RV(postmaster.exchange.mx_pairs_info#module:domains). The TTL is that of the lock.
     - C(warnings), C(failures) and C(evidence) are those of O(resolved) where it is given; else
       there are the codes of the warnings that were noted.
@@ -165,7 +165,7 @@ stats:
   returned: success
   type: dict
 lock:
-  description: Where this comes from, and what has become of it.
+  description: The origin and age of the lock, and the changes of its domains.
   returned: success
   type: dict
   contains:
@@ -178,11 +178,11 @@ lock:
       type: str
       sample: "2026-11-23T12:00:00Z"
     stale:
-      description: Whether an answer is older than its TTL and O(grace) allow.
+      description: True if an answer is older than its TTL and O(grace) allow.
       type: bool
       sample: false
     stale_domains:
-      description: The domains whose answers are.
+      description: The domains with such answers.
       type: list
       elements: str
       sample: []

@@ -17,9 +17,9 @@ description:
     and returns one pair for every address of every exchange. This is step 2 of the article Q169781.
   - The same DNS data always gives the same result, in whatever order name servers give it. Pairs
     are sorted by preference, then by the name of the exchange, then by address.
-  - A domain whose answer cannot be had now gets the status V(temporary_failure), and no pairs. Part
-    of the pairs is never given for all of them, so a failure of DNS changes no route.
-  - Where a name server says that a domain or an exchange does not exist, the others are asked, too,
+  - A failed lookup gives the domain the status V(temporary_failure), and no pairs. An incomplete
+    list of pairs is never returned, so a failure of DNS changes no route.
+  - If a name server reports that a domain or an exchange does not exist, the others are asked, too,
     and the name servers of the zone above. If one of them knows the name, the status of the domain
     is V(disagreement), and no route changes.
   - Every question is asked once in a run, however many domains share it. Compute once for all hosts
@@ -30,7 +30,7 @@ description:
 options:
   domains:
     description:
-      - The mail domains, as what stands behind the C(@) of an address. They are absolute names; no
+      - The mail domains, each the part of an address after the C(@). They are absolute names; no
         search list is applied to them.
       - Upper case, a trailing dot, and international names (IDNA 2008) are accepted. Domains that
         are given twice are asked and returned once.
@@ -87,13 +87,13 @@ options:
     type: int
     default: 500
   max_rate:
-    description: How many questions may leave in a second, to all name servers; V(0) is no limit.
+    description: Limit of questions a second to all name servers; V(0) is unlimited.
     type: float
     default: 0.0
   families:
     description:
-      - Which addresses are wanted. Exchange 4.0 to 5.5 take V(ipv4) only.
-      - With V(ipv6) in the list, a domain whose question for AAAA fails is a V(temporary_failure).
+      - Which addresses to look up. Exchange 4.0 to 5.5 take V(ipv4) only.
+      - With V(ipv6) in the list, a failed lookup of AAAA makes the domain a V(temporary_failure).
     type: list
     elements: str
     choices: [ipv4, ipv6]
@@ -124,7 +124,8 @@ options:
     default: false
   dead_exchanges:
     description:
-      - What an exchange means whose addresses cannot be looked up, while the MX of its domain can.
+      - What to do if the address lookup of an exchange fails, but the MX lookup of its domain does
+        not.
       - V(refuse) makes the domain a V(temporary_failure), since part of its pairs would not be the
         pairs.
       - V(drop) asks again some seconds later. Where all name servers fail in the same way both
@@ -135,9 +136,9 @@ options:
     default: refuse
   moving:
     description:
-      - What happens to a domain whose addresses change from answer to answer, as those in the pools
-        of large providers do. That is found where addresses with a TTL of up to 60 seconds are
-        others when they are asked for again. Exchanges under C(mail.protection.outlook.com) count
+      - What to do with a domain with addresses that change from answer to answer, as in the pools
+        of large providers. Addresses with a TTL of up to 60 seconds are looked up twice to find
+        this. Exchanges under C(mail.protection.outlook.com) count
         as moving, whatever they answer.
       - V(keep) gives the domain the status V(moving) and no pairs, so no new route is made and an
         existing one stays.
@@ -150,33 +151,33 @@ options:
       - The suffixes that the mail servers append to names. For each of them, the domain is also
         asked for with the suffix appended.
       - An answer there is evidence that an Exchange Server without C(DisableResolverSearchList)
-        sends the mail astray (Q150969), and is returned as warning V(search_list_hijack).
+        misroutes the mail (Q150969), and is returned as warning V(search_list_hijack).
     type: list
     elements: str
     default: []
   agreement:
     description:
       - With V(first), the first name server that answers a question is believed.
-      - With V(all), each name server is asked on its own, and a domain of which they tell different
-        pairs gets the status V(disagreement), with all answers in RV(domains[].views).
+      - With V(all), each name server is asked on its own. A domain with different answers gets the
+        status V(disagreement), with all answers in RV(domains[].views).
     type: str
     choices: [first, all]
     default: first
   max_pairs:
     description:
-      - The most pairs to return for one domain, the best ones, with a warning. V(0) is no limit.
+      - The most pairs to return for one domain, the best ones, with a warning. V(0) is unlimited.
     type: int
     default: 0
   evidence:
     description:
-      - Also ask what tells more about a domain and its exchanges. Whether their name servers
-        fail on AAAA, which is the known cause of C(451 4.4.0 DNS query failed) (KB972744); and
+      - Also collect evidence about a domain and its exchanges, whether their name servers fail
+        on AAAA, which is the known cause of C(451 4.4.0 DNS query failed) (KB972744), and
         whether answers are authentic (DNSSEC).
       - It more than doubles the number of questions, and never changes a status or a pair. It is
         asked when all pairs are known.
       - AAAA is asked of the own name servers of each name only, at O(port). A caching name server
-        could keep a wrong answer, and deny the name to everybody for some time. Names whose own
-        servers do not answer are returned as C(aaaa_not_asked).
+        could keep a wrong answer, and deny the name to all its clients for some time. Names with
+        silent servers of their own are returned as C(aaaa_not_asked).
     type: bool
     default: false
   fail_on:
@@ -198,13 +199,13 @@ extends_documentation_fragment:
 attributes:
   action:
     details:
-      - The task runs on the controller whatever the connection is, and needs the Python libraries
-        there. Only where it is delegated to a host whose connection is none of
+      - The task runs on the controller, and needs the Python libraries there, with the connections
         P(ansible.builtin.winrm#connection), P(ansible.builtin.psrp#connection) and
-        P(ansible.builtin.local#connection), the module runs on that host.
+        P(ansible.builtin.local#connection).
+      - With any other connection, as by delegation, the module runs on that host.
   async:
     details:
-      - Only where the module runs on another host, as told for the attribute C(action).
+      - Only if the module runs on another host; see the attribute C(action).
   check_mode:
     support: full
     details:
@@ -244,16 +245,16 @@ EXAMPLES = r"""
     resolver_search_list: disabled
     routes: "{{ mx.routes }}"
 
-- name: See whether the search list of the site leads mail astray
+- name: See whether the search list of the site misroutes mail
   postmaster.exchange.mx_pairs_info:
     domains: [nestle.com]
     search_list: [hq.example]
-  register: astray
+  register: searched
   failed_when: >-
-    astray.domains | map(attribute='warnings') | flatten
+    searched.domains | map(attribute='warnings') | flatten
     | selectattr('code', 'eq', 'search_list_hijack') | length > 0
 
-- name: Believe only what the inner and the outer name server both say
+- name: Believe only answers on which the inner and the outer name server agree
   postmaster.exchange.mx_pairs_info:
     domains: [partner.example]
     nameservers:
@@ -297,8 +298,8 @@ domains:
     status:
       description:
         - V(ok) if there are pairs.
-        - V(null_mx) if the domain says that it takes no mail (RFC 7505), and V(no_such_domain) if
-          DNS says that it does not exist. Only these two mean that the domain is gone.
+        - V(null_mx) if the domain declares that it takes no mail (RFC 7505), and V(no_such_domain)
+          if it does not exist in DNS. Only these two mark a domain as missing.
         - V(no_address) if no exchange has an address that can be used, V(loop) if only our own
           hosts were left as exchanges.
         - V(moving) if the addresses change from answer to answer, see O(moving).
@@ -308,7 +309,7 @@ domains:
       type: str
       sample: ok
     implicit_mx:
-      description: Whether the domain has no MX record and is its own exchange (RFC 5321).
+      description: True if the domain has no MX record and is its own exchange (RFC 5321).
       type: bool
       sample: false
     pairs:
@@ -388,12 +389,12 @@ domains:
           type: bool
           sample: true
     views:
-      description: What each name server says on its own, with O(agreement=all).
+      description: The answers of each name server, with O(agreement=all).
       type: list
       elements: dict
       contains:
         nameserver:
-          description: Who says it.
+          description: The name server.
           type: str
           sample: 192.0.2.53:53
         status:
@@ -410,7 +411,7 @@ domains:
               address: 192.0.2.25
               ttl: 300
     evidence:
-      description: What was found with O(evidence=true); none for a domain that is not known.
+      description: The results of O(evidence=true). Empty for a domain with a failed lookup.
       type: dict
       contains:
         authentic:
@@ -420,7 +421,7 @@ domains:
           type: bool
           sample: false
         aaaa_not_asked:
-          description: Names whose AAAA was not asked, since none of their own servers answered.
+          description: Names without a lookup of AAAA, since none of their own servers answered.
           type: list
           elements: str
           sample: []
@@ -438,7 +439,7 @@ pairs:
 routes:
   description:
     - One entry for every domain asked, ready for M(postmaster.exchange.imc_delivery). Without
-      addresses, the status tells "not known, leave alone" from "gone".
+      addresses, the status separates "unknown, leave alone" from "does not exist".
   returned: success, or failure by O(fail_on)
   type: list
   elements: dict
@@ -464,7 +465,7 @@ routes:
       sample: true
     unconfirmed:
       description:
-        - Only there, and true, where one name server alone says that the domain does not exist.
+        - Only present, and true, if a single name server reports that the domain does not exist.
           Neither another one of O(nameservers) nor one of the zone above could be asked. Then
           C(missing_domain=remove) removes nothing.
       type: bool

@@ -14,17 +14,17 @@ author:
   - The postmaster.exchange contributors (@postmaster-exchange)
 description:
   - Looks into the outbound queue of the Internet Mail Connector of Exchange 4.0, 5.0 or 5.5, or
-    into the queues of the Transport service of Exchange 2010 to Subscription Edition, and tells for
-    which domains mail waits, since when, and with which error.
-  - On a connector the domains come from the messages in C(RootDir\Out), from their envelope where
-    it stands ahead of the message (C(X-Receiver)), else from their header. Errors come from the
+    into the queues of the Transport service of Exchange 2010 to Subscription Edition. Returns the
+    domains with waiting mail, since when it waits, and with which error.
+  - On a connector the domains come from the messages in C(RootDir\Out), from their envelope if it
+    precedes the message (C(X-Receiver)), else from their header. Errors come from the
     SMTP protocol log, which the connector writes at diagnostics level 3 or more only (Q154505), and
     returned mail from the message tracking log.
   - Hand RV(stuck_domains) to M(postmaster.exchange.mx_pairs_info).
   - Of the messages nothing is returned but the domains of recipients and the oldest date.
-  - The Transport service is asked by C(Get-Queue). Where a queue does not tell its domain, as those
-    for smart hosts, the recipients of its messages do (C(Get-Message)). Mail for the organisation's
-    own domains is left out (C(Get-AcceptedDomain)).
+  - The Transport service is asked by C(Get-Queue). For a queue without a domain, such as one for a
+    smart host, the domains come from the recipients of its messages (C(Get-Message)). Mail for the
+    organisation's own domains is left out (C(Get-AcceptedDomain)).
   - A connector is asked two to five commands, and logs of any size are read from their ends. A
     Transport server is asked three cmdlets, and one more for each queue, for 50 queues at most.
     Nothing is changed.
@@ -34,8 +34,8 @@ options:
       - Which kind of Exchange the host is. V(imc) is the Internet Mail Connector of 4.0 to 5.5,
         V(transport) the Transport service of 2010 to Subscription Edition.
       - V(auto) asks the registry over WinRM, as M(postmaster.exchange.exchange_info) does. A
-        connection of the type C(psrp) to Exchange's PowerShell says it without being asked.
-      - With V(transport), Exchange's own PowerShell is asked (O(endpoint)), and nothing but it.
+        C(psrp) connection to Exchange's PowerShell needs no such question.
+      - V(transport) asks only Exchange's own PowerShell (O(endpoint)).
     type: str
     choices: [auto, imc, transport]
     default: auto
@@ -54,15 +54,15 @@ options:
     default: []
   min_age:
     description:
-      - Seconds a domain's oldest message has to be old, by the date in its header, for the domain
-        to be in RV(stuck_domains). Mail that is just being sent is not stuck.
-      - A domain that a server put off, or whose messages have no date, is in there at any age.
+      - Minimum age of a domain's oldest message in seconds, by the date in its header, to list the
+        domain in RV(stuck_domains). It leaves out mail that is just being sent.
+      - A domain that a server put off, or with undated messages, is listed at any age.
     type: int
     default: 0
   max_files:
     description:
       - The most messages to look into, the oldest first.
-      - With O(family=transport) these are the messages in queues that do not tell their domain.
+      - With O(family=transport) these are the messages in queues without a domain.
     type: int
     default: 100
     aliases: [max_messages]
@@ -90,8 +90,8 @@ options:
     description:
       - The name of the Exchange computer, where the host of the play is a management host in front
         of it. Its registry, service and files are reached over the network then (C(\\HOST\C$)).
-      - With O(family=transport) the Transport server whose queues are wanted, where it is not the
-        one that runs the cmdlets.
+      - With O(family=transport) the Transport server with the queues, if it is not the one that
+        runs the cmdlets.
     type: str
 extends_documentation_fragment:
   - postmaster.exchange.attributes
@@ -151,8 +151,7 @@ family:
   sample: imc
 version:
   description:
-    - V(4.0), V(5.0), V(5.5), V(2010), V(2013), V(2016), V(2019) or V(SE); null where the host does
-      not tell.
+    - V(4.0), V(5.0), V(5.5), V(2010), V(2013), V(2016), V(2019) or V(SE); null if unknown.
   returned: success
   type: str
   sample: "5.5"
@@ -188,8 +187,8 @@ oldest:
   sample: "2026-11-23T11:45:07Z"
 counters:
   description:
-    - Performance counters of the connector since its start; null where the host does not tell, and
-      with O(family=transport).
+    - Performance counters of the connector since its start. Null if unknown, and with
+      O(family=transport).
   returned: success
   type: dict
   contains:
@@ -311,14 +310,14 @@ failures:
   elements: dict
   contains:
     domain:
-      description: Whose mail it concerns, or null where the log does not tell.
+      description: The domain of the failed mail, or null if the log does not show it.
       type: str
       sample: nestle.com
     error:
       description: The error, as in RV(queues).
       type: dict
     count:
-      description: How often it stands in the files read, or how many queues have it.
+      description: How often it occurs in the files read, or how many queues have it.
       type: int
       sample: 7
     log:
@@ -338,7 +337,7 @@ returned:
       type: str
       sample: SMTP:buyer@nestle.com
     domain:
-      description: The domain, or null where the recipient is no mailbox.
+      description: The domain, or null if the recipient is not a mailbox.
       type: str
       sample: nestle.com
     time:
@@ -420,7 +419,7 @@ next_hops:
       type: str
       sample: 192.0.2.25
     domains:
-      description: The domains whose mail met no failure there.
+      description: The domains with mail that met no failure there.
       type: list
       elements: str
       sample: [nestle.com]

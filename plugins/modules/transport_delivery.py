@@ -16,8 +16,8 @@ description:
   - Manages Send connectors that deliver the mail of one domain each straight to the addresses of
     its exchanges. Microsoft recommends this where mail stays queued with C(451 4.4.0 DNS query
     failed) (KB972744), as the article Q169781 did for the Internet Mail Connector.
-  - The connectors of this module carry a mark in their comment. Connectors of somebody else are
-    neither changed nor removed, except for those that O(existing=adopt) takes over. Of a connector,
+  - The connectors of this module carry a mark in their comment. Other connectors are neither
+    changed nor removed, except for those that O(existing=adopt) takes over. Of a connector,
     only what the options name is managed; all other properties stay as they are.
   - Connectors belong to the whole organisation. However many of its hosts are in the play, one
     change is made; the other hosts find nothing to do. All reads and writes of a change go to one
@@ -31,8 +31,8 @@ description:
     front-end proxy, limits, error policies and protocol logging. The diff shows their origin. In
     place of a connector that is scoped to one Active Directory site, it is scoped, too.
   - Some domains are refused while the others are changed; see RV(refused). These are authoritative
-    accepted domains, domains with a connector of somebody else (O(existing)), domains whose mail
-    goes by a relay (O(bypass_relay)) or by another connector at each site (O(source_servers)), and
+    accepted domains, domains with an unmanaged connector (O(existing)), domains with mail through a
+    relay (O(bypass_relay)) or through another connector at each site (O(source_servers)), and
     domains with settings that a pin cannot inherit, such as mutual TLS.
   - Exchange is reached at its own PowerShell endpoint. Only cmdlets with typed parameters are run;
     no script is ever sent. A host with nothing to do costs one cmdlet.
@@ -65,7 +65,7 @@ options:
     description:
       - V(present) makes the connectors of the domains in O(routes), and leaves all others alone.
       - V(exact) does the same, and removes our connectors of all domains that are not in O(routes).
-        An empty list is refused, for it would remove them all.
+        An empty list is refused, because it would remove them all.
       - V(absent) removes our connectors of the domains in O(routes). They need no addresses then.
       - V(restored) puts our connectors, and those that were adopted, back to what they were when
         O(backup) was made, as a transaction like the others.
@@ -83,36 +83,36 @@ options:
     default: all
   missing_domain:
     description:
-      - What becomes of the connector of a domain that takes no mail any more, which is one with the
-        status V(no_such_domain) or V(null_mx). It is kept with a warning, or removed.
-      - With C(unconfirmed) in the entry it is kept, since only one name server says so.
+      - Keeps with a warning, or removes, the connector of a domain that no longer takes mail, with
+        the status V(no_such_domain) or V(null_mx).
+      - With C(unconfirmed) in the entry it is kept, since only one name server reported it.
     type: str
     choices: [keep, remove]
     default: keep
   existing:
     description:
-      - What to do with a connector of somebody else for exactly such a domain. With V(refuse) this
+      - What to do with an unmanaged connector for exactly such a domain. With V(refuse) this
         domain stays as it is, and RV(refused) shows how the connector differs from a pin.
       - V(adopt) makes it ours. Its name and the properties that are not managed stay. A connector
         that serves other address spaces as well, is scoped to one site, belongs to a hybrid
         configuration, demands mutual TLS, or logs in by a password is never adopted.
-      - Connectors for C(*), or for a domain above, are no obstacle, for Exchange prefers the more
-        specific one.
+      - Connectors for C(*), or for a parent domain, do not conflict, since Exchange prefers the
+        more specific one.
     type: str
     choices: [adopt, refuse]
     default: refuse
   bypass_relay:
     description:
-      - Allows new connectors for domains whose mail goes by smart hosts today, such as a filter, a
-        provider or Exchange Online. Exchange asks no MX records for such mail, and a pin leads it
-        past the filter and the archive.
+      - Allows new connectors for domains with mail through smart hosts today, such as a filter, a
+        provider or Exchange Online. Exchange looks up no MX records for such mail, and a pin
+        bypasses the filter and the archive.
       - To allow it for one domain, set C(bypass_relay) to V(true) in its entry of O(routes).
     type: bool
     default: false
   edge_synchronization:
     description:
-      - Runs C(Start-EdgeSynchronization) after a change of connectors whose source servers are Edge
-        Transport servers, which otherwise receive the change at their next interval. Its outcome
+      - Runs C(Start-EdgeSynchronization) after a change of connectors with Edge Transport servers
+        as source servers. Without it, these receive the change at their next interval. Its outcome
         is RV(edge_synchronization); a failure is a warning.
     type: bool
     default: true
@@ -141,7 +141,7 @@ options:
     elements: str
   name_template:
     description:
-      - Name of a new connector. V({domain}) in it stands for the domain. A name that is taken gets
+      - Name of a new connector. V({domain}) in it becomes the domain. A name that is taken gets
         a number, and one over 64 characters is cut.
       - Existing connectors are not renamed.
     type: str
@@ -149,13 +149,13 @@ options:
   cost:
     description:
       - Cost of the address space, from 1 to 100. It orders connectors with the same address space;
-        one with a higher cost is no fallback for delivery failures of another.
+        one with a higher cost is not a fallback for delivery failures of another.
     type: int
     default: 1
   source_servers:
     description:
       - The servers that send by the connectors. By default those of a new connector are taken over
-        as told above, and those of an existing one stay.
+        as described above, and those of an existing one stay.
       - They are needed for a new connector where several carry the domain today, each for its own
         Active Directory site. It then serves all sites.
     type: list
@@ -195,7 +195,7 @@ options:
     description:
       - Name of the domain controller to read and write at. Needed only to choose another than
         Exchange would.
-      - It has to show what the newest backup says was written elsewhere, or the task fails.
+      - It must show the changes that the newest backup recorded elsewhere, or the task fails.
     type: str
   max_changes:
     description:
@@ -213,14 +213,14 @@ options:
       - How many domains O(missing_domain=remove) may take the connectors of at once, as a number or
         as a percentage of all pinned domains. More are a sign of a name server with a fault.
       - If more would go, the task fails and nothing is changed, unless O(force=true). In check mode
-        it warns, and returns RV(would_refuse). Empty is no limit.
+        it warns, and returns RV(would_refuse). An empty value sets no limit.
     type: str
     default: "3"
   backup_dir:
     description:
       - Folder on the controller for backups. Each goes to a folder of its own in it, named by
         organisation and time (UTC), such as
-        C(first_organization_hq.example~740454d348/2026-11-23T114500Z). The digest stands for the
+        C(first_organization_hq.example~740454d348/2026-11-23T114500Z). The digest replaces the
         letters that a folder's name cannot have.
       - A relative path counts from where ansible-playbook was started. A folder inside an installed
         collection, or of a job of ansible-runner or AWX, is refused.
@@ -238,9 +238,9 @@ options:
   may_change:
     description:
       - Whether this host may change its organisation.
-      - With V(false) the organisation is only compared, as in check mode, and RV(deferred) tells
-        whether there is something to change. That is for hosts of an organisation that are spread
-        over several slices of a job, of which one is to make the change.
+      - With V(false) the organisation is only compared, as in check mode, and RV(deferred) shows
+        whether there is something to change. Use it if the hosts of an organisation are spread over
+        several slices of a job, so that only one slice makes the change.
     type: bool
     default: true
   cmdlet_timeout:
@@ -261,8 +261,8 @@ attributes:
   diff_mode:
     support: full
     details:
-      - Each domain whose connectors change is shown before and after, and so is the external DNS of
-        each server and connector.
+      - Shows each domain with changed connectors, and the external DNS of each server and
+        connector, before and after.
   platform:
     support: full
     platforms: posix
@@ -314,7 +314,7 @@ EXAMPLES = r"""
     mx_preference: best
     source_servers: [EX19-A, EX19-B]
 
-- name: Deliver to a partner over TLS, and take over the connector somebody made for it
+- name: Deliver to a partner over TLS, and take over the connector made by hand for this partner
   postmaster.exchange.transport_delivery:
     routes:
       - domain: partner.example
@@ -513,7 +513,7 @@ change_limit:
   type: dict
   contains:
     limit:
-      description: What O(max_changes) says.
+      description: Value of O(max_changes).
       type: str
       sample: 25%
     changes:
@@ -525,7 +525,7 @@ change_limit:
       type: int
       sample: 40
     domains:
-      description: The first few of the domains whose connectors change.
+      description: The first few of the domains with changed connectors.
       type: list
       elements: str
       sample: [nestle.com, aol.com]
@@ -534,7 +534,7 @@ change_limit:
       type: int
       sample: 2
     exceeded:
-      description: Whether the change is larger than the limit.
+      description: True if the change is larger than the limit.
       type: bool
       sample: true
     refused:
@@ -567,16 +567,16 @@ would_refuse:
 deferred:
   description:
     - Whether there is something to change, which is left to another host. RV(steps) has what it is,
-      and there is no C(changed) and no difference.
+      without C(changed) and a difference.
   returned: with O(may_change=false), unless in check mode
   type: bool
   sample: true
 same_as:
   description:
     - The host for which this run has already shown the same change, in check mode with O(run_id).
-      One host of an organisation would make the change, and the others would find it made; so there
-      is no C(changed) and no difference here, but RV(steps) has them.
-  returned: in check mode with O(run_id), where an earlier host of the organisation has told it
+      One host of an organisation would make the change, and the others would find it made; so this
+      result has neither C(changed) nor a difference, but RV(steps).
+  returned: in check mode with O(run_id), if an earlier host of the organisation has reported it
   type: str
   sample: ex19-a
 planned:
@@ -609,13 +609,13 @@ rolled_back:
   sample: false
 state:
   description:
-    - The connectors after a failed change. They are as before with V(old), as wanted with V(new),
-      and not known, or partly so, with V(unknown).
+    - The connectors after a failed change. V(old) are those before it, V(new) those after it, and
+      V(unknown) a mixture or not known.
   returned: when a change failed
   type: str
   sample: old
 parts:
-  description: The same for each domain whose connectors the failed change had touched.
+  description: The same for each domain with connectors that the failed change had touched.
   returned: when a change failed
   type: dict
   sample:
