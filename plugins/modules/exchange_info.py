@@ -366,7 +366,7 @@ warnings:
   type: list
   elements: str
   sample:
-    - "There is no tracking log: enable message tracking on the connector."
+    - "No tracking log was found. Enable message tracking on the connector."
 """
 
 from ..module_utils._base import python_version  # noqa: F401  # pylint: disable=unused-import

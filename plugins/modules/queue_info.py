@@ -443,7 +443,7 @@ warnings:
   type: list
   elements: str
   sample:
-    - There is no typeperf on the host, so no performance counter is known.
+    - typeperf was not found on the host, so its performance counters are unknown.
 """
 
 from ..module_utils._base import python_version  # noqa: F401  # pylint: disable=unused-import

@@ -107,7 +107,7 @@ def test_a_host_without_exchange_and_the_one_behind_it(hosts: Lab, play: Play) -
     assert (results["manager"]["family"], results["manager"]["failed"]) == ("none", False)
     assert results["manager"]["exchange_installed"] is False
     assert (results["behind"]["family"], results["behind"]["version"]) == ("imc", "4.0")
-    assert any("no imccopy" in note for note in results["behind"]["warnings"])
+    assert any("imccopy was not found" in note for note in results["behind"]["warnings"])
     assert results["nobody"]["failed"] is True
     assert "MSExchangeIMC" in results["nobody"]["msg"]
 

@@ -343,7 +343,7 @@ def test_a_row_in_another_code_page_survives_because_nothing_is_written(site: Si
     before = settings_of(site.machine)
     result = site.one(WANTED)
     assert result["failed"]
-    assert "line 8 of the saved route table holds characters beyond ASCII" in result["msg"]
+    assert "line 8 of the saved route table contains non-ASCII characters" in result["msg"]
     assert settings_of(site.machine) == before
     # What needs no change of the table is done.
     absent = {"resolver_search_list": "disabled", "routes": [NESTLE], "state": "absent"}
@@ -358,7 +358,7 @@ def test_a_host_without_a_connector(site: Site) -> None:
     host.services._services.pop(SERVICE.casefold())
     result = site.one(WANTED)
     assert result["failed"]
-    assert "there is no Internet Mail Connector" in result["msg"]
+    assert "the Internet Mail Connector is not installed" in result["msg"]
     passed = site.one({**WANTED, "missing_service": "skip"})
     assert (passed["skipped"], passed["failed"]) == (True, False)
 

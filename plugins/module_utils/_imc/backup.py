@@ -50,7 +50,7 @@ class HostBackup:
 
     @property
     def routes_file(self) -> TempFile:
-        """The saved table, as imccopy on this very host is told of it."""
+        """The saved table, with its path for imccopy on this very host."""
         path = f"{self.folder}\\{ROUTES_FILE}"
         return TempFile(path, commands.quoted(path))
 
@@ -60,8 +60,8 @@ def take(
 ) -> HostBackup:
     """Lock the host, save key and table there, and compare them with what the plan was made of.
 
-    Raises ExchangeError when that fails or somebody changed them meanwhile; then the folder is
-    removed again. The lease stays.
+    Raises ExchangeError when that fails or another writer changed them meanwhile; the folder
+    is then removed. The lease stays.
     """
     layout, host = lock.layout, session.host
     folder = layout.backup_path(f"{stamp}-{secrets.token_hex(2)}")
@@ -172,10 +172,10 @@ def discard(session: Session, folder: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Of which computer a backup is: all must agree before it is put back.
+    """The computer of a backup: all fields must match before it is restored.
 
-    ``build`` is Exchange's, and ``organisation`` the name of its site. What is not known of one of
-    the two does not count.
+    ``build`` is Exchange's, and ``organisation`` the name of its site. A field that is unknown
+    on one side does not count.
     """
 
     computer: str

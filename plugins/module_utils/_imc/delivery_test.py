@@ -33,7 +33,7 @@ _TIMEOUT = 60.0
 _LOGS, _MAX_OUTPUT, _SEARCH_TIMEOUT = 20, 4_000_000, 120.0
 
 _REASONS = {
-    Verdict.DELIVERED: "a server of the destination took the message",
+    Verdict.DELIVERED: "a server of the destination accepted the message",
     Verdict.QUEUED: "the message waits in the queue",
     Verdict.RETURNED: "a non-delivery report was made",
     Verdict.NOT_TESTED: "Exchange 4.0 does not relay, so it would return a test message (Q148985)",
@@ -81,7 +81,7 @@ def open_test(
 
 
 def _add_folders(batch: Batch, host: ImcHost) -> None:
-    """Add what tells whether there is a Pickup folder, and the tracking logs there are now."""
+    """Add commands that look for the Pickup folder and list the present tracking logs."""
     if host.pickup is None:
         batch.add("pickup", echo_if_exists(host.reach(host.root_dir, pickup.FOLDER)))
     if host.tracking_dir:
@@ -92,7 +92,7 @@ def _check_ready(host: ImcHost) -> None:
     """Raise ExchangeError where a test message could not be sent now."""
     if host.service is None:
         raise ExchangeError(
-            f"{host.name}: there is no Internet Mail Connector here, so nothing was sent."
+            f"{host.name}: the Internet Mail Connector is not installed, so nothing was sent."
         )
     if host.service.state is not ServiceState.RUNNING:
         raise ExchangeError(
@@ -102,9 +102,9 @@ def _check_ready(host: ImcHost) -> None:
         )
     if not host.root_dir:
         raise ExchangeError(
-            f"{host.name}: the registry does not tell the connector's folder (RootDir), so "
+            f"{host.name}: the registry does not contain the connector's folder (RootDir), so "
             "nothing was sent.",
-            hint="See whether the connector is completely installed.",
+            hint="Check that the connector is completely installed.",
         )
 
 
@@ -120,7 +120,7 @@ def _method(host: ImcHost, wanted: str, sections: Mapping[str, Section]) -> str:
     if wanted == "pickup" and not has_pickup:
         folder = host.reach(host.root_dir, pickup.FOLDER)
         raise ExchangeError(
-            f"{host.name}: there is no Pickup folder that Exchange {host.version or ''} reads"
+            f"{host.name}: Exchange {host.version or ''} has no Pickup folder"
             f" ({folder}). Nothing was sent.".replace("  ", " "),
             hint="Use method: smtp; only Exchange 5.5 has a Pickup folder.",
         )
@@ -175,7 +175,7 @@ class ImcTest:
         domain = self.host.dns_domain
         if not domain or "." not in domain:
             raise ExchangeError(
-                f"{self.host.name}: the host has no TCP/IP domain, so who sends has to be said.",
+                f"{self.host.name}: the host has no TCP/IP domain, so the test needs a sender.",
                 hint="Set sender to a mailbox that non-delivery reports may go to.",
             )
         return f"{DEFAULT_LOCAL_PART}@{domain}"
@@ -241,7 +241,7 @@ class ImcTest:
         last = self.real.last.get(result.probe.domain)
         seen = blind or "its tracking log has no mail of users to the domain"
         if result.verdict is Verdict.RETURNED:
-            seen = "mail of a user was returned, for a reason that the tracking log does not have"
+            seen = "mail of a user was returned, and the tracking log does not show why"
         elif last is not None and not blind:
             when = utc_text(last.time) or last.time_text
             seen = f"by its tracking log, the last mail of a user was {when} ({last.event})"
@@ -262,12 +262,12 @@ class ImcTest:
             )
             return replace(result, reason=reason)
         if file in evidence.untouched:
-            reason = "its file still lies in Pickup: the service has not taken it"
+            reason = "its file is still in Pickup: the service has not read it"
             return replace(result, verdict=Verdict.QUEUED, reason=reason)
         if result.verdict is Verdict.QUEUED or probe.tag in evidence.waiting:
-            reason = _REASONS[Verdict.QUEUED] + ("" if error else ", and no log tells why")
+            reason = _REASONS[Verdict.QUEUED] + ("" if error else ", and no log shows why")
             return replace(result, verdict=Verdict.QUEUED, reason=reason, error=error)
-        # A failure in the logs says nothing here: the message may have gone by another exchange.
+        # A failure in the logs proves nothing here: another mail server may have the message.
         reason = blind or evidence.hindrance
         unseen = (
             "the tracking log has no record of it. Check that message tracking is enabled on the"
@@ -278,8 +278,8 @@ class ImcTest:
     def _evidence(self) -> _Evidence:
         """Look for the messages; what cannot be read hinders, and raises nothing.
 
-        The looks are apart from each other: a queue with a giant file in it takes longer to search
-        than a run waits, and that must not hide what the logs say.
+        Each look is separate: the search of a queue with a giant file may take longer than a run
+        waits, and must not hide what the logs show.
         """
         warnings: list[str] = []
         untouched: frozenset[str] = frozenset()

@@ -30,10 +30,10 @@ from .pickup import FOLDER as PICKUP
 
 _TIMEOUT = 60.0
 
-#: What the collection runs, and what the Exchange CD has for administrators (Q182522, Q142261,
-#: Q195804).
+#: Programs that the collection runs, and administrators' tools of the Exchange CD (Q182522,
+#: Q142261, Q195804).
 TOOLS = ("reg", "sc", "find", "findstr", "typeperf", "imccopy", "imcsave", "restest")
-#: Where KB Q262126 tells to copy imccopy, and where it lies on many hosts.
+#: The folder of imccopy in KB Q262126, where many hosts have it.
 
 Sections = Mapping[str, Section]
 
@@ -154,7 +154,7 @@ def _warnings(
     if host.odd_suffixes:
         yield host.odd_suffixes
     if family is Family.NONE:
-        yield "There is no Exchange 4.0, 5.0 or 5.5 on this host."
+        yield "Exchange 4.0, 5.0 or 5.5 is not installed on this host."
     elif family is Family.OTHER:
         yield other_build
     elif host.service is None:
@@ -192,16 +192,16 @@ def _suffix_warnings(host: ImcHost) -> Iterator[str]:
 def _missing(host: ImcHost, tools: Mapping[str, str | None], sections: Sections) -> Iterator[str]:
     """Yield what the service's folders and the host's tools lack."""
     if host.root_dir and not _exists(sections, "root"):
-        yield f"The folder {host.root_dir} (RootDir) is not there, or cannot be seen."
+        yield f"The folder {host.root_dir} (RootDir) does not exist, or the account cannot read it."
     if tools["imccopy"] is None:
         yield (
-            "There is no imccopy where it is usually looked for: the route table can be read and"
-            " written only by hand, unless the option imccopy names it."
+            "imccopy was not found in its usual folders, so the collection cannot read or write the"
+            " route table. Set the option imccopy to its path."
         )
     if tools["findstr"] is None:
-        yield "There is no findstr: test messages cannot be followed."
+        yield "findstr was not found, so test messages cannot be followed."
     if not _exists(sections, "tracking"):
         yield (
-            "There is no tracking log: enable message tracking on the connector. Standard Edition"
+            "No tracking log was found. Enable message tracking on the connector; Standard Edition"
             " has it only with the Site Connector (Q164175)."
         )

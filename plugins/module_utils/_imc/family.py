@@ -65,7 +65,7 @@ from .steps import (
 )
 
 _SHORTEST_LEASE = 900.0  # seconds
-_LAST_SECONDS = 5.0  # for what a run does that is told to stop
+_LAST_SECONDS = 5.0  # for the last steps of a run that is interrupted
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +133,12 @@ class MailConnector:
             return state.computer
         raise ExchangeError(
             f"{self.session.host}: the computer's own name cannot be read ({COMPUTER_KEY}), so"
-            " its backups cannot be told from those of another one.",
+            " its backups could be confused with those of another computer.",
             hint="Check the rights of the account on that key.",
         )
 
     def read(self, wanted: Desired) -> HostState:
-        """Read the host, the table only where it is wanted; raises LeaseLost, MissingService."""
+        """Read the host, and the table only if needed; raises LeaseLost, MissingService."""
         first = self._first
         state = self.gather(
             with_table=wanted.routes is not None or wanted.state is State.RESTORED,
@@ -228,7 +228,7 @@ class MailConnector:
         )
 
     def plan(self, state: HostState, wanted: Desired) -> ImcPlan:
-        """Return the plan to what is wanted."""
+        """Return the plan for the required state."""
         return make_plan(state, wanted, self.policy)
 
     def restore_plan(self, state: HostState, saved: Saved) -> ImcPlan:
@@ -284,7 +284,7 @@ class MailConnector:
     def lock(self, state: HostState) -> Iterator[None]:
         """Make up the lease, and show other runs on this controller whether this one has ended.
 
-        ``snapshot`` takes the lease. A run that is told to stop gives it up on the way out.
+        ``snapshot`` takes the lease. An interrupted run gives it up on the way out.
         """
         self._before, lasts = state, self.timeouts.lease
         lease = new_lease(alive.controller(), self.session.host_time, timedelta(seconds=lasts))
@@ -442,8 +442,8 @@ class MailConnector:
         if not text:
             return ""
         return (
-            " It does not start with a route that it cannot parse (event 4056), or whose host it"
-            f" cannot look up (event 4057).{text}"
+            " It does not start with a route that it cannot parse (event 4056), or with a host in a"
+            f" route that it cannot look up (event 4057).{text}"
         )
 
     def verify(
@@ -457,9 +457,9 @@ class MailConnector:
             after = self.gather(with_table=plan.changes_table)
         host, table = self.session.host, plan.table
         if plan.setting.changed and not same_value(after.value, plan.setting.after):
-            raise ExchangeError(f"{host}: the registry value is not what was written any more.")
+            raise ExchangeError(f"{host}: the registry value changed after this run wrote it.")
         if table and table.changed and not (after.table and after.table.file.same_as(table.after)):
-            raise ExchangeError(f"{host}: the route table is not what was written any more.")
+            raise ExchangeError(f"{host}: the route table changed after this run wrote it.")
         starts = plan.service is not ServiceStep.NONE and not self._found_stopped
         if starts and not after.service.runs:
             raise ExchangeError(f"{host}: the service started, and is {after.service.words} now.")
@@ -472,8 +472,8 @@ class MailConnector:
         warnings = []
         if self._found_stopped:
             warnings.append(
-                "The service was stopped by another hand while this run was at work, and was left"
-                " so; the settings take effect at its next start."
+                "The service was stopped from outside during this run, and was left stopped; the"
+                " settings take effect at its next start."
             )
         if plan.leaves_pending_restart and (problem := self._note_pending_restart()):
             warnings.append(problem)
@@ -492,8 +492,8 @@ class MailConnector:
     def _note_pending_restart(self) -> str:
         """Note that the service works with the old settings, and which process of it does.
 
-        The process is read after the change: if somebody restarts the service just before, the
-        restart is noted though it is done, and never the other way round.
+        The process is read after the change: a restart by another administrator just before may
+        then leave a note of a restart already done, but a due restart is always noted.
         """
         batch = Batch()
         batch.add("process", self.layout.service("queryex"))
@@ -525,7 +525,7 @@ class MailConnector:
     # -- undo
 
     def undo(self, _done: Sequence[Change], cause: ExchangeError) -> Undone:
-        """Put back what was changed, or say what the host's state is; and unlock the host.
+        """Restore what was changed, or report the host's state; and unlock the host.
 
         A service that is still starting is left alone: to stop it and start it twice more takes
         longer, and nothing shows that the change is to blame.
@@ -574,8 +574,7 @@ class _WayBack:
             names = ", ".join(map(_words, self.touched))
             return Undone(
                 dict.fromkeys(self.touched, "unknown"),
-                f"What this run had changed by then is the other run's to keep or to put back:"
-                f" {names}.",
+                f"This run had already changed {names}; the other run keeps or restores that.",
                 cause.hint,
                 {"service": None},
             )

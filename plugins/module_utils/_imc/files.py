@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Files of a host: small ones whole, the ends of big ones, never more than allowed.
 
-There is no PowerShell on these hosts, and no tool that reads the end of a file:
+These hosts have no PowerShell and no tool that reads the end of a file:
 
 - ``more +N`` turns tabs into spaces, which are the only thing that divides the fields of the
   tracking log, and waits for a key after 65,534 lines even in a session without a keyboard;
@@ -40,14 +40,14 @@ _SIZE = re.compile(r"(\d{1,18}) (.+)")
 
 
 def is_searchable(text: str) -> bool:
-    """Whether a text can be looked for without any character that a command line takes."""
+    """True for a text without characters that a command line interprets."""
     return _SEARCHABLE.fullmatch(text) is not None
 
 
 def within(folder: str, mask: str) -> str:
     r"""Return ``"FOLDER\MASK"`` in quotes; the mask is ours, such as ``L*.LOG``."""
     if not _MASK.fullmatch(mask):
-        raise InvalidInput(f"{mask!a} is no file name pattern of this collection.")
+        raise InvalidInput(f"{mask!a} is not a file name pattern of this collection.")
     return f'"{windows_path(folder)}\\{mask}"'
 
 
@@ -149,7 +149,7 @@ def run_all(
 
 @dataclass(slots=True)
 class Reader:
-    """Reads files by their paths as the session reaches them; ``warnings`` say what it could not.
+    """Reads files by their paths in the session; ``warnings`` name those that it could not read.
 
     A file may be locked, grow, or vanish between being listed and being read. ``sizes`` in the
     methods are in bytes, as the folder's listing gave them.

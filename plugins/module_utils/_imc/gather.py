@@ -47,7 +47,7 @@ from .state import HostState, Journal, PendingRestart, Table
 
 Sections = Mapping[str, Section]
 
-_NO_SUCH_PROGRAM = 9009  # cmd.exe, for a name that it finds nowhere
+_NO_SUCH_PROGRAM = 9009  # of cmd.exe, if it cannot find a program
 _SIZE = re.compile(rb"size=(\d{1,18})\b")
 
 
@@ -139,7 +139,7 @@ def _tracking_folder(
 ) -> str:
     """Return the folder of the tracking log; nothing where a command line cannot carry it.
 
-    It is handed on only. Who works with it reads it again then, and says what is wrong with it.
+    Nothing here uses it. The code that does reads it again and reports what is wrong with it.
     """
     try:
         return tracking_folder(host, attendant, folder(host, values, "RootDir"))
@@ -238,7 +238,7 @@ def _look_beside(session: Session, layout: Layout, root_dir: str, timeout: float
     """Look for imccopy beside RootDir, where no option names it and no usual place has it."""
     if named := layout.target_imccopy if layout.computer else layout.imccopy:
         raise ExchangeError(
-            f"{session.host}: there is no imccopy at {named}.",
+            f"{session.host}: imccopy was not found at {named}.",
             hint="Correct the option, or copy imccopy.exe there from the Exchange CD"
             r" (server\support\utils\i386).",
         )

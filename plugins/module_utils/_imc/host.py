@@ -51,7 +51,7 @@ ATTENDANT_KEY = r"HKLM\SYSTEM\CurrentControlSet\Services\MSExchangeSA\Parameters
 #: The articles call the name case-sensitive, so a stored name that differs in case is repaired.
 VALUE_NAME = "DisableResolverSearchList"
 
-#: What a host can be asked for, by the names of the sections: the service, its key (start type),
+#: The facts of a host, by the names of their sections: the service, its key (start type),
 #: its parameters (folder, switch), Exchange's build, the tracking log's folder, and TCP/IP.
 EVERYTHING = ("service", "control", "parameters", "setup", "attendant", "network")
 _KEYS = {
@@ -142,7 +142,7 @@ class Service:
 
     @property
     def runs(self) -> bool:
-        """Whether it has, or is about to have, settings loaded that a restart would renew."""
+        """Whether a restart would renew its settings, loaded or about to be loaded."""
         return self.state in {ServiceState.RUNNING, ServiceState.START_PENDING}
 
     @property
@@ -163,14 +163,14 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A version of Exchange; ``service_pack`` is None for a build that stands in no list."""
+    """A version of Exchange; ``service_pack`` is None for an unlisted build."""
 
     version: str
     service_pack: str | None
 
     @property
     def has_pickup(self) -> bool:
-        """Whether a file dropped into RootDir\\Pickup is sent (KB Q201314)."""
+        """Whether it sends files dropped into RootDir\\Pickup (KB Q201314)."""
         return self.version == "5.5"
 
     @property
@@ -180,7 +180,7 @@ class Release:
 
     @property
     def has_smtp_events(self) -> bool:
-        """Whether the tracking log has the events 1010 to 1018 (KB Q173364, Q174078)."""
+        """Whether it tracks the events 1010 to 1018 (KB Q173364, Q174078)."""
         return self.version != "4.0"
 
 
@@ -219,7 +219,7 @@ def build_warning(build: int | None) -> str:
 
 
 def has_every_fix(build: int | None) -> bool:
-    """Whether no documented fault with several mail servers is left in a build."""
+    """True for a build without documented faults with several mail servers."""
     return release_of(build) is not None and (build or 0) >= _LAST_FIX_BUILD
 
 
@@ -249,7 +249,7 @@ def takes_digits(build: int | None) -> bool:
 class ImcHost:
     """A host at one moment. Folders are as the host itself names them; empty where unknown.
 
-    ``service`` is None where there is no connector. ``setup`` is whether Exchange's Setup left its
+    ``service`` is None without a connector. ``setup`` is true if Exchange's Setup left its
     traces; ``build`` is its NewestBuild. ``computer`` is empty for the host of the session.
     ``switch`` is the value DisableResolverSearchList as stored, ``dns_domain`` and ``search_list``
     are what TCP/IP has for the resolver, and ``odd_suffixes`` is a warning about what is not a
@@ -283,7 +283,7 @@ class ImcHost:
 
     @property
     def unknown(self) -> list[str]:
-        """What has to be asked before the host's mail can be read or sent, by ``EVERYTHING``."""
+        """The facts still needed to read or send the host's mail, by ``EVERYTHING``."""
         asked = {
             "service": self.service is None,
             "parameters": not self.root_dir,
@@ -313,12 +313,12 @@ class ImcHost:
         return paths
 
 
-#: A host of which nothing is known: it has to be asked for everything.
+#: A host without known facts: all of them have to be read.
 UNKNOWN_HOST = ImcHost()
 
 
 def facts_batch(computer: str, names: Iterable[str] = EVERYTHING) -> Batch:
-    """Return the batch whose sections ``read_facts`` understands."""
+    """Return the batch with the sections that ``read_facts`` parses."""
     batch = Batch()
     where = computer_name(computer) if computer else None
     for name in names:
@@ -379,14 +379,14 @@ def read_facts(
 def read_service(host: str, computer: str, sections: Sections) -> Service:
     """Return the service by the section "service"; raises MissingService.
 
-    Its start type is None where there is no section "control".
+    Its start type is None without a section "control".
     """
     asked = sections["service"]
     where = f" on {computer}" if computer else ""
     if asked.exit_code == NOT_INSTALLED:
         raise MissingService(
-            f"{host}: there is no Internet Mail Connector{where}: the service {SERVICE_NAME} is"
-            " not installed.",
+            f"{host}: the Internet Mail Connector is not installed{where} (no service"
+            f" {SERVICE_NAME}).",
             hint="Take the host out of the play, or set missing_service: skip.",
         )
     if not asked.ok:
@@ -395,12 +395,12 @@ def read_service(host: str, computer: str, sections: Sections) -> Service:
         if computer and asked.exit_code in _LOGON_REFUSED:
             hint = (
                 "A logon by NTLM, or by Kerberos without delegation, ends at the management host"
-                f" and is nobody on {computer}: use CredSSP, Kerberos with delegation"
-                " (ansible_winrm_kerberos_delegation) or Basic over HTTPS. Else check the rights"
-                f" of the account on {computer}."
+                f" and gives no access to {computer}: use CredSSP, Kerberos with delegation"
+                " (ansible_winrm_kerberos_delegation) or Basic over HTTPS. Otherwise check the"
+                f" rights of the account on {computer}."
             )
         raise ExchangeError(
-            f"{host}: the service {SERVICE_NAME}{where} cannot be asked for its state (sc: exit"
+            f"{host}: cannot read the state of the service {SERVICE_NAME}{where} (sc: exit"
             f" code {asked.exit_code}, {reason}).",
             hint=hint,
         )
@@ -430,12 +430,12 @@ def key_values(host: str, key: str, section: Section) -> dict[str, RegistryValue
 
 
 def told_values(section: Section, key: str) -> dict[str, RegistryValue]:
-    """Return the values of a key of the registry; none where there is no such key."""
+    """Return the values of a registry key; empty if the key does not exist."""
     return values_of(parse_reg_query(section.output), key) if section.ok else {}
 
 
 def own_name(values: Values) -> str:
-    """Return a computer's own name by the values of its key, or nothing where there is none."""
+    """Return a computer's own name from the values of its key, or an empty text."""
     try:
         return computer_name(_text(values, "ComputerName")).upper()
     except InvalidInput:
@@ -452,7 +452,7 @@ def folder(host: str, values: Values, name: str) -> str:
         return windows_path(text) if text else ""
     except InvalidInput as error:
         raise ExchangeError(
-            f"{host}: the registry value {name} holds no folder this can work with. {error.message}"
+            f"{host}: the registry value {name} is not a usable folder. {error.message}"
         ) from None
 
 

@@ -3,11 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One run at a time on a host: a run takes a lease there in one step, keeps to it, and gives it up.
 
-A lease is a folder ``lease`` on the host with one empty file in it, whose name says who has the
-host, since when, and until when no other run may. The folder is prepared under another name and
-renamed, which is one step and fails where there is one already; so of two runs at the same moment
-one gets the host, and a lease is never half made. That of a dead run is taken over by renaming its
-file, which is one step too. A full disk does not matter to any of it.
+A lease is a folder ``lease`` on the host with one empty file in it. The name of the file contains
+the run that has the host, the start, and the time until which no other run may. The folder is
+prepared under another name and renamed, which is one step and fails where the name exists; so of
+two runs at the same moment one gets the host, and a lease is never half made. A run takes over
+the lease of a dead run by renaming its file, which is one step too. All of it works on a full disk.
 
 Every command that changes something is carried out by the host only while that file is there
 (``Layout.fence``). So a run that lost its lease can do no harm, however late it comes.
@@ -70,7 +70,7 @@ class Lease:
         return f"a run on controller {self.owner}{since}"
 
     def is_over(self, now: datetime | None) -> bool:
-        """Whether its time is up by the host's clock; False where that is not known."""
+        """True if it has expired by the host's clock; False where that is unknown."""
         return now is not None and self.until is not None and now > self.until
 
 
@@ -80,7 +80,7 @@ def is_of(lease: Lease, controller: str) -> bool:
 
 
 def _label(controller: str) -> str:
-    """Return the name of a controller as it stands in a lease."""
+    """Return the name of a controller as a lease contains it."""
     return _NO_LETTERS.sub("-", controller.partition(".")[0])[:40].strip("-") or "controller"
 
 
@@ -167,7 +167,7 @@ def locked(host: str, layout: Layout, lease: Lease, now: datetime | None, why: s
 class HostLock:
     """A run's own lease of a host; ``over`` is that of a dead run, which it takes over.
 
-    ``began`` and ``lasts`` are seconds of a clock that tells time passing.
+    ``began`` and ``lasts`` are seconds of a monotonic clock.
     """
 
     layout: Layout
@@ -182,7 +182,7 @@ class HostLock:
         return self.layout.behind_fence(self.lease.name)
 
     def add_to(self, batch: Batch) -> None:
-        """Add what takes the lease, and tells whether it is ours."""
+        """Add commands that take the lease and show whether it is ours."""
         mine = self.layout.lease_path(self.lease.name)
         if self.over:
             batch.add("held_over", commands.rename(self._file(self.over), self.lease.name))
@@ -243,7 +243,7 @@ class HostLock:
         ]
 
     def ended(self, left: Collection[str]) -> list[str]:
-        """Return which runs have no lease any more, by what ``give_up`` left."""
+        """Return the runs without a lease, by what ``give_up`` left."""
         leases = [self.lease, *([self.over] if self.over else [])]
         return [lease.run for lease in leases if self._file(lease) not in left]
 
@@ -279,7 +279,7 @@ def run_again_if_lost(session: Session, batch: Batch, timeout: float) -> dict[st
 
 
 def changing(layout: Layout) -> Batch:
-    """Return a batch for commands that change something; it says so on the host."""
+    """Return a batch for commands that change something; it marks that on the host."""
     batch = Batch()
     if layout.fence:
         batch.add("busy", layout.busy())

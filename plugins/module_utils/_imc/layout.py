@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where things are on a host, as options and registry say, and the commands that reach them there.
+"""Paths on a host, by options and registry, and the commands that use them.
 
 A host is either the Exchange computer itself, or a management host that reaches it by name: then
 registry and service are asked over the network, files go through ``\\\\HOST\\C$``, and imccopy is
@@ -38,7 +38,7 @@ _CHANGING = frozenset({"start", "stop"})
 
 @dataclass(frozen=True, slots=True)
 class TempFile:
-    """A temporary file: its path for our commands, and how imccopy is told of it."""
+    """A temporary file: its path in our commands, and its path for imccopy."""
 
     seen: str
     argument: str
@@ -125,7 +125,7 @@ class Layout:
         return [commands.quoted(path) if path else "imccopy" for path in _CANDIDATES]
 
     def temp_file(self, name: str = "") -> TempFile:
-        """Return a temporary file; without its name, one that nobody uses."""
+        """Return a temporary file; without its name, an unused one."""
         name = name or f"pmx-{secrets.token_hex(8)}.txt"
         if not self.computer:
             path = commands.in_folder(commands.USER_TEMP, name)
@@ -133,8 +133,8 @@ class Layout:
         folder = self.target_directory.rstrip("\\")
         if not _LOCAL_FOLDER.fullmatch(folder):
             raise InvalidInput(
-                f"target_directory is {self.target_directory!a}, which is no folder such as"
-                r" C:\TEMP, without spaces, on the Exchange computer."
+                f"target_directory {self.target_directory!a} must be a folder such as C:\\TEMP,"
+                " without spaces, on the Exchange computer."
             )
         local = commands.in_folder(folder, name)
         computer = commands.computer_name(self.computer)
@@ -151,7 +151,7 @@ class Layout:
     def restore_over(self, imccopy: str, file: TempFile, now: TempFile, expected: str) -> str:
         """Print ``same`` and replace the route table, if ``now`` is byte for byte as expected.
 
-        Exit code 1 of ``fc`` says that it is not.
+        ``fc`` exits with 1 if it is not.
         """
         compare = f"fc /b {commands.quoted(now.seen)} {commands.quoted(expected)} >nul"
         restore = _with_arguments(imccopy, f"-restore routes {file.argument}")
@@ -199,11 +199,11 @@ class Layout:
         return replace(self, fence=self.lease_path(name))
 
     def busy(self) -> str:
-        """Say that a command line that changes something begins."""
+        """Mark that a command line that changes something begins."""
         return self._fenced(commands.make_folder(self.busy_path))
 
     def idle(self) -> str:
-        """Say that it has ended."""
+        """Mark that it has ended."""
         return self._fenced(commands.remove_folder(self.busy_path))
 
     def _fenced(self, command: str) -> str:
@@ -213,7 +213,7 @@ class Layout:
 def beside(root_dir: str) -> str:
     r"""Return where imccopy would be beside RootDir (``C:\exchsrvr\imcdata``), or nothing.
 
-    RootDir comes from the host: a path that is unusable on a command line is no place to look.
+    RootDir comes from the host: a path that is unusable on a command line is ignored.
     """
     folder, _skipped, _skipped = root_dir.rstrip("\\").rpartition("\\")
     try:

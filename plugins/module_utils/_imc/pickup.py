@@ -42,7 +42,7 @@ def submit(session: Session, host: ImcHost, probes: Sequence[Probe]) -> dict[str
     """Put the messages into Pickup; return those that could not be moved there, by tag.
 
     Raises ExchangeError where the files could not be written: then nothing was sent and nothing is
-    left on the host (or the error says what is).
+    left on the host (or the error names what is).
     """
     drafts = {
         probe.tag: host.reach(host.root_dir, f"{short_name(probe.tag)}.tmp") for probe in probes
@@ -80,7 +80,7 @@ def _write(session: Session, probes: Sequence[Probe], drafts: Mapping[str, str])
 def _statements(probe: Probe, path: str) -> Iterator[str]:
     target = quoted(path)
     for number, line in enumerate(file_lines(probe)):
-        # The redirect stands first: a digit at the end of a line would be read as its handle.
+        # The redirect comes first: a digit at the end of a line would be read as its handle.
         redirect = f"{'>>' if number else '>'}{target}"
         bare = line.replace("<", "").replace(">", "")
         if not is_safe_line(bare):
@@ -119,9 +119,7 @@ def _drop(session: Session, host: ImcHost, drafts: Mapping[str, str]) -> dict[st
             session.reopen()
             sections = run_all(session, commands, timeout=_TIMEOUT)
     except ExchangeError as error:
-        error.message += (
-            " Some of the test messages may have been sent; their verdict is not known."
-        )
+        error.message += " Some of the test messages may have been sent; their result is unknown."
         error.details["left_behind"] = list(drafts.values())
         raise
     refused = [tag for tag in drafts if sections[f"left-{_name(tag)}"].output.strip()]
@@ -163,7 +161,7 @@ def _name(tag: str) -> str:
 
 
 def short_name(tag: str) -> str:
-    """Return a file name for a message: it stands in every command that writes a line of it."""
+    """Return a short file name for a message: every command that writes a line repeats it."""
     run, _skipped, number = tag.rpartition("-")
     return f"test-{run[-12:]}-{number}"
 

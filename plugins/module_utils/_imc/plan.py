@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is to be done on a host: a pure function of what it has and what it is to have.
+"""Plan the changes of a host: a pure function of its state and the required state.
 
 Check mode and audits stop after it, so they cannot differ from what a real run would do. Rows of
 the table that are not ours survive as the very objects they were, in their order.
@@ -45,7 +45,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Desired:
-    """The wanted state of registry value and table; ``routes`` None leaves the table alone.
+    """The required state of registry value and table; ``routes`` None leaves the table alone.
 
     ``silent`` are addresses to leave out of the routes.
     """
@@ -86,7 +86,7 @@ class ServiceStep(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Options that say how, not what. ``max_routes`` 0 never warns.
+    """Options about how a run works. ``max_routes`` 0 never warns.
 
     ``known_domains`` are those to which the host sends mail, as far as that is known.
     ``drops_silent`` leaves out of a domain's routes the addresses that accept connections and send
@@ -112,7 +112,7 @@ class Saved:
 class TablePlan:
     """The table as it is and as it is to be.
 
-    ``changed`` says whether it has to be written, ``size`` how many routes change, of how many.
+    ``changed`` is true if it has to be written; ``size`` is how many routes change, of how many.
     """
 
     before: RoutesFile
@@ -140,7 +140,7 @@ class ManualRow:
 
 
 class Part(StrEnum):
-    """What a change of this family changes; its values are those of ``parts`` in a result."""
+    """The part of a host that a change concerns; its values are those of ``parts`` in a result."""
 
     TABLE = "route_table"
     SETTING = "registry_value"
@@ -156,7 +156,7 @@ class ImcChange(Change):
 
     @property
     def doing(self) -> str:
-        """What the host does, in words."""
+        """The action on the host, in words."""
         if self.part is Part.TABLE:
             return f"imccopy writes {self.text}"
         if self.part is Part.SETTING:
@@ -169,7 +169,7 @@ class ImcChange(Change):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImcPlan(Plan):
-    """Everything a run would do, and what it would say.
+    """Everything a run would do and report.
 
     ``interrupted`` is the journal of a run that broke off, which this run takes up.
     """
@@ -199,7 +199,7 @@ class ImcPlan(Plan):
 
     @property
     def changes_table(self) -> bool:
-        """Whether the table has to be written."""
+        """True if the table must be written."""
         return self.table is not None and self.table.changed
 
     @property
@@ -217,7 +217,7 @@ class ImcPlan(Plan):
 def make_plan(
     state: HostState, desired: Desired, policy: Policy, saved: Saved | None = None
 ) -> ImcPlan:
-    """Plan a host; ``saved`` is what to put back, for the state restored."""
+    """Plan a host; ``saved`` is the backup for the state restored."""
     edited = Edit((), {}, Size(PINNED_DOMAINS))
     table: TablePlan | None = None
     if policy.drops_silent:
@@ -261,7 +261,7 @@ def make_plan(
             *_build_warnings(state, desired),
         ),
         size=table.size if table else Size("routes"),
-        incomplete="there is no imccopy to write the route table" if unread else "",
+        incomplete="imccopy, which writes the route table, was not found" if unread else "",
         worksheet=tuple(_worksheet(desired, saved)) if state.no_imccopy else (),
         evidence=_evidence(table, desired, (*policy.known_domains, *state.seen.domains)),
         desired=desired,
@@ -340,7 +340,7 @@ def _plan_service(
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """What is about to be planned, as far as its risks are concerned."""
+    """The facts of a plan that its risks depend on."""
 
     state: HostState
     setting: SettingPlan
@@ -425,7 +425,7 @@ def _table_warnings(table: TablePlan | None, limit: int, build: int | None) -> I
 
 
 def _risks(draft: _Draft, desired: Desired, known: Iterable[str]) -> Iterator[str]:
-    """Warn of what the rows do besides what is wanted of them."""
+    """Warn of side effects of the rows."""
     setting, table = draft.setting, draft.table
     if table is None:
         return
@@ -470,7 +470,7 @@ def _without_effect(desired: Desired) -> Iterator[str]:
 
 
 def _silence(state: HostState, desired: Desired, policy: Policy) -> Iterator[str]:
-    """Name the servers of wanted routes that accept connections and send no greeting."""
+    """Name the servers of required routes that accept connections and send no greeting."""
     silent = state.seen.silent
     for name, route in desired.by_domain.items():
         rows = desired.rows_of(route)
@@ -527,9 +527,9 @@ def _worksheet(desired: Desired, saved: Saved | None) -> Iterator[ManualRow]:
 class Edit:
     """The rows as they are to be.
 
-    ``kept`` are the listed domains whose rows stay, each with the reason. ``missing`` are those
-    that lose theirs since DNS does not have them, of all with rows; ``unpinned`` are those that do
-    not exist in DNS and have none.
+    ``kept`` are the listed domains that keep their rows, each with the reason. ``missing`` are
+    all domains that lose their rows since DNS does not have them; ``unpinned`` are the domains that
+    do not exist in DNS and have no rows.
     """
 
     rows: tuple[Row, ...]
@@ -584,7 +584,7 @@ def edit(rows: Sequence[Row], desired: Desired) -> Edit:
 
 
 def _rows_for(domain: str, addresses: Sequence[str], present: Sequence[Row]) -> Iterator[Row]:
-    """Yield a domain's rows in the wanted order; those already there as they are written."""
+    """Yield a domain's rows in the required order; existing rows keep their spelling."""
     known: dict[str, Row] = {}
     for row in present:
         if row.well_formed:
@@ -601,7 +601,7 @@ def _why_kept(route: Route, count: int) -> str:
     if not count:
         return ""
     if route.unconfirmed:
-        return f"only one name server says that it does not exist; its {_rows(count)} kept"
+        return f"only one name server reports that it does not exist; its {_rows(count)} kept"
     return (
         f"the domain takes no mail ({route.status}); its {_rows(count)} kept. Set missing_domain:"
         " remove to have such rows removed"

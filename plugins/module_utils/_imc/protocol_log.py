@@ -6,7 +6,7 @@ r"""The SMTP protocol log of Exchange 4.0 to 5.5: ``RootDir\Log\L*.LOG``.
 A file belongs to one of the concurrent connections and holds many of them, each with many messages
 (KB Q154505, Q295725, Q202765); it is written only at diagnostics level 3 or more. A line has a time
 and an arrow before it or neither: ``<<<`` for what came in, ``>>>`` for what went out; a reply also
-stands behind ``IO: |`` (KB Q198981), and at level 5 it stands there twice.
+follows ``IO: |`` (KB Q198981), and at level 5 the log repeats it.
 
 The service's own words are ``A connection to ADDRESS was established.`` and ``499 No routing hosts
 are reachable for DOMAIN. Message subject: ""SUBJECT"". Rescheduling delivery for later.`` (KB
@@ -14,7 +14,7 @@ Q228725, Q239816, Q146669): the subject is cut off before anything else reads th
 HOST Unable to contact destination SMTP demon DOMAIN`` is the queue window's (KB Q169781). A 500 to
 EHLO is followed by HELO and is not a failure (KB Q245787).
 
-An exchange that accepts a connection and stays silent leaves nothing but the line about the
+A mail server that accepts a connection and stays silent leaves nothing but the line about the
 connection, then perhaps a 499 (KB Q182821): that silence is a failure of its own.
 
 This file is private to the collection postmaster.exchange.
@@ -56,7 +56,7 @@ _OWN = re.compile(r"NSO \S")
 
 @dataclass(frozen=True, slots=True)
 class LoggedFailure:
-    """A failure and the log it stands in; ``domain`` is whose mail it concerns, where known."""
+    """A failure and its log; ``domain`` is the mail domain that it concerns, where known."""
 
     error: SmtpError
     domain: str | None = None
@@ -65,7 +65,7 @@ class LoggedFailure:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """A connection that the service made: its address, and the domains whose mail met no failure.
+    """A connection that the service made: its address, and the domains that met no failure.
 
     ``silent`` is whether it ended without a greeting of the other side, None where it may still get
     one.
@@ -119,7 +119,7 @@ def parse_log(data: bytes, limit: int = MAX_FAILURES) -> LogContents:
     """Return the last ``limit`` failures and connections of one log, oldest first. Never raises.
 
     A failure belongs to the domain it names, else to the last recipient of its own connection, else
-    (a greeting, say) to the one domain that the connection is about, if there is only one. Replies
+    (as a greeting) to the one domain that the connection is about, if there is only one. Replies
     of our own server to a client are not failures of delivery.
     """
     kept: deque[LoggedFailure] = deque(maxlen=max(limit, 1))
@@ -163,7 +163,7 @@ def _connections(data: bytes) -> Iterator[tuple[_Connection, list[LoggedFailure]
 def _failure(
     mark: str, text: str, state: _Connection, last: list[LoggedFailure]
 ) -> list[LoggedFailure]:
-    """Return the failure of a line that is a reply, or the service's word about the mail."""
+    """Return the failure of a line: a reply, or the service's own text about the mail."""
     subject = _SUBJECT.search(text)
     error = parse_reply(text[: subject.start()] if subject else text)
     own = subject is not None or (error is not None and error.code == NO_ROUTING_HOSTS)
@@ -187,7 +187,7 @@ def _failure(
         error = replace(error, error_class=kind, origin=Origin.THIS_HOST)
         address = address or address_in(error.text)
     if silent:
-        state.greeted = state.silent = True  # told here, with its domain
+        state.greeted = state.silent = True  # reported here, with its domain
         error = replace(error, text=f"{error.text} ({state.silent_text})")
     domain = mail_domain(named[1]) if named else None
     if error.code == NO_ROUTING_HOSTS:
@@ -205,7 +205,7 @@ def _strip(line: str) -> tuple[str, str]:
     """
     text = line.strip()
     stamp = _STAMP.match(text)
-    # A line may begin with the reply itself, whose text may hold " : " just like a time.
+    # A line may begin with the reply itself; its text may hold " : " just like a time.
     if stamp is not None and _REPLY.fullmatch(text) is None:
         text = text[stamp.end() :].lstrip()
     mark = text[:3] if text.startswith(("<<<", ">>>")) else ""

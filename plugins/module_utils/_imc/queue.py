@@ -62,13 +62,13 @@ class ImcQueues:
         host = self.host
         if host.service is None:
             raise ExchangeError(
-                f"{host.name}: there is no Internet Mail Connector here, and so no queue of it.",
-                hint="exchange_info tells what the host runs.",
+                f"{host.name}: the Internet Mail Connector is not installed, so it has no queue.",
+                hint="Run exchange_info to see what the host runs.",
             )
         if not host.root_dir:
             raise ExchangeError(
-                f"{host.name}: the registry does not tell the connector's folder (RootDir).",
-                hint="See whether the connector is completely installed.",
+                f"{host.name}: the registry does not contain the connector's folder (RootDir).",
+                hint="Check that the connector is completely installed.",
             )
         report = QueueReport("imc", host.version, host.service.words)
         sections = self._lists(counters=limits.counters)
@@ -118,7 +118,7 @@ class ImcQueues:
         sections = run_all(self.session, commands, timeout=_TIMEOUT, max_output=_MAX_LISTS)
         if not sections["out"].output.strip():
             raise ExchangeError(
-                f"{host.name}: there is no folder {folder}, so nothing can be said of its queue.",
+                f"{host.name}: the folder {folder} does not exist, so its queue is unknown.",
                 hint="Check the registry value RootDir, and the rights of the account.",
             )
         return sections
@@ -161,7 +161,7 @@ class ImcQueues:
 
 
 def _returned(events: Sequence[TrackingEvent]) -> list[ReturnedMail]:
-    """Return the recipients of mail returned of late."""
+    """Return the recipients of recently returned mail."""
     return [
         ReturnedMail(
             recipient.address,
@@ -179,7 +179,7 @@ def _returned(events: Sequence[TrackingEvent]) -> list[ReturnedMail]:
 def _sent(
     events: Sequence[TrackingEvent], hops: Sequence[NextHop], host: ImcHost
 ) -> tuple[str, ...]:
-    """Return the domains whose mail left of late, as far as the logs show it."""
+    """Return the domains with mail that left recently, as far as the logs show it."""
     recipients = (
         one.address for event in events if has_left(event, host.release) for one in event.recipients
     )
@@ -207,7 +207,7 @@ def next_hops(logs: LogContents) -> list[NextHop]:
 
 
 def _grouped(failures: Sequence[LoggedFailure]) -> list[LoggedError]:
-    """Return each failure once, with how often it stands in the logs, the newest first."""
+    """Return each failure once, with its number in the logs, the newest first."""
     alike = [replace(one, log="", error=replace(one.error, source="")) for one in failures]
     counts = Counter(alike)
     newest = dict(reversed(list(zip(alike, failures, strict=True))))
@@ -225,7 +225,7 @@ def counters_command(computer: str) -> str:
 
 
 def read_counters(section: Section, warnings: list[str]) -> dict[str, int | None]:
-    """Return the counters by their names in the result; a warning says why some are missing."""
+    """Return the counters by their names in the result; a warning explains why some are missing."""
     rows = [
         row
         for line in decode(section.output).splitlines()
@@ -244,8 +244,8 @@ def read_counters(section: Section, warnings: list[str]) -> dict[str, int | None
     counters = {name: values.get(counter.lower()) for name, counter in COUNTERS.items()}
     if None in counters.values():
         warnings.append(
-            "There is no typeperf on the host, so no performance counter is known."
+            "typeperf was not found on the host, so its performance counters are unknown."
             if section.exit_code == _NO_PROGRAM
-            else "The host does not tell all performance counters of the connector."
+            else "The host does not return all performance counters of the connector."
         )
     return counters

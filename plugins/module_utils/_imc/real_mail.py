@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 r"""Users' mail in the tracking log, where no test message can be sent: Exchange 4.0 (Q148985).
 
-Mail that leaves, or comes back, after the first look is a verdict; what the log had before only
-says when the last mail left. Waiting makes sense while mail for a domain lies in ``RootDir\Out``.
+Mail that leaves, or comes back, after the first look is a verdict; earlier records only
+show when the last mail left. Waiting makes sense while mail for a domain lies in ``RootDir\Out``.
 
 This file is private to the collection postmaster.exchange.
 """

@@ -106,21 +106,21 @@ def result(
 
 
 def _relayed(plan: ImcPlan, *, changed: bool) -> dict[str, str]:
-    """Return the wanted domains whose mail now goes to the relay for all other mail."""
+    """Return the listed domains that now use the relay for all other mail."""
     before: dict[str, str] = plan.evidence["relayed"]
     return relayed(plan.table.after, before) if plan.table and changed else before
 
 
 def changed_rows(table: TablePlan) -> dict[str, list[str]]:
-    """Return the rows as written of the domains whose rows change; all if only their order does."""
+    """Return the rows as written of the domains that change; all if only their order does."""
     before, after = _rows(table, ReturnRoutes.CHANGED)
     return {"before": [row.raw for row in before], "after": [row.raw for row in after]}
 
 
 def _rows(table: TablePlan, wanted: ReturnRoutes) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
-    """Return the rows of a table, all of them or only those of the domains whose rows change.
+    """Return the rows of a table, all of them or only those of the domains that change.
 
-    They are all rows where no domain's change, and yet the table does: in its order.
+    All rows are returned where only the order of the table changes.
     """
     before, after = table.before.rows, table.after.rows
     domains = frozenset(table.size.domains)

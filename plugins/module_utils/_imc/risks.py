@@ -55,12 +55,12 @@ def malformed_refusal(rows: Sequence[str]) -> Refusal:
     return Refusal(
         f"{_are(rows)}, so the service may not start again (event 4056, Q182522)",
         hint="Correct these rows in the Administrator program, then run again. force: true"
-        " restarts the service all the same.",
+        " restarts the service anyway.",
     )
 
 
 def malformed_warning(rows: Sequence[str], *, runs: bool, starts: bool) -> str:
-    """What malformed rows mean for a service that runs, is stopped, or is about to be started."""
+    """Explain malformed rows for a service that runs, is stopped, or is about to start."""
     if starts:
         end = "The service may not start again (event 4056), and a rollback would not help"
     elif runs:
@@ -87,7 +87,7 @@ def relay_refusal(relay: str, domains: Sequence[str], source: str = "") -> Refus
 
 
 def new_pins(before: Sequence[Row], after: Sequence[Row], wanted: Collection[str]) -> list[str]:
-    """The wanted domains that have rows afterwards, and none before."""
+    """The listed domains that get their first rows."""
     had = {row.key for row in before}
     names = dict.fromkeys(row.key for row in after)
     return [name for name in names if name in wanted and name not in had]
@@ -100,7 +100,7 @@ def short_names(rows: Iterable[Row]) -> list[str]:
 
 
 def row_warnings(file: RoutesFile, wanted: Collection[str]) -> Iterator[str]:
-    """Warn of rows that lead nowhere, or that lead a wanted domain elsewhere."""
+    """Warn of rows that lead nowhere, or that lead a listed domain elsewhere."""
     rows = [row for row in file.rows if row.well_formed]
     dotted = [row.raw for row in rows if any(host.endswith(".") for host in (row.key, *row.hosts))]
     if dotted:
@@ -126,7 +126,7 @@ def parent_with_rows(name: str, keys: Collection[str]) -> str | None:
 
 
 def relayed(file: RoutesFile, names: Iterable[str]) -> dict[str, str]:
-    """The names whose mail no row leads, each with the relay that gets all such mail."""
+    """The names that no row covers, each with the relay that gets all such mail."""
     if not file.relay:
         return {}
     keys = {row.key for row in file.rows if row.well_formed}
@@ -135,7 +135,7 @@ def relayed(file: RoutesFile, names: Iterable[str]) -> dict[str, str]:
 
 
 def led_along(rows: Iterable[Row], names: Iterable[str]) -> dict[str, list[str]]:
-    """The names without rows of their own, by the parent domain whose rows take their mail."""
+    """The names without rows of their own, by the parent domain with rows for them."""
     keys = {row.key for row in rows if row.well_formed}
     led: dict[str, list[str]] = {}
     for name in dict.fromkeys(names):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The routes file of imccopy: parse and print it, losing nothing, and say why it cannot be written.
+"""The routes file of imccopy: parse and print it without loss, and check if it can be written.
 
 Format as documented in Q182522 and Q262126::
 
@@ -44,7 +44,7 @@ NEW_ROW_FLAG = "0"
 
 
 class NotARoutesFile(ExchangeError):  # noqa: N818 - reads as what it is
-    """What imccopy saved is not the documented format, so it must not be changed."""
+    """A file of imccopy in an undocumented format: it must not be changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of DeliveryRouting; ``line`` is what stands in the file, ``+`` included."""
+    """One row of DeliveryRouting; ``line`` is the line of the file, ``+`` included."""
 
     line: Line
     _fields: tuple[str, ...] = field(init=False, repr=False, compare=False)
@@ -91,7 +91,7 @@ class Row:
 
     @property
     def leads_to_addresses(self) -> bool:
-        """Whether every host of the row is an address."""
+        """True if every host of the row is an address."""
         return all(_ADDRESS.fullmatch(host) for host in self.hosts)
 
     @property
@@ -119,7 +119,7 @@ class Row:
         return {"domain": self.domain, "address": self.target, "flag": self.flag}
 
     def same_as(self, other: Row) -> bool:
-        """Whether both rows say the same, however the domain is spelled."""
+        """True for equal rows, however the domain is spelled."""
         if self.line.text == other.line.text:
             return True
         if self.well_formed and other.well_formed:
@@ -143,10 +143,10 @@ def from_text(text: str) -> list[Row]:
 
 
 def moved(before: Sequence[Row], after: Sequence[Row]) -> dict[str, int]:
-    """Return how many rows of each domain change, for the domains of which any does.
+    """Return how many rows of each domain change, without domains that stay the same.
 
-    One that leads elsewhere counts once, and so does each that stands in another place of its
-    domain's order. Domains come in the order of the table, gone ones first.
+    A row that leads elsewhere counts once, and so does each row that moves within its domain's
+    order. Domains come in the order of the table, removed ones first.
     """
     changed = {}
     old, new = _by_domain(before), _by_domain(after)
@@ -171,8 +171,8 @@ def _by_domain(rows: Sequence[Row]) -> dict[str, list[tuple[str, ...]]]:
 class RoutesFile:
     """A routes file in three parts: what precedes the table, its rows, and what follows.
 
-    ``before`` ends with the line of the key DeliveryRouting. ``utf16`` says that the bytes were
-    UTF-16 with a byte order mark; otherwise every character stands for one byte.
+    ``before`` ends with the line of the key DeliveryRouting. ``utf16`` is true if the bytes
+    were UTF-16 with a byte order mark; otherwise every character is one byte.
     """
 
     before: tuple[Line, ...]
@@ -236,7 +236,7 @@ class RoutesFile:
         return replace(self, before=before, rows=tuple(Row(_ended(row.line)) for row in rows))
 
     def same_as(self, other: RoutesFile) -> bool:
-        """Whether both files say the same.
+        """True for files with the same content.
 
         Spelling of domains and the end of the last line may differ: what a tool that reads and
         prints the table does to them is unknown.
@@ -265,9 +265,9 @@ def why_unwritable(file: RoutesFile, saved: RoutesFile) -> str:
     for number, line in enumerate(lines, start=1):
         last = number == len(lines)
         if not line.text.isascii():
-            problem = "holds characters beyond ASCII, whose code page is unknown"
+            problem = "contains non-ASCII characters in an unknown code page"
         elif not is_safe_line(line.text):
-            problem = "holds what cmd.exe would not write as it stands"
+            problem = "contains characters that cmd.exe may interpret"
         elif len(line.text) > _LONGEST_LINE:
             problem = f"is longer than {_LONGEST_LINE} characters"
         elif line.end != _CRLF and not (last and not line.end):
@@ -313,7 +313,7 @@ def _value(line: Line) -> str:
 
 
 def _key(line: Line) -> str:
-    """Return the name ahead of the first ``=``, in lower case; empty when there is none."""
+    """Return the name ahead of the first ``=``, in lower case; empty without one."""
     name, equals, _skipped = line.text.partition("=")
     return name.strip().lower() if equals else ""
 

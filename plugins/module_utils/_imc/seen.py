@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the queue and the logs of a host show that a plan of its routes has to take into account.
+"""Read what a plan of routes must take into account from the queue and the logs of a host.
 
-Three things: servers that accept a connection and stay silent (Q182821), domains whose mail waits
-or was sent of late (a row takes subdomains along, Q259531), and one host that takes all mail.
+Three things: servers that accept a connection and stay silent (Q182821), domains with waiting or
+recently sent mail (a row takes subdomains along, Q259531), and one host that takes all mail.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -22,7 +22,7 @@ from .queue import ImcQueues
 
 #: Messages of the queue, bytes of each, protocol logs, and lines of the tracking logs.
 _LIMITS = QueueLimits(500, 65_536, 20, 5_000, counters=False)
-#: So many domains whose mail goes to one address, and to no other, make it a relay.
+#: An address is a relay if the mail of at least so many domains goes to it, and to no other.
 _FORWARDED = 3
 
 
@@ -56,7 +56,7 @@ class SeenMail:
     def relay(self, routed: Collection[str], wanted: Iterable[str]) -> str:
         """Return the one address that takes the mail of every domain, or nothing.
 
-        Domains with routes, and addresses that routes are ``wanted`` to, say nothing about it.
+        Domains with routes, and addresses of required routes, do not count.
         """
         if len(self.hops) != 1:
             return ""

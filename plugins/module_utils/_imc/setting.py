@@ -42,7 +42,7 @@ def number(value: RegistryValue | None) -> int | None:
 
 
 def same_value(one: RegistryValue | None, other: RegistryValue | None) -> bool:
-    """Whether two values are alike to the letter; numbers however they are printed."""
+    """True for values equal to the letter; numbers in any notation."""
     if one is None or other is None:
         return one is other
     if (one.name, one.type) != (other.name, other.type):
@@ -70,7 +70,7 @@ def shown(value: RegistryValue | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SettingPlan:
-    """The value as it is and as it is to be; None stands for absent."""
+    """The present value and the required one; None means absent."""
 
     before: RegistryValue | None
     after: RegistryValue | None

@@ -24,7 +24,7 @@ from .host_lock import Lease
 from .routes import RoutesFile
 from .seen import NOTHING_SEEN, SeenMail
 
-#: What the temporary files of this collection are called.
+#: Names of the temporary files of this collection.
 TEMP_NAME = re.compile(r"pmx-[0-9a-f]{16}\.txt")
 
 _JOURNAL_TITLE = "postmaster.exchange imc_delivery at work"
@@ -38,8 +38,8 @@ _STAMP = re.compile(r"[0-9A-Za-z-]{1,40}\Z")
 class Table:
     """The delivery route table as imccopy saved it.
 
-    ``imccopy`` is the command that did it. ``inexact`` says why ``content`` may not be every byte
-    of what was saved; then the table can be compared, but not be written.
+    ``imccopy`` is the command that saved it. ``inexact`` is the reason why ``content`` may differ
+    from the saved bytes; then the table can be compared, but not be written.
     """
 
     imccopy: str
@@ -97,7 +97,7 @@ class PendingRestart:
 
     @property
     def done(self) -> bool:
-        """Whether that process is certainly gone, so that a later one loaded the settings."""
+        """True if that process has certainly ended, so that a later one loaded the settings."""
         return None not in (self.process, self.now) and self.process != self.now
 
     def lines(self) -> list[str]:
@@ -115,7 +115,7 @@ class PendingRestart:
 
 
 def _fields(content: bytes) -> dict[str, str]:
-    """Return what the lines of a note say; the title under an empty name."""
+    """Return the values of a note by name; the title under an empty name."""
     lines = content.decode("latin-1").splitlines()
     return {**dict(line.partition("=")[::2] for line in lines[1:]), "": "".join(lines[:1])}
 
@@ -124,10 +124,10 @@ def _fields(content: bytes) -> dict[str, str]:
 class HostState:
     """A host at one moment.
 
-    ``value`` is the registry value as stored, spelling included, or None where there is none.
+    ``value`` is the registry value as stored, spelling included, or None if absent.
     ``table`` is None where it was not asked for or, with ``no_imccopy``, where no imccopy exists.
     ``build`` is NewestBuild, 837 to 996 for Exchange 4.0, 1457 to 1460 for 5.0, 1960 to 2653 for
-    5.5; None where the host does not tell, or was not asked. ``tracking_folder`` is empty then.
+    5.5; None if unknown or not read. ``tracking_folder`` is empty then.
     ``journal`` is that of a run at work, or of one that broke off, ``lease`` that of a run that
     has, or had, the host for itself. ``cluster`` is whether the host is a node of a cluster,
     ``seen`` what its queue and logs show, where a plan needs that. ``computer`` is the name it has
@@ -152,7 +152,7 @@ class HostState:
 
     @property
     def appends(self) -> bool:
-        """Whether the service appends the search list to names, by the value as it is stored."""
+        """Whether the service appends the search list to names, by the stored value."""
         value = self.value
         return value is None or value.name != VALUE_NAME or not value.number
 

@@ -70,7 +70,7 @@ class ChangedMeanwhileError(ExchangeError):
 
 
 def put_table(reach: Reach, imccopy: str, source: Source, wanted: RoutesFile) -> None:
-    """Let imccopy restore the table from a file, and see that it is ``wanted``."""
+    """Let imccopy restore the table from a file, and verify the result."""
     session, layout, file = reach.session, reach.layout, source.file
     temp = layout.temp_file()
     batch = changing(layout)
@@ -141,7 +141,7 @@ def put_setting(reach: Reach, plan: SettingPlan | None) -> RegistryValue | None:
 
 
 class ServiceError(ExchangeError):
-    """The service did not get into the wanted state."""
+    """The service did not reach the required state."""
 
 
 class StillStartingError(ServiceError):
@@ -174,7 +174,7 @@ class ServiceControl:
     def stop(self) -> bool:
         """Stop the service and wait until it is stopped; raises ServiceError.
 
-        Returns False where it was stopped already: somebody else did that.
+        Returns False if it was stopped already.
         """
         return self._bring("stop", ServiceState.STOPPED, {0, _NOT_STARTED}) != _NOT_STARTED
 

@@ -8,7 +8,7 @@ line of 13 fields, then one line for each recipient with two fields, recipient a
 The events are those of KB Q173364 (5.0, 5.5) and Q174078 (4.0).
 
 Lines come with their numbers, since a search on the host returns only some of them: a recipient
-belongs to the event whose line stands directly above it.
+belongs to the event directly above it.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -98,7 +98,7 @@ def split_numbered(data: bytes) -> tuple[dict[int, bytes], list[str]]:
 
 
 def parse_text(data: bytes, first_line: int = 1) -> Iterator[TrackingEvent]:
-    """Parse a whole piece of a log whose first line has the number ``first_line``."""
+    """Parse a whole piece of a log, numbered from ``first_line``."""
     return parse_lines(
         (number, raw.rstrip(b"\r")) for number, raw in enumerate(data.split(b"\n"), first_line)
     )
@@ -156,10 +156,10 @@ def _small_number(text: str) -> int | None:
 
 
 def parse_time(text: str) -> datetime | None:
-    """Return a time of the log (GMT) where the year stands first; None for anything else.
+    """Return a time of the log (GMT) where the year comes first; None for anything else.
 
-    The articles do not document the format. Day and month cannot be told apart where the year
-    stands last, and a guess would be wrong in half the world.
+    The articles do not document the format. Day and month are ambiguous where the year
+    comes last, and a guess would be wrong in half the world.
     """
     match = _TIME.fullmatch(text.strip())
     if match is None:
@@ -214,19 +214,19 @@ def event_name(number: int) -> str:
 
 
 def is_ndr(event: TrackingEvent) -> bool:
-    """Whether a record says that a message did not reach a recipient."""
+    """Whether a record shows that a message did not reach a recipient."""
     return event.number == _NDR or any(
         recipient.status == NOT_DELIVERED for recipient in event.recipients
     )
 
 
 def has_left(event: TrackingEvent, release: Release | None) -> bool:
-    """Whether a record says that a message left the host."""
+    """Whether a record shows that a message left the host."""
     gateway = release is not None and not release.has_smtp_events
     return event.number == (_GATEWAY_OUT if gateway else _TRANSFERRED)
 
 
-_BY_RELAY = "the relay {} has the message, and what it does with it is out of sight"
+_BY_RELAY = "the relay {} accepted the message; this host cannot follow it further"
 
 
 def observe(event: TrackingEvent, release: Release | None, relay: str = "") -> Observation:
@@ -234,8 +234,8 @@ def observe(event: TrackingEvent, release: Release | None, relay: str = "") -> O
 
     ``relay`` is the host to which the connector hands the message's mail, if that is known.
 
-    Exchange 4.0 has no SMTP events: there 1003, "the message was sent through a gateway", is all
-    that says a message left. In 5.x the same event only hands it to the connector.
+    Exchange 4.0 has no SMTP events: there 1003, "the message was sent through a gateway", is the
+    only sign that a message left. In 5.x the same event only hands it to the connector.
     """
     receipt = any(recipient.status == DELIVERED for recipient in event.recipients)
     reason = ""
@@ -254,7 +254,7 @@ def observe(event: TrackingEvent, release: Release | None, relay: str = "") -> O
 _LOGS = 3
 #: Looks at a folder that is not there before the waiting ends.
 _MISSING_LOOKS = 3
-#: Identifiers remembered of one message, and the shortest one that can be nobody else's.
+#: Identifiers remembered of one message, and the shortest one that is unambiguous.
 _IDS, _SHORTEST_ID = 8, 8
 #: Bytes that a search may print, and seconds it may take.
 _MAX_OUTPUT, _TIMEOUT = 4_000_000, 120.0
@@ -339,13 +339,13 @@ class TrackingLog:
         """Look once. Raises SessionLost, CommandTimeout or HostUnreachable."""
         folder = self._host.tracking_dir
         if not folder:
-            return Poll(blind="the host does not tell where its tracking log is", hopeless=True)
+            return Poll(blind="the folder of the tracking log is unknown", hopeless=True)
         searched = list(self._logs)
         sections = self._ask(pending, searched)
         if not sections["folder"].output.strip():
             self._missing += 1
             return Poll(
-                blind=f"message tracking is off: there is no folder {folder}",
+                blind=f"message tracking is off: the folder {folder} does not exist",
                 hopeless=self._missing >= _MISSING_LOOKS,
             )
         self._missing = 0
@@ -355,7 +355,7 @@ class TrackingLog:
             sections |= self._ask(pending, new, start=len(searched) + len(new))
         events, complaint = _events(sections)
         if not self._logs:
-            complaint = f"message tracking is off: there is no log in {folder}"
+            complaint = f"message tracking is off: {folder} contains no log"
         found = self._trail.sort(events)
         release = self._host.release
         relays = {probe.tag: probe.relay for probe in pending}
@@ -370,7 +370,7 @@ class TrackingLog:
         """Search the logs for the messages; the folder is listed by the same command."""
         sections = self._run(self._commands(pending, logs, start))
         while sections is None and self._detail > _TAG_ONLY:
-            # Somebody's flood of mail to one of our recipients must not hide our own records.
+            # A flood of other mail to one of our recipients must not hide our own records.
             self._detail -= 1
             sections = self._run(self._commands(pending, logs, start))
         if sections is None:
@@ -389,7 +389,7 @@ class TrackingLog:
         if self._detail > _TAG_ONLY:
             texts += self._trail.search_texts(probe.tag for probe in pending)
         if self._detail == _WITH_RECIPIENTS:
-            # The recipient stands on a line of its own, and its report status with it.
+            # The recipient and its report status have a line of their own.
             texts += sorted({p.recipient for p in pending if is_searchable(p.recipient)})
         for number, name in enumerate(logs, start):
             path = self._host.reach(self._host.tracking_dir, name)

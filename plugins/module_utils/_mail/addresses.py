@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Mail domains and mailboxes as they stand in messages and logs: hostile text, taken apart safely.
+"""Mail domains and mailboxes of messages and logs: hostile text, parsed safely.
 
 Nothing here raises, except for what an administrator typed (``checked_mailbox``). Every pattern
 runs in time linear in its input.
@@ -79,18 +79,18 @@ def checked_mailbox(text: str, option: str) -> str:
     local, at, domain = text.strip().rpartition("@")
     if not at or len(local) > MAX_LOCAL_PART or _LOCAL_PART.fullmatch(local) is None:
         raise InvalidInput(
-            f"{shown(text)} in the option {option} is not a mailbox this can be tested with.",
+            f"{shown(text)} in the option {option} is not a mailbox that the test can use.",
             hint="Give a plain address such as postmaster@nestle.com.",
         )
     return f"{local}@{parse_domain(domain)}"
 
 
-#: Bytes of a message that its header is looked for in, and header fields that are looked at.
+#: Bytes of a message that are searched for its header, and header fields that are read.
 MAX_HEADER, MAX_FIELDS = 65_536, 1_000
 #: Domains kept of one message.
 MAX_DOMAINS = 200
 
-#: The envelope, where it stands ahead of the message (KB Q201314); it is more than a header.
+#: The envelope, where one precedes the message (KB Q201314); it outranks the other headers.
 _ENVELOPE = ("x-receiver",)
 _RECIPIENTS = ("to", "cc", "bcc", "resent-to", "resent-cc", "resent-bcc")
 
@@ -104,7 +104,7 @@ class MessageHead:
 
 
 def parse_head(data: bytes) -> MessageHead:
-    """Return what the header of a message tells. Never raises."""
+    """Read the header of a message. Never raises."""
     fields = _fields(data[:MAX_HEADER].decode("utf-8", "replace"))
     envelope = [value for name, value in fields if name in _ENVELOPE]
     named = envelope or [value for name, value in fields if name in _RECIPIENTS]

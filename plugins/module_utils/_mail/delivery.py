@@ -60,7 +60,7 @@ _VERDICTS = {
 class Observation:
     """One record about one message. ``time`` (UTC) is None where the log's text is ambiguous.
 
-    ``reason`` says what the stage means here, where that is more than what its verdict means.
+    ``reason`` explains the stage here, where the verdict alone does not.
     """
 
     stage: Stage
@@ -129,7 +129,7 @@ class TestResult:
 
     @property
     def relayed(self) -> bool:
-        """Whether a relay or an Edge server has it: the way out was taken as far as is seen."""
+        """True if a relay or an Edge server has it; no record shows its further way."""
         return self.verdict is Verdict.RELAYED
 
     @property
@@ -227,10 +227,10 @@ class QueueEntry:
 
 
 def stuck(entries: Iterable[QueueEntry], now: datetime, min_age: int) -> list[str]:
-    """Return the domains whose mail waits for ``min_age`` seconds or more, sorted.
+    """Return the sorted domains with mail that has waited ``min_age`` seconds or more.
 
-    A domain is left out only if its oldest message is known to be younger, and no server put it
-    off yet: mail whose age is unknown may well be stuck.
+    A domain is left out only if its oldest message is known to be younger, and no server has
+    deferred it: mail of unknown age may be delayed.
     """
     limit = now - timedelta(seconds=min_age)
     return sorted(
@@ -242,7 +242,7 @@ def stuck(entries: Iterable[QueueEntry], now: datetime, min_age: int) -> list[st
 
 @dataclass(frozen=True, slots=True)
 class LoggedError:
-    """An error in logs or queues: whose mail it concerns, how often and where it was read."""
+    """An error in logs or queues: the domain concerned, how often and where it was read."""
 
     error: SmtpError
     domain: str | None
@@ -261,7 +261,7 @@ class LoggedError:
 
 @dataclass(frozen=True, slots=True)
 class ReturnedMail:
-    """A recipient whose mail was given up; ``time`` as in an observation."""
+    """A recipient that the mail system gave up; ``time`` as in an observation."""
 
     recipient: str
     domain: str | None
@@ -283,7 +283,7 @@ class ReturnedMail:
 
 @dataclass(frozen=True, slots=True)
 class NextHop:
-    """An address that a host connected to of late; ``domains`` are those whose mail it took.
+    """An address that a host connected to recently; it accepted mail for ``domains``.
 
     ``silent`` is whether it ended the newest connection without a greeting.
     """
@@ -325,7 +325,7 @@ class QueueReport:
     warnings: list[str] = field(default_factory=list)
 
     def entry(self, domain: str) -> QueueEntry:
-        """Return the entry of a domain; it is made when it is first wanted."""
+        """Return the entry of a domain; the first call creates it."""
         return self.entries.setdefault(domain, QueueEntry(domain))
 
     def to_dict(self, now: datetime, min_age: int) -> dict[str, object]:

@@ -79,7 +79,7 @@ def compose(
     """Return the test messages of a run, in the order of the targets.
 
     The right-hand side of the Message-ID is the sender's domain, which the sender may use
-    (RFC 5322 section 3.6.4). Raises InvalidInput for a subject that is no single line.
+    (RFC 5322 section 3.6.4). Raises InvalidInput for a subject of several lines.
     """
     if len(subject) > MAX_SUBJECT or not subject.isprintable():
         raise InvalidInput(
@@ -110,7 +110,7 @@ def message_lines(probe: Probe) -> list[str]:
         *_subject_lines(probe.subject),
         f"Date: {format_datetime(probe.date)}",
         f"Message-ID: {probe.message_id}",
-        "Auto-Submitted: auto-generated",  # RFC 3834: nobody's robot answers it
+        "Auto-Submitted: auto-generated",  # RFC 3834: no robot answers it
         "MIME-Version: 1.0",
         "Content-Type: text/plain; charset=us-ascii",
         "",

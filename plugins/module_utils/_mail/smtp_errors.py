@@ -4,9 +4,9 @@
 """SMTP replies and the last errors of queues, tracking logs and non-delivery reports, typed. Pure.
 
 Exchange 2007 and 2010 write a plain reply; 2013 writes ``[{LRT=};{LED=};{FQDN=};{IP=}]``; 2016 and
-later write ``[{LED=};{MSG=};{FQDN=};{IP=};{LRT=}]``. A reply of the next hop stands in quotes after
-*responded with*, or behind ``Target host responded with error. ->``. Exchange puts its own words in
-the same places: ``4.4.x`` (timed out, connection dropped), ``4.7.5`` (its check of a certificate),
+later write ``[{LED=};{MSG=};{FQDN=};{IP=};{LRT=}]``. A reply of the next hop is quoted after
+*responded with*, or follows ``Target host responded with error. ->``. Exchange puts its own words
+in the same places: ``4.4.x`` (timed out, connection dropped), ``4.7.5`` (its certificate check),
 *Unable to connect*. Through a front end the fields ``FQDN`` and ``IP`` name that front end.
 
 Nothing here raises, and every pattern runs in linear time.
@@ -25,7 +25,7 @@ from typing import Any
 
 #: Characters read of one line, and kept of one text.
 MAX_LINE, MAX_TEXT = 2_000, 500
-#: First reply code that says "do not try again" (RFC 5321 section 4.2.1).
+#: First reply code of a permanent error (RFC 5321 section 4.2.1).
 PERMANENT = 500
 
 
@@ -51,7 +51,7 @@ class ErrorClass(StrEnum):
 
 
 class Origin(StrEnum):
-    """Whose word an error is."""
+    """Which side reported an error."""
 
     THIS_HOST = "this_host"
     FRONT_END = "front_end"
@@ -263,7 +263,7 @@ def parse_last_error(
 def _fields(text: str) -> dict[str, str]:
     """Return the fields of a framed error; a plain text is the field LED.
 
-    What stands behind LED is taken from the end, so that no reply can bring fields of its own.
+    The fields after LED are parsed from the end, so that no reply can add fields of its own.
     """
     fields = dict.fromkeys(("LRT", "LED", "MSG", "FQDN", "IP"), "")
     if not (text.startswith("[{") and "{LED=" in text):
@@ -311,7 +311,7 @@ def _reply_in(line: str) -> SmtpError | None:
 
 
 def _is_own(reply: SmtpError) -> bool:
-    """Whether a reply in the place of the next hop's is the sender's own word."""
+    """True if the sender itself wrote the reply in the place of the next hop's."""
     return bool(
         _OWN_CODES.match(reply.enhanced or "")
         or _OWN_TEXT.match(reply.text)

@@ -37,7 +37,7 @@ class BoundedSMTP(smtplib.SMTP):
     """Takes a reply only if it is whole within ``timeout`` seconds, and of sensible length."""
 
     def getreply(self) -> tuple[int, bytes]:
-        """Return code and text of a reply; -1 where what came is none.
+        """Return code and text of a reply; the code is -1 for an invalid reply.
 
         Raises SMTPServerDisconnected, and the connection is closed then.
         """
@@ -93,19 +93,19 @@ def login_texts(user: str, password: str) -> tuple[str, ...]:
     return (password, *(text.rstrip("=") for text in encoded))
 
 
-#: Where a refusal was read, for the result.
+#: Where a refusal was read; results show it.
 SOURCE = "submission"
 
-_MOST = 300  # characters of what a server said
+_MOST = 300  # characters of a server's reply
 
 _LOGIN_OVER_TLS = "Set starttls: most servers offer a login only then."
-_NO_LOGIN = "Name a port that takes such logins, or let mail in from this address without one."
-_UNKNOWN_AUTHORITY = "Name the authority's certificate in ca_cert."
-_OTHER_NAME = "Name the host by a name that stands in its certificate."
+_NO_LOGIN = "Use a port that accepts such logins, or allow mail from this address without one."
+_UNKNOWN_AUTHORITY = "Set ca_cert to the certificate of its authority."
+_OTHER_NAME = "Use a host name that is in the server's certificate."
 # By OpenSSL's codes for a certificate that cannot be verified (X509_V_ERR_...).
 _CERTIFICATE_HINTS = {
     9: "Check the clocks on both sides.",  # not yet valid
-    10: "Let the certificate be renewed; check the clocks on both sides.",  # expired
+    10: "Renew the certificate; check the clocks on both sides.",  # expired
     62: _OTHER_NAME,  # host name
     64: _OTHER_NAME,  # address
 }
@@ -143,7 +143,7 @@ class SmtpOptions:
 class Submission:
     """How messages are handed over: ``method`` is ``auto``, ``pickup`` or ``smtp``.
 
-    ``sender`` is empty where the family's default is wanted.
+    ``sender`` is empty for the family's default.
     """
 
     method: str
@@ -169,19 +169,19 @@ def greeting(host: str, port: int, seconds: float) -> str:
 
 
 class _NoServerError(Exception):
-    """No session could be opened; the text says why, ``hint`` what to do."""
+    """No session could be opened; the text is the reason, ``hint`` what to do."""
 
     def __init__(self, why: str, hint: str = "") -> None:
         super().__init__(why)
-        self.hint = hint or "Check that the service runs and takes mail from this address."
+        self.hint = hint or "Check that the service runs and accepts mail from this address."
 
 
 def submit(probes: Sequence[Probe], options: SmtpOptions) -> dict[str, SmtpError]:
     """Submit the messages in order; return those that were refused, by tag.
 
     Raises ExchangeError where not even the first could be offered: no connection, no TLS, no
-    login. A message whose connection broke is offered once more: the same Message-ID may then
-    arrive twice, but never not at all.
+    login. If the connection breaks, its message is offered once more: the same
+    Message-ID may then arrive twice, but no message is skipped.
     """
     refused: dict[str, SmtpError] = {}
     offered = 0
@@ -276,7 +276,7 @@ def _introduce(server: smtplib.SMTP, options: SmtpOptions) -> None:
 
 
 def _no_server(error: Exception, options: SmtpOptions) -> _NoServerError:
-    """Say in one clause why there is no session, and what to do."""
+    """Return why no session was opened, in one clause, and what to do."""
     hint = ""
     match error:
         case smtplib.SMTPAuthenticationError():
@@ -287,18 +287,18 @@ def _no_server(error: Exception, options: SmtpOptions) -> _NoServerError:
             hint = _NO_LOGIN if options.starttls else _LOGIN_OVER_TLS
         case smtplib.SMTPNotSupportedError():
             why = "the server does not offer STARTTLS"
-            hint = "Leave out starttls, or name a port that offers it."
+            hint = "Leave out starttls, or use a port that offers it."
         case smtplib.SMTPResponseException(smtp_code=code) if code > 0:
             why = f"it answered {_said(error, options)}"
         case smtplib.SMTPResponseException():
-            why = "what answers there is no mail server"
+            why = "the host answered, but not as a mail server"
         case ssl.SSLCertVerificationError():
             why = f"its certificate is not trusted: {error.verify_message}"
             hint = _CERTIFICATE_HINTS.get(error.verify_code, _UNKNOWN_AUTHORITY)
         case UnicodeError():
-            why = "host, user name and password have to be ASCII"
-        case ValueError():  # base64 that is none
-            why = "it asks for a login in a way that cannot be understood"
+            why = "host, user name and password must be ASCII"
+        case ValueError():  # invalid base64
+            why = "its login challenge is malformed"
         case smtplib.SMTPException() if "authentication method" in str(error):
             why = "the server offers no login by CRAM-MD5, PLAIN or LOGIN"
             hint = _NO_LOGIN

@@ -179,8 +179,8 @@ def trusted(authority: TestAuthority, stranger: Path) -> Callable[[str], Path]:
     ("listener", "said", "hint"),
     [
         ("tls", "unable to get local issuer certificate", "ca_cert"),
-        ("other_name", "IP address mismatch", "a name that stands in its certificate"),
-        ("expired", "certificate has expired", "renewed"),
+        ("other_name", "IP address mismatch", "a host name that is in the server's certificate"),
+        ("expired", "certificate has expired", "Renew the certificate"),
     ],
 )
 def test_starttls_with_a_certificate_that_is_not_right(

@@ -65,7 +65,7 @@ def test_nothing_is_left_of_a_claim(run: Runner) -> None:
 
 
 def test_nothing_is_left_of_a_claim_whose_command_was_ended_on_its_way(run: Runner) -> None:
-    """As a host does that is told to forget the shell of a broken session."""
+    """As a host does after it removes the shell of a broken session."""
     fake = host()
 
     def ended(_fake: FakeHost) -> None:
@@ -170,7 +170,7 @@ def test_a_dead_run_that_had_changed_nothing(run: Runner) -> None:
 
 
 def test_a_run_that_was_taken_over_does_nothing_more(run: Runner) -> None:
-    """However late it comes: its commands are not carried out any more."""
+    """However late it comes: the host ignores its commands."""
     fake = host()
 
     def taken(first: FakeHost) -> None:
@@ -455,7 +455,7 @@ def test_a_service_that_an_administrator_stops_during_a_run_stays_stopped(run: R
     result = run(fake, **DONE)
     assert (fake.rows, fake.state) == ([*FOREIGN, *DONE_ROWS], 1)
     assert not result["restarted"]
-    assert "stopped by another hand" in " ".join(result["warnings"])
+    assert "stopped from outside" in " ".join(result["warnings"])
     assert [path for path in fake.files if "journal" in path or "lease" in path] == []
     again = run(fake, **DONE)
     assert (again["changed"], fake.state) == (False, 1)

@@ -86,7 +86,9 @@ def test_without_imccopy_a_table_cannot_be_put_back(run: Runner, backups: List) 
     bare = FakeHost(imccopy_at="nowhere", value=(NAME, "REG_DWORD", "0x1"))
     (saved,) = backups(bare)["backups"]
     assert not saved["usable"]
-    assert saved["summary"] == ("cannot be put back: there is no imccopy to write the route table")
+    assert saved["summary"] == (
+        "cannot be put back: imccopy, which writes the route table, was not found"
+    )
 
 
 @pytest.mark.parametrize(

@@ -401,7 +401,7 @@ def test_backup_dir_that_is_no_folder(run: Runner) -> None:
 def test_no_connector_at_all(run: Runner) -> None:
     host = FakeHost(installed=False)
     error = run.fail(host, **DONE)
-    assert "no Internet Mail Connector" in error.message
+    assert "the Internet Mail Connector is not installed" in error.message
     assert "missing_service: skip" in error.hint
     result = run(host, missing_service="skip", **DONE)
     assert result["skipped"]
@@ -469,7 +469,7 @@ def test_imccopy_beside_root_dir_takes_a_second_look(run: Runner) -> None:
 def test_an_imccopy_that_was_named_has_to_be_there(run: Runner) -> None:
     host = FakeHost(imccopy_at="imccopy")
     error = run.fail(host, imccopy=r"D:\tools\imccopy.exe", **DONE)
-    assert r"no imccopy at D:\tools\imccopy.exe" in error.message
+    assert r"imccopy was not found at D:\tools\imccopy.exe" in error.message
     assert host.value is None
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One look at a host: what it tells, and what it must never take for something else."""
+"""One look at a host reads its state, and never mistakes a failure for absence."""
 
 from __future__ import annotations
 

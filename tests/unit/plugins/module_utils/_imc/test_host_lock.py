@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who works on a host, and whether it may still be alive."""
+"""A lease names its run, and shows whether that run may still be alive."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A transaction that breaks at every one of its commands, in every way.
 
-Whatever happens: the host is as before or as wanted, or the error says that this is not known;
+After any break the host is as before or as required, or the error reports an unknown state;
 nothing of others is lost; the next run gets the host to where it should be.
 """
 
@@ -76,7 +76,7 @@ def _is_new(host: FakeHost) -> bool:
 
 
 def _check_claim(error: ExchangeError, host: FakeHost, old: FakeHost) -> None:
-    """What an error says has to be true."""
+    """Each statement of an error has to be true."""
     claim = error.details.get("state")
     if "othing was changed." in error.message:
         assert _is_old(host, old)

@@ -236,7 +236,7 @@ def test_domains_that_a_parents_row_takes_are_returned() -> None:
             }
         ]
     assert "also take mail for list.nestle.com" in plan.warnings[0]
-    # A row of somebody else that mail goes by was not made by this run.
+    # This run did not add the unmanaged row that the mail goes by.
     foreign = host("corp.example;10.1.2.3;0", seen=SeenMail(("a.corp.example",)))
     assert make_plan(foreign, WANTED, Policy()).warnings == ()
 

@@ -53,7 +53,7 @@ Q228725 = log(
     '354 Enter mail, end with "." on a line by itself',
     NO_HOSTS.format("Case 27375") + "Rescheduling delivery for later.",
 )
-# KB Q245787: a refused EHLO, then a refused recipient; each reply stands there twice.
+# KB Q245787: a refused EHLO, then a refused recipient; the log has each reply twice.
 Q245787 = b"""A connection to 192.0.2.25 was established.
 <<< IO: |220 firewall.fabrikam.example Generic SMTP handler
 <<< 220 firewall.fabrikam.example Generic SMTP handler

@@ -38,7 +38,7 @@ def test_counters_are_read_by_name_and_missing_ones_are_said() -> None:
         "ndrs": None,
         "outbound_messages": None,
     }
-    assert "does not tell all" in warnings[0]
+    assert "does not return all" in warnings[0]
 
 
 def test_without_typeperf_nothing_is_known() -> None:
@@ -47,7 +47,7 @@ def test_without_typeperf_nothing_is_known() -> None:
     found = read_counters(section, warnings)
 
     assert set(found.values()) == {None}
-    assert "no typeperf" in warnings[0]
+    assert "typeperf was not found" in warnings[0]
 
 
 def test_counters_of_another_computer_are_asked_of_it() -> None:

@@ -135,7 +135,7 @@ def test_a_domain_that_one_name_server_alone_denies_keeps_its_rows() -> None:
     assert after(before, route, gone=True) == ["a.example;192.0.2.1;0"]
     assert after(before, route, state=State.ABSENT) == []
     why = edit(before, Desired(routes=(route,), removes_missing=True)).kept["a.example"]
-    assert why == "only one name server says that it does not exist; its 1 row kept"
+    assert why == "only one name server reports that it does not exist; its 1 row kept"
 
 
 DOMAINS = ["a.example", "b.example", "c.example"]

@@ -213,7 +213,7 @@ def test_a_missing_folder_means_that_tracking_is_off_and_after_a_while_that_wait
 def test_an_empty_folder_means_that_nothing_was_tracked_yet(session: DirectSession) -> None:
     poll = tracker(session).poll([ONE])
 
-    assert "there is no log" in poll.blind
+    assert "contains no log" in poll.blind
     assert not poll.hopeless
 
 

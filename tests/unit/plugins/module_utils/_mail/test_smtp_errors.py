@@ -49,7 +49,7 @@ WINSOCK = (
     f'{COMMUNICATING} "Failed to connect. Winsock error code: 10060, Win32 error code: 10060."'
 )
 
-# What Exchange wrote (in public threads, articles and reports), and what it says.
+# Texts that Exchange wrote (in public threads, articles and reports), and their meaning.
 CASES = {
     "2010, KB972744": (
         DNS_FAILED,
@@ -82,11 +82,11 @@ CASES = {
             "time": "11/10/2023 12:24:32 PM",
         },
     ),
-    "2013, Domain Security wants mutual TLS": (
+    "2013, Domain Security requires mutual TLS": (
         in_2013(responded("451 4.7.3 The admin has temporarily disallowed this secure domain.")),
         {"error_class": "domain_security", "origin": "this_host"},
     ),
-    "expired, which is no policy": (
+    "expired, not a policy": (
         "550 4.4.7 QUEUE.Expired; message expired",
         {"error_class": "expired", "origin": "this_host"},
     ),

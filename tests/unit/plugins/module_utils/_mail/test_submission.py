@@ -192,7 +192,7 @@ def serve_once(*replies: bytes) -> int:
 
 
 def test_a_server_that_goes_away_for_good_leaves_the_rest_unsubmitted() -> None:
-    # Greeting, EHLO, MAIL refused, RSET, and then nobody listens any more.
+    # Greeting, EHLO, MAIL refused, RSET, and then the server stops listening.
     port = serve_once(b"220 hi\r\n", b"250 hi\r\n", b"552 too large\r\n", b"250 ok\r\n")
     refused = submit(probes("a.example", "b.example"), options(port))
 
@@ -204,7 +204,7 @@ def test_a_server_that_goes_away_for_good_leaves_the_rest_unsubmitted() -> None:
     ("replies", "why"),
     [
         ((b"421 busy\r\n",), "421 busy"),
-        ((b"garbage\r\n",), "no mail server"),
+        ((b"garbage\r\n",), "not as a mail server"),
         ((b"",), "no whole answer came within 0.5 seconds"),
         ((b"220 hi\r\n", b"250 hi\r\n"), "broke before a message was accepted"),
     ],
@@ -277,7 +277,7 @@ def test_a_certificate_for_another_name_is_not_cured_by_another_authority(
     wanted = SmtpOptions("localhost", listen(tls_context=context), True, ca_cert=ca_file)
     with pytest.raises(ExchangeError, match="is not trusted: Hostname mismatch") as caught:
         submit(probes("a.example"), wanted)
-    assert "a name that stands in its certificate" in (caught.value.hint or "")
+    assert "a host name that is in the server's certificate" in (caught.value.hint or "")
 
 
 @pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
