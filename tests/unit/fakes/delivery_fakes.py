@@ -47,6 +47,11 @@ class DirectSession:
     def requests(self) -> int:
         return 0
 
+    @property
+    def host_time(self) -> None:
+        """None: no response of HTTP has a time here."""
+        return None
+
     def run(
         self, command: str, *, timeout: float = 60.0, max_output: int = 16_000_000
     ) -> Completed:
