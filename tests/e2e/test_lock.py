@@ -168,8 +168,8 @@ def test_a_lock_that_does_not_serve_stops_the_run_before_any_change(
 def test_a_lock_that_is_not_there_is_said(one_host: Lab, controller: Controller) -> None:
     run = controller.playbook("enforce", *having(lock="no.lock.yml"))
     assert run.status == 2
-    assert "There is no lock" in flat(run.output)
-    assert "postmaster.exchange.resolve writes one" in flat(run.output)
+    assert "no.lock.yml does not exist" in flat(run.output)
+    assert "Create it with the playbook postmaster.exchange.resolve" in flat(run.output)
 
 
 def test_a_limited_run_keeps_the_domains_of_the_other_hosts(controller: Controller) -> None:

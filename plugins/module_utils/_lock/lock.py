@@ -33,8 +33,8 @@ class Entry:
     """What is locked of one domain.
 
     ``warnings`` are codes of mx_pairs_info, sorted. ``unconfirmed`` means that one name server
-    alone says that the domain does not exist. ``seen`` is when DNS last said so (UTC, whole
-    seconds), and ``ttl`` for how many seconds it promised to.
+    alone denies the domain. ``seen`` is when DNS last gave this answer (UTC, whole seconds),
+    and ``ttl`` its time to live in seconds.
     """
 
     status: str
@@ -47,12 +47,12 @@ class Entry:
 
     @property
     def known(self) -> bool:
-        """Whether DNS gave an answer that says something about the domain."""
+        """Return True if DNS gave a definite answer about the domain."""
         return self.status not in UNKNOWN_STATUSES
 
     @property
     def destination(self) -> str:
-        """The addresses mail goes to, or the status that says why it goes nowhere."""
+        """The addresses that mail goes to, or else the status of the domain."""
         addresses = dict.fromkeys(pair.address for pair in self.pairs)
         return ", ".join(addresses) or self.status.replace("_", " ")
 
@@ -76,7 +76,7 @@ class Conditions:
     max_pairs: int = 0
 
     def unlike(self, wanted: Conditions) -> list[str]:
-        """Return what keeps pairs computed under these from being used for what is wanted.
+        """Return the differences that make pairs computed under these conditions unusable.
 
         Pairs of more families, or with more hosts known as our own, serve as well: routes are
         narrowed to a host's families later, and a host that is ours is ours everywhere.
@@ -113,7 +113,7 @@ class Lock:
         return min((time for time in times if time), default=None)
 
     def expired(self, now: datetime, *, grace: int) -> list[str]:
-        """Return the domains whose TTLs ended more than ``grace`` seconds before ``now``."""
+        """Return the domains with a TTL that ended more than ``grace`` seconds before ``now``."""
         return [
             domain
             for domain, entry in sorted(self.entries.items())
@@ -121,7 +121,7 @@ class Lock:
         ]
 
     def moved(self, live: Mapping[str, Entry]) -> list[str]:
-        """Return the domains that DNS leads elsewhere; a question that failed is no move."""
+        """Return the domains with a new destination in DNS; a failed lookup does not count."""
         return [
             domain
             for domain, entry in sorted(live.items())
@@ -131,7 +131,7 @@ class Lock:
         ]
 
     def same_as(self, other: Lock) -> bool:
-        """Whether both say the same, times apart."""
+        """Return True if both are equal except for their times."""
         return self.conditions == other.conditions and _timeless(self) == _timeless(other)
 
 
@@ -183,9 +183,9 @@ def renew(
 ) -> Renewed:
     """Return the lock for what is ``live``; ``prune`` leaves out what was not asked for.
 
-    What is known is never lost for a question that failed, unless it was computed under conditions
-    that do not serve any more. Times move only together with something else, or when those of the
-    old lock have run out, so that a lock that is still good stays as it is, to the letter.
+    A failed lookup never removes a known entry, unless that was computed under conditions that no
+    longer apply. Times change only together with something else, or when those of the old lock
+    have expired, so that a lock that is still valid stays identical to the letter.
     """
     before = old.entries if old and not old.conditions.unlike(conditions) else {}
     failed = [domain for domain, entry in live.items() if not entry.known]

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The lock file: YAML in one canonical form, so that a change of it reads as what changed. Pure.
 
-Pairs stand first, sorted by domain, one line for each pair; times stand at the end.
+Pairs come first, sorted by domain, one line for each pair; times come last.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -39,9 +39,9 @@ _CLOCK = "%Y-%m-%dT%H:%M:%SZ"
 _MAX_PREFERENCE = 65535
 _MAX_TTL = 2**31 - 1  # RFC 2181 section 8
 _HEAD = """\
-# Where mail for these domains goes, as DNS said it when somebody looked. Written by the playbook
+# Mail servers of these domains, as last resolved from DNS. Written by the playbook
 # postmaster.exchange.resolve; enforce and audit take the pairs from here (mx_delivery_lock).
-# A pair is: preference, exchange, address. Times stand at the end, apart from what matters.
+# A pair is: preference, exchange, address. Times are at the end, so that diffs stay readable.
 """
 
 
@@ -96,7 +96,7 @@ def _quoted(text: str) -> str:
 
 
 def parse(content: bytes, where: str) -> Lock:
-    """Return the lock in a file; InvalidInput says what is wrong with it and where.
+    """Return the lock in a file; InvalidInput names the fault and its place.
 
     ``where`` names the file in messages. Nothing in it is believed: names, addresses and numbers
     are checked as those of an answer are.

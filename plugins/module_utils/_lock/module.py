@@ -69,7 +69,7 @@ _NO_STATS = {"questions": 0, "cache_hits": 0, "retries": 0, "tcp": 0, "seconds":
 
 
 def write_lock(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    """Bring a lock to what ``resolved`` says; the result of mx_lock.
+    """Update a lock from ``resolved``; the result of mx_lock.
 
     Raises InvalidInput for options and locks that cannot be used, and ExchangeError where the file
     cannot be read or written.
@@ -116,7 +116,7 @@ def _written(params: Mapping[str, Any], context: Context, path: Path) -> dict[st
 
 
 def read_lock(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    """Return what a lock says, with the keys of mx_pairs_info; the result of mx_lock_info.
+    """Return the content of a lock, with the keys of mx_pairs_info; the result of mx_lock_info.
 
     Raises InvalidInput for options and locks that cannot be used, and ExchangeError where the file
     cannot be read or is staler than the options allow.
@@ -128,7 +128,8 @@ def read_lock(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     content = given.encode() if given else _content(path)
     if content is None:
         raise ExchangeError(
-            f"There is no lock {path}.", hint="The playbook postmaster.exchange.resolve writes one."
+            f"Lock file {path} does not exist.",
+            hint="Create it with the playbook postmaster.exchange.resolve.",
         )
     lock = parse(content, str(path))
     if unlike := lock.conditions.unlike(_conditions(params)):
@@ -192,7 +193,7 @@ def read_lock(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
 
 
 def _as_pairs_info(lock: Lock, resolved: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the keys of mx_pairs_info, with what else ``resolved`` says of a domain now."""
+    """Return the keys of mx_pairs_info, with the current warnings and failures of ``resolved``."""
     live = {domain["domain"]: domain for domain in (resolved or {}).get("domains", ())}
     domains: list[dict[str, Any]] = []
     for name, entry in lock.entries.items():
@@ -306,7 +307,7 @@ def _alone(path: Path) -> Iterator[None]:
 
 
 def _content(path: Path) -> bytes | None:
-    """Return what a lock file holds; None where there is none.
+    """Return the bytes of a lock file; None if it does not exist.
 
     Raises ExchangeError where others than its owner, or the user's own group, may have written it.
     """

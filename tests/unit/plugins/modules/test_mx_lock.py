@@ -64,7 +64,7 @@ def test_every_key_of_a_result_is_documented(tmp_path: Path) -> None:
     assert found["lock"].keys() == pages["lock"]["contains"].keys()
     with pytest.raises(ExchangeError) as caught:
         read_lock(complete(READ_SPEC, path="none.yml"), context)
-    assert "There is no lock" in caught.value.message
+    assert "none.yml does not exist" in caught.value.message
 
 
 def documented(page: ModuleType) -> set[str]:
