@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who may use files on the controller, which of them are believed, and which places do not last."""
+"""Permissions of files on the controller, trust in files, and places that do not last."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _JOB_NAME = re.compile(r"awx_\d+_")
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who may use a folder of ours and what is in it: ``mode`` of folders, and their ``group``.
+    """Access to a folder of ours and its files: ``mode`` of folders, and their ``group``.
 
-    Without a group files keep that of the process.
+    Without a group, files keep the group of the process.
     """
 
     mode: int = _OWN
@@ -115,7 +115,7 @@ def denied(path: Path, what: str, error: OSError) -> ExchangeError:
 
 
 def permission(path: Path) -> str:
-    """Return whose a file or folder is, or the innermost one above it that shows it."""
+    """Return owner and mode of a file or folder, or of the innermost readable folder above it."""
     for place in (path, *path.parents):
         with contextlib.suppress(OSError):
             status = place.stat()
@@ -152,5 +152,5 @@ def why_not_kept(path: Path) -> str:
 
 
 def _is_job(folder: Path) -> bool:
-    """Whether a folder is laid out as the private data directory of ansible-runner."""
+    """Return True if a folder has the layout of ansible-runner's private data directory."""
     return all((folder / name).is_dir() for name in ("project", "artifacts"))

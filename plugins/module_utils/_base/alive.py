@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a run of this controller is still alive: it holds the lock of a file until it ends.
+"""Detect runs of this controller that are still alive: each locks a file until it ends.
 
 The kernel takes the lock from a process that dies, however it dies. So a process that gets the lock
 of a file that is there has proved that the file's run has ended. A file that is not there proves
@@ -23,15 +23,15 @@ from pathlib import Path
 
 from .atomic_write import NOT_SUPPORTED
 
-#: What a file system without locks, or one whose lock service is down, returns (NFS, some FUSE).
+#: Errors of a file system without locks, or with its lock service down (NFS, some FUSE).
 NO_LOCKS = NOT_SUPPORTED | {errno.ENOLCK}
 
 
 def private_folder() -> Path | None:
-    """Return a folder that only this user can use, made if need be; None where there is none.
+    """Return a folder that only this user can use, and create it if needed; None if impossible.
 
     It is in the user's cache, or else in the folder for temporary files. One where files can be
-    locked goes first, for a home on NFS may have no locks.
+    locked goes first, because a home on NFS may have no locks.
     """
     user = os.geteuid()
     places = []
@@ -63,7 +63,7 @@ def _is_private(folder: Path, user: int) -> bool:
 
 @lru_cache(maxsize=8)
 def _has_locks(folder: Path) -> bool:
-    """Whether files in a folder can be locked; asked of a file that has no name."""
+    """Return True if files in a folder can be locked, tested with an unnamed file."""
     try:
         with tempfile.TemporaryFile(dir=folder) as probe:
             fcntl.flock(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -88,7 +88,7 @@ def hold(file: Path) -> Iterator[None]:
     """Make a file and hold its lock; the file stays. Raises OSError where it cannot be made.
 
     Where the file system has no locks it is made without one: ``has_ended`` is None for it there,
-    and its run counts as alive for as long as its lease says.
+    and its run counts as alive until its lease ends.
     """
     handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
@@ -103,7 +103,7 @@ def hold(file: Path) -> Iterator[None]:
 
 
 def has_ended(file: Path) -> bool | None:
-    """Whether the run that held this file's lock has ended; None where that cannot be found out."""
+    """Return True if the run that held this file's lock has ended, None if that is unknown."""
     try:
         handle = os.open(file, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:

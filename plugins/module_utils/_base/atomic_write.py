@@ -34,7 +34,7 @@ def write(path: Path, texts: Iterable[str], what: str, *, mode: int = PRIVATE_MO
     except IsADirectoryError as error:
         raise ExchangeError(
             f"{what} cannot be written to {path}: {error.strerror}.",
-            hint="Name a file that is none of these, or none yet.",
+            hint="Use a different file name.",
         ) from error
     except OSError as error:
         raise ExchangeError(

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a module is, and what its engine gets from an action plugin, a module, or a test."""
+"""The context that an action plugin, a module, or a test gives to a module's engine."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Learned:
         self._things[type(thing)] = thing
 
     def of(self, kind: type[Thing], otherwise: Thing) -> Thing:
-        """Return the thing of a type, or ``otherwise`` where there is none yet."""
+        """Return the thing of a type, or ``otherwise`` if it does not exist yet."""
         thing = self._things.get(kind, otherwise)
         return thing if isinstance(thing, kind) else otherwise
 
@@ -44,8 +44,8 @@ class Context:
     """Where and how an engine runs.
 
     ``host`` is the name the administrator uses for the host (the inventory's), ``address`` the name
-    or address it is reached by, empty where there is none. ``no_session`` is why there is no
-    session, where the engine may do without. ``cmdlets`` makes a session with Exchange's
+    or address to connect to, empty without a host. ``no_session`` is the reason for
+    a missing session, if the engine may do without. ``cmdlets`` makes a session with Exchange's
     PowerShell, or returns the one it made. ``basedir`` is the folder against which relative
     controller paths count (the playbook's), ``now`` the clock (UTC). ``learned`` is shared by all
     engines of one run.
@@ -66,7 +66,7 @@ class Context:
     def need_session(self) -> Session:
         """Return the session; engines that work on a host call this once, at their start.
 
-        Raises InvalidInput where the options do not say how to open one.
+        Raises InvalidInput if the options are not enough to open one.
         """
         if self.no_session is not None:
             raise self.no_session
@@ -77,7 +77,7 @@ class Context:
     def need_cmdlets(self) -> CmdletSession:
         """Return the session with Exchange's PowerShell; nothing is sent before its first cmdlet.
 
-        Raises InvalidInput where the options do not say how to reach it.
+        Raises InvalidInput if the options are not enough to reach it.
         """
         if self.cmdlets is None:
             raise RuntimeError("this engine runs cmdlets and was started without an endpoint")

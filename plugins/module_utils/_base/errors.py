@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What can go wrong, in the words an administrator needs.
 
-Every error of the engine is an ``ExchangeError``. Its message says what failed, on which host and
-in which state that host was left; its hint says what to do next.
+Every error of the engine is an ``ExchangeError``. Its message names the failure, the host and the
+state of that host; its hint is the next step.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class ExchangeError(Exception):
 
 
 class InvalidInput(ExchangeError):  # noqa: N818 - reads as what it is, like KeyboardInterrupt
-    """An option or a value from outside that must not be used as it stands."""
+    """An option or a value from outside that is not valid."""
 
 
 class MissingLibrary(ExchangeError):  # noqa: N818
@@ -47,11 +47,11 @@ class LoginRefused(HostUnreachable):
 
 
 class CommandTimeout(ExchangeError):  # noqa: N818
-    """A command on the host did not end before our own deadline; it was told to stop."""
+    """A command on the host did not end before our own deadline; a stop signal was sent."""
 
 
 class SessionLost(ExchangeError):  # noqa: N818
-    """The session broke, or answered with what is no answer, after it had been open."""
+    """An open session broke, or returned an invalid response."""
 
 
 def say_untouched(error: ExchangeError) -> None:

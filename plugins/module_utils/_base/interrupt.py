@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An orderly end for a run that is told to stop: Ctrl-C, or SIGTERM.
+"""An orderly end for a run that gets a stop signal: Ctrl-C, or SIGTERM.
 
 Ansible ends its workers, and a job its processes, by a signal that leaves no time to a Python
 program: nothing is closed, and a shell or a claim stays on the host. In ``orderly_end`` the first
@@ -27,7 +27,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @contextlib.contextmanager
 def orderly_end() -> Iterator[None]:
-    """Let what runs here close what it opened when the process is told to stop."""
+    """Raise in the block when a stop signal arrives, so that it closes what it opened."""
     if threading.current_thread() is not threading.main_thread():
         yield  # signals come to the main thread only
         return

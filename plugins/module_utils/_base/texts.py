@@ -25,7 +25,7 @@ def utc_text(when: datetime | None) -> str | None:
 
 
 def one_line(text: str, most: int) -> str:
-    """Return a text as one line of at most ``most`` characters, each of which can be seen.
+    """Return a text as one line of at most ``most`` visible characters.
 
     Whatever ends a line, moves a cursor, or turns the direction of text becomes a space.
     """
