@@ -141,7 +141,7 @@ Failure = tuple[dict[str, Any], str, str]
 FAILURES: dict[str, Failure] = {
     "no-ticket": (
         {"ansible_user": f"somebody@{kdc.REALM}"},
-        "there is no Kerberos ticket for this login",
+        "no Kerberos ticket for this login",
         "kinit",
     ),
     "expired": ({}, "the Kerberos ticket has expired", "kinit"),

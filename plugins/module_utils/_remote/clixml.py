@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Objects as PowerShell remoting writes them (MS-PSRP 2.2.5), read as plain Python values. Pure.
 
-Text from a host is data: it is unescaped and never interpreted. What is no such object raises
-``NotAnObject``, for half an object must not pass for one.
+Text from a host is data: it is unescaped and never interpreted. Anything else raises
+``NotAnObject``, because half an object must not pass as a whole one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MAX_DEPTH = 8
 _GROWTH, _LEAST = 10, 10_000
 #: Elements within elements of any message. An error record of Exchange has about a dozen.
 MAX_NESTING = 40
-#: Characters of a message that is no output but an error, a warning or a state.
+#: Characters of a message other than output: an error, a warning or a state.
 MAX_RECORD = 1_048_576
 
 _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
@@ -36,15 +36,15 @@ _WRAPPED = (_TEXTS - {"ToString"}) | _NUMBERS | {"B", "C", "Db", "Sg", "Nil", "S
 
 
 class NotAnObject(Exception):  # noqa: N818 - never leaves this package
-    """Text that is no serialised object."""
+    """Text that is not a serialised object."""
 
 
 def check(text: str) -> None:
     """Raise NotAnObject for a document that could cost far more than its own size to read.
 
-    These are documents that declare a type, whose entities may grow, and deep ones: pypsrp keeps
-    the text of each object, and thus that of the innermost once for each around it. What is not
-    well formed passes, for every reader notices that.
+    These are documents that declare a type, because its entities may grow, and deep ones: pypsrp
+    keeps the text of each object, and thus that of the innermost once for each around it. A
+    document that is not well formed passes, because every reader rejects it.
     """
     depth = 0
 
@@ -73,9 +73,9 @@ def check(text: str) -> None:
 def read(text: str) -> Any:
     """Return a serialised object as dict, list, text, number, boolean or None.
 
-    An object with properties becomes a dict of them, adapted ones and extended ones together. Of
-    an object within another, and of an enumeration, what its ``ToString`` says is returned, as
-    PowerShell would print it; its properties only where that is but the name of its type.
+    An object with properties becomes a dict of them, adapted ones and extended ones together. An
+    object within another, and an enumeration, become the text of their ``ToString``, as
+    PowerShell prints it; the properties only if that text is just the name of the type.
     """
     if "<!DOCTYPE" in text:
         raise NotAnObject("a document type declaration")

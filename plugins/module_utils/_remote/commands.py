@@ -23,7 +23,7 @@ from .session import COMMAND_LINE_LIMIT, Batch, Session
 USER_TEMP = "%TEMP%"
 ALL_USERS = "%ALLUSERSPROFILE%"
 _OWN_FOLDERS = (USER_TEMP, ALL_USERS)
-#: A line that ``echo`` writes as it stands. Printable ASCII without the characters of cmd.exe; no
+#: A line that ``echo`` writes unchanged. Printable ASCII without the characters of cmd.exe; no
 #: ``/?``, for which echo prints its help; not blank and not on or off, which echo takes for itself
 #: (the comma, semicolon and equals sign count as blanks there).
 SAFE_LINE = re.compile(
@@ -74,8 +74,8 @@ def _check_components(what: str, text: str, components: list[str]) -> None:
 def windows_path(text: str) -> str:
     r"""Return an absolute path, ``C:\folder\file`` or ``\\HOST\share\file``, fit for a line.
 
-    A backslash at the end is dropped, for it would swallow the quote that follows it. A bare drive
-    is refused.
+    A backslash at the end is dropped, because it would escape the quote that follows it. A bare
+    drive is rejected.
     """
     what = "a Windows path"
     path = text.rstrip("\\")
@@ -239,8 +239,8 @@ def write_text_file(
 ) -> None:
     """Write ``lines`` to ``path``, each ended by CRLF, in place of what was there; then verify.
 
-    The file is read back and compared byte by byte. If it is not exactly as wanted, or anything
-    fails on the way, it is deleted and ExchangeError raised. ``timeout`` counts for each command.
+    The file is read back and compared byte by byte. If it differs, or anything fails on
+    the way, the file is deleted and ExchangeError raised. ``timeout`` counts for each command.
     """
     target = quoted(path)
     statements = [] if lines else [f"type nul>{target}"]
@@ -251,7 +251,7 @@ def write_text_file(
                 f"{line[:120]!a}.",
                 hint="Nothing was written.",
             )
-        # The redirect stands first: a digit at the end of a line would be read as its handle.
+        # The redirect comes first: cmd.exe reads a digit at the end of a line as its handle.
         redirect = ">" if number == 1 else ">>"
         statements.append(
             f"{redirect}{target} echo {line}" if line else f"{redirect}{target} echo."

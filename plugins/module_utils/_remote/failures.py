@@ -163,8 +163,8 @@ def _krb5(*codes: int) -> str:
     return "".join(rf"-{-(first + code)}\b|\b{2**32 + first + code}\b|" for code in codes)
 
 
-# Pattern, sentence, hint. The first that matches counts, so what is special stands before what is
-# general; ``{s}`` is the service.
+# Pattern, sentence, hint. The first match counts, so special patterns come before general ones;
+# ``{s}`` is the service.
 # fmt: off
 # ruff: noqa: ISC004
 _LIBRARIES = (
@@ -205,7 +205,7 @@ _KERBEROS = (
      r"(?i:credentials have been revoked|CLIENT_REVOKED|client's entry .{0,40}expired)",
      "the user is disabled, locked or expired",
      "Check the account in the directory."),
-    # "authGSSClientStep" stands before the words about a server, too.
+    # "authGSSClientStep" comes before the words about a server, too.
     (_krb5(6) +
      r"(?i:\bclient(?: \S{1,200})? not found in kerberos database|C_PRINCIPAL_UNKNOWN"
      r"|\bclient not found)",
@@ -238,7 +238,7 @@ _KERBEROS = (
      r"NoCredentialError|MissingCredentialsError|\b458752\b"
      r"|(?i:no credentials? (?:cache|were supplied|available)|No Kerberos credentials"
      r"|credentials cache file.{0,120}not found|FCC_NOFILE)",
-     "there is no Kerberos ticket for this login",
+     "no Kerberos ticket for this login",
      "{s.ticket}"),
     (r"MutualAuthenticationError",
      "Kerberos mutual authentication failed",
@@ -262,7 +262,7 @@ _LOGIN = (
      "this way of authentication is not enabled on the endpoint",
      "Choose another auth; Get-PowerShellVirtualDirectory shows what is enabled."),
     *_KERBEROS,
-    # pywinrm calls it bad credentials when there is no such file.
+    # pywinrm reports a missing file as bad credentials.
     (r"TLS certificate file|TLS key file|KEY_VALUES_MISMATCH|PEM lib"
      r"|cert(?:_key)?_pem file not found",
      "the client certificate or its key cannot be used",
@@ -311,7 +311,7 @@ _WIRE = (
      "the connection was refused: nothing listens on this port",
      "{s.running}"),
     (r"No route to host|Network is unreachable|Host is down",
-     "there is no route to the host",
+     "no route to the host",
      "Check the address and the network."),
     (r"ConnectTimeout|[Cc]onnect timeout|Connection timed out|connection attempt timed out",
      "the host did not answer in time when the connection was opened",
@@ -349,7 +349,7 @@ def describe(error: BaseException) -> str:
     """Return names and texts of an exception and all it wraps, for ``explain`` only.
 
     Exceptions hide in causes, contexts, arguments, and urllib3's ``reason``. Some hold a host's
-    whole answer; what tells them apart stands at its beginning.
+    whole answer; only its beginning is needed to distinguish them.
     """
     texts: list[str] = []
     waiting: list[tuple[BaseException, int]] = [(error, 0)]

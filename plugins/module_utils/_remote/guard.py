@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Bounds for what a host can do to us before its answer is even read.
 
-What is guaranteed for every answer after ``guard``: its body has at most ``ANSWER_LIMIT`` bytes,
+Guarantees for every answer after ``guard``: its body has at most ``ANSWER_LIMIT`` bytes,
 arrives within the read timeout and is not compressed, it redirects nowhere, and it holds no
 document type declaration (SOAP forbids one), so no entity is ever expanded. Every HTTP request is
 counted. Not bounded is a host that drips its HTTP *headers* byte by byte within the read timeout of
@@ -196,8 +196,8 @@ def guard(transport: Any) -> Meter:
 
     def settle(session: Any) -> Any:
         guard_session(session, meter)
-        # What the environment says of proxies and trust is in the session since it was built. To
-        # read it again for each request takes longer than to encrypt the request.
+        # The session took proxies and trust from the environment when it was built. To read
+        # them again for each request takes longer than to encrypt the request.
         session.trust_env = False
         return session
 

@@ -85,16 +85,16 @@ def from_winrm(get: Get) -> dict[str, Any]:
         name: get(option) if option else extras.get(variables[0])
         for name, (option, *variables) in _WINRM.items()
     }
-    # To pywinrm a proxy that is set to null means none, whatever the environment says.
+    # A proxy set to null makes pywinrm ignore the proxies of the environment.
     proxy = _WINRM["proxy"][1]
     values["ignore_proxy"] = True if proxy in extras and extras[proxy] is None else None
     return _typed(values)
 
 
 def sends_readable_password(get: Get) -> bool:
-    """Whether the plugin ``winrm`` would log in by Basic over plain HTTP without being told so.
+    """Return True if the plugin ``winrm`` would use Basic over plain HTTP without being set to.
 
-    It does where no transport is set, and after the others of a list of them.
+    It does if no transport is set, and after the others of a list of them.
     """
     values = from_winrm(get)
     http = (values["scheme"] or ("http" if values["port"] == 5985 else "https")) == "http"  # noqa: PLR2004
@@ -106,7 +106,7 @@ def sends_readable_password(get: Get) -> bool:
 
 
 def from_variables(variables: Get) -> dict[str, Any]:
-    """Return suboptions from inventory variables, for a connection that has no such options.
+    """Return suboptions from inventory variables, if the connection has no such options.
 
     ``variables`` returns the templated value of a variable, or None.
     """
@@ -145,7 +145,7 @@ def endpoint_from_psrp(get: Get) -> dict[str, Any]:
 
 
 def endpoint_from_variables(variables: Get) -> dict[str, Any]:
-    """The same from inventory variables, for a connection that has no such options."""
+    """The same from inventory variables, if the connection has no such options."""
     if _plugin(variables) == "psrp":
         return _no_controller({"port": None, **endpoint_from_psrp(_psrp_option(variables))})
     return inherited(from_variables(variables))

@@ -58,13 +58,13 @@ OUTPUT_LIMIT = 67_108_864
 _POLL = 20
 #: Seconds between the end of an operation on the host and the moment we stop reading.
 _READ_MARGIN = 5.0
-#: Seconds to spend on telling a host to stop, or to close a runspace.
+#: Seconds to spend on stopping a pipeline, or on closing a runspace.
 _PARTING_TIMEOUT = 5.0
 #: A host that answers "nothing yet" at once is asked again after this many seconds.
 _PAUSE = 0.1
-#: The service principal of IIS, of which HOST is an alias, and alternate service accounts.
+#: The service principal of IIS (HOST is an alias), and of alternate service accounts.
 _SERVICE = "HTTP"
-_WORDS = 400  # characters shown of what Exchange says
+_WORDS = 400  # characters shown of a message from Exchange
 
 _T = TypeVar("_T")
 

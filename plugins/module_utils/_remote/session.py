@@ -4,7 +4,7 @@
 """A session on a Windows host, as the engine sees it: command lines, batches of them, and cmdlets.
 
 A batch puts several commands on one command line, so that to read a host costs one round trip.
-Every command stands between two lines of our own::
+Every command is between two lines of our own::
 
     echo #NONCE#NAME&COMMAND 2>&1&call echo #NONCE#rc %^errorlevel%
 
@@ -59,7 +59,7 @@ class Completed:
 
 
 class _Open(Protocol):
-    """What every session has: one host, and something open on it from the first request on."""
+    """Any session: one host, and a shell or runspace that opens with the first request."""
 
     @property
     def host(self) -> str:

@@ -51,7 +51,7 @@ _READ_MARGIN = 5
 _PARTING_TIMEOUT = 5
 #: A host that answers "nothing yet" at once is asked again after this many seconds.
 _PAUSE = 0.1
-# ERROR_WSMAN_QUOTA_MAX_OPERATIONS: old WinRM counts a shell's commands and never forgets one.
+# ERROR_WSMAN_QUOTA_MAX_OPERATIONS: old WinRM counts all commands of a shell, also ended ones.
 _OPERATIONS_USED_UP = 0x803381A6
 
 _T = TypeVar("_T")
@@ -321,7 +321,7 @@ class WinrsSession:
         return answer
 
     def _signal(self, command_id: str) -> None:
-        """Terminate the command, or what is left of it. The result stands even if this fails."""
+        """Terminate the command, or the rest of it. A failure does not change the result."""
         self._set_patience(_PARTING_TIMEOUT - 1, _PARTING_TIMEOUT)
         try:
             self._protocol.cleanup_command(self._shell, command_id)

@@ -103,7 +103,7 @@ def test_no_text_raises_anything_else(text: str) -> None:
 def test_objects_that_repeat_each_other_are_refused_before_they_fill_the_memory(
     itself: bool,
 ) -> None:
-    """A billion laughs without any entity: ten objects, each of which holds the last many times."""
+    """A billion laughs without any entity: each of ten objects holds the last many times."""
     text = "<S>ha</S>"
     for level in range(10):
         refs = f'<Ref RefId="{level if itself else max(level - 1, 0)}"/>' * 50

@@ -189,7 +189,7 @@ def test_no_argument_brings_a_special_character_onto_a_line(
     for character in FORBIDDEN:
         assert line.count(character) == template.count(character)
     assert line.isascii()
-    # No quote is escaped or left open by what stands before it.
+    # The text before a quote does not escape it or leave it open.
     assert '\\"' not in line
     assert line.count('"') % 2 == 0
 

@@ -125,7 +125,7 @@ def test_only_missing_libraries_count_as_such() -> None:
 
 @given(st.text(max_size=200))
 def test_no_text_of_an_exception_is_repeated(text: str) -> None:
-    """The sentence comes from our own list, whatever the text says."""
+    """The sentence comes from our own list and never from the text."""
     secret = "hunter2-hunter2"
     cause = explain(f"http://user:{secret}@proxy/ {text} {secret}", WINRM)
     assert secret not in cause.sentence + cause.hint

@@ -47,7 +47,7 @@ LAUGHS = (
 
 
 class HostileServer:
-    """Answers every POST as told."""
+    """Answers every POST with the given answer."""
 
     def __init__(self) -> None:
         self.requests = 0
@@ -194,7 +194,7 @@ def test_a_redirect_is_not_followed(hostile: HostileServer, status: int) -> None
 
 
 class CannedShell:
-    """A shell over a real ``Protocol`` whose transport answers as told."""
+    """A shell over a real ``Protocol``; its transport returns the given answers."""
 
     def __init__(self, receive: Callable[[], bytes]) -> None:
         self._protocol = Protocol("http://mail5-a/wsman", username="u", password="p")

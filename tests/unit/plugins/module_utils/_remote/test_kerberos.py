@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What each error of Kerberos means, from texts as MIT's library and its Python bindings have them.
 
-Both protocols say the same; where there is a number, its words may be in any language.
+Both protocols give the same cause; with an error number, its text may be in any language.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ def test_what_expires_in_the_middle_of_the_work() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        # Active Directory's KDC names nothing; the words stand behind pykerberos' own "client".
+        # Active Directory's KDC names nothing; the words follow pykerberos' own "client".
         pykerberos(-1765328377, "Server not found in Kerberos database"),
         "KerberosExchangeError: authGSSClientStep() failed: Server not found in Kerberos database",
         gssapi(-1765328377, "Server not found in Kerberos database"),

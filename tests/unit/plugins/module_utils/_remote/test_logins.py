@@ -288,7 +288,7 @@ def trusted(serve: Serve, authority: TestAuthority, certificate: Certificate) ->
 
 @pytest.fixture
 def proxy(trusted: Any) -> Iterator[Proxy]:
-    """One that asks for a login, and allows the service and a port where nobody listens."""
+    """One that asks for a login, and allows the service and a closed port."""
     port = trusted.port
     allowed = {f"localhost:{port}": ("127.0.0.1", port), "localhost:9": CLOSED}
     with Proxy(allowed, login=PROXY_LOGIN) as running:
@@ -341,7 +341,7 @@ def test_a_socks_proxy_without_its_library(trusted: Any, monkeypatch: pytest.Mon
         trusted(proxy="socks5h://127.0.0.1:9")
 
 
-# -- channel binding (RFC 5929), as a host with CbtHardeningLevel Strict wants it
+# -- channel binding (RFC 5929), as a host with CbtHardeningLevel Strict requires it
 
 
 def test_ntlm_is_bound_to_the_end_that_we_see(

@@ -319,7 +319,7 @@ def test_a_missing_library_is_named(lab: OrganisationLab, monkeypatch: pytest.Mo
 
 
 class Impostor:
-    """A server that takes connections and says one thing, or nothing, to everybody."""
+    """A server that accepts connections and always returns the same bytes, or nothing."""
 
     def __init__(self, answer: bytes) -> None:
         self._answer = answer

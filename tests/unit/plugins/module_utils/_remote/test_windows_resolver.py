@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a host calls its suffixes: only names go on to what is asked for all hosts."""
+"""Suffixes from a host: only valid names are used in the questions for all hosts."""
 
 from __future__ import annotations
 
