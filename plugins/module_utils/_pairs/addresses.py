@@ -4,8 +4,8 @@
 """Which addresses a mail server on the Internet cannot have, and which no mail server can.
 
 The ranges are those of the IANA special-purpose address registries (RFC 6890) that are not
-globally reachable. They stand here, and not in Python's ``ipaddress``, because its answers differ
-between the versions of Python, and a result must not.
+globally reachable. They are listed here, because Python's ``ipaddress`` differs between the
+versions of Python, and a result must not.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -55,7 +55,7 @@ _RANGES = (
 )
 _TRANSLATED = inet_pton(AF_INET6, "64:ff9b::")[:12]  # RFC 6052
 _GLOBAL = 0b001  # the first bits of 2000::/3
-#: Addresses whose reason is kept: those of exchanges that many domains share.
+#: Addresses with a cached reason: those of exchanges that many domains share.
 _KEPT = 1024
 
 

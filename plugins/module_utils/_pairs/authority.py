@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The own name servers of a name, found through the resolver, and what they say (rule 18).
+"""The own name servers of a name, found through the resolver, and their answers (rule 18).
 
-A caching resolver may deny a name that exists, since its servers denied it when somebody asked for
-AAAA. So what it denies is asked elsewhere before it is believed: of the other name servers that are
-configured, and of the servers of the zone above.
+A caching resolver may deny a name that exists, because its servers denied it to an earlier query
+for AAAA. So a denial is checked before it is believed: with the other configured name servers, and
+with the servers of the zone above.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -24,7 +24,7 @@ _MOST_SERVERS = 3
 
 
 class Opinion(NamedTuple):
-    """Whether a name exists, as ``witness`` says; None where nobody could be asked."""
+    """``exists``: a name exists according to ``witness``; None if unknown."""
 
     exists: bool | None = None
     witness: str = ""
@@ -39,7 +39,7 @@ class Authorities:
         self._found: dict[tuple[NameServer, ...], Resolver] = {}
 
     async def of(self, name: str) -> Resolver | None:
-        """Return who asks the servers of the zone that holds a name; None where there are none.
+        """Return a resolver for the servers of the zone that holds a name; None if not found.
 
         The configured name servers do not count as such.
         """
@@ -63,10 +63,10 @@ class Authorities:
         return self._found.get(servers)
 
     async def second_opinion(self, resolver: Resolver, name: str, denial: Answer) -> Opinion:
-        """Return what others say about a name that a server of ``resolver`` denies.
+        """Return the opinion of other servers on a name that a server of ``resolver`` denies.
 
-        Who knows it is believed before all who deny it. A denial of the zone above counts only
-        from one of its servers: whoever answers in their place may be the same resolver again.
+        A server that has the name counts more than all that deny it. A denial of the zone above
+        counts only from one of its own servers, because the same resolver may answer for them.
         """
         question = Question(name, denial.question.rdtype)
         others = [x for x in resolver.servers if str(x) != denial.nameserver]

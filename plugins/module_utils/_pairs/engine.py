@@ -239,7 +239,7 @@ class _Run:
 def collector_paused() -> Iterator[None]:
     """Look for no cycles within the block.
 
-    A run over many domains makes many small things, none of which leads back to itself. Looking
+    A run over many domains makes many small objects, without reference cycles. Looking
     for cycles among them takes a sixth of its time and finds none. So what was made counts as old
     at the end, or the collector would look through all of it at once.
     """

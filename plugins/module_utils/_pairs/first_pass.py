@@ -5,7 +5,7 @@
 
 Most questions are answered plainly at once, and an event loop with a task for each takes longer
 than the name server does. So this pass has one selector and a window of sockets. It keeps only
-answers that say something about a name, whole and over UDP. Whatever else becomes of a question
+definite answers, whole and over UDP. Any other outcome of a question
 (nothing, an error, a truncated answer, aliases that do not end) is left to ``resolver``, which asks
 again with all its patience: what had less time here than its own timeout does not count as a try.
 
@@ -57,7 +57,7 @@ More = Callable[[Answer], Iterable[Question]]
 class Limits:
     """How many questions may be under way at most, and how long each may take (seconds).
 
-    ``counts`` means that a question which took so long was tried as long as it should be.
+    ``counts`` means that a question that took so long got its full time.
     """
 
     window: int
@@ -169,7 +169,7 @@ class FirstPass:
                         self._receive(key.data, now)
                     self._expire(selector)
             except OSError:
-                pass  # no route, no more sockets: the careful way says what is wrong
+                pass  # no route, no more sockets: the careful way reports the cause
 
     def _add(self, questions: Iterable[Question]) -> None:
         for question in questions:
@@ -207,18 +207,18 @@ class FirstPass:
         return max(0.0, until)
 
     def _receive(self, line: _Line, now: float) -> None:
-        """Take what arrived on a line; what is no reply to its question is passed over."""
+        """Take the datagram on a line; ignore anything but a reply to its question."""
         try:
             wire = line.sock.recv(LARGEST_DATAGRAM)
         except BlockingIOError:
             return
-        except OSError as error:  # nobody listens, says the kernel
+        except OSError as error:  # an ICMP error: nothing listens there
             self._lost(line, QueryError(AnswerKind.UNREACHABLE, reason(error)))
             self._unanswered += 1
             return
         question = line.question
         if question is None:
-            return  # late, or somebody else's
+            return  # late, or from another sender
         try:
             reply = decode_reply(wire, question, line.ident)
         except UnrelatedMessageError:
@@ -260,7 +260,7 @@ class FirstPass:
         self._free.append(line)
 
     def _expire(self, selector: selectors.BaseSelector) -> None:
-        """End the questions whose time is over, and their sockets: a reply may still come there."""
+        """End the overdue questions, and their sockets, which may still get a late reply."""
         now = time.monotonic()
         while self._busy:
             deadline, line, question = self._busy[0]
@@ -281,6 +281,6 @@ class FirstPass:
 
 
 def _idents() -> Iterator[int]:
-    """Yield ids that nobody can guess; a call of the system for each takes as long as a reply."""
+    """Yield unpredictable ids in blocks: a system call for each takes as long as a reply."""
     while True:
         yield from struct.unpack(f"{_CHANCE // 2}H", os.urandom(_CHANCE))

@@ -1,12 +1,12 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The types of this field: options, questions, answers, pairs, and what a run says about a domain.
+"""The types of this package: options, questions, answers, pairs, and results of domains.
 
-Names are text: lower case, A-labels, without the trailing dot; the root is ``.``. Octets that no
-host name may hold stand as ``\\DDD`` (RFC 1035 section 5.1). Times to live are seconds. What a run
-over many domains makes many of is a named tuple, which Python makes and compares faster than it
-does a data class.
+Names are text: lower case, A-labels, without the trailing dot; the root is ``.``. Octets that are
+not valid in a host name are escaped as ``\\DDD`` (RFC 1035 section 5.1). Times to live are seconds.
+Types with many objects in a run over many domains are named tuples, which Python creates and
+compares faster than data classes.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -41,8 +41,8 @@ class RecordType(IntEnum):
 class AnswerKind(StrEnum):
     """What became of a question.
 
-    The first three say something about the name. All others say something about our view of it,
-    and never lead to a change anywhere.
+    The first three are definite answers about the name. All others describe a failed lookup, and
+    never lead to a change anywhere.
     """
 
     ANSWER = "answer"
@@ -59,7 +59,7 @@ class AnswerKind(StrEnum):
 
     @property
     def definite(self) -> bool:
-        """Whether it says something about the name itself."""
+        """Return True if it is a definite answer about the name itself."""
         return self in _DEFINITE
 
 
@@ -67,7 +67,7 @@ _DEFINITE = frozenset({AnswerKind.ANSWER, AnswerKind.NO_DATA, AnswerKind.NO_SUCH
 
 
 class QueryError(Exception):
-    """Why a reply, or its absence, is no answer."""
+    """The reason why a reply, or its absence, is not an answer."""
 
     def __init__(self, kind: AnswerKind, message: str) -> None:
         super().__init__(message)
@@ -89,7 +89,7 @@ class Status(StrEnum):
 
     @property
     def known(self) -> bool:
-        """Whether it rests on what DNS says of the domain."""
+        """Return True if it rests on a definite DNS answer."""
         return self not in (Status.MOVING, Status.TEMPORARY_FAILURE, Status.DISAGREEMENT)
 
 
@@ -143,7 +143,7 @@ class Networks:
 
 
 class DomainSettings(NamedTuple):
-    """What may be set for one domain: private addresses (rule 24), exchanges whose addresses fail
+    """The settings of one domain: private addresses (rule 24), exchanges with addresses that fail
     for good (rule 14, V(refuse) or V(drop)), and moving addresses (rule 23, V(keep) or V(pin))."""
 
     allow_private: bool = False
@@ -153,10 +153,10 @@ class DomainSettings(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the administrator wants of all domains.
+    """The administrator's settings for all domains.
 
-    ``types`` are A, AAAA or both; ``max_pairs`` 0 is no limit; ``own_unknown`` are the questions
-    for our own addresses that failed: while they are not known, mail might be made to loop.
+    ``types`` are A, AAAA or both; ``max_pairs`` 0 means unlimited; ``own_unknown`` are the failed
+    questions for our own addresses: as long as these are unknown, a pin might make mail loop.
     """
 
     types: tuple[RecordType, ...] = (RecordType.A,)
@@ -168,9 +168,9 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """One task's options. ``own_hosts`` are names whose addresses count as ours, too; ``refused``
-    are entries that are no domains, each with the reason; ``port`` is that of name servers which
-    were not given, as the domains' own."""
+    """One task's options. ``own_hosts`` are names with addresses that count as ours, too;
+    ``refused`` are entries that are not valid domains, each with the reason; ``port`` is that of
+    name servers which were not given, as the domains' own."""
 
     domains: Mapping[str, DomainSettings]
     nameservers: tuple[NameServer, ...]
@@ -219,7 +219,7 @@ class Reply(NamedTuple):
     ``authentic`` is the AD flag where it can be believed (rule 19), ``authoritative`` that the
     server spoke of a zone of its own and resolves nothing for others; ``soa`` is the zone and the
     negative time to live (RFC 2308 section 5) of the SOA record in the authority section;
-    ``referral`` is the other zone whose name servers stand there instead of an answer;
+    ``referral`` is the other zone, if its name servers are there instead of an answer;
     ``extended_error`` is the first info code of RFC 8914.
     """
 
@@ -237,7 +237,7 @@ class Reply(NamedTuple):
 class Failure:
     """One question that got no usable answer from one name server.
 
-    ``needed`` tells whether the pairs depend on it; the others were asked for evidence only.
+    ``needed`` is True if the pairs depend on it; the others were asked for evidence only.
     """
 
     question: Question
@@ -252,9 +252,9 @@ class Answer(NamedTuple):
 
     ``chain`` are the names that aliases led through, in order, without the name asked; ``mx`` and
     ``texts`` (addresses) are sorted; ``ttl`` is the smallest of all that was read, and None where
-    nothing told one. ``unfinished`` means that the last alias has yet to be asked about.
+    no record has one. ``unfinished`` means that the last alias has yet to be asked about.
     ``nameserver`` is who gave it, and ``authoritative`` whether it is one of the zone's own;
-    ``failures`` tells who did not, if ``kind`` is indefinite.
+    ``failures`` names the servers that did not, if ``kind`` is indefinite.
     """
 
     question: Question
@@ -290,7 +290,7 @@ class DomainWarning:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What one name server makes of a domain, where several are asked to agree."""
+    """One name server's result for a domain, if several servers must agree."""
 
     nameserver: str
     status: Status
@@ -298,13 +298,13 @@ class View:
 
 
 class DomainResult(NamedTuple):
-    """All that one run says about one domain.
+    """The result of one run for one domain.
 
     ``authentic`` is evidence: whether a name server vouched for MX and addresses by DNSSEC; None
     where evidence was not asked for. ``short_lived`` means that the answers are good for seconds
-    only, so that another run may see other addresses. ``unconfirmed`` means that nobody else was
-    found to say that the domain does not exist; ``not_asked`` are names whose AAAA was not asked
-    about, since no name server of their own was in reach.
+    only, so that another run may see other addresses. ``unconfirmed`` means that no second
+    server confirmed that the domain does not exist; ``not_asked`` are names without a query for
+    AAAA, because none of their own name servers was reachable.
     """
 
     domain: str

@@ -381,7 +381,7 @@ def _warnings(outcome: RunResult) -> list[str]:
 
 
 def _first_failure(results: Iterable[DomainResult]) -> str:
-    """Return, for a sentence, the first question that failed and that pairs depend on."""
+    """Return, as part of a sentence, the first failed question that pairs depend on."""
     for result in results:
         for failure in result.failures:
             if failure.needed:

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The syntax of domains and host names (rule 1), for all of the collection.
 
-A domain given by an administrator is checked strictly and refused with a sentence that says why. A
-name from a DNS answer, a message or a log is only asked whether it can be one.
+A domain given by an administrator is checked strictly and rejected with a reason. A name from a
+DNS answer, a message or a log only has to be usable as one.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -108,7 +108,7 @@ def mail_domain(text: str) -> str | None:
 
 
 def is_host_name(name: str) -> bool:
-    """Whether a name from a DNS answer can be that of a mail host.
+    """Return True if a name from a DNS answer can be that of a mail host.
 
     Underscores pass: no standard allows them in host names, and mail flows through such hosts.
     """
@@ -116,7 +116,7 @@ def is_host_name(name: str) -> bool:
 
 
 def is_address(name: str) -> bool:
-    """Whether a name is an address, as in ``192.0.2.1``, ``[192.0.2.1]`` or ``[ipv6:::1]``."""
+    """Return True for an address: ``192.0.2.1``, ``[192.0.2.1]`` or ``[ipv6:::1]``."""
     if name[-1:].isalpha() and ":" not in name:
         return False  # neither form ends so
     bare = name
@@ -135,7 +135,7 @@ def is_below(name: str, zone: str) -> bool:
 
 
 def shown(text: str) -> str:
-    """Return text from outside as it may stand in a message: quoted, escaped, cut."""
+    """Return text from outside made safe for a message: quoted, escaped, cut."""
     cut = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
     return repr(cut)
 
@@ -171,7 +171,7 @@ def _mapped(text: str) -> str:
 
 
 def _a_label(label: str) -> str:
-    """Return the A-label of one internationalised label (RFC 5891); ValueError says why not."""
+    """Return the A-label of one internationalised label (RFC 5891); ValueError has the reason."""
     if IDNA_ERROR is not None:
         raise MissingLibrary(
             missing_required_lib("idna", reason="for internationalised domain names"),

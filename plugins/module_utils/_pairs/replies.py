@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From octets to answers: messages as dnspython reads them, and what they say (rules 5, 13, 20).
+"""From octets to answers: messages as dnspython reads them, and their meaning (rules 5, 13, 20).
 
 This is the only file that uses dnspython. Octets go out by ``encode_query``, come in by
-``decode_reply``, and ``read`` returns what a reply says about a question; no network is needed.
+``decode_reply``, and ``read`` returns the answer in a reply to a question; no network is needed.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -70,15 +70,15 @@ _RCODES: Final = {
 _ADDRESSES: Final = frozenset({RecordType.A, RecordType.AAAA})
 # Codes of a server that does not know EDNS, or not this version (RFC 6891 sections 6.1.3 and 7).
 WITHOUT_EDNS: Final = frozenset({_FORMERR, _NOTIMP, _BADVERS})
-#: What is said of a server that leads to a zone below: the name exists there, or may.
+#: The reason for a server that refers to a zone below: the name may exist there.
 REFERS: Final = "refers to other name servers instead of answering"
 _REFERS_AWAY: Final = "refers to other name servers, which are not nearer to the name"
-# Codes that say that the name could be resolved, once validation is left out.
+# Codes of a name that resolves without validation.
 RESOLVED: Final = frozenset({_NOERROR, _NXDOMAIN})
 
 
 class UnrelatedMessageError(Exception):
-    """Octets that are no reply to our question: to be ignored, whoever sent them."""
+    """Octets that are not a reply to our question; ignore them."""
 
 
 class MalformedReplyError(Exception):
@@ -122,8 +122,8 @@ def decode_reply(wire: bytes, question: Question, ident: int) -> Reply:
     """Read one message that should answer ``question``, asked under ``ident``.
 
     Nothing is taken from a truncated reply but that it is one (RFC 2181 section 9). Raises
-    UnrelatedMessageError for what is no reply to it (wrong id, wrong question, no reply at all),
-    and MalformedReplyError for a reply that cannot be read.
+    UnrelatedMessageError for anything but a reply to it (wrong id or question, not a reply), and
+    MalformedReplyError for a reply that cannot be read.
     """
     return read_plain(wire, question, ident) or library_reply(wire, question, ident)
 
@@ -223,11 +223,11 @@ def _authority(message: dns.message.Message) -> tuple[tuple[str, int] | None, st
 
 
 def read(question: Question, reply: Reply, nameserver: str) -> Answer:
-    """Return what a reply of ``nameserver`` says.
+    """Return the answer in a reply of ``nameserver``.
 
-    Raises QueryError where it says nothing about the name. A server that is only responsible for an
-    alias ends its reply there; one that looked behind it says so by the SOA record of the zone
-    (RFC 2308 section 2.2). In doubt the answer is unfinished.
+    Raises QueryError if the answer is not definite. A server that is only responsible for an alias
+    ends its reply there; one that followed it adds the SOA record of the zone (RFC 2308 section
+    2.2). In doubt the answer is unfinished.
     """
     if reply.rcode not in RESOLVED:
         raise _rcode_error(reply)
@@ -239,9 +239,7 @@ def read(question: Question, reply: Reply, nameserver: str) -> Answer:
             ttl = smaller(ttl, records.ttl)
     missing = reply.rcode == _NXDOMAIN
     if values and missing:
-        raise QueryError(
-            AnswerKind.MALFORMED, "says that the name does not exist, and what it holds"
-        )
+        raise QueryError(AnswerKind.MALFORMED, "returned both NXDOMAIN and records of the name")
     if len(values) > MAX_SET:
         raise QueryError(
             AnswerKind.MALFORMED,
@@ -280,7 +278,7 @@ def read(question: Question, reply: Reply, nameserver: str) -> Answer:
 
 
 def joined(first: Answer, more: Answer) -> Answer:
-    """Return the answer to the question of ``first``, whose last alias ``more`` is about.
+    """Return the answer to the question of ``first``; ``more`` answers for its last alias.
 
     Raises QueryError where the aliases come back to themselves or do not end.
     """

@@ -36,7 +36,7 @@ _DOUBTFUL = 3
 # Questions in a row that all servers kept silent about, with all patience, after which the others
 # are asked once only.
 _SILENT = 10
-# Questions that only came without EDNS, or not even so, after which this is no longer tried.
+# After so many questions answered only without EDNS, or not even then, this is not tried again.
 _SETTLED = 3
 _PAUSE = 0.05  # seconds that a round over all servers takes at least, doubled for each
 
@@ -69,7 +69,7 @@ class _Try:
     checking_disabled: bool = False
 
     def left(self) -> float:
-        """Return the seconds that this try may wait; QueryError if there are none."""
+        """Return the seconds left for this try; QueryError if its time is over."""
         left = min(self.timeout, _seconds_to(self.deadline))
         if left <= 0:
             raise QueryError(AnswerKind.TIMEOUT, "no answer within the lifetime of the question")
@@ -159,7 +159,7 @@ class Resolver:
         return answer
 
     async def ask(self, question: Question) -> Answer:
-        """Ask, or wait for who is already asking, or return what is known; aliases stay as told."""
+        """Return a known answer, join a query under way, or ask; aliases are not followed."""
         known = self._known.get(question)
         if known is not None:
             self.use((question,))
@@ -171,7 +171,7 @@ class Resolver:
                 self._stats.questions += 1
                 answer = await self._ask(question)
         except BaseException:
-            future.cancel()  # the run ends: nobody must wait for this any more
+            future.cancel()  # the run ends: no other task may go on waiting for this
             raise
         self._known[question] = answer
         future.set_result(answer)
@@ -261,10 +261,10 @@ class Resolver:
     async def _explained(
         self, question: Question, deadline: float, failures: dict[NameServer, Failure]
     ) -> Answer:
-        """Tell a failed validation from another server failure, by asking without validation.
+        """Distinguish a failed validation from another server failure: ask without validation.
 
-        Many resolvers send no extended error with SERVFAIL; one that answers when told not to
-        check (RFC 4035 section 3.2.2) failed over DNSSEC.
+        Many resolvers send no extended error with SERVFAIL; one that answers with checking
+        disabled (RFC 4035 section 3.2.2) failed because of DNSSEC.
         """
         silent = all(x.kind is AnswerKind.TIMEOUT for x in failures.values())
         self._unanswered = self._unanswered + 1 if silent else 0

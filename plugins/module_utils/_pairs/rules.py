@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From answers to pairs: the rules for MX and addresses, pure and independent of any order.
 
-First ``plan`` says of which exchanges the addresses are needed, then ``decide`` makes the result of
-a domain from them (rules 3 to 14, 20, 23 and 24).
+First ``plan`` lists the exchanges to resolve, then ``decide`` makes the result of a domain from
+their addresses (rules 3 to 14, 20, 23 and 24).
 
 This file is private to the collection postmaster.exchange.
 """
@@ -38,11 +38,11 @@ from .replies import smaller, smallest
 Answers = tuple[Answer, ...]
 
 _NULL_MX = (Mx(0, ROOT),)
-#: Exchanges of which is kept whether they can be hosts: those that many domains share.
+#: Exchanges with a cached check of their name: those that many domains share.
 _KEPT = 1024
 #: Addresses that are good for so many seconds at most may be others at the next answer.
 SHORT_LIFE = 60
-#: Zones whose hosts have other addresses all the time, and in each region.
+#: Zones with hosts that change their addresses all the time, and differ by region.
 _MOVING_ZONES = ("mail.protection.outlook.com",)
 
 #: The warnings about a domain by their stable codes, each with its sentence for the facts.
@@ -83,15 +83,15 @@ WARNINGS = {
         ' the known cause of "451 4.4.0 DNS query failed" (KB972744)'
     ),
     "denied": (
-        "{nameserver} says that {name} does not exist, but {witness} knows it; as long as they"
-        " differ the addresses are unknown, and existing pins stay"
+        "{nameserver} denies that {name} exists, but {witness} confirms it; until they agree, the"
+        " addresses are unknown and existing pins stay"
     ),
     "own_host_without_address": (
         "own_addresses names the host {name}, which has no address in DNS; exchanges are compared"
         " with its name only"
     ),
 }
-# Facts that stand in the sentence only.
+# Facts that are in the sentence only.
 _UNTOLD = frozenset({"help", "best", "consequence"})
 
 
@@ -114,8 +114,8 @@ class _Shown(str):
 class Plan(NamedTuple):
     """What the MX answer of a domain leads to.
 
-    ``exchanges`` are those whose addresses are needed, best first; ``status`` is set where no
-    address is needed to tell it.
+    ``exchanges`` are those to resolve, best first; ``status`` is set if it follows without any
+    address.
     """
 
     domain: str
@@ -127,7 +127,7 @@ class Plan(NamedTuple):
 
 
 class Located(NamedTuple):
-    """What the answers about one exchange say, whichever domains it serves.
+    """The outcome of the answers for one exchange, independent of the domains it serves.
 
     ``addresses`` are in the order of rule 3, each with its time to live, the reason why it is not
     global, if there is one, and whether no host can have it; ``alias`` is the name that the
@@ -143,7 +143,7 @@ class Located(NamedTuple):
 
 
 def locate(answers: Answers) -> Located:
-    """Return what the answers for the addresses of one exchange say."""
+    """Return the outcome of the answers for the addresses of one exchange."""
     ttls = {text: answer.ttl for answer in answers for text in answer.texts}
     return Located(
         answers,
@@ -264,7 +264,7 @@ def _without_pairs(
 def _without_own(
     exchanges: tuple[Mx, ...], located: Mapping[str, Located], policy: Policy
 ) -> tuple[tuple[Mx, ...], list[DomainWarning]]:
-    """Drop our own hosts and all that are no better than the best of them (rule 8)."""
+    """Drop our own hosts, and all hosts without a better preference than these (rule 8)."""
     if not policy.own_names and not policy.own_networks.ranges:
         return exchanges, []
     for own in exchanges:
@@ -318,7 +318,7 @@ def moving_by_name(planned: Plan) -> str:
 
 
 def moving(result: DomainResult, settings: DomainSettings, reason: str) -> DomainResult:
-    """Return the result for a domain whose addresses move, with a warning (rule 23)."""
+    """Return the result for a domain with moving addresses, with a warning (rule 23)."""
     if settings.moving == "pin":
         told = warning("moving", reason=reason, consequence="They are pinned as seen")
         return result._replace(warnings=(*result.warnings, told), short_lived=True)
@@ -333,7 +333,7 @@ def moving(result: DomainResult, settings: DomainSettings, reason: str) -> Domai
 
 
 def agreed(views: Collection[tuple[str, DomainResult]]) -> DomainResult:
-    """Return what several name servers say together, given what each says alone (rule 16).
+    """Return the common result of several name servers from the result of each (rule 16).
 
     Times to live may differ between them: the smallest counts.
     """

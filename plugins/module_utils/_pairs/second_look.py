@@ -1,13 +1,13 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is asked again, or besides, once the first answers are there.
+"""Questions asked again, or in addition, after the first answers.
 
 Exchanges that fail are asked about again before they count as dead (rule 14), and addresses that
 are good for seconds only before they are pinned (rule 23). Evidence (rules 17 to 19) comes when all
 pairs are known, and never changes a status or a pair: a question for AAAA can make a caching
-resolver forget a name (rule 18). For the same reason nobody is believed alone who says that a name
-does not exist.
+resolver forget a name (rule 18). For the same reason the denial of one server
+alone is not believed.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -68,7 +68,7 @@ _AAAA_KINDS = frozenset(
 
 
 def needs_second_look(result: DomainResult, planned: Plan, settings: DomainSettings) -> bool:
-    """Whether the first answers do not settle what is known about a domain."""
+    """Return True if the first answers do not settle the result of a domain."""
     if result.status is Status.NO_SUCH_DOMAIN or any(x.code == _MISSING for x in result.warnings):
         return True
     if result.status is Status.OK:
@@ -144,7 +144,7 @@ async def with_denials_checked(
 async def _dead_exchanges(
     resolver: Resolver, located: Mapping[str, Located], policy: Policy
 ) -> dict[str, str]:
-    """Return the exchanges whose addresses fail for good, with the reason (rule 14).
+    """Return the exchanges with addresses that fail for good, with the reason (rule 14).
 
     That is the same failure from every name server, at two tries some time apart.
     """
@@ -230,7 +230,7 @@ async def with_evidence(
 ) -> DomainResult:
     """Ask for AAAA of a domain and its exchanges, and add what was found to a result.
 
-    Only their own name servers are asked: a resolver between would keep what they say (rule 18).
+    Only their own name servers are asked: a resolver between would cache the answers (rule 18).
     """
     mx = await resolver.follow(Question(result.domain, RecordType.MX))
     planned = plan(result.domain, mx, policy)

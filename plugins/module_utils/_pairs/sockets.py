@@ -21,7 +21,7 @@ from collections.abc import Callable
 from .model import AnswerKind, NameServer, QueryError, Reply
 from .replies import MalformedReplyError, UnrelatedMessageError
 
-# Datagrams that are no reply to the question; a server (or a liar) that sends more is not heard.
+# Give up on a server after this many unrelated datagrams, which may be spoofed.
 MAX_STRAY = 64
 LARGEST_DATAGRAM = 65535
 _LENGTH = struct.Struct("!H")
@@ -117,8 +117,8 @@ async def _exactly(sock: socket.socket, length: int) -> bytes:
 
 
 def stray_text(number: int) -> str:
-    """Return what is said of a server that sends anything but a reply to the question."""
-    return f"sent {number} packets, none of them a reply to the question"
+    """Return the reason for a server that sends anything but a reply to the question."""
+    return f"sent {number} packets but no reply to the question"
 
 
 def reason(err: OSError) -> str:

@@ -39,24 +39,24 @@ _RCODES = frozenset({0, 3})  # NOERROR, NXDOMAIN
 _OPT = b"\x00" + _RECORD.pack(41, EDNS_PAYLOAD, 0, 0)
 _IN, _NS, _SOA, _OPT_TYPE = 1, 2, 6, 41
 _MX, _A, _AAAA, _CNAME = 15, 1, 28, 5
-#: What stands behind the labels of a question of each type: the root, the type and the class.
+#: The octets after the labels of a question of each type: the root, the type and the class.
 _ENDS = {rdtype: b"\0" + _TAIL.pack(rdtype, _IN) for rdtype in RecordType}
 _TYPES = frozenset({RecordType.A, RecordType.AAAA, RecordType.MX})
-#: A message with more records than this is none of the plain kind.
+#: A message with more records than this is not plain.
 _MOST_RECORDS = 100
 _MAX_LABEL, _MAX_NAME, _POINTER = 63, 253, 0xC0
 _IPV4_OCTETS, _IPV6_OCTETS = 4, 16
-#: Questions whose octets are kept until the answer comes.
+#: Cached octets of questions, needed until the answer arrives.
 _UNDER_WAY = 1024
-#: Beginnings of names whose text is kept: exchanges are called alike, or are the same.
+#: Beginnings of names with cached text: exchanges have similar names, or are the same.
 _KEPT = 1024
 #: Pointers that lead to pointers; no server needs more than one or two.
 _MOST_HOPS = 8
-#: Labels, joined by dots, whose octets text shows as they are; upper case becomes lower.
+#: Labels, joined by dots, with octets that need no escape; upper case becomes lower.
 _LABELS = re.compile(rb"[A-Za-z0-9_.-]+")
 #: A pointer to the name asked, which is how most records begin.
 _ASKED = struct.pack("!H", _POINTER << 8 | _HEADER.size)
-#: An OPT record of any payload that says nothing more (RFC 6891 section 6.1.2).
+#: An OPT record with any payload size and no options (RFC 6891 section 6.1.2).
 _PLAIN_OPT = re.compile(rb"\x00\x00\x29..\x00\x00[\x00\x80]\x00\x00\x00", re.DOTALL)
 _NAME = re.compile(r"(?!.{254})[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
 
@@ -81,7 +81,7 @@ def plain_query(
 
 @lru_cache(_UNDER_WAY)
 def _section(question: Question) -> bytes | None:
-    """Return a question as it stands in messages; None for a name that has to be escaped."""
+    """Return a question in wire format; None for a name that has to be escaped."""
     if not _NAME.fullmatch(question.name):
         return None
     labels = [chr(len(label)) + label for label in question.name.split(".")]
@@ -89,7 +89,7 @@ def _section(question: Question) -> bytes | None:
 
 
 def is_believable(flags: int, *, edns: bool) -> bool:
-    """Whether the AD flag of a reply can be believed (rule 19).
+    """Return True if the AD flag of a reply is credible (rule 19).
 
     An authoritative server validates nothing, and one without EDNS knows no DNSSEC: such servers
     copy the bit of the question.
@@ -105,7 +105,7 @@ def is_authoritative(flags: int) -> bool:
 def read_plain(wire: bytes, question: Question, ident: int) -> Reply | None:
     """Return the reply to ``question``, asked under ``ident``; None for what is not plain.
 
-    None says nothing about the octets, not even that they are a reply.
+    None does not mean anything about the octets, not even that they are a reply.
     """
     try:
         return _Reader(wire).reply(question, ident)
@@ -125,7 +125,7 @@ class _Reader:
         self._names: dict[int, str] = {}
 
     def reply(self, question: Question, ident: int) -> Reply:
-        """Return what the message says; _NotPlain if it is not plain."""
+        """Return the reply in the message; raises _NotPlain if it is not plain."""
         got, flags, questions, answers, authority, additional = _HEADER.unpack_from(self._wire)
         if got != ident or flags & _WRONG_FLAGS != _QR or flags & _RCODE not in _RCODES:
             raise _NotPlain
@@ -187,7 +187,7 @@ class _Reader:
         return tuple(found.values())
 
     def _value(self, kind: int, length: int) -> Mx | str:
-        """Return the data of a record that is wanted."""
+        """Return the data of a record of type ``kind`` and move past it."""
         if kind == _MX:
             (preference,) = _U16.unpack_from(self._wire, self._at)
             self._at += _U16.size
@@ -294,7 +294,7 @@ class _Reader:
         return (f"{name}.{rest}" if rest else name), at + 1
 
     def _earlier(self, target: int, start: int, hops: int) -> str:
-        """Return the name that a pointer leads to: one that lies before the name it stands in."""
+        """Return the name that a pointer leads to, which must precede the name with the pointer."""
         known = self._names.get(target)
         if known is not None and target < start:
             return known

@@ -51,7 +51,7 @@ def resolve(params: Params) -> Callable[..., dict[str, Any]]:
 
 @pytest.fixture
 def one(resolve: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    """Return a function that runs mx_pairs_info for one domain and returns what it says of it."""
+    """Return a function that runs mx_pairs_info for one domain and returns its result."""
 
     def go(*servers: DnsServer, domain: Any = "nestle.com", **options: Any) -> dict[str, Any]:
         (found,) = resolve(*servers, domains=[domain], **options)["domains"]

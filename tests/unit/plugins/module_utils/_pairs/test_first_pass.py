@@ -131,7 +131,7 @@ def test_a_pace_is_kept_over_any_second(rate: int, pauses: list[float]) -> None:
 
 
 class _Turnstile(Pace):
-    """Lets one question through each third time somebody asks."""
+    """Lets one question through at each third call."""
 
     asked = passed = 0
 

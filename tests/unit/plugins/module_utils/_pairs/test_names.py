@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rule 1: what is a domain, and a clear word for each thing that is none."""
+"""Rule 1: valid domains, and a clear reason for each invalid one."""
 
 from __future__ import annotations
 

@@ -324,7 +324,7 @@ def test_max_pairs_keeps_the_best_and_says_so() -> None:
     assert _codes(_decide(mx, addresses, replace(LAB, max_pairs=3))) == []
 
 
-# Laws that hold whatever DNS says.
+# Laws that hold for every DNS answer.
 
 _names = st.sampled_from(["a.x", "b.x", "c.x", "ours.x", "192.0.2.1", ".", "b ad.x", DOMAIN])
 _texts = st.one_of(

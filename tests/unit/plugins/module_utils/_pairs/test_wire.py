@@ -96,7 +96,7 @@ def replies(draw: st.DrawFn) -> tuple[Question, bytes]:
 
 
 def both_read_the_same(question: Question, wire: bytes) -> bool:
-    """Check the law on octets, and say whether they were plain."""
+    """Check the law on octets; return True if they were plain."""
     plain = read_plain(wire, question, IDENT)
     if plain is None:
         return False
