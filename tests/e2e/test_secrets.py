@@ -375,7 +375,7 @@ def _modules(lab: Lab, mail: int) -> str:
 def test_no_secret_is_printed_or_written(site: Site) -> None:
     outputs = {
         name: site.run(name, "-e", "mx_delivery_test_deadline=3")
-        for name in ("audit", "enforce", "diagnose", "rollback")
+        for name in ("check", "audit", "enforce", "diagnose", "rollback")
     }
     with _repeating_mail_server() as mail:
         play = site.controller.folder / "play.yml"
