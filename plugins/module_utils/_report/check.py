@@ -188,7 +188,7 @@ def _installation(exchange: Result) -> str:
 def _clock(exchange: Result, behind: bool) -> str:
     seconds = exchange.get("clock_difference")
     if seconds is None:
-        return f"{_NOT_SEEN} (WinRM was not used)"
+        return f"{_NOT_SEEN} (no answer by WinRM)"
     where = "on the management host: " if behind else ""
     if abs(seconds) <= _EXACT:
         return f"{where}as on this controller"

@@ -68,7 +68,7 @@ def test_what_hosts_of_both_families_show() -> None:
         "account may read registry, service",
         "tools reg; not there: imccopy",
         "ex19: Exchange 2019, build 15.2.1544.4; organisation First (servers EX19)",
-        "clock not seen (WinRM was not used)",
+        "clock not seen (no answer by WinRM)",
         "DNS Transport asks 203.0.113.53",
         "account may run registry, service",
         "Not checked: the rights to change",
