@@ -99,7 +99,7 @@ def _hosts(params: Params, variables: Params) -> list[HostResult]:
     """Return the hosts from the variables that the options name.
 
     A host without a result that did not fail was not started, because a limit or an earlier batch
-    stopped the run: the option ``held`` says why, or else the failures of the others.
+    stopped the run. The option ``held`` has the reason, or else the failures of the others.
     """
     routes = params["routes"]
     run = (routes.get("run") or {}).get("id")
@@ -131,11 +131,11 @@ def _not_theirs(run: str, undoes: Mapping[str, Any]) -> str:
     if undoes.get("of"):
         text = f"the last run, {run}, changed {listed(undoes['of'])}, and none of these hosts"
         return f"{text} (set mx_delivery_backup to undo another one; {listing})"
-    return f"there is no backup of a run {run} of any of these hosts ({listing})"
+    return f"none of these hosts has a backup of run {run} ({listing})"
 
 
 def _lack_backup(names: Iterable[str], results: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Whether no host has the backup that was to be restored."""
+    """Return true if none of the hosts has the backup to restore."""
     return all((results.get(name, {}).get("delivery") or {}).get("no_backup") for name in names)
 
 
@@ -238,7 +238,7 @@ def _behind(routes: Params) -> set[str]:
 def _diagnosis(run: Run, hosts: Sequence[HostResult], params: Params) -> dict[str, Any]:
     """Print a diagnosis, write its files, and return it with a verdict on each host.
 
-    A host without a full result is a problem of its own; what waits on the others is none.
+    A host without a full result is a problem of its own; waiting mail on the others is not.
     """
     routes = params["routes"]
     evidence = [HostEvidence.of(host) for host in hosts]

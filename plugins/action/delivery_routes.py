@@ -277,7 +277,7 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
         return self._for_stuck(earlier, results, suffixes)
 
     def _with_suffixes(self, earlier: dict[str, Any], suffixes: Sequence[str]) -> dict[str, Any]:
-        """Return the result with warnings of names that these suffixes lead astray."""
+        """Return the result with a warning for each name that these suffixes misroute."""
         names = [one["domain"] for one in earlier["domains"]]
         dns = {**earlier["dns"], "evidence": False}
         asked = {one["domain"]: one for one in self._pairs(names, dns, suffixes)["domains"]}
@@ -323,10 +323,10 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
     def _for_stuck(
         self, earlier: dict[str, Any], results: Mapping[str, Variables], suffixes: Sequence[str]
     ) -> dict[str, Any]:
-        """Return the result for a diagnosis: the routes of the domains whose mail waits.
+        """Return the result for a diagnosis: the routes of the domains with delayed mail.
 
-        ``compared`` are the hosts to compare. One that could not be read is none of them, nor is
-        one of Exchange 2010 and later where nothing waits.
+        ``compared`` are the hosts to compare, without those that could not be read and those of
+        Exchange 2010 and later without delayed mail.
         """
         stuck: dict[str, list[str]] = {}
         for name, result in results.items():
@@ -361,10 +361,10 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
 
 @dataclass(slots=True)
 class _Read:
-    """What the variables of all hosts say.
+    """The checked variables of all hosts.
 
-    ``settings`` are the different ones with their values; ``hosts`` has the number of each host's,
-    ``failures`` what is wrong with those of a host, and ``families`` its family, where it is said.
+    ``settings`` are the distinct ones with their values, and ``hosts`` maps each host to the index
+    of its settings. ``failures`` has the error of a host, and ``families`` its family, if set.
     """
 
     settings: list[tuple[Settings, Variables]] = field(default_factory=list)
@@ -382,7 +382,7 @@ def _read(
 ) -> _Read:
     """Return the settings of all hosts, and what is wrong.
 
-    Raises InvalidInput where a host has variables that begin as the role's and are none of them.
+    Raises InvalidInput for a variable of a host with the role's prefix that the role lacks.
     """
     registered = _registered(variables)
     exact = _exact_by_hand(variables)
@@ -428,7 +428,7 @@ def _registered(variables: Variables) -> Callable[[str], Collection[str]]:
 
 
 def _exact_by_hand(variables: Variables) -> bool:
-    """Whether the list of domains is of the command line, which inventories are not part of."""
+    """Return true if the list of domains comes from the command line, not from an inventory."""
     manager = getattr(variables.get("hostvars"), "_variable_manager", None)
     return "mx_delivery_domains" in (getattr(manager, "extra_vars", None) or ())
 
@@ -444,7 +444,7 @@ def _dns_words(text: str) -> str:
 
 
 def _with_notes(resolved: dict[str, Any], settings: Sequence[Settings]) -> dict[str, Any]:
-    """Return what DNS says with the notes on domains; the first of several counts."""
+    """Return the answers of DNS with the notes on domains; the first of several counts."""
     notes: dict[str, str] = {}
     for each in settings:
         for name, entry in each.domains.items():
@@ -479,7 +479,7 @@ def _approved(values: Variables, names: Sequence[str]) -> dict[str, Any]:
 
 
 def _run(values: Variables, variables: Variables) -> dict[str, str]:
-    """Return how the run is called: as it is told, by the job of AWX that it is, or by its time."""
+    """Return the id of the run: the given one, that of its AWX job, or its start time."""
     now = dt.datetime.now(dt.UTC)
     job = variables.get("awx_job_id") or variables.get("tower_job_id")
     name = f"awx-{job}" if job else f"{now:%Y-%m-%dT%H%M%SZ}-{secrets.token_hex(2)}"
@@ -490,7 +490,7 @@ def _run(values: Variables, variables: Variables) -> dict[str, str]:
 
 
 def _led_subdomains(results: Mapping[str, Variables], listed: Mapping[str, Any]) -> dict[str, str]:
-    """Return the unlisted subdomains whose mail routes of a listed domain take, with that one."""
+    """Map each unlisted subdomain to the listed domain with the routes that take its mail."""
     led = {
         str(one["domain"]): str(one["parent"])
         for result in results.values()

@@ -28,8 +28,8 @@ class ActionModule(EngineAction):
     ) -> dict[str, Any]:
         """Run the task, with the options in ``settings`` as if they stood beside it.
 
-        They are those that the role made. So the messages name the role's variables, and a failure
-        is one of the report, which says it once for all hosts alike: here it only is ``outcome``.
+        They are those that the role made. So the messages name the role's variables, and the report
+        shows a failure once for all hosts alike: here it is only the ``outcome``.
         """
         settings = self._task.args.get("settings")
         self._host = str((task_vars or {}).get("inventory_hostname") or "")
@@ -49,7 +49,7 @@ class ActionModule(EngineAction):
             return result
         if mode not in _LISTED:
             what = "could not be reached" if outcome == "unreachable" else "failed"
-            show(f"{self._host}: {what}; the report says why")
+            show(f"{self._host}: {what}; the report has the reason")
         return {key: value for key, value in result.items() if key != outcome} | {
             "outcome": outcome
         }

@@ -75,7 +75,7 @@ def _plan(found: Mapping[str, Any], params: Mapping[str, Any]) -> Mapping[str, A
     texts = {name: plan_file.as_text(one) for name, one in found.items() if plan_file.is_plan(one)}
     if not texts:
         raise InvalidInput(
-            "There is no plan of a slice.", hint="Set mx_delivery_plan_out for them."
+            "Not one slice has a plan.", hint="Set mx_delivery_plan_out for the slices."
         )
     plans = {name: plan_file.parse(text, name) for name, text in texts.items()}
     return plan_file.merge(plans, params["hosts"])

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run over many hosts prints, on one screen where all is well."""
+"""Print a run over many hosts, on one screen if it succeeds."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an action plugin of this collection is: its module's engine, run on the controller.
+"""The base of all action plugins here: run the engine of a module on the controller.
 
 Each plugin is a subclass of ``EngineAction`` with its ``EngineModule``.
 """
@@ -52,7 +52,7 @@ display = Display()
 share()
 _LOGINS = Logins()  # before workers are forked
 
-#: Connections whose tasks run in the worker process on the controller.
+#: Connections with tasks that run in the worker process on the controller.
 _IN_PROCESS = frozenset({"winrm", "psrp", "local"})
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _NO_BECOME = (
@@ -84,7 +84,7 @@ def without_value(message: str) -> str:
 def plain(value: Any) -> Any:
     """Return arguments of a task without the marks that ansible-core puts on every text in them.
 
-    They say where a text came from, and that it may be a template. The arguments have been
+    They record the origin of a text, and that it may be a template. The arguments have been
     templated already, and each copy or check of a marked text costs many times one of a plain text.
     """
     if isinstance(value, str):
@@ -171,7 +171,7 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
         return transport in _IN_PROCESS or windows or not (on_host or self._task.delegate_to)
 
     def _leads_to_exchange(self) -> bool:
-        """Whether the connection is Exchange's own PowerShell, which 2010 and later have."""
+        """Return true if the connection is Exchange's own PowerShell (2010 and later)."""
         if self._connection.transport != "psrp":
             return False
         return bool(self._connection.get_option("configuration_name") == CONFIGURATION)
@@ -225,7 +225,7 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
             return failed(error)
         except KeyboardInterrupt:
             if session is not None:
-                session.reopen()  # Ansible would have closed its shell, and does not any more
+                session.reopen()  # Ansible no longer closes its shell
             raise
         finally:
             for opened in (session, cmdlets):
@@ -286,7 +286,7 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
     ) -> tuple[Cmdlets, str]:
         """Return what leads to Exchange's PowerShell, and the host's name or address.
 
-        Nothing is opened yet, and options that do not fit raise nothing, for an engine may not need
+        Nothing is opened yet, and unsuitable options raise nothing, because an engine may not need
         it.
         """
         if self._connection.transport == "psrp":
@@ -309,7 +309,7 @@ class EngineAction(ActionBase):  # type: ignore[misc] # ansible-core is not type
 
 
 def _gate(params: Mapping[str, Any], options: LoginOptions, name: str) -> Gate:
-    """Return what stands around a login: nothing, where it could lock no account."""
+    """Return the gate around a login; a null one if it cannot lock an account."""
     if not (options.password and params["stop_at_refused_login"]):
         return contextlib.nullcontext
     address = None if options.proxy else (options.host, options.port)

@@ -44,7 +44,7 @@ ENTRY_SPEC: dict[str, dict[str, Any]] = {
     **{name: _without_default(CONNECTOR_SPEC, name) for name in CONNECTOR_SETTINGS},
 }
 _RANGES = {"port": PORTS, "cost": COSTS}
-#: What the route of a domain takes along, where an entry has it and it is not the default.
+#: Keys of an entry that its route gets, unless they have the default value.
 _OF_ROUTES = ("note", "test", "test_recipient", "bypass_relay", *CONNECTOR_SETTINGS)
 
 

@@ -7,7 +7,7 @@ Directories lock an account after a few wrong passwords, and a run over 120 host
 times. So until one login of an account has succeeded, its logins come one after the other, and
 after a refused one none. ansible-core loads action plugins before it forks a process for each host:
 a file without a name, made here, is what these processes share. It holds digests with a random
-salt, and names of hosts. Where it cannot be made or locked, logins go on as if there were none.
+salt, and names of hosts. If it cannot be made or locked, logins go on without it.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class Logins:
 
 
 def _accepts(address: tuple[str, int] | None) -> bool:
-    """Whether a connection can be made, so that a login would follow."""
+    """Return true if the host accepts a connection, so that a login would follow."""
     if address is None:
         return True
     try:

@@ -148,7 +148,7 @@ def _bar(counts: Mapping[str, int]) -> list[dict[str, Any]]:
 
 
 def _tiles(document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the counts: domains by state, and those whose mail is delayed in a queue.
+    """Return the counts: domains by state, and those with mail delayed in a queue.
 
     The counts that a reader looks for are there even if they are 0. The queue's is known only if a
     queue was read.

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Print the document of a run and write it to files, for the tasks that report.
+"""Print the document of a run and write it to files. The reporting tasks use this.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -41,7 +41,7 @@ _COLOURS = {
     "failed": "COLOR_ERROR",
     "warning": "COLOR_WARN",
 }
-#: Callbacks whose output a program reads, by the last part of their names.
+#: Callbacks with output for programs, by the last part of their names.
 _FOR_PROGRAMS = frozenset({"json", "jsonl"})
 
 _SEE = "See the problems of this run under 'Action required' in its report."

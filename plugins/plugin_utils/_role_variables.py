@@ -29,8 +29,8 @@ _MARKS = ("{{", "{%", "{#")
 def variables_of(task: Any, variables: Variables, hosts: Iterable[str]) -> Iterator[Variables]:
     """Yield what each host would have as variables in this task, its values not templated.
 
-    ``hostvars`` has only what the inventory says. Defaults of the role, and variables of the play
-    and of the task, are added in their order by ansible-core itself.
+    ``hostvars`` has only the variables of the inventory. ansible-core itself adds the defaults of
+    the role, and the variables of the play and of the task, in their order.
     """
     hostvars = variables["hostvars"]
     manager: Any = getattr(hostvars, "_variable_manager", None)
@@ -75,7 +75,7 @@ class Reader:
     known: frozenset[str] = frozenset()
     _same: dict[tuple[tuple[str, int], ...], Variables | InvalidInput] = field(default_factory=dict)
     _templates: dict[int, bool] = field(default_factory=dict)
-    #: What ids stand for, which would be given to other objects otherwise.
+    #: The objects of the ids, kept so that no other object gets the same id.
     _kept: list[Any] = field(default_factory=list)
 
     def read(self, variables: Variables) -> Variables:

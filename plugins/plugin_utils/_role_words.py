@@ -158,7 +158,7 @@ def check_options(options: Params, entry_point: str) -> None:
             try:
                 parse()
             except InvalidInput as error:
-                # Of a host whose Exchange is not known yet, options of both kinds have to be right.
+                # A host with a still unknown Exchange needs valid options of both families.
                 text, hint = role_words(error.message, group), role_words(error.hint, group)
                 raise InvalidInput(text, hint=hint) from error
 

@@ -99,7 +99,7 @@ class Settings:
 
 
 def settings_of(values: Values, entry_point: str, *, may_change: bool) -> Settings:
-    """Return the settings that the checked variables of a host say; raises InvalidInput."""
+    """Return the settings from the checked variables of a host; raises InvalidInput."""
     known = {name.removeprefix(_PREFIX): value for name, value in values.items()}
     limits = [parse_limit(f"{_PREFIX}{name}", known.get(name)) for name in _LIMITS]
     removals = parse_limit(f"{_PREFIX}{_REMOVALS}", known.get(_REMOVALS))
@@ -126,7 +126,7 @@ def settings_of(values: Values, entry_point: str, *, may_change: bool) -> Settin
 
 
 def _options(known: Values, entry_point: str, *, may_change: bool) -> dict[str, Any]:
-    """Return the options of mail_delivery that the variables of an entry point say."""
+    """Return the options of mail_delivery from the variables of an entry point."""
     connectors = _chosen(known, _CONNECTOR, "connector_")
     names = ("mx_preference", "families", "domain_controller", *EXTERNAL_DNS)
     connectors |= _chosen(known, names)

@@ -46,7 +46,7 @@ def _encrypt() -> None:
             from cryptography.hazmat.decrepit.ciphers.algorithms import ARC4  # noqa: PLC0415
         except ImportError:
             from cryptography.hazmat.primitives.ciphers.algorithms import ARC4  # noqa: PLC0415
-    except ImportError:  # then there is no NTLM either
+    except ImportError:  # then NTLM is missing, too
         return
     with contextlib.suppress(UnsupportedAlgorithm):
         Cipher(ARC4(bytes(16)), mode=None).encryptor()  # noqa: S304 - it protects nothing

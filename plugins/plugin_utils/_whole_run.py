@@ -27,7 +27,7 @@ _PREFIX = "mx_delivery_"
 #: Variables of the playbooks, and those that one job of a workflow hands on to the next.
 _OTHERS = re.compile(r"mx_delivery_(hosts|valid_until|(?:report|plan)_[0-9a-f]{12})\Z", re.ASCII)
 _REPORTS = tuple(f"report_{name}" for name in FORMATS)
-#: Variables of which a run has one value.
+#: Variables with one value for the whole run.
 _ONCE = (
     "nameservers",
     "dns_port",
@@ -56,7 +56,7 @@ TAGS = ("validate", "resolve", "change", "test", "report")
 
 
 def unknown_names(names: Iterable[str], known: Collection[str]) -> list[str]:
-    """Return the names that begin as the role's variables do, and are none of them."""
+    """Return the names with the role's prefix that are not variables of the role."""
     return [
         name
         for name in names

@@ -147,7 +147,7 @@ def test_what_is_named_has_to_be_there(lab: Lab, controller: Controller) -> None
     enforced(controller, *OLD)
     typed = controller.playbook("rollback", *having(backup="chnage-1"))
     assert typed.status == 2, typed.output
-    assert "there is no backup of a run chnage-1 of any of these hosts" in flat(typed.output)
+    assert "none of these hosts has a backup of run chnage-1" in flat(typed.output)
     other = controller.playbook("rollback", *OLD, *having(backup="2020-01-01T000000Z"))
     assert other.status == 2, other.output
     assert "there is no backup of this host in" in flat(other.output)

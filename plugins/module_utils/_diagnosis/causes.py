@@ -6,9 +6,9 @@
 Without evidence the cause is *unknown*, never the likeliest one. Both families share the rules.
 
 ``451 4.4.0 DNS query failed`` of Exchange 2010 and later has several causes: the domain's name
-servers mishandle AAAA (KB972744), the host's own DNS fails, or one that does not show. DNS as the
-controller sees it is no proof of what the host sees, so a single domain never proves anything about
-the host's DNS.
+servers mishandle AAAA (KB972744), the host's own DNS fails, or one that does not show. The answers
+of DNS on the controller do not prove those on the host, so a single domain never proves anything
+about the host's DNS.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -168,7 +168,7 @@ def _unknown(domain: StuckDomain) -> Cause:
 
 
 def _service(domain: StuckDomain, _every: Every) -> Iterator[Cause]:
-    """Nothing leaves a host whose service does not run."""
+    """Yield the cause of a host with a stopped service."""
     if domain.blocked:
         yield why_down(domain.blocked)
 
@@ -245,7 +245,7 @@ def _search_list(domain: StuckDomain, _every: Every) -> Iterator[Cause]:
 
 
 def _reached(domain: StuckDomain) -> bool:
-    """Whether the host reached an address that DNS has for the domain."""
+    """Return true if the host reached an address that DNS has for the domain."""
     return domain.error is not None and domain.error.address in domain.addresses
 
 

@@ -24,7 +24,7 @@ from .evidence import HostEvidence, StuckDomain
 
 
 class Place(StrEnum):
-    """Where a command is typed."""
+    """The place to type a command in."""
 
     CONTROLLER = "controller"
     EXCHANGE_SHELL = "exchange_shell"

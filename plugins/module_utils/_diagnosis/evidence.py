@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is known of a host, and of each domain whose mail is delayed there. Pure.
+"""The evidence about a host, and about each domain with delayed mail there. Pure.
 
 Only the host can show which servers it reaches: by the last error of a queue, its SMTP log, or a
 test message. DNS was asked from the controller. Both families of Exchange give the same evidence.
@@ -29,7 +29,7 @@ _NOTHING_LISTENS = frozenset({"stopped", "stop_pending", "start_pending", "pause
 
 @dataclass(frozen=True, slots=True)
 class StuckDomain:
-    """One domain whose mail is delayed on one host.
+    """One domain with delayed mail on one host.
 
     ``error`` is the last one, ``status`` and ``resolved`` are what DNS has of the domain.
     ``suffixes`` may be appended to names there, and are if ``appends``. ``pins`` are the addresses
@@ -38,9 +38,9 @@ class StuckDomain:
     pinning changes anything, ``by_hand`` whether no tool can, ``conflict`` what keeps the domain
     from being pinned. ``arrived`` is the verdict of a test message that just left, ``onward`` who
     has it if that is a relay or an Edge server. ``blocked`` is why the service sends nothing.
-    ``parent`` is the domain above it whose route takes its mail, to ``parent_hosts``. ``silent``
-    are addresses that accept a connection of this host and send no greeting. ``refused`` is whether
-    nothing can be pinned on the host, ``build`` that of Exchange 4.0 to 5.5.
+    ``parent`` is the domain above it with the route that takes its mail, to ``parent_hosts``.
+    ``silent`` are addresses that accept a connection of this host and send no greeting. ``refused``
+    is true if nothing can be pinned on the host, and ``build`` that of Exchange 4.0 to 5.5.
     """
 
     domain: str
@@ -66,7 +66,7 @@ class StuckDomain:
 
     @property
     def status(self) -> str:
-        """What DNS says of the domain, or nothing."""
+        """The DNS status of the domain, or an empty string."""
         return str(self.resolved["status"]) if self.resolved else ""
 
     @property
@@ -171,7 +171,7 @@ class HostEvidence:
     def appends(self) -> bool:
         """Whether the Internet Mail Connector appends its search list to names (Q150969)."""
         if self.transport:
-            return False  # there is no such switch
+            return False  # it lacks such a switch
         return not self.resolver.get("search_list_disabled") or self.misspelled
 
     @property
@@ -192,7 +192,7 @@ class HostEvidence:
 
     @property
     def service_down(self) -> bool:
-        """Whether the service does not run."""
+        """Return true if the service is not running."""
         return self.service.lower() in _NOTHING_LISTENS
 
     @property
@@ -204,7 +204,7 @@ class HostEvidence:
     def stuck_domains(
         self, domains: Mapping[str, Result], suffixes: Iterable[str]
     ) -> list[StuckDomain]:
-        """Return the domains whose mail is delayed, most messages first.
+        """Return the domains with delayed mail, most messages first.
 
         ``domains`` are those of mx_pairs_info by name, ``suffixes`` those named besides the host's.
         """

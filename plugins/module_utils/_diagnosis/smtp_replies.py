@@ -29,8 +29,8 @@ class Meaning:
 _REVERSE_DNS = Meaning(
     "reverse_dns",
     "rejects mail from an address without valid reverse DNS",
-    "Give the address that this host sends from a PTR record whose name has an A record with that"
-    " address, and use this name in HELO. The provider of the address keeps its zone.",
+    "Give the sending address of this host a PTR record, and the name in it an A record with this"
+    " address. Use this name in HELO. The provider of the address keeps its zone.",
 )
 _HELO = Meaning(
     "helo",

@@ -81,7 +81,7 @@ def restored_lines(
 ) -> list[str]:
     """Return which run is undone, and for each host the backup that it was restored from.
 
-    ``undoes`` is the run that was chosen as the last one. What it changed, and no host restored, is
+    ``undoes`` is the run that was chosen as the last one. Its changes that no host restored are
     named.
     """
     lines = []

@@ -54,7 +54,7 @@ class Run:
     note: str = ""
 
     def to_dict(self, resolved: Mapping[str, Any]) -> dict[str, Any]:
-        """Return it as plain data, with what ``resolved`` says of DNS and the lock file."""
+        """Return it as plain data, with the facts in ``resolved`` about DNS and the lock file."""
         run = {**asdict(self), "fail_on": list(self.fail_on), "limit": self.limit or None}
         run["note"] = self.note or None
         lock, stats = resolved.get("lock"), resolved.get("stats") or {}
@@ -121,7 +121,7 @@ class Changes:
 
 
 def _table_changes(before: Rows, after: Rows) -> Iterator[tuple[str, list[str], list[str]]]:
-    """Yield each domain whose route changes, with its old and new places; malformed rows last."""
+    """Yield each domain with a changed route, its old and new places; malformed rows last."""
 
     def places(routes: Sequence[tuple[str, str]]) -> list[str]:
         return [

@@ -43,7 +43,7 @@ NOT_CHECKED = "not checked: the run has no result of this host"
 _NONEXISTENT = "no_such_domain"
 _NEVER_PINNED = "no host has a pin of it (check the spelling, or take it off the list)"
 _VERSIONS = {"ipv4": 4, "ipv6": 6}
-# Keys of a failed result that say how a change left the host.
+# Keys of a failed result for the state of the host after a change.
 _LEFT = ("failed", "unreachable", "msg", "rolled_back", "state", "backup", "refused")
 
 
@@ -55,8 +55,8 @@ class HostResult:
     ``compared`` is the delivery part of a comparison before the run. ``needed`` are results that
     this one depends on, such as the one of DNS. ``held`` is why the run did not start on this host.
     ``families`` are the kinds of addresses that it takes, ``suffixes`` those that names may get.
-    ``untested`` are domains that get no test message, since their entries say so, and ``pinned``
-    those that some host of the run has a pin of.
+    ``untested`` are domains without a test message by their entries, and ``pinned`` those that
+    some host of the run has a pin of.
     """
 
     name: str
@@ -88,8 +88,8 @@ class HostResult:
     ) -> HostResult:
         """Return a host of a run.
 
-        ``routes`` is the result of delivery_routes, or of mx_pairs_info or mx_lock_info, whose
-        domains then count for every host. ``result`` and ``compared`` are results of mail_delivery,
+        ``routes`` is the result of delivery_routes, or of mx_pairs_info or mx_lock_info with
+        domains that count for every host. ``result`` and ``compared`` are results of mail_delivery,
         None if that did not run on the host.
         """
         result, compared = _with_outcome(result), _with_outcome(compared)
@@ -213,13 +213,13 @@ class HostResult:
         return {str(one["domain"]): one for one in shown}
 
     def changed_domains(self) -> list[str]:
-        """Return the domains whose route or connector changes."""
+        """Return the domains with a changed route or connector."""
         return changed_domains(self.delivery or {})
 
     # -- states
 
     def state(self, judge: Judge) -> State:
-        """Return the host's state, whatever DNS says of its domains."""
+        """Return the host's state, independent of the DNS status of its domains."""
         if self.failure:
             return State.UNKNOWN if judge.audit or self.unreachable else State.FAILED
         if self.held:
@@ -254,7 +254,7 @@ class HostResult:
         """Return the state of each domain, and the reason of each that is kept or refused.
 
         ``statuses`` are those of DNS for this host. Changing domains that the host does not list
-        come last. There are none of a host that was skipped.
+        come last. A skipped host has an empty list.
         """
         if self.skipped:
             return {}, {}
@@ -423,7 +423,7 @@ class HostResult:
         }
 
     def queue_entry(self) -> dict[str, Any] | None:
-        """Return what waits on the host, and the domains whose mail is stuck there."""
+        """Return the queue of the host and the domains with delayed mail there."""
         queue = self.queue
         if queue is None or queue.get("skipped"):
             return None
@@ -452,14 +452,14 @@ class HostResult:
 
 
 def _with_outcome(result: Result | None) -> Result | None:
-    """Return a result of mail_delivery, failed where its ``outcome`` says so."""
+    """Return a result of mail_delivery with the flag that its ``outcome`` names, such as failed."""
     return {**result, result["outcome"]: True} if result and result.get("outcome") else result
 
 
 def _delivery(result: Result | None) -> Result | None:
     """Return the delivery part of a result of mail_delivery.
 
-    It counts as failed if the host failed before it, or nothing says which part failed.
+    It counts as failed if the host failed before it, or if the failed part is unknown.
     """
     if result is None or "false_condition" in result:
         return None

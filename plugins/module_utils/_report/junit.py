@@ -4,7 +4,7 @@
 """The document of a run as JUnit XML, as Jenkins and GitLab read it. Pure.
 
 A test suite is a host. It has a test case for the host itself, and one for each of its domains. For
-every family of Exchange, a failure is mail that does not go as wanted: an audit found a difference,
+every family of Exchange, a failure is mail with a problem: an audit found drift,
 something has to be done by hand, or mail did not arrive. An error is what failed or could not be
 checked; what the run did not start is skipped.
 
@@ -122,7 +122,7 @@ class _Host:
         return Case(HOST_CASE, kind, type_, text if kind else "")
 
     def _dns_changes(self) -> bool:
-        """Whether external DNS of the host's organisation is not as wanted."""
+        """Return true if external DNS of the host's organisation has drift."""
         if self.host["organisation"] is None:
             return False
         settings = self.document["organisations"][self.host["organisation"]]["external_dns"]
@@ -158,7 +158,7 @@ class _Host:
         return case
 
     def _difference(self, number: int, name: str) -> Iterator[str]:
-        """Yield the present and the wanted state of a domain, as lines of a diff."""
+        """Yield the present state of a domain and the desired one, as lines of a diff."""
         if change := self.changes.get(number):
             yield from (f"-{place}" for place in change["before"])
             yield from (f"+{place}" for place in change["after"])

@@ -96,7 +96,7 @@ def _merged(documents: Mapping[str, Document], expected: Sequence[str]) -> dict[
 
 def _check_version(documents: Mapping[str, Document]) -> None:
     if not documents:
-        raise InvalidInput("There is no report of a slice.")
+        raise InvalidInput("Not one slice has a report.")
     for name, document in documents.items():
         if document["schema_version"] != SCHEMA_VERSION:
             raise InvalidInput(
@@ -259,7 +259,7 @@ def _hosts(
 
 
 def _writers(organisation: Mapping[str, Any]) -> set[str]:
-    """Return the hosts whose tasks changed an organisation."""
+    """Return the hosts with a task that changed an organisation."""
     connectors, settings = organisation["connectors"], organisation["external_dns"]
     return {
         *(one["by"] for one in connectors if one["action"]),

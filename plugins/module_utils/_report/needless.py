@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pins whose cause an audit does not find, each with the evidence. Pure.
+"""Pins without a cause in an audit, each with the evidence. Pure.
 
-Only what was asked and answered counts: a domain whose AAAA was not asked, or a host whose search
-list is not known, is never named.
+Only answers count: a domain without a lookup of AAAA, or a host with an unknown search list, is
+never named.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -97,7 +97,7 @@ def _of_host(host: _Entry, domains: list[_Entry]) -> tuple[str, str] | None:
 
 
 def _hijacked(domain: _Entry, suffixes: list[str]) -> bool:
-    """Whether a suffix leads the domain astray, or it is not known to be harmless."""
+    """Return true if a suffix misroutes the domain, or if this is unknown."""
     return any(
         warning["code"] == "search_list_hijack" and warning.get("suffix") in suffixes
         for warning in domain.get("warnings", ())

@@ -112,7 +112,7 @@ class Organisations:
 
 
 def _refusal(refused: Mapping[str, Any]) -> str:
-    """Return what a warning says of a domain that is left out; the host's problems say it, too."""
+    """Return the text of a warning about a refused domain; it is in the host's problems, too."""
     name = str(refused.get("connector") or "")
     return Refusal(str(refused.get("reason")), str(refused["domain"]), name).text
 
@@ -185,7 +185,7 @@ def _connector(name: str, before: _Connector | None, after: _Connector | None) -
 
 
 def settle(hosts: Sequence[Entry]) -> None:
-    """Mark in place, on deferring hosts, the domains whose connectors another host has changed.
+    """Mark in place, on deferring hosts, the domains with connectors that another host changed.
 
     A host with no such domain deferred the external DNS.
     """
@@ -220,7 +220,7 @@ def forgotten(hosts: Sequence[Entry]) -> Iterator[tuple[Entry, list[int]]]:
 
 
 def _defers_dns(host: Entry) -> bool:
-    """Whether a deferring host has no other change to leave to another than external DNS."""
+    """Return true if a deferring host leaves only external DNS to another host."""
     return bool(host["state"] == State.WOULD_CHANGE and not host["domains"].get(_OPEN))
 
 

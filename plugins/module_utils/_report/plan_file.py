@@ -75,7 +75,7 @@ def as_text(document: Document) -> str:
 
 
 def is_plan(document: object) -> bool:
-    """Whether plain data is meant to be a plan."""
+    """Return true if plain data has the format of a plan."""
     return isinstance(document, Mapping) and document.get("format") == FORMAT
 
 
@@ -106,7 +106,7 @@ def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         names = [name for name, _value in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice!a:.80} stands twice in one place")
+        raise ValueError(f"the key {twice!a:.80} occurs twice in one object")
     return found
 
 

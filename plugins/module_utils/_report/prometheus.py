@@ -50,7 +50,7 @@ def _metrics(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Iterable[S
         yield "run_duration_seconds", "Time the last run took.", _given(lasted, kind)
     yield (
         "run_verdict",
-        "Whether the last run has this verdict.",
+        "1 for the verdict of the last run, 0 for the others.",
         [Sample(answer["verdict"] == one, {**kind, "verdict": one}) for one in VERDICTS],
     )
     yield (

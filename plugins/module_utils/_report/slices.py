@@ -60,7 +60,7 @@ def pack(text: str) -> str:
 
 
 def from_variables(variables: Mapping[str, Any]) -> dict[str, Document]:
-    """Return the reports in variables by name; those of check mode only if there are no others.
+    """Return the reports in variables by name; those of check mode only without others.
 
     Plans come with them.
     """

@@ -16,9 +16,9 @@ from typing import Any
 
 from .text import count, listed
 
-#: The choice of ``fail_on`` that is no status of a domain.
+#: The choice of ``fail_on`` that is not a status of a domain.
 STUCK = "stuck"
-#: Results of test messages that are no problem.
+#: Results of test messages that do not count as a problem.
 RELAYED = "relayed"
 ARRIVED = frozenset({"delivered", RELAYED, "would_send"})
 #: The result of a host that has no way to send one.
@@ -85,7 +85,7 @@ REASON_WORDS = {
 }
 FAMILY_WORDS = {"imc": "4.0 to 5.5", "transport": "2010 to SE"}
 
-# What the answer's sentence says of one host in a state, and of several.
+# The words of the answer for one host in a state, and for several.
 _SENTENCE = {
     State.FAILED: ("failed", "failed"),
     State.UNKNOWN: ("could not be checked", "could not be checked"),
@@ -130,7 +130,7 @@ class Judge:
 
 
 def worst(verdicts: Sequence[str]) -> str:
-    """Return the worst of some verdicts, ``clean`` if there are none."""
+    """Return the worst of some verdicts, ``clean`` for an empty list."""
     return next((verdict for verdict in VERDICTS if verdict in verdicts), "clean")
 
 
@@ -161,7 +161,7 @@ def answer(
         if host["tests"]:
             tests.update(result["verdict"] for result in host["tests"]["results"])
             tests["not_tested"] += host["tests"]["not_tested"]
-    for members in organisations.values():  # whose connectors are those of each of its hosts
+    for members in organisations.values():  # hosts that share their connectors
         domains.update(_once(members, "domains", tuple(State)).values())
         reasons.update(_once(members, "reasons", tuple(REASON_WORDS)).values())
     return {

@@ -32,7 +32,7 @@ MOST_DOMAINS = MOST_HOSTS = 20
 #: Notices shown, and connectors of an organisation; of more, how many there are.
 MOST_NOTICES = MOST_CONNECTORS = 20
 
-# Warnings of mx_pairs_info that say what a pin does not cover.
+# Warnings of mx_pairs_info about mail that a pin does not cover.
 _NOTABLE = frozenset({"dead_exchange", "moving", "subdomain_elsewhere"})
 _FAMILY_TITLES: dict[str | None, str] = {
     **{family: f" of Exchange {text}" for family, text in FAMILY_WORDS.items()},
@@ -263,7 +263,7 @@ def _connectors(organisation: _Entry, *, proposed: bool) -> Iterator[Line]:
 
 
 def _external_dns(settings: Sequence[_Entry], *, proposed: bool) -> Iterator[Line]:
-    """Yield a table of the servers and connectors whose external DNS is managed."""
+    """Yield a table of the servers and connectors with managed external DNS."""
     if not settings:
         return
     shown = settings

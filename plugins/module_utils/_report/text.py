@@ -16,7 +16,7 @@ from typing import Any
 
 MOST_LISTED = 5
 
-#: What stands for a character that would do something instead of being seen.
+#: Replaces a character that would act instead of being shown.
 REPLACEMENT = "\ufffd"
 # Control characters but line feed and tab, halves of surrogate pairs, what turns the direction of
 # the text around it, and the two code points that XML forbids besides.

@@ -187,7 +187,7 @@ def test_hostile_words_of_a_slice_are_cleaned(tmp_path: Path) -> None:
 
 
 def test_where_there_is_no_report_the_task_fails(tmp_path: Path) -> None:
-    assert "no report of a slice" in run("a")["msg"]
-    assert "no report of a slice" in run("a", folder=str(tmp_path))["msg"]
+    assert "Not one slice has a report" in run("a")["msg"]
+    assert "Not one slice has a report" in run("a", folder=str(tmp_path))["msg"]
     assert "cannot be read" in run("a", folder=str(tmp_path / "none"))["msg"]
     assert run("a", more=1)["failed"]

@@ -86,7 +86,7 @@ def test_what_can_hold_a_secret_is_never_logged(name: str) -> None:
         if word in {"password", "proxy"}:
             assert option.get("no_log") is True, place
         elif "key" in word or "pass" in word:
-            assert "no_log" in option, f"{place}: say whether it is one"
+            assert "no_log" in option, f"{place}: set no_log to true or false"
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -134,7 +134,7 @@ _PREFIXES: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("dns_", MODULES["mx_pairs_info"].options),
     ("lock_", MODULES["mx_lock_info"].options),
 )
-#: What the role has for itself: options of its own flow, or of what only it reads.
+#: Options of the role alone: those of its own flow, and those that only it reads.
 OWN = {
     "domains", "fail_on", "lock", "share", "run", "writers", "serial", "max_changed_hosts", "list",
     "gate", "merge_from", "report_dir", *(f"report_{name}" for name in FORMATS), "test",

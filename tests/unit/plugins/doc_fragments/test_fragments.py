@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the documentation says of the options that modules share is what the argument spec takes."""
+"""The documentation of the shared options matches the argument spec."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DOCUMENTED: dict[str, Any] = {
 
 
 def test_suboptions_are_in_the_order_of_the_table() -> None:
-    """What they are is checked for each module, fragments included (modules/test_options.py)."""
+    """test_options.py of the modules checks the options themselves, fragments included."""
     assert list(DOCUMENTED) == list(SPECS)
     for name, spec in SPECS.items():
         assert list(DOCUMENTED[name].get("suboptions", {})) == list(spec.get("options", {}))

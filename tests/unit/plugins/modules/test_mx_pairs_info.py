@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The page of mx_pairs_info: it says what the specification says, and its examples work."""
+"""The page of mx_pairs_info matches the specification, and its examples work."""
 
 from __future__ import annotations
 

@@ -274,7 +274,7 @@ def test_without_a_session_there_is_no_option_connection() -> None:
 
 
 def test_what_ansible_decrypts_when_asked_is_text_from_here_on() -> None:
-    """Before 2.19 such a value is no text, and a library that logs in takes it for none."""
+    """Before 2.19 such a value is not a string, and login libraries reject it."""
 
     class Vaulted:
         __ENCRYPTED__ = True
@@ -502,7 +502,7 @@ def test_progress_is_shown_with_the_host(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_what_a_host_says_is_no_template() -> None:
-    """On ansible-core before 2.19 the type says so; from 2.19 on all untagged text is data."""
+    """On ansible-core before 2.19 the type marks it; from 2.19 on all untagged text is data."""
     Probe.answer = lambda _context: {"nested": [{"text": "{{ lookup('pipe', 'id') }}"}]}
     result = run(action({"name": "a"}))
     text = result["nested"][0]["text"]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is read of Ansible's own connection plugins is what those have."""
+"""Ansible's own connection plugins have the options that we read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ansible_collections.postmaster.exchange.plugins.module_utils._remote import
 
 
 def test_each_option_of_psrp_that_is_read_is_one_of_the_plugin() -> None:
-    """Whose variables are those that are read where there is no such plugin."""
+    """Without the plugin, its variables are read by these names."""
     read: list[str] = []
 
     def get(option: str) -> Any:

@@ -38,7 +38,7 @@ HOSTILE = "</script><script>alert(1)</script><!--<img src=x onerror=alert(2)>\"'
 
 
 class Page(HTMLParser):
-    """What a browser would make of the page: elements, and what stands in script and style."""
+    """The page as a browser parses it: its elements, and the text of script and style."""
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What workers share: it is loaded with the plugins of the collection, before any is forked."""
+"""The plugins of the collection load the shared state of workers before the first fork."""
 
 from __future__ import annotations
 

@@ -225,7 +225,7 @@ def test_the_pattern_of_the_article_is_possible_and_pinning_its_cure() -> None:
 
 
 def test_nothing_is_concluded_from_what_only_the_controller_sees() -> None:
-    """That DNS has addresses says nothing about whether the host can reach them."""
+    """Addresses in DNS do not prove that the host can reach them."""
     for causes in (of_old(None, domain()), of_new(None, domain())):
         assert kinds(causes) == [(Code.UNKNOWN, SURE)]
 
@@ -273,7 +273,7 @@ def test_a_pin_is_not_called_old_by_a_dns_that_does_not_know(status: str) -> Non
     assert Code.OLD_PIN not in dict(kinds(of_old(CONTACT, domain(status=status), planned=OUTDATED)))
 
 
-# -- what the far side says
+# -- the replies of the other server
 
 
 @pytest.mark.parametrize(

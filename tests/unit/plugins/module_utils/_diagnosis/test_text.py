@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A diagnosis explains each domain in a paragraph, and says what would help."""
+"""A diagnosis explains each domain in a paragraph, and lists the remedies."""
 
 from __future__ import annotations
 
@@ -253,7 +253,7 @@ def test_a_malformed_row_is_named_also_where_the_service_runs() -> None:
     )
     refused = {**planned, "failed": True, "msg": "mail55: no.", "refusals": ["rows are malformed"]}
     lines = diagnosis(told(), [HostEvidence("mail55", old(), old_queue(), refused)])
-    assert explained(lines)[-1] == NOTHING  # what a run would refuse is no help
+    assert explained(lines)[-1] == NOTHING  # a run would refuse it, so it does not help
     assert "2 malformed rows" in flat(lines)
     assert "Nothing can be pinned here: rows are malformed." in flat(lines)
 

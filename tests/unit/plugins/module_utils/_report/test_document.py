@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one document of a run: what it says of hosts, domains and organisations, and its schema."""
+"""The one document of a run: its hosts, domains and organisations, and its schema."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ AUDIT = Run("audit", check_mode=False, finished_at=NOW)
 
 
 def made(run: Run, *hosts: HostResult, of: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The document, which is always as its schema says and survives being written as JSON."""
+    """The document; checks that it matches its schema and survives a round trip through JSON."""
     document = build(run, resolved(NESTLE, AOL, LOST, GONE) if of is None else of, hosts)
     assert json.loads(json.dumps(document)) == document
     jsonschema.Draft202012Validator(SCHEMA).validate(document)

@@ -51,7 +51,7 @@ ENFORCE = Run("enforce", check_mode=False, finished_at=ENDED, id="change-12")
 
 
 def document(run: Run = AUDIT, *hosts: HostResult) -> dict[str, Any]:
-    """Return the document of a run over two hosts, one of which has mail that waits."""
+    """Return the document of a run over two hosts; one of them has delayed mail."""
     old = HostResult("mail5", ["aol.com"], table([], pinned([AOL])), queue=waiting("aol.com"))
     changing = organisation([], [connector("nestle.com", "192.0.2.25")], "nestle.com")
     new = HostResult("ex19", ["nestle.com"], changing, family="transport")

@@ -57,7 +57,7 @@ Hosts = Sequence[HostResult]
 
 
 def of_run(run: Run, hosts: Hosts, finished_at: str = NOW) -> dict[str, Any]:
-    """The report of a run on some hosts, which was told about no other domains than theirs."""
+    """The report of a run on some hosts with exactly the domains of these hosts."""
     listed = dict.fromkeys(name for host in hosts for name in host.domains)
     found = {each["domain"]: each for each in FOUND["domains"]}
     told = {**FOUND, "domains": [found[name] for name in listed]}
@@ -65,7 +65,7 @@ def of_run(run: Run, hosts: Hosts, finished_at: str = NOW) -> dict[str, Any]:
 
 
 def merged(*documents: Mapping[str, Any], of: Sequence[str] = ()) -> dict[str, Any]:
-    """The merged document, which is as its schema says and can be shown in every way."""
+    """The merged document; checks it against its schema and renders it in every format."""
     document = merge({f"{number}.json": one for number, one in enumerate(documents)}, of)
     jsonschema.Draft202012Validator(SCHEMA).validate(document)
     assert summary(document)
@@ -75,7 +75,7 @@ def merged(*documents: Mapping[str, Any], of: Sequence[str] = ()) -> dict[str, A
 
 
 def spelled_out(document: Mapping[str, Any]) -> dict[str, Any]:
-    """A document with names in the place of numbers, so that the order of lists tells nothing."""
+    """A document with names in the place of numbers, so that the order of lists does not matter."""
     names = [each["name"] for each in document["domains"]]
     titles = [each["name"] for each in document["organisations"]]
     changes = [
@@ -134,7 +134,7 @@ def _old_hosts() -> st.SearchStrategy[dict[str, Any]]:
 
 @st.composite
 def fleets(draw: st.DrawFn) -> list[HostResult]:
-    """Hosts in all states, and up to two organisations of which the first host changed each."""
+    """Hosts in all states, and up to two organisations, each changed by its first host."""
     made = [
         HostResult(f"mail{n}", **one)
         for n, one in enumerate(draw(st.lists(_old_hosts(), max_size=6)))
@@ -179,7 +179,7 @@ def server(name: str, result: Mapping[str, Any], **more: Any) -> HostResult:
 
 
 def deferring(*connectors: Mapping[str, Any]) -> dict[str, Any]:
-    """What a host returns that found a change to make, and is not the one to make it."""
+    """The result of a host that found a change, but leaves it to another host."""
     found = organisation(connectors, [*connectors, NEW], "nestle.com")
     return {**found, "changed": False, "deferred": True}
 
@@ -284,5 +284,5 @@ def test_what_is_no_slice_of_the_run_is_refused(second: Mapping[str, Any], said:
 
 
 def test_no_report_at_all_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="no report of a slice"):
+    with pytest.raises(InvalidInput, match="Not one slice has a report"):
         merge({})

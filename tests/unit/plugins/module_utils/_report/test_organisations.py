@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Send connectors stand once in a document, whatever their organisation's hosts tell."""
+"""A document lists Send connectors once, not once for each host of their organisation."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def _with(**more: Any) -> str:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        (as_text(WHOLE).replace('"version": 1', '"version": 1,\n  "version": 1'), "stands twice"),
+        (as_text(WHOLE).replace('"version": 1', '"version": 1,\n  "version": 1'), "occurs twice"),
         (as_text(WHOLE).replace("\n", "\r\n"), "not in the form in which an audit writes it"),
         (json.dumps(WHOLE), "not in the form in which an audit writes it"),
         (as_text(WHOLE).replace("\\u202e", "\u202e"), "not in the form"),
