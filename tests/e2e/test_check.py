@@ -81,7 +81,7 @@ def test_each_failure_comes_with_its_remedy(tmp_path: Path, controller: Controll
         "Check user, password and transport",
         "mail50: its clock is 7 min",
         "Set the clocks, for instance by NTP.",
-        "mail50: there is no imccopy",
+        "mail50: imccopy was not found",
         "copy imccopy.exe from the CD",
         "mx_delivery_missing_imccopy: warn",
         "ex19-a, exse-b: ",

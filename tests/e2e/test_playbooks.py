@@ -141,7 +141,7 @@ def test_rollback_to_a_backup_by_its_name(lab: Lab, controller: Controller) -> N
 def test_rollback_without_any_backup_says_where_it_looked(lab: Lab, controller: Controller) -> None:
     run = controller.playbook("rollback")
     assert run.status == 2
-    assert f"There is no backup in {controller.folder}/backups." in " ".join(run.output.split())
+    assert f"No backup was found in {controller.folder}/backups." in " ".join(run.output.split())
 
 
 def test_a_check_run_of_enforce_changes_and_sends_nothing(lab: Lab, controller: Controller) -> None:

@@ -211,7 +211,7 @@ def test_an_organisation_without_a_backup_is_left_alone(both: Lab, controller: C
     assert "ex19-a has no such backup, and was left alone" in run.output
     named = controller.playbook("rollback", *having(backup="2020-01-01T000000Z"))
     assert named.status == 2
-    assert "there is no backup of this organisation" in flat(named.output)
+    assert "no backup of this organisation was found" in flat(named.output)
 
 
 # -- what kind a host is

@@ -264,7 +264,7 @@ def test_a_host_without_imccopy_gets_the_value_and_a_worksheet(controller: Contr
         lab.write_inventory(controller.inventory)
         strict = controller.playbook("enforce")
         assert strict.status == 2
-        assert "there is no imccopy" in flat(strict.output)
+        assert "imccopy was not found" in flat(strict.output)
         run = controller.playbook("enforce", *having(missing_imccopy="warn"))
         assert run.status == 2
         assert "3 rows to enter by hand" in flat(run.output)

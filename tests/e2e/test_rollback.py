@@ -150,11 +150,11 @@ def test_what_is_named_has_to_be_there(lab: Lab, controller: Controller) -> None
     assert "none of these hosts has a backup of run chnage-1" in flat(typed.output)
     other = controller.playbook("rollback", *OLD, *having(backup="2020-01-01T000000Z"))
     assert other.status == 2, other.output
-    assert "there is no backup of this host in" in flat(other.output)
+    assert "no backup of this host was found in" in flat(other.output)
     shutil.rmtree(controller.folder / "backups")
     none = controller.playbook("rollback", *OLD)
     assert none.status == 2, none.output
-    assert f"There is no backup in {controller.folder}/backups." in flat(none.output)
+    assert f"No backup was found in {controller.folder}/backups." in flat(none.output)
 
 
 def test_without_a_name_the_last_run_is_undone_and_nothing_else(

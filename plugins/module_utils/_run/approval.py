@@ -30,7 +30,7 @@ _MOST_DOMAINS = 5
 
 
 def canonical(value: Any) -> str:
-    """Return plain data as the one text that stands for it; what JSON has no form for as text."""
+    """Return plain data as canonical JSON text; types that JSON lacks are converted by ``str``."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
 
 
@@ -54,10 +54,10 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Approved:
-    """What the approved plan has for one host; without a ``state`` it has nothing.
+    """The entry of one host in the approved plan; an empty ``state`` means that it has no entry.
 
-    ``made`` is when the plan was made, as a text. ``changes`` are in canonical form, with the
-    domains that each is about.
+    ``made`` is the time of the plan, as text. ``changes`` are in canonical form, each with the
+    domains that it affects.
     """
 
     made: str

@@ -5,8 +5,8 @@
 
 ``NAME`` is the computer, or the organisation, that the backup is of. Backups are complete on the
 disk before the first change there. They hold no secret, and are readable by their owner only, or by
-the group that the options name. They count in the order of the times that they hold, and only where
-nobody else can have written them, see ``Access``.
+the group that the options name. They are ordered by the time that each records, and used only where
+no other user can have written them, see ``Access``.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -31,7 +31,7 @@ from .._base.texts import one_line
 from .routes import NOTE_LIMIT
 
 FACTS_FILE = "backup.json"
-#: Who made a backup, as it says itself; a test holds it against galaxy.yml.
+#: The author that a backup records; a test compares it with galaxy.yml.
 COLLECTION = "postmaster.exchange 0.3.0"
 
 _FORMAT = 1
@@ -62,7 +62,7 @@ class Unusable(ExchangeError):  # noqa: N818 - reads as what it is
 
 
 def parse_run_id(given: str | None) -> str:
-    """Check the option run_id, the name of a run in its backups; nothing stands for none.
+    """Check the option run_id, the name of a run in its backups; an empty text means no name.
 
     It is on command lines and in folders' listings, so it has neither spaces nor slashes.
     """
@@ -132,10 +132,10 @@ def folder_of(base: Path, owner: str) -> Path:
 
 
 def _folder_name(owner: str) -> str:
-    """Return a name as that of a folder, which never leads elsewhere, and is no other name's.
+    """Return a folder's name for an owner: one path component, different for each owner.
 
-    Case does not count. Where letters are lost, a digest of all of them stands at its end, behind a
-    character that no whole name has.
+    Case does not count. A name that loses letters ends in a digest of all of them, after a
+    character that a complete name never contains.
     """
     whole = owner.lower()
     name = re.sub(r"[^a-z0-9._-]", "_", whole).lstrip(".")[:_LONGEST_NAME]
@@ -170,7 +170,7 @@ def _not_written(path: Path, host: str, error: OSError) -> ExchangeError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """What every backup says of the change it is taken before.
+    """The facts that every backup records about the change it precedes.
 
     ``owner`` is what it is of, and ``host`` the inventory's name that led there. ``run`` is the run
     that takes it, if that has a name, and ``note`` why it is made. ``restores`` is the backup that
@@ -206,8 +206,8 @@ def write(
 ) -> None:
     """Write a backup so that it is on the disk when this returns; the facts last.
 
-    A folder without its facts is no backup. One that could not be read back is not written. On
-    failure nothing of the folder is left.
+    A folder without its facts does not count as a backup. A file too long to read back is refused.
+    A failure leaves nothing of the folder.
     """
     content = (json.dumps(facts, indent=2, sort_keys=True) + "\n").encode()
     everything = {**files, FACTS_FILE: content}
@@ -245,9 +245,9 @@ def discard(folder: Folder) -> None:
 
 
 def put_aside(path: Path) -> Path:
-    """Rename a backup whose run put back all that it changed: then it is no newest one any more.
+    """Rename the backup of a run that put back all its changes: it no longer counts as the newest.
 
-    It is found by its name only. Returns the new path, or the old one where that cannot be.
+    Only its name finds it then. Returns the new path, or the old one if renaming fails.
     """
     aside = path.with_name(f"{path.name}{_UNDONE}")
     try:
@@ -261,7 +261,7 @@ def put_aside(path: Path) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A complete backup, and what it says of itself: nothing where it cannot be read.
+    """A complete backup with the facts it records, which are empty if it cannot be read.
 
     The whole of it is not kept, since there may be thousands of large ones.
     """
@@ -285,7 +285,7 @@ class Entry:
 
     @property
     def order(self) -> tuple[datetime, int]:
-        """When it was taken, as it says; by its name where it does not say it."""
+        """The recorded time and its number within the second; its name gives the time otherwise."""
         stamp = _STAMP.match(self.path.name.removesuffix(_UNDONE))
         if stamp is None:
             raise ValueError(f"{self.path} is not a backup")
@@ -329,7 +329,7 @@ class Shelf:
             raise denied(paths[-1], "The backup cannot be read:", error) from error
 
     def named(self, folder: Path) -> bool:
-        """Whether a path is the folder of a complete backup; raises where others can write it."""
+        """True for the folder of a complete backup; raises if other users can write it."""
         try:
             (folder / FACTS_FILE).lstat()
         except (FileNotFoundError, NotADirectoryError):
@@ -375,7 +375,7 @@ def find(
     the one it continues, see ``Origin``. In place of the name of a folder there may be that of a
     run: what was there before it is meant.
     ``kind`` is what messages call what the backup is of, and ``host`` the inventory's name for it.
-    Raises ExchangeError when there is none, which names where there are backups of ``host``.
+    Raises ExchangeError if none is found; its message lists the folders with backups of ``host``.
     """
     shelf = shelf or Shelf(path)
     if path.name == FACTS_FILE:
@@ -414,7 +414,7 @@ def _no_backup(path: Path, owner: str, kind: str, host: str) -> ExchangeError:
                 others[known.of] = None
     also = f" Under this name there are backups of {_listed(others)}." if others else ""
     return ExchangeError(
-        f"{owner}: there is no backup of {kind} in {path}.{also}",
+        f"{owner}: no backup of {kind} was found in {path}.{also}",
         hint=f"Name a folder that holds {FACTS_FILE}, one that holds such folders, or a run.",
         details={"no_backup": True},
     )
@@ -434,10 +434,10 @@ def _first_of(shelf: Shelf, folder: Path, entry: Entry, owner: str) -> Path:
     if shelf.named(folder / first):
         return folder / first
     raise ExchangeError(
-        f"{owner}: the backup {entry.path.name} was taken when a broken run had changed things"
-        f" already. What was there before is in the backup {first}, which is not in {folder}.",
-        hint=f"Take it from the controller of that run; or name {entry.path} to go back to what"
-        " that run had left.",
+        f"{owner}: the backup {entry.path.name} was taken after an interrupted run had begun."
+        f" The original state is in the backup {first}, which is missing from {folder}.",
+        hint=f"Copy it from the controller of that run, or name {entry.path} to restore the state"
+        " that the run left.",
     )
 
 
@@ -462,15 +462,15 @@ class LastRun:
 def last_run(shelf: Shelf) -> LastRun:
     """Return the last run that changed anything, from the backups of all.
 
-    Raises ExchangeError where there is none, or it is not clear which run that is.
+    Raises ExchangeError if no backup exists, or if several runs could be the last.
     """
     undone = [e for folder in shelf.owners() for e in shelf.entries(folder, undone=True)]
     found = sorted(undone, key=lambda entry: entry.order)
     runs = [entry for entry in found if entry.about.before != _RESTORED]
     if not runs:
         raise ExchangeError(
-            f"There is no backup in {shelf.base}.",
-            hint="Name the folder of the backups with mx_delivery_backup_dir.",
+            f"No backup was found in {shelf.base}.",
+            hint="Set mx_delivery_backup_dir to the folder of the backups.",
             details={"no_backup": True},
         )
     newest = runs[-1]
@@ -526,7 +526,7 @@ def withdrawn(folder: Folder) -> None:
 
 
 def settled(parent: Path) -> None:
-    """Take the marks of all runs that ended: things are as a later run was told to make them."""
+    """Remove the marks of all runs that ended, after a later run reached its required state."""
     for name in _unfinished(parent):
         alive.forget(parent / name / _MARK)
 
@@ -538,14 +538,14 @@ def before_broken_runs(parent: Path) -> str:
 
 
 def _unfinished(parent: Path) -> list[str]:
-    """Return the names of backups whose runs broke off, the oldest first."""
+    """Return the names of the backups of interrupted runs, oldest first."""
     marked = filter(_STAMP.match, _names_in(parent))
     paths = [parent / name for name in marked if alive.has_ended(parent / name / _MARK)]
     found = (Entry.of(path) for path in paths if (path / FACTS_FILE).is_file())
     return [entry.path.name for entry in sorted(found, key=lambda entry: entry.order)]
 
 
-# -- what one says of itself
+# -- the facts of a backup
 
 
 def read_facts(folder: Path) -> dict[str, Any]:
@@ -575,7 +575,7 @@ def _facts(folder: Path, *, strict: bool = False) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a backup says of itself; each is empty where it does not say it, or not credibly.
+    """The facts that a backup records; a missing or implausible one is empty.
 
     ``note`` is why its run was made, as one line.
 
@@ -603,7 +603,7 @@ class About:
 
 
 def about(folder: Path) -> About:
-    """Return what a backup says of itself."""
+    """Return the facts that a backup records."""
     return _about(_facts(folder))
 
 

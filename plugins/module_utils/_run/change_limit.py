@@ -31,8 +31,8 @@ _MOST_NAMED = 5
 class Size:
     """The size of a change: ``changed`` of ``total`` things that ``noun`` names (plural).
 
-    ``total`` is what there is before or afterwards, whichever is more. ``domains`` are those whose
-    things change, in the order of the change.
+    ``total`` is the number before or after the change, whichever is larger. ``domains`` are the
+    affected ones, in the order of the change.
     """
 
     noun: str
@@ -43,9 +43,9 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class ChangeLimit:
-    """How large a change may be: ``most`` things, or ``most`` per cent of all; None is no limit.
+    """The largest allowed change: ``most`` things, or ``most`` per cent of all; None is unlimited.
 
-    ``name`` is the option that says so.
+    ``name`` is the option that sets it.
     """
 
     most: int | None = None
@@ -59,7 +59,7 @@ class ChangeLimit:
         return f"{self.most}{'%' if self.percent else ''}"
 
     def exceeded_by(self, size: Size) -> bool:
-        """Whether a change is larger than the limit.
+        """True if a change is larger than the limit.
 
         A percentage above 0 allows one change: 25 % of two things would allow none.
         """

@@ -26,11 +26,11 @@ def came_to_nothing(result: Mapping[str, Any]) -> bool:
 
 
 def changed_domains(enforced: Mapping[str, Any]) -> list[str]:
-    """Return the domains whose way a result of imc_delivery or transport_delivery changes."""
+    """Return the domains that a result of imc_delivery or transport_delivery routes differently."""
     if "steps" in enforced:
         return list(dict.fromkeys(step["domain"] for step in enforced["steps"]))
     rows = table_rows(enforced)
-    if rows[0] == rows[1]:  # as most often, and much quicker told
+    if rows[0] == rows[1]:  # the usual case, and a much faster check
         return []
     before, after = map(rows_by_domain, rows)
     return [name for name in {**before, **after} if before.get(name) != after.get(name)]
@@ -59,7 +59,7 @@ def switch_changed(enforced: Mapping[str, Any]) -> bool:
 
 
 def changed_external_dns(enforced: Mapping[str, Any]) -> list[str]:
-    """Return the servers and Send connectors whose external DNS a result changes."""
+    """Return the servers and Send connectors that get another external DNS by a result."""
     managed = enforced.get("external_dns") or {}
     entries = (entry for kind in ("servers", "connectors") for entry in managed.get(kind) or ())
     return [str(entry["name"]) for entry in entries if entry["before"] != entry["after"]]
@@ -79,12 +79,12 @@ def differs(enforced: Mapping[str, Any]) -> bool:
 
 
 def worth_testing(enforced: Mapping[str, Any], pinned: Collection[str]) -> set[str]:
-    """Return those of the domains that are pinned whose way out of the host is a new one.
+    """Return the pinned domains that a result sends out of the host by a new way.
 
     The registry value changes how the host finds every domain, and so the restart after it.
     """
     if enforced.get("worksheet") or deferred(enforced):
-        return set()  # what is wanted is not there yet
+        return set()  # the change is not made yet
     if switch_changed(enforced):
         return set(pinned)
     return set(pinned).intersection(changed_domains(enforced))
@@ -104,7 +104,7 @@ def pinned_afterwards(enforced: Mapping[str, Any]) -> set[str]:
 def rows_by_domain(rows: Rows) -> dict[str, list[tuple[str, str]]]:
     """Return where each domain leads, in order, by its name in lower case.
 
-    A place is an address and the flag of the row. Rows that are none are left out.
+    A place is an address and the flag of the row. Malformed rows are left out.
     """
     table: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for row in rows:
@@ -114,7 +114,7 @@ def rows_by_domain(rows: Rows) -> dict[str, list[tuple[str, str]]]:
 
 
 def is_domain(name: str) -> bool:
-    """Whether mail can be sent to it: a table can hold other things, and a connector ``*``."""
+    """True for a domain that accepts mail; a table or connector can also name others, as ``*``."""
     try:
         return bool(parse_domain(name))
     except InvalidInput:

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Test messages: sent through a host, and followed until each has its verdict or the time is up.
 
-What is asked, and where, is the family's business (``Tester``). This file keeps the time, shows
-progress, and outlives a session that breaks: the messages are sent, so what is known of them must
-not be lost.
+The family chooses the sources (``Tester``). This file keeps the time, shows
+progress, and survives a broken session: the messages are already sent, so their results must not be
+lost.
 
 This file is private to the collection postmaster.exchange.
 """

@@ -102,7 +102,7 @@ def detect(session: Session, computer: str) -> tuple[ImcHost, Windows | None]:
 def with_family(params: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
     """Return the options with the family of the host, which is looked for where it is ``auto``.
 
-    A host without Exchange counts as one of the Internet Mail Connector, whose engine says what is
+    A host without Exchange counts as one of the Internet Mail Connector; its engine reports what is
     missing. Raises ExchangeError where the host does not answer.
     """
     if params.get("family") != "auto":

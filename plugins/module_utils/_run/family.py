@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a family of Exchange gives, so that changing it, taking back and backups are written once.
+"""The protocol of a family of Exchange, shared by its changes, rollbacks, and backups.
 
 A family is the Internet Mail Connector of one host (Exchange 4.0 to 5.5), or the Send connectors of
 an organisation (2010 and later). ``transaction`` works on it by the protocol ``Family`` alone. The
@@ -22,7 +22,7 @@ from .._base.errors import ExchangeError
 from .change_limit import Size
 
 PINNED_DOMAINS = "pinned domains"
-#: What a part of a host is after a change that failed: as before it, as planned, or neither.
+#: The state of a part of a host after a failed change: as before, as planned, or neither.
 Part = Literal["old", "new", "unknown"]
 
 
@@ -30,8 +30,8 @@ Part = Literal["old", "new", "unknown"]
 class Change:
     """One thing that differs, changed by one step and taken back by one.
 
-    ``text`` names it, the same in every plan that needs it. ``domains`` are those whose mail it
-    concerns, and with ``everywhere`` it concerns that of every domain. ``before`` and ``after`` are
+    ``text`` names it, the same in every plan that needs it. It affects the mail
+    to ``domains``, and with ``everywhere`` the mail to every domain. ``before`` and ``after`` are
     what a result can show, None for absent. ``writes`` is whether it changes a setting, which a
     backup then holds. ``counted`` is one without domains that the size of its plan names.
     """
@@ -46,7 +46,7 @@ class Change:
 
     @property
     def doing(self) -> str:
-        """What a host does while the change is made, for a line of progress."""
+        """The action of the host during the change, as a line of progress shows it."""
         return self.text
 
     def to_dict(self) -> dict[str, Any]:
@@ -64,7 +64,7 @@ class Refusal:
     """A change that is not made: the ``reason`` as a clause, the domain, and what is in its way.
 
     ``hint`` is what to do about this one, where that differs from the family's. ``differences`` are
-    those between what is there and what is wanted, each as a phrase.
+    those between the present and the required state, each as a phrase.
     """
 
     reason: str
@@ -91,13 +91,13 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a run would do: a pure function of a state and of what is wanted.
+    """The changes of a run: a pure function of the present and the required state.
 
     ``kept`` are domains that stay as they are, each with the reason. ``refusals`` stop the run
-    before any change, ``refused`` leave single domains out. ``incomplete`` is why not all that is
-    wanted can be planned. ``missing`` are the domains that lose their pins since DNS does not have
-    them, of all pinned ones; ``unpinned`` are those that are wanted, do not exist in DNS, and have
-    no pin. ``evidence`` is what a result has of a refused plan, too.
+    before any change, ``refused`` leave single domains out. ``incomplete`` is why the plan
+    lacks something that is required. ``missing`` are the pinned domains that lose their pins since
+    they do not exist in DNS; ``unpinned`` are the listed domains that do not exist in DNS and have
+    no pin. ``evidence`` are facts that a result shows of a refused plan, too.
     """
 
     changes: tuple[Change, ...] = ()
@@ -118,7 +118,7 @@ class Plan:
 
     @property
     def writes(self) -> bool:
-        """Whether a setting changes, so that a backup is needed."""
+        """True if a setting changes, so that a backup is needed."""
         return any(change.writes for change in self.changes)
 
 
@@ -134,8 +134,8 @@ class Snapshot:
 class Undone:
     """What came of taking changes back.
 
-    ``parts`` says of each part that was touched what it is now. ``outcome`` is a sentence for the
-    message of the error, ``hint`` says what to do, and ``details`` are more of its facts.
+    ``parts`` is the state of each changed part. ``outcome`` is a sentence of the error's message,
+    ``hint`` its instruction to the user, and ``details`` are more of its facts.
     """
 
     parts: Mapping[str, Part]
@@ -145,7 +145,7 @@ class Undone:
 
     @property
     def state(self) -> Part:
-        """What the whole is now."""
+        """The state of the whole, ``unknown`` if its parts differ."""
         known = set(self.parts.values()) or {"old"}
         return known.pop() if len(known) == 1 else "unknown"
 
@@ -159,11 +159,11 @@ P = TypeVar("P", bound=Plan)
 class Family(Protocol[S, W_contra, B, P]):
     """One installation of Exchange, and the way to change it.
 
-    ``S`` is its state at a moment, ``W_contra`` what is wanted of it, ``B`` what a backup holds,
+    ``S`` is its state at a moment, ``W_contra`` its required state, ``B`` the content of a backup,
     ``P`` its plan. Methods raise ExchangeError, and change nothing there before ``apply``.
     """
 
-    kind: str  #: as in "There is no backup of this host"
+    kind: str  #: as in "No backup of this host was found"
     refusal_hint: str  #: what to do about a plan that was refused
 
     def owner(self, state: S) -> str:
@@ -173,7 +173,7 @@ class Family(Protocol[S, W_contra, B, P]):
         """Return the present state; refuses an installation that another run may be changing."""
 
     def plan(self, state: S, wanted: W_contra) -> P:
-        """Return the plan from a state to what is wanted. Pure."""
+        """Return the plan from a state to the required one. Pure."""
 
     def restore_plan(self, state: S, saved: B) -> P:
         """Return the plan from a state back to a backup. Pure."""

@@ -24,7 +24,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {**IMC_SPEC, **POLICY_SPEC}
 
 
 def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    """Bring a host to what the options say; returns the result of the task.
+    """Bring a host to the state that the options require; returns the result of the task.
 
     Raises ExchangeError for everything that went wrong.
     """
@@ -56,10 +56,10 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     return result
 
 
-#: What a host without imccopy is, and what to do about it.
+#: The error of a host without imccopy, and its hint.
 NO_IMCCOPY = (
-    "there is no imccopy, so the delivery route table can be neither read nor written, and was left"
-    " alone."
+    "imccopy was not found, so the delivery route table can be neither read nor written. It was not"
+    " changed."
 )
 NO_IMCCOPY_HINT = (
     r"For Exchange 5.x, copy imccopy.exe from the CD (server\support\utils\i386) to"
@@ -79,7 +79,7 @@ def _report_worksheet(
         setting = " The registry value " + (
             "would be set." if context.check_mode and plan.setting.changed else "is as wanted."
         )
-    message = f"{context.host}: {NO_IMCCOPY.replace(' imccopy', f' imccopy{where}', 1)}{setting}"
+    message = f"{context.host}: {NO_IMCCOPY.replace(' found', f' found{where}', 1)}{setting}"
     hint = f"{NO_IMCCOPY_HINT}\n{worksheet_text(plan.worksheet)}"
     if not options.warns_of_missing_imccopy:
         raise ExchangeError(message, hint=hint, details=result)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the last change of an organisation was written, as its newest backup says.
+"""The domain controller of an organisation's last change, from its newest backup.
 
 Every controller that shares the backups finds it there, and so does a job in a container of its
 own. A change that was taken back counts as well: it was written, too.

@@ -113,9 +113,9 @@ class _Work:
             self._part("queue", run_queue, self._queue_params())
 
     def _detect(self) -> bool:
-        """Find out which Exchange the host has, unless the task says it; False where that failed.
+        """Detect the family of the host, unless the task names it; returns False if that failed.
 
-        A host without any is one of the Internet Mail Connector, whose engine says what is missing.
+        A host without Exchange counts as ``imc``, since that engine reports what is missing.
         """
         family, mode = self.params["family"], self.params["mode"]
         reads = mode == "diagnose" and self.params["queue"]["read"] is not False
@@ -142,7 +142,7 @@ class _Work:
                 self.parts["rights"] = self._seen(delivery)
 
     def _seen(self, delivery: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what of an old host could be read; a table that is not to be read is no lack."""
+        """Return what the account could read of an ``imc`` host, and what it lacks."""
         allowed, lacking = ["registry", "service"], []
         if delivery.get("routes_text"):
             allowed.append("route table")
@@ -164,9 +164,9 @@ class _Work:
             self.parts["delivery"] = {"changed": False, "no_backup": True, "msg": delivery["msg"]}
 
     def _fenced(self, engine: Engine) -> Engine:
-        """Return an engine that refuses to remove pins, where that is wanted.
+        """Return the engine, which refuses to remove pins with ``refuse_removals``.
 
-        A comparison comes first, so that nothing is begun.
+        It compares first, so that a refusal changes nothing.
         """
         if not self.params["refuse_removals"] or self.params["state"] != "exact":
             return engine
@@ -265,7 +265,7 @@ class _Work:
 
 
 def _is_gone(route: Mapping[str, Any]) -> bool:
-    """Whether a domain takes no mail, as more than one name server says."""
+    """True if more than one name server reports that a domain accepts no mail."""
     return route.get("status") in GONE_STATUSES and not route.get("unconfirmed")
 
 
@@ -274,13 +274,12 @@ def domains_to_test(
 ) -> Sequence[str]:
     """Return the domains that get a test message, at most ``test.limit``, in the order of routes.
 
-    Those that are ``unproved`` since an earlier run come first, unless they take no mail now.
-    With ``changed`` they are those whose way out of the host changed, and all where the registry
-    value did, since it changes how the host finds every domain; after a change of external DNS also
-    those without a pin whose addresses move. Another domain that takes no mail, or about which
-    nothing is known, gets none; nor does one whose change failed, is left to another
-    host, or has to be made by hand, or whose route has ``test: false``. A refused change hinders no
-    test of a diagnosis.
+    Those that are ``unproved`` since an earlier run come first, unless they accept no mail now.
+    With ``changed`` they are those that the host sends by a new way, and all if the registry value
+    changed, since it affects every domain; after a change of external DNS also those without a pin
+    that get new addresses. Other domains are left out if they accept no mail, if nothing is known
+    about them, if their change failed, is left to another host, or must be made by hand, and if
+    their route has ``test: false``. A refused change does not prevent the tests of a diagnosis.
     """
     which, limit = params["test"]["domains"], params["test"]["limit"]
     refused = params["mode"] == "diagnose" and bool(delivery.get("refusals"))

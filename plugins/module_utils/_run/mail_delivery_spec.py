@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The options of mail_delivery, and how they become those of the engines that do its parts.
 
-Three of its options are groups (``imc``, ``connectors``, ``test``). What a group holds is taken
-from the argument specification of the engine, so that a name, type or default stands there only.
+Three of its options are groups (``imc``, ``connectors``, ``test``). Their suboptions come
+from the argument specification of the engine, the only place of their names, types, and defaults.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -89,7 +89,7 @@ _BOTH = (
 
 
 def _group(spec: Params, names: Iterable[str], **more: Any) -> dict[str, Any]:
-    """Return a suboption group whose defaults hold where the group is not given."""
+    """Return a group of suboptions; its defaults apply even if the task omits the group."""
     options = {name: spec[name] for name in names} | more
     return {"type": "dict", "apply_defaults": True, "options": options}
 
@@ -148,7 +148,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
 
 
 def restores(params: Params) -> bool:
-    """Whether a backup is put back, or compared: with one named, compare is about a rollback."""
+    """True if a backup is restored or compared: compare with a named backup previews a rollback."""
     return params["mode"] == "restore" or (params["mode"] == "compare" and bool(params["backup"]))
 
 
@@ -261,7 +261,7 @@ def proof_params(params: Params) -> ProofPolicy | None:
     """Return what becomes of changes without a delivered test message.
 
     A rollback without test messages leaves those of other changes to the next run; a run that
-    enforces without any forgets them.
+    enforces without any discards them.
     """
     mode, test = params["mode"], params["test"]
     tests_on = test["domains"] != "none" and test["limit"]
@@ -282,7 +282,7 @@ def proof_params(params: Params) -> ProofPolicy | None:
 
 
 def untested(params: Params) -> list[str]:
-    """Return the domains whose routes switch off their test messages."""
+    """Return the domains with ``test: false`` in their routes."""
     return [route["domain"] for route in params["routes"] or () if route.get("test") is False]
 
 
@@ -301,7 +301,7 @@ def test_params(
 ) -> dict[str, Any]:
     """Return the options of delivery_test for these domains; ``relays`` are those known by domain.
 
-    Exchange 2010 and later gets its messages by SMTP. What was not delivered is judged later.
+    Exchange 2010 and later gets its messages by SMTP. A later step judges undelivered ones.
     """
     group = params["test"]
     smtp = {**(group["smtp"] or {}), **(params["smtp_login"] or {})}
@@ -350,9 +350,9 @@ def backup_path(params: Params) -> str:
 
 
 def may_lack_backup(params: Params, basedir: Path) -> bool:
-    """Whether a host may have no backup to restore: the run that is named did not change it.
+    """True if a host may lack the backup to restore, since the named run may not have changed it.
 
-    A backup that is named has to be there, and so have the newest, and the folder of all backups.
+    A named backup must exist, and so must the newest one, and the folder of all backups.
     """
     backup = params["backup"] or ""
     folder = basedir / (params["backup_dir"] or "backups")

@@ -98,8 +98,8 @@ def failed(error: ExchangeError) -> dict[str, Any]:
 def run_module(module: EngineModule) -> None:
     """Be a module: the whole of ``main()``.
 
-    Relative paths count from the working directory, and the host is called what ``connection`` or
-    ``endpoint`` calls it, for a module has no inventory.
+    Relative paths count from the working directory, and the host's name is that in ``connection``
+    or ``endpoint``, since a module has no inventory.
     """
     task = AnsibleModule(
         argument_spec=argument_spec(module), supports_check_mode=True, **module.constraints

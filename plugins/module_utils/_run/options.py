@@ -25,7 +25,7 @@ METHODS = ("auto", "pickup", "smtp")
 #: Which kind of Exchange a host is: 4.0 to 5.5, or 2010 and later.
 FAMILIES = ("imc", "transport")
 
-#: The family is looked for where no option says it.
+#: The family is detected unless this option names it.
 FAMILY_OPTION: dict[str, Any] = {
     "type": "str",
     "choices": ["auto", *FAMILIES],
@@ -83,7 +83,7 @@ DELIVERY_TEST_SPEC: dict[str, dict[str, Any]] = {
 }
 
 
-#: Messages of one run. A test that writes to thousands of strangers is none.
+#: Messages of one run, so that a test never writes to thousands of strangers.
 MOST_DOMAINS = 500
 
 _KEYS = frozenset({"name", "domain", "recipient", "test_recipient", "addresses", "relay"})
@@ -153,7 +153,7 @@ def _targets(entries: Sequence[Any]) -> tuple[Target, ...]:
     if len(targets) > MOST_DOMAINS:
         raise InvalidInput(
             f"{len(targets)} domains would get a test message; the limit is {MOST_DOMAINS}.",
-            hint="Test those whose routes changed, or in several runs.",
+            hint="Test only the domains with changed routes, or split the list into several runs.",
         )
     return tuple(targets.values())
 
@@ -165,8 +165,8 @@ def _target(entry: Any) -> Target:
     name = _one_of(entry, "name", "domain")
     if name is None:
         raise InvalidInput(
-            f"{shown(str(entry))} in the option domains is neither a domain nor a dictionary with"
-            " a name and, if wanted, a recipient."
+            f"{shown(str(entry))} in the option domains must be a domain, or a dictionary with a"
+            " name and an optional recipient."
         )
     domain = parse_domain(name.strip())
     way = Target(domain, f"{DEFAULT_LOCAL_PART}@{domain}", _addresses(entry), _relay(entry))
@@ -176,8 +176,8 @@ def _target(entry: Any) -> Target:
     mailbox = checked_mailbox(recipient, "domains")
     if mailbox.rpartition("@")[2] != domain:
         raise InvalidInput(
-            f"The recipient {mailbox} is no mailbox of the domain {domain}.",
-            hint="A test of one domain says nothing about another.",
+            f"The recipient {mailbox} is not a mailbox of the domain {domain}.",
+            hint="Name a mailbox of that domain, or leave recipient out to test postmaster.",
         )
     return replace(way, recipient=mailbox)
 

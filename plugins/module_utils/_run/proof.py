@@ -30,8 +30,8 @@ _FORMAT = 1
 _LONGEST = 16_000_000  # bytes of a note
 _LONGEST_TEXT = 500  # characters of a reason, or of a name of a run or host
 
-#: What a run does with the notes: ``show`` them; ``keep`` them but for changes that it rolls back;
-#: ``test`` what they name, and note its own change; ``forget`` them, as tests are switched off.
+#: How a run uses the notes: ``show`` them; ``keep`` them except of changes that it rolls back;
+#: ``test`` their domains, and note its own change; ``forget`` them, as tests are switched off.
 Use = Literal["show", "keep", "test", "forget"]
 
 #: Verdicts of a test message after which nothing is left to prove: it arrived, it was handed to
@@ -43,7 +43,7 @@ _PROVED = frozenset({"delivered", "relayed", "not_tested"})
 class ProofPolicy:
     """How a run treats what is not proved.
 
-    ``domains`` are those whose test it would send after a change, None for all that change.
+    ``domains`` are those that get a test message after a change; None means all changed ones.
     """
 
     use: Use
@@ -52,10 +52,10 @@ class ProofPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Unproved:
-    """A domain whose way was changed without a delivered test message since.
+    """A domain with a changed way and no delivered test message since.
 
     ``run`` and ``since`` (ISO 8601) are of the change. ``verdict`` and ``reason`` are those of the
-    last test message, empty where there was none. ``left_to`` is the run that tests it now.
+    last test message, empty without one. ``left_to`` is the run that tests it now.
     """
 
     domain: str
@@ -195,7 +195,7 @@ class Proofs:
         return list(dict.fromkeys(name for note in self._mine.values() for name in note.domains))
 
     def forget(self, *, check_mode: bool) -> None:
-        """Forget everything, since tests are switched off; in check mode only say so."""
+        """Discard all notes, since tests are switched off; check mode only warns of it."""
         if names := self.domains:
             many = f" and {len(names) - 5} more" if len(names) > 5 else ""  # noqa: PLR2004
             would = "would no longer be" if check_mode else "is no longer"
@@ -276,7 +276,7 @@ def _outcome(result: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _domain(name: str) -> str:
-    """Return a domain in its one form, or nothing for what is none, such as ``*``."""
+    """Return a domain in canonical form, or an empty text for other names, such as ``*``."""
     try:
         return parse_domain(name)
     except InvalidInput:
@@ -292,7 +292,7 @@ def _holder_in(mark: Path) -> str:
 
 
 def _read(path: Path, host: str) -> _Note | None:
-    """Return a note, None where there is none; raises ExchangeError where it is not one."""
+    """Return a note, or None if no file exists; raises ExchangeError if its content is invalid."""
     try:
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
             content = file.read(_LONGEST + 1)

@@ -55,7 +55,7 @@ def queue_limits(params: Mapping[str, Any]) -> QueueLimits:
     """Return the options of a look at queues. Raises InvalidInput for one out of its bounds."""
     for name, most in _MOST.items():
         if not 0 <= params[name] <= most:
-            raise InvalidInput(f"{name} is {params[name]}; it has to be between 0 and {most}.")
+            raise InvalidInput(f"{name} must be 0 to {most}, not {params[name]}.")
     return QueueLimits(
         messages=params["max_files"],
         bytes=params["max_bytes"],

@@ -20,7 +20,7 @@ from .._pairs.names import parse_domain, shown
 
 #: Statuses after which nothing is known about a domain's addresses: its routes stay as they are.
 UNKNOWN_STATUSES = frozenset({"temporary_failure", "disagreement", "loop", "moving", "no_address"})
-#: Statuses that say a domain takes no mail any more.
+#: Statuses of a domain that no longer accepts mail.
 GONE_STATUSES = frozenset({"no_such_domain", "null_mx"})
 STATUSES = ("ok", *sorted(GONE_STATUSES), *sorted(UNKNOWN_STATUSES))
 
@@ -47,8 +47,8 @@ AddressCheck = Callable[[Address], str]
 class Route:
     """One domain and where its mail is to go, in this order. ``domain`` is in lower case.
 
-    ``short_lived`` means that DNS promised the addresses for seconds only, ``unconfirmed`` that one
-    name server alone says that the domain does not exist, and ``bypass_relay`` that it may lead
+    ``short_lived`` means that the addresses have a TTL of seconds, ``unconfirmed`` that only
+    one name server reports that the domain does not exist, and ``bypass_relay`` that it may lead
     around a relay that takes the mail now. ``connector`` are the ``CONNECTOR_SETTINGS`` of the
     domain, and ``note`` is why it is pinned.
     """
@@ -98,7 +98,7 @@ def parse_routes(
 def _parse_route(entry: object, where: str, needs_addresses: bool) -> Route:
     if not isinstance(entry, Mapping):
         raise InvalidInput(
-            f"{where} is no dictionary.",
+            f"{where} must be a dictionary.",
             hint="An entry has the keys domain, addresses and, optionally, status.",
         )
     domain = _parse_domain(entry.get("domain"), where)
@@ -113,7 +113,7 @@ def _parse_route(entry: object, where: str, needs_addresses: bool) -> Route:
     if given is None:
         given = []
     if not isinstance(given, list | tuple):
-        raise InvalidInput(f"{where}: addresses is no list.")
+        raise InvalidInput(f"{where}: addresses must be a list.")
     if status == "ok" and not given and needs_addresses:
         raise InvalidInput(
             f"{where} has no address: a route without an address is refused.",
@@ -168,17 +168,19 @@ def _parse_address(value: object, where: str, check: AddressCheck, kind: str) ->
         address = ip_address(value if isinstance(value, str) else "")
     except ValueError:
         raise InvalidInput(
-            f"{where}: {shown(str(value))} is no {kind} address.",
+            f"{where}: {shown(str(value))} is not an {kind} address.",
             hint="Routes lead to addresses, as in 192.0.2.25.",
         ) from None
-    problem = check(address) or ("is no address of a mail host" if is_no_host(address) else "")
+    problem = check(address) or (
+        "cannot be the address of a mail server" if is_no_host(address) else ""
+    )
     if problem:
         raise InvalidInput(f"{where}: {address} {problem}.")
     return str(address)
 
 
 def is_no_host(address: Address) -> bool:
-    """Whether no other host can have an address.
+    """True for an address that another host cannot have.
 
     These are unspecified, loopback, link-local, multicast, reserved, broadcast, and IPv4-mapped
     ones, and IPv6 addresses that translate to one of them.

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bring an installation of Exchange to what is wanted, as one transaction; the same for all.
+"""Bring an installation of Exchange to its required state in one transaction, for all families.
 
 Read, plan, and hold the plan against the limit: check mode ends here. Then lock, read and plan
-again, back up, apply each change, and verify; whatever fails is taken back, and the error says
-which state that left.
+again, back up, apply each change, and verify; a failure takes all changes back, and its error
+reports the resulting state.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -62,9 +62,9 @@ _BROKE_OFF = (
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How a change is made. ``backup`` is what to put back, None where something else is wanted.
+    """How a change is made. ``backup`` is the one to restore; None means to enforce.
 
-    ``removals`` limits the domains that lose their pins at once since DNS does not have them.
+    ``removals`` limits the domains that lose their pins at once since they do not exist in DNS.
     ``tests`` is what becomes of changes that no test message proves, None where none is sent.
     ``note`` is why it is made, as one line. ``approved`` is what the change has to be like, None
     where it need not be approved.
@@ -122,9 +122,9 @@ def _not_negative(params: Mapping[str, Any], name: str) -> int:
 
 @dataclass(slots=True)
 class DeliveryResult:
-    """What a run did, or would do in check mode; ``facts`` are the family's part of the result.
+    """The changes of a run, only planned in check mode; ``facts`` are the family's part of it.
 
-    ``proofs`` has to be closed by the caller, once the tests of the change are done.
+    The caller must close ``proofs`` after the tests of the change.
     """
 
     plan: Plan
@@ -169,10 +169,10 @@ class DeliveryResult:
 def change(
     family: Family[S, W_contra, B, P], wanted: W_contra, policy: Policy, context: Context
 ) -> DeliveryResult:
-    """Bring an installation to what is wanted, or back to a backup where ``policy`` names one.
+    """Bring an installation to its required state, or back to the backup that ``policy`` names.
 
-    Raises ExchangeError. Its message says which state things are in. Once anything was changed, so
-    do its details: ``changed``, ``rolled_back``, ``backup``, ``state`` (``old``, ``new`` or
+    Raises ExchangeError. Its message reports the resulting state. After the first change its
+    details do, too: ``changed``, ``rolled_back``, ``backup``, ``state`` (``old``, ``new`` or
     ``unknown``), and ``parts`` with the same for each part.
     """
     transaction = _Transaction(family, wanted, policy, context)
@@ -437,7 +437,7 @@ class _Transaction(Generic[S, W_contra, B, P]):
     def _taken_back(self, cause: ExchangeError, backup: backups.Folder | None) -> ExchangeError:
         """Take back what was done; returns the error to raise, with the state things are in.
 
-        It is a failure of the task also where the host cannot be reached any more.
+        It is a failure of the task even if the host is no longer reachable.
         """
         undone = self.family.undo(self.done, cause)
         state, path = undone.state, backup and backup.path

@@ -29,7 +29,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {**CONNECTOR_SPEC, **POLICY_SPEC}
 
 
 def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    """Bring an organisation to what the options say; returns the result of the task.
+    """Bring an organisation to the state that the options require; returns the result of the task.
 
     Raises ExchangeError for everything that went wrong.
     """

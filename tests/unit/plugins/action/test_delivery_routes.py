@@ -257,7 +257,7 @@ def test_a_rollback_without_a_name_undoes_the_last_run(
     monkeypatch.chdir(tmp_path)
     bare = {"a": {"mx_delivery_backup": ""}, "b": {"mx_delivery_backup": "", "other": 1}}
     none = run(bare)
-    assert f"There is no backup in {tmp_path}/backups" in none["failures"]["b"]
+    assert f"No backup was found in {tmp_path}/backups" in none["failures"]["b"]
     at = datetime(2026, 11, 23, 11, 45, tzinfo=UTC)
     saved(tmp_path / "backups", "A", "one", at)
     saved(tmp_path / "backups", "B", "two", at + timedelta(hours=1))

@@ -130,12 +130,27 @@ def test_a_domain_can_have_its_best_exchanges_only() -> None:
         ({"state": "restored", "backup": "b", "routes": []}, "takes no routes"),
         ({"routes": [{"domain": "a.example"}]}, "no address"),
         ({"routes": [{"domain": "a b", "addresses": ["192.0.2.1"]}]}, "a b"),
-        ({"routes": [{"domain": "a.example", "addresses": ["mx.a.example"]}]}, "no IP address"),
-        ({"routes": [{"domain": "a.example", "addresses": ["0.0.0.0"]}]}, "no address of a mail"),
-        ({"routes": [{"domain": "a.example", "addresses": ["fe80::1"]}]}, "no address of a mail"),
-        ({"routes": [{"domain": "a.example", "addresses": ["::1"]}]}, "no address of a mail"),
-        ({"routes": [{"domain": "a.example", "addresses": ["169.254.0.1"]}]}, "no address of a"),
-        ({"routes": [{"domain": "a.example", "addresses": ["64:ff9b::7f00:1"]}]}, "no address of"),
+        ({"routes": [{"domain": "a.example", "addresses": ["mx.a.example"]}]}, "not an IP address"),
+        (
+            {"routes": [{"domain": "a.example", "addresses": ["0.0.0.0"]}]},
+            "the address of a mail server",
+        ),
+        (
+            {"routes": [{"domain": "a.example", "addresses": ["fe80::1"]}]},
+            "the address of a mail server",
+        ),
+        (
+            {"routes": [{"domain": "a.example", "addresses": ["::1"]}]},
+            "the address of a mail server",
+        ),
+        (
+            {"routes": [{"domain": "a.example", "addresses": ["169.254.0.1"]}]},
+            "the address of a mail server",
+        ),
+        (
+            {"routes": [{"domain": "a.example", "addresses": ["64:ff9b::7f00:1"]}]},
+            "the address of a mail server",
+        ),
         ({"routes": [NESTLE], "mx_preference": "best"}, "MX preference of every address"),
         ({"routes": [{**NESTLE, "mx_preference": "some"}]}, "nestle.com: 'mx_preference' must be"),
         ({"routes": [{**NESTLE, "port": 0}]}, "nestle.com: 'port' must be 1 to 65535"),

@@ -452,7 +452,7 @@ def test_a_folder_that_every_user_can_write_to_is_no_place_for_imccopy(run: Runn
     """Of Windows NT and 2000 that is the root of the disk, which only an option may name."""
     root = r"C:\imccopy.exe"
     host = FakeHost(imccopy_at=root, routes=table(*DONE_ROWS))
-    assert "there is no imccopy" in run.fail(host, check=True, **DONE).message
+    assert "imccopy was not found" in run.fail(host, check=True, **DONE).message
     assert not any("C:\\imccopy" in line for line in host.lines)
     run(host, check=True, imccopy=root, **DONE)
 
@@ -683,7 +683,7 @@ def test_the_way_back_of_a_computer_behind_a_management_host(run: Runner) -> Non
 def test_without_a_command_for_it_there_is_no_imccopy_behind_a_management_host(run: Runner) -> None:
     host = FakeHost(computer="MAIL4OLD", imccopy_at="runthere")
     error = run.fail(host, target_computer="MAIL4OLD", **DONE)
-    assert "there is no imccopy for MAIL4OLD" in error.message
+    assert "imccopy was not found for MAIL4OLD" in error.message
     assert host.value == (NAME, "REG_DWORD", "0x1")
 
 
@@ -733,7 +733,7 @@ def test_a_name_that_leads_to_another_computer_gets_nothing_back(run: Runner) ->
     run(FakeHost("mail55"), **DONE)
     other = FakeHost("mail55", own_name="MAIL50", routes=table("aol.com;192.0.2.9;0"))
     error = run.fail(other, state="restored", backup="backups")
-    assert "MAIL50: there is no backup of this host" in error.message
+    assert "MAIL50: no backup of this host was found" in error.message
     assert "Under this name there are backups of MAIL55." in error.message
     assert other.rows == ["aol.com;192.0.2.9;0"]
 

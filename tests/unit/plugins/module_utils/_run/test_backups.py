@@ -206,7 +206,7 @@ def test_the_newest_leads_to_what_was_there_before_a_broken_run(tmp_path: Path) 
     assert find(tmp_path, "mail5-a") == first
     assert find(tmp_path / second.name, "mail5-a") == second
     (first / "backup.json").unlink()
-    with pytest.raises(ExchangeError, match=f"in the backup {first.name}, which is not in"):
+    with pytest.raises(ExchangeError, match=f"in the backup {first.name}, which is missing"):
         find(tmp_path, "mail5-a")
 
 
@@ -428,7 +428,7 @@ def _put_back_itself(base: Path) -> None:
         (_two_at_once, "The runs one and two overlap"),
         (_undone_since, "After the last run, two, the run one was undone"),
         (_put_back_itself, "two, put back all that it had changed. The run before it is one"),
-        (lambda _base: None, "There is no backup in"),
+        (lambda _base: None, "No backup was found in"),
     ],
 )
 def test_where_the_last_run_is_not_clear_it_asks(make, why: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

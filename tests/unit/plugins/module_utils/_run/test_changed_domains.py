@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a result changes, and which domains are worth a test message for it."""
+"""The changes of a result, and the domains that are worth a test message for it."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ run_module(EngineModule(SPEC, engine, constraints=constraints))
 
 
 def run(**arguments: Any) -> dict[str, Any]:
-    # How ansible-core >= 2.19 says which form of the result it wants; earlier ones do not mind.
+    # ansible-core >= 2.19 sets its form of the result here; earlier ones ignore it.
     preamble = "import ansible.module_utils.basic as basic\nbasic._ANSIBLE_PROFILE = 'legacy'\n"
     done = subprocess.run(
         [sys.executable, "-c", preamble + MODULE],

@@ -34,7 +34,7 @@ def result(domain: str, verdict: str) -> dict[str, Any]:
 
 @pytest.fixture
 def left(tmp_path: Path) -> Path:
-    """A backup whose run was killed after its change."""
+    """A backup of a run that was killed after its change."""
     killed = Proofs(ProofPolicy("test"), "r1", "ex1")
     killed.begin(tmp_path, DOMAINS, SINCE, everywhere=False)
     killed.close()

@@ -45,5 +45,5 @@ def test_no_address_that_dns_may_give_fails_the_routes_of_others(address: str) -
 )
 def test_addresses_that_no_mail_server_has_never_pass(address: str) -> None:
     assert why_not_global(address)[1] is True
-    with pytest.raises(InvalidInput, match="no address of a mail host"):
+    with pytest.raises(InvalidInput, match="cannot be the address of a mail server"):
         parsed(addresses=[address])

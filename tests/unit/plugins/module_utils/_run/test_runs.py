@@ -86,7 +86,7 @@ def context(session: DirectSession, **more: Any) -> Context:
 
 
 class Hurry:
-    """A clock on which waits are a tenth as long as they say, so that the lab can act."""
+    """A clock that shortens waits to a tenth, so that the lab can act."""
 
     def __init__(self) -> None:
         self.slept = 0.0
