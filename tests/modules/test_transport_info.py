@@ -53,7 +53,7 @@ def test_the_registry_answers_where_the_endpoint_does_not(site: Lab, play: Play)
 
     assert (results["info"]["family"], results["info"]["version"]) == ("transport", "SE")
     assert results["info"]["servers"] == []
-    assert any("The organisation was not seen" in note for note in results["info"]["warnings"])
+    assert any("The organisation could not be read" in note for note in results["info"]["warnings"])
     # Who asks for the family by name wants its answer: the host is unreachable then.
     assert results["wanted"]["unreachable"] is True
 
@@ -63,7 +63,7 @@ def test_without_winrm_exchange_itself_is_asked(site: Lab, play: Play) -> None:
     info = play(site, "ex16", ("info", task))["info"]
 
     assert (info["version"], info["resolver"]) == ("2016", None)
-    assert any("What Windows appends to names was not seen" in note for note in info["warnings"])
+    assert any("The DNS suffixes of Windows could not be read" in note for note in info["warnings"])
 
 
 def test_the_module_elsewhere_says_the_same_as_the_action(site: Lab, play: Play) -> None:

@@ -48,8 +48,8 @@ def address_space(text: str) -> AddressSpace:
     """Read an address space in any of its spellings.
 
     ``contoso.com``, ``SMTP:contoso.com;1``, ``smtp:Contoso.com; 1`` are the same, and ``Local:``
-    before it means one Active Directory site. A kind other than SMTP keeps its address as it
-    stands, and may lack a cost. Raises InvalidInput for text in another form.
+    before it means one Active Directory site. A kind other than SMTP keeps its address
+    unchanged, and may lack a cost. Raises InvalidInput for text in another form.
     """
     local, scope, rest = text.strip().partition(":")
     scoped = bool(scope) and local.strip().casefold() == "local"
@@ -81,7 +81,7 @@ def smart_host(text: str) -> str:
     except ValueError:
         name = bare.rstrip(".").casefold()
     if len(name) > 253 or not _HOST_NAME.fullmatch(name):  # noqa: PLR2004 - RFC 1035, 2.3.4
-        raise InvalidInput(f"{text!r} is no smart host: neither an address nor a host name.")
+        raise InvalidInput(f"{text!r} is not a smart host: it must be an address or a host name.")
     return name
 
 
@@ -102,7 +102,7 @@ def boolean(value: object) -> bool:
     text = str(value).strip().lstrip("$").casefold()
     if text in {"true", "false"}:
         return text == "true"
-    raise InvalidInput(f"{value!r} is no boolean.")
+    raise InvalidInput(f"{value!r} is not a boolean.")
 
 
 def size(value: object) -> int | None:
@@ -121,14 +121,14 @@ def size(value: object) -> int | None:
         return int(re.sub(r"[^0-9]", "", exact["bytes"]))
     match = _SIZE.fullmatch(text)
     if not match:
-        raise InvalidInput(f"{value!r} is no size such as 35MB or Unlimited.")
+        raise InvalidInput(f"{value!r} is not a size such as 35MB or Unlimited.")
     return int(match["number"]) * _UNITS[(match["unit"] or "B").upper()]
 
 
 def size_argument(value: object) -> object:
     """Return a size as a cmdlet is documented to take it: ``35MB`` for what is echoed at length.
 
-    The echo is in the language of the server that wrote it. What is no size stays as it is.
+    The echo is in the language of the server that wrote it. Other values are returned unchanged.
     """
     try:
         number = size(value)

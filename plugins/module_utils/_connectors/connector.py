@@ -63,7 +63,7 @@ _NEEDED = ("DNSRoutingEnabled", "Enabled")  # of each connector; without them no
 
 
 def run_mark(run_id: str) -> str:
-    """Return what stands for a run in the comments of its pins; for one without a name it is new.
+    """Return the mark of a run in the comments of its pins; a run without a name gets a new one.
 
     All hosts of a run have the same one, and a comparison shows what the run writes.
     """
@@ -122,7 +122,7 @@ def without_change(comment: str) -> str:
 
 
 def is_ours(comment: str, domains: Iterable[str]) -> bool:
-    """Whether a comment marks a pin of ours, for a domain that its connector really serves."""
+    """True if a comment marks a pin of ours, for a domain that its connector really serves."""
     domain, _run = origin_of(comment)
     return bool(domain) and domain in domains
 
@@ -156,8 +156,8 @@ class Settings:
 class Connector:
     """A Send connector as ``Get-SendConnector`` shows it, in canonical forms.
 
-    ``unread`` are the values in no form that is known, by property; smart hosts are kept as they
-    are, since all that matters of those is whether they are the wanted ones.
+    ``unread`` are the values in no form that is known, by property; smart hosts are kept
+    unchanged, since they are only compared with the required ones.
     """
 
     identity: str
@@ -191,7 +191,7 @@ class Connector:
 
     @property
     def changed_pin(self) -> str:
-        """The domain that it was made for, where somebody gave it other address spaces since."""
+        """The domain of a pin that has other address spaces now; empty for all others."""
         domain = origin_of(self.comment)[0]
         return "" if domain == (self.pinned_domain or "") else domain
 
@@ -207,12 +207,12 @@ class Connector:
 
     @property
     def domain_secure(self) -> bool:
-        """Whether it demands mutual TLS, which Exchange has only with routing by DNS."""
+        """True if it demands mutual TLS, which Exchange supports only with routing by DNS."""
         return _true(self.raw.get("DomainSecureEnabled"))
 
     @property
     def logs_in(self) -> bool:
-        """Whether it logs in at its smart hosts, by a password that nobody can read back."""
+        """True if it logs in at its smart hosts, with a password that cannot be read back."""
         return self.auth_mechanism.casefold().startswith("basicauth")
 
     @property
@@ -235,7 +235,7 @@ class Connector:
 
     @property
     def pinned_domain(self) -> str | None:
-        """The one domain a pin of ours is for, or ``None`` where somebody widened it."""
+        """The only domain of a connector, or ``None`` if it has several address spaces."""
         return self.domains[0] if len(self.address_spaces) == 1 and self.domains else None
 
 
@@ -375,8 +375,8 @@ def connector_from(properties: Mapping[str, Any], host: str) -> Connector:
     """Read one object of ``Get-SendConnector``.
 
     A value in a form that is not known is kept as text and listed in ``unread``: organisations have
-    connectors of all kinds, and most concern no domain that is wanted. Raises ExchangeError where
-    the object lacks its name or its address spaces: half an answer never reads as *absent*.
+    connectors of all kinds, and most do not serve a listed domain. Raises ExchangeError if the
+    object lacks its name or its address spaces: half an answer never reads as *absent*.
     """
     unread: dict[str, str] = {}
 
@@ -408,7 +408,7 @@ def connector_from(properties: Mapping[str, Any], host: str) -> Connector:
     except KeyError as error:
         raise ExchangeError(
             f"{host}: a Send connector has no {error.args[0]}.",
-            hint="Look at it with Get-SendConnector | Format-List, and report what it shows.",
+            hint="Run Get-SendConnector | Format-List, and report its output.",
         ) from error
     return Connector(
         identity=identity,

@@ -65,7 +65,7 @@ _REASONS = {
     Verdict.DELIVERED: "a server of the destination took the message",
     Verdict.QUEUED: "the message waits in a queue",
     Verdict.REFUSED: "the host did not take the message",
-    Verdict.RETURNED: "Exchange gave it up and tells the sender",
+    Verdict.RETURNED: "Exchange returned the message to the sender",
 }
 
 
@@ -98,7 +98,7 @@ def open_test(
 
 
 class Onward:
-    """Who got a message that the servers in sight no longer have; asks when it is first needed."""
+    """Finds the next server of a message that has left the servers in sight, on first use."""
 
     def __init__(self, session: CmdletSession) -> None:
         self._session = session
@@ -160,8 +160,8 @@ class TransportTest:
         if domain := self.accepted.default():
             return f"{DEFAULT_LOCAL_PART}@{domain}"
         raise ExchangeError(
-            f"{self.session.host}: the organisation has no default domain, so who sends has to be"
-            " said. Nothing was sent.",
+            f"{self.session.host}: the organisation has no default domain, so the test has no"
+            " sender. No message was sent.",
             hint="Set sender to a mailbox that non-delivery reports may go to.",
         )
 
@@ -198,7 +198,7 @@ class TransportTest:
             seen = found.setdefault(probe.tag, [])
             for server in self.servers:
                 if server.name in refused:
-                    continue  # asked once in a look, for the first message
+                    continue  # queried once per look, for the first message
                 try:
                     seen += self._observations(probe, server)
                 except CmdletError as error:
@@ -292,7 +292,7 @@ class TransportTest:
             except CmdletError as error:
                 hindrance = f"queues of {server.name}: {error.message}"
                 continue
-            # A message is in several queues at most as a copy; an error tells more than none.
+            # A message in several queues is a copy; the one with an error shows more.
             for message in sorted(messages, key=lambda one: one.error is None):
                 reason = f"the message waits in the queue {message.queue}"
                 found = replace(result, verdict=Verdict.QUEUED, reason=reason, error=message.error)
@@ -316,7 +316,7 @@ def stage_of(event: Mapping[str, Any], server: Server, servers: Sequence[Server]
         return _STAGES.get(name, Stage.SEEN)
     if server.build is not None and server.build.logs_external:
         return Stage.QUEUED  # handed to another server of the organisation
-    # Exchange 2010 has one name for both; the connector and the receiver tell them apart.
+    # Exchange 2010 has one name for both, which differ in the connector and the receiver.
     connector = text_of(event.get("ConnectorId")).casefold()
     receiver = text_of(event.get("ServerHostname"))
     internal = connector.startswith(_INTERNAL_CONNECTOR) or any(

@@ -31,7 +31,7 @@ from .servers import (
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """What the registry holds: the newest build installed, and what is appended to names."""
+    """The facts of the registry: the newest installed build, and the suffixes appended to names."""
 
     build: Build
     resolver: Resolver
@@ -39,8 +39,8 @@ class Windows:
 
 @dataclass(frozen=True, slots=True)
 class _Organisation:
-    """What cmdlets returned; ``settings`` are those of the Transport service, by server in lower
-    case. ``problem`` is why there is nothing, ``gap`` why there are no settings.
+    """The output of cmdlets; ``settings`` are those of the Transport service, by server in lower
+    case. ``problem`` is why all is missing, ``gap`` why the settings are.
     """
 
     servers: tuple[Server, ...] = ()
@@ -69,7 +69,7 @@ def transport_facts(
             resolver = read_resolver(context.need_session(), computer)
             gap = resolver.odd
         except (HostUnreachable, CommandTimeout, SessionLost, InvalidInput) as error:
-            gap = f"What Windows appends to names was not seen (resolver). {error.message}"
+            gap = f"The DNS suffixes of Windows could not be read (resolver). {error.message}"
     build = (here.build if here else None) or (windows.build if windows else None)
     settings = (organisation.settings or {}).get(here.name.casefold()) if here else None
     folder = text_of((settings or {}).get("MessageTrackingLogPath"))
@@ -146,24 +146,24 @@ def _flag(settings: Mapping[str, Any] | None, name: str) -> bool | None:
 def _warnings(
     organisation: _Organisation | None, here: Server | None, build: Build | None, gap: str
 ) -> Iterator[str]:
-    """Yield what is not known, and what keeps the collection from doing its work here.
+    """Yield the missing facts, and the reasons why the collection cannot work here.
 
-    ``organisation`` is None where it was not asked.
+    ``organisation`` is None if it was not read.
     """
     if organisation is not None and organisation.problem:
-        yield f"The organisation was not seen. {organisation.problem}"
+        yield f"The organisation could not be read. {organisation.problem}"
     elif organisation is not None and here is None:
         listed = ", ".join(server.name for server in organisation.servers)
         yield (
-            f"Which server this is, is not known: the organisation has {listed}"
-            " (target_computer names it)."
+            f"The host matches none of the organisation's servers: {listed}. Set target_computer to"
+            " its name."
         )
     elif here is not None and not here.transport:
-        yield f"{here.name} does not transport mail ({here.roles or 'no role is known'})."
+        yield f"{here.name} does not transport mail ({here.roles or 'roles unknown'})."
     if build is not None and build.version is None:
-        yield f"The build {build} is none of Exchange 2010 to Subscription Edition."
+        yield f"The build {build} does not belong to Exchange 2010 to Subscription Edition."
     if organisation is not None and organisation.gap:
-        yield f"The settings of the Transport service were not seen. {organisation.gap}"
+        yield f"The settings of the Transport service could not be read. {organisation.gap}"
     if gap:
         yield gap
     settings = (organisation.settings if organisation is not None else None) or {}

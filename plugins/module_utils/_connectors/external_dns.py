@@ -5,7 +5,7 @@
 
 It is the second cure of KB972744 (learn.microsoft.com, "dns-query-failed"): the Transport service
 of a server gets a list of name servers, which counts only while the DNS of its adapters is off, and
-a Send connector is told to use the list. Unlike a pin it never goes out of date.
+a setting of a Send connector makes it use the list. Unlike a pin it never goes out of date.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -37,7 +37,7 @@ _MOST_LISTED = 5
 
 @dataclass(frozen=True, slots=True)
 class ExternalDns:
-    """What is wanted: the name servers, and by name the Send connectors that use them.
+    """The required state: the name servers, and by name the Send connectors that use them.
 
     Without ``servers`` it is Exchange's default, in which the DNS of the adapters counts and no
     connector uses external DNS.
@@ -79,7 +79,7 @@ def _name_server(text: str) -> str:
     except ValueError:
         raise ValueError(f"{text!a:.80} is not an IP address") from None
     if "%" in text:
-        raise ValueError(f"{text!a:.80} has a zone, which Exchange does not take")
+        raise ValueError(f"{text!a:.80} has a zone, which Exchange rejects")
     reason, impossible = why_not_global(str(address))
     if impossible and not address.is_loopback:
         raise ValueError(f"{text!a:.80} cannot be a name server: {reason}")
@@ -147,7 +147,7 @@ def _of_connector(connector: Connector) -> Values | None:
 
 
 def _alike(one: object, other: object) -> bool:
-    """Whether two values mean the same; how Exchange orders a list of addresses is not known."""
+    """True if two values mean the same; the order in which Exchange lists addresses is unknown."""
     if isinstance(one, list) and isinstance(other, list):
         return set(one) == set(other)
     return one == other
@@ -195,7 +195,7 @@ class DnsStep(Change):
 
     @property
     def doing(self) -> str:
-        """What Exchange does, for a line of progress."""
+        """The action of Exchange, for a line of progress."""
         return f"Exchange changes the {self.text}"
 
     @property
@@ -240,7 +240,7 @@ class DnsPlan:
 
     @property
     def kinds(self) -> list[str]:
-        """What kinds of places it is about, as a limit names them."""
+        """The kinds of the places it changes, as a limit names them."""
         kinds = {setting.place.kind for setting in self.settings}
         return [f"{kind}s" for kind in ("connector", "server") if kind in kinds]
 
@@ -251,7 +251,7 @@ def make_dns_plan(
     wanted: ExternalDns,
     taken: frozenset[str] = frozenset(),
 ) -> DnsPlan:
-    """Return the plan to what is wanted.
+    """Return the plan to the required state.
 
     The servers are those that send by the listed connectors, or all where none is listed, but for
     Edge Transport servers. ``taken`` are the identities of connectors that become a pin.
@@ -292,11 +292,11 @@ def _unfit(
     if connector is None:
         return f"{name!a:.80} is not a Send connector of this organisation"
     if connector.ours or connector.identity in taken:
-        return f"{connector.name!r} is a pin, for which Exchange asks no DNS"
+        return f"{connector.name!r} is a pin, and Exchange does not use DNS to deliver through it"
     if theirs := sorted(edges.intersection(connector.source_servers)):
         return (
-            f"{connector.name!r} sends by the Edge Transport server {', '.join(theirs)}, whose DNS"
-            " has to be set there"
+            f"{connector.name!r} sends by the Edge Transport server {', '.join(theirs)}, so the DNS"
+            " must be set there"
         )
     if not connector.source_servers:
         return f"{connector.name!r} has no source server"
@@ -403,13 +403,13 @@ def _saved(entry: object) -> Setting:
     kind = next((kind for kind in _PARAMETERS if kind == fields.get("kind")), None)
     identity, name = fields.get("identity"), fields.get("name")
     if not (kind and identity and name and isinstance(identity, str) and isinstance(name, str)):
-        raise ValueError("its external_dns has an entry in another form")
+        raise ValueError("its external_dns has a malformed entry")
     before, after = (_saved_values(kind, fields.get(side)) for side in ("before", "after"))
     return Setting(Place(kind, identity), name, before, after)
 
 
 def _saved_values(kind: Kind, values: object) -> Values:
-    wrong = ValueError("its external_dns has a value that Exchange does not take")
+    wrong = ValueError("its external_dns has a value that Exchange rejects")
     if not isinstance(values, dict) or values.keys() != set(_PARAMETERS[kind]):
         raise wrong
     servers = values.get(SERVERS, [])

@@ -88,9 +88,9 @@ _MOST_CMDLETS, _REST = 12, 60.0
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What a backup puts back: our connectors, and the external DNS that runs since it changed.
+    """What a backup puts back: our connectors, and the external DNS that later runs changed.
 
-    ``made_since`` are the marks of these runs, whose pins go.
+    ``made_since`` are the marks of these runs; their pins are removed.
     """
 
     connectors: tuple[Connector, ...]
@@ -122,7 +122,7 @@ class SendConnectors:
     _organisation: Organisation | None = field(default=None, init=False)
     _at: str = field(default="", init=False)  # the domain controller of this transaction
     _around: Surroundings | None = field(default=None, init=False)
-    _edges: dict[str, Any] | None = field(default=None, init=False)  # what came of telling them
+    _edges: dict[str, Any] | None = field(default=None, init=False)  # their synchronization
     _held: Held = field(default_factory=lambda: Held(0.0), init=False)
     _services: Services | None = field(default=None, init=False)  # those of the last look
 
@@ -183,9 +183,9 @@ class SendConnectors:
         return self._services
 
     def plan(self, state: View, wanted: Desired) -> ConnectorPlan:
-        """Return the plan to the wanted pins; the first that changes something reads what it needs.
+        """Return the plan to the required pins; the first with a change reads its surroundings.
 
-        So a host with nothing to do costs one cmdlet.
+        So a host that is up to date costs one cmdlet.
         """
         plan = make_plan(state.connectors, wanted, self._around)
         if (plan.changed or plan.refused) and self._around is None:
@@ -335,11 +335,11 @@ class SendConnectors:
         return self._seen(View(self._organisation, self._at, self.reader.connectors(self._at)))
 
     def finish(self, plan: ConnectorPlan) -> list[str]:
-        """Bring the change to Edge Transport servers; says where runs are not kept apart."""
+        """Synchronize Edge Transport servers; warns if simultaneous runs are not prevented."""
         warnings = self._synchronise(plan)
         if self.turns.folder is None:
             warnings.append(
-                "Simultaneous runs are not kept apart: this user's cache has no private folder."
+                "Simultaneous runs are not prevented: this user's cache has no private folder."
             )
         return warnings
 
@@ -459,7 +459,7 @@ class SendConnectors:
     ) -> dict[str, Part]:
         """Return by domain whether its connectors are as before the steps, as after, or neither.
 
-        A server, or a connector whose external DNS changed, stands there by its name.
+        A server, or a connector with changed external DNS, is listed by its name.
         """
         connectors: Sequence[Connector] | None = None
         settings: Mapping[Place, Values] = {}
@@ -576,7 +576,7 @@ def _replaced(step: Step) -> dict[str, Any] | None:
 
 
 def _is_its(step: Step, connector: Connector) -> bool:
-    """Whether a connector is the one that a step made, by the run in its comment."""
+    """True if a step made the connector, by the run in its comment."""
     return origin_of(connector.comment) == origin_of(str(step.parameters.get("Comment") or ""))
 
 
@@ -597,7 +597,7 @@ def _part(step: Step, by_name: Mapping[str, Connector]) -> Part:
 
 
 def _is_setting(item: object) -> bool:
-    """Whether a backup's value is of a kind that a connector's setting has; no endless number."""
+    """True if a value of a backup has a type that a connector's setting can have."""
     if isinstance(item, int):
         return item.bit_length() < 64  # noqa: PLR2004 - PowerShell's longest integer
     return item is None or isinstance(item, str)

@@ -84,8 +84,8 @@ class OrganisationLock:
     def held(self, key: str, within: float) -> Iterator[Held]:
         """Hold the lock of an organisation; waits for as long as its holder makes progress.
 
-        ``within`` is how many seconds a step of this run takes at most. Raises ExchangeError where
-        the holder took longer than it said (its process is stopped), or no lock is possible.
+        ``within`` is the longest time of a step of this run, in seconds. Raises ExchangeError if
+        the holder exceeded its own (its process is stopped), or if locking fails.
         """
         if self.folder is None:
             yield Held(within)

@@ -47,7 +47,7 @@ class Organisation:
 
     @property
     def label(self) -> str:
-        """What its folder of backups is named after."""
+        """The name of its folder of backups."""
         return f"{self.name} {self.forest}"
 
     @property
@@ -66,7 +66,7 @@ def organisation_in(distinguished_name: str) -> Organisation | None:
 
 
 def same_controller(one: str, other: str) -> bool:
-    """Whether two names are of one domain controller; a short name is of any domain."""
+    """True if two names are of one domain controller; a short name matches any domain."""
     first, second = one.casefold().split("."), other.casefold().split(".")
     return first[:1] == second[:1] if 1 in (len(first), len(second)) else first == second
 
@@ -82,9 +82,9 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What decides about a change besides the connectors; read only where there is one to make.
+    """The facts besides the connectors that decide about a change; read only to make one.
 
-    ``own`` are the domains whose mail stays inside, see ``AcceptedDomains``. ``version`` is that of
+    ``own`` are the domains with mailboxes inside, see ``AcceptedDomains``. ``version`` is that of
     the server that runs the cmdlets, empty if it is not known. ``edges`` are the Edge Transport
     servers, by short name, and ``sites`` the Active Directory site of each other server.
     ``secured`` are the domains of mutual TLS (TLSSendDomainSecureList), or None if that is not
@@ -117,9 +117,9 @@ class Reader:
         return self.session.invoke(Cmdlet(cmdlet.name, parameters), timeout=self.timeout)
 
     def view(self, domain_controller: str) -> View:
-        """Read the connectors, and from them to which organisation they belong and who was asked.
+        """Read the connectors, and from them the organisation and the domain controller.
 
-        It costs one cmdlet, or three where there is no connector at all.
+        It costs one cmdlet, or three in an organisation without connectors.
         """
         objects = self._objects(domain_controller)
         servers = [] if objects else self._patiently("Get-ExchangeServer", domain_controller)

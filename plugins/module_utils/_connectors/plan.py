@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From the Send connectors that are there to those that are wanted, or that a backup holds. Pure.
+"""The plan from the present Send connectors to the required ones, or to those of a backup. Pure.
 
 The same for an audit and for a real run. An organisation that is up to date gives an empty plan.
 
@@ -122,22 +122,21 @@ _MUTUAL_TLS = "demands mutual TLS (DomainSecureEnabled), which needs routing by 
 # What connectors of several sites differ in by their nature.
 _BY_SITE = {"IsScopedConnector", "SourceIPAddress", "SourceTransportServers"}
 _UNSET_ADDRESSES = ("0.0.0.0", "::")  # valid on Edge servers only, and a default elsewhere
-# How a new connector is where its parameters do not say.
+# Values of a new connector that its parameters omit.
 _DEFAULTS = {"RequireTLS": False, "ProtocolLoggingLevel": "None"}
 
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """What the administrator wants of the connectors.
+    """The required state of the connectors.
 
     ``pins`` are the domains whose addresses are known, ``removed`` those whose pin must go, and
-    ``missing`` those of them that go since DNS does not have them. ``nonexistent`` are all that do
-    not exist in DNS.
-    ``kept`` are domains that were asked for but stay as they are, each with its DNS status. A pin
-    of ``short_lived`` ones stays where it shares a smart host with what is wanted. Those of
+    ``missing`` those of them that do not exist in DNS. ``nonexistent`` are all domains that do not
+    exist in DNS. ``kept`` are listed domains that stay unchanged, each with its DNS status. A pin
+    of ``short_lived`` ones stays while it shares a smart host with the required ones. Those of
     ``bypass_relay`` may be pinned past a relay, and with ``lower_tls`` a pin may end required TLS.
-    ``external_dns`` is None where that is not managed. ``run`` is the mark of the run, see
-    ``run_mark``, and ``note`` why it is made.
+    ``external_dns`` is None if it is not managed. ``run`` is the mark of the run, see
+    ``run_mark``, and ``note`` the reason for the run.
     """
 
     pins: tuple[Settings, ...] = ()
@@ -174,12 +173,12 @@ class Step(Change):
 
     @property
     def doing(self) -> str:
-        """What Exchange does, in words."""
+        """The action of Exchange, for a line of progress."""
         return f"Exchange {_VERBS[self.cmdlet]} the Send connector for {self.domain}"
 
     @property
     def domain(self) -> str:
-        """The domain whose connector it is, or the connector's name where it serves several."""
+        """The domain of the connector, or the connector's name if it serves several."""
         return self.domains[0]
 
     @property
@@ -189,7 +188,7 @@ class Step(Change):
 
     @property
     def key(self) -> str:
-        """What identifies the connector among others, also one that is to be made."""
+        """The key of the connector among others, also of one that is not made yet."""
         return self.present.identity if self.present else f"name:{self.parameters['Name']}"
 
 
@@ -309,7 +308,7 @@ def new_parameters(connector: Connector, version: str = "") -> dict[str, Any]:
 
 
 def same(wanted: object, present: object) -> bool:
-    """Whether two values of a parameter are alike; Exchange compares texts without case."""
+    """True if two values of a parameter are alike; Exchange compares texts without case."""
     if isinstance(wanted, str) and isinstance(present, str):
         return wanted.casefold() == present.casefold()
     if isinstance(wanted, list) and isinstance(present, list):
@@ -318,19 +317,19 @@ def same(wanted: object, present: object) -> bool:
 
 
 def changes_to(wanted: Parameters, connector: Connector) -> dict[str, Any]:
-    """Return the parameters of a connector that are not as wanted; None is ``$null``."""
+    """Return the required values of a connector's parameters that differ; None is ``$null``."""
     return differing(wanted, all_parameters(connector))
 
 
 def back_to(old: Connector, now: Connector, version: str = "") -> dict[str, Any]:
-    """Return the parameters that bring a connector back to what it was, as far as it shows them."""
+    """Return the parameters that restore a connector, as far as it shows them."""
     present, lacking = all_parameters(now), LACKING.get(version, ())
     saved = all_parameters(old).items()
     return differing({n: v for n, v in saved if n in present and n not in lacking}, present)
 
 
 def _alike(name: str, wanted: object, present: object) -> bool:
-    """Whether two values of a parameter mean the same."""
+    """True if two values of a parameter mean the same."""
     if name not in OTHER_SETTINGS:
         return same(wanted, present)
     if name == "MaxMessageSize":
@@ -342,7 +341,7 @@ def _alike(name: str, wanted: object, present: object) -> bool:
 
 
 def differing(wanted: Parameters, present: Parameters) -> dict[str, Any]:
-    """Return the wanted parameters that are not so at present.
+    """Return the required parameters with another value at present.
 
     Exchange needs the smart hosts again in the command that ends routing by DNS.
     """
@@ -396,7 +395,7 @@ def _finished(
     kept: Mapping[str, str],
     wanted: Iterable[str],
 ) -> ConnectorPlan:
-    """Return the plan of some steps, with what they lead to; ``wanted`` are the pinned domains."""
+    """Return the plan of some steps, with their outcome; ``wanted`` are the pinned domains."""
     later: dict[str, Parameters] = {
         c.identity: {"Name": c.name, **present_parameters(c)} for c in connectors
     }
@@ -423,7 +422,7 @@ def _finished(
 
 
 def is_pin(parameters: Parameters) -> bool:
-    """Whether a connector with these parameters is a pin of ours."""
+    """True if a connector with these parameters is a pin of ours."""
     spaces = parameters.get("AddressSpaces") or ()
     domains = [space.partition(":")[2].rpartition(";")[0] for space in spaces]
     return is_ours(str(parameters.get("Comment") or ""), domains)
@@ -444,7 +443,7 @@ def _competing_warnings(
                     )
 
 
-# -- to what is wanted
+# -- to the required state
 
 
 def make_plan(
@@ -545,7 +544,7 @@ def _removed(connector: Connector, left_out: list[Refusal]) -> list[Step]:
 
 
 def _mended(pin: Settings, connector: Connector, desired: Desired) -> list[Step]:
-    """Return the step that makes a connector the pin that is wanted, if it is not.
+    """Return the step that makes a connector the required pin, if one is needed.
 
     The note of the run is written with another change only, or each run would change all pins.
     """
@@ -583,7 +582,7 @@ def _new_pin(
 
 
 def _changed_pins(connectors: Iterable[Connector]) -> dict[str, Connector]:
-    """Return the pins that somebody gave other address spaces since, by the domains they are of."""
+    """Return the pins that have other address spaces now, by their original domains."""
     found: dict[str, Connector] = {}
     for connector in connectors:
         if domain := connector.changed_pin:
@@ -606,7 +605,7 @@ def _changed_pin(changed: Mapping[str, Connector], domain: str) -> Refusal | Non
 
 
 def _unreadable(index: Connectors, domain: str) -> Refusal | None:
-    """Return the refusal of a domain for whose mail a value matters that cannot be read."""
+    """Return the refusal of a domain that depends on an unreadable value, or None."""
     if unread := index.unread(domain):
         return Refusal(f"has {unread[1]}, which cannot be read", domain, unread[0].name)
     return None
@@ -619,7 +618,7 @@ def _unfit(
     desired: Desired,
     around: Surroundings,
 ) -> Refusal | None:
-    """Return why a domain must not be pinned as it is wanted, while others can be; or None.
+    """Return why this domain alone must not be pinned as required, or None.
 
     ``carriers`` are the connectors that carry its mail today.
     """
@@ -630,7 +629,10 @@ def _unfit(
             reason = "requires TLS, which require_tls: false would end; that needs force: true"
             return Refusal(reason, domain, current.name)
     if not mine and is_own(domain, around.own):
-        return Refusal("an authoritative accepted domain, whose mail stays inside", domain)
+        return Refusal(
+            "an authoritative accepted domain, which keeps its mail inside",
+            domain,
+        )
     if mine or any(domain in connector.domains for connector in carriers):
         return None
     secured = around.secured is None or domain in around.secured
@@ -642,7 +644,7 @@ def _unfit(
 
 
 def _several_carriers(pin: Settings, carriers: Sequence[Connector]) -> Refusal | None:
-    """Return why one pin cannot stand for the connectors of several sites, or None."""
+    """Return why one pin cannot replace the connectors of several sites, or None."""
     for other in carriers[1:]:
         first = carriers[0]
         if not pin.source_servers:
@@ -681,7 +683,7 @@ def _not_inherited(pin: Settings, current: Connector, *, bypasses: bool, secured
 def _ours_by_domain(connectors: Sequence[Connector]) -> dict[str, list[Connector]]:
     """Group our pins by domain, oldest first, so that every run keeps the same one of a double.
 
-    One that Active Directory renamed stands behind the one that kept its name.
+    One that Active Directory renamed comes after the one that kept its name.
     """
     pins: dict[str, list[Connector]] = {}
     for connector in sorted(connectors, key=lambda c: (c.in_conflict, c.created, c.identity)):
@@ -697,7 +699,7 @@ def _others(index: Connectors, domain: str) -> list[Connector]:
 
 
 def _refusal(pin: Settings, connector: Connector, existing: Existing) -> Refusal | None:
-    """Return why a connector that is not ours stands in the way of a pin, or None."""
+    """Return why a connector that is not ours conflicts with a pin, or None."""
     if len(connector.address_spaces) > 1:
         reason = "serves other address spaces too, which a pin would take along"
     elif connector.changed_pin:
@@ -756,7 +758,7 @@ def _free_name(template: str, domain: str, names: Counter[str]) -> str:
 def with_best_tier(pin: Settings, preferences: Sequence[int]) -> Settings:
     """Keep only the smart hosts of the best (lowest) MX preference.
 
-    ``preferences`` stand beside ``pin.smart_hosts``, one each, in the same order.
+    ``preferences`` has one entry for each of ``pin.smart_hosts``, in the same order.
     """
     best = min(preferences)
     pairs = zip(pin.smart_hosts, preferences, strict=True)
@@ -776,7 +778,7 @@ def restore_plan(
 
     A connector is found by its identity, or by its name where it was made anew since. ``version``
     is that of the server that runs the cmdlets. With ``made_since`` only pins of these runs are
-    removed, and others are named; so is a pin that somebody gave other address spaces.
+    removed, and warnings name others, and pins that have other address spaces now.
     """
     by_identity = {connector.identity: connector for connector in connectors}
     by_name = {connector.name.casefold(): connector for connector in connectors}

@@ -40,8 +40,8 @@ _RETURNED_WITHIN = timedelta(days=1)
 class TransportQueues:
     """Reads the queues of a server, or of ``all_servers``; see ``_run/queue_info.QueueReader``.
 
-    ``names`` are those of the host, ``computer`` the server that is wanted; an empty one is that
-    which the session leads to.
+    ``names`` are those of the host, ``computer`` is the server to read; an empty one is the server
+    that the session leads to.
     """
 
     session: CmdletSession

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Queues of the Transport service and the domains that they hold mail for.
 
-Some queues are named by the domain they are for. Others are not, so that their messages have to
-tell it: those of a connector with smart hosts are named by these (``[192.0.2.10],[192.0.2.11]``),
+Some queues are named by the domain they are for. In others only the messages
+show it: those of a connector with smart hosts are named by these (``[192.0.2.10],[192.0.2.11]``),
 relay queues by a server, a site or a connector, and mail without a route lies in *Unreachable*.
 Messages are asked for only there, or where their age counts.
 
@@ -25,7 +25,7 @@ from .._mail.smtp_errors import Origin, SmtpError, parse_last_error
 from .._remote.session import Cmdlet, CmdletError, CmdletSession
 from .servers import AcceptedDomains, is_own, text_of, texts_of, time_of
 
-#: Queues of one server that are read, and queues whose oldest message is asked for.
+#: The most queues of one server to read, and the most queues to read the oldest message of.
 MOST_QUEUES, _MOST_AGES = 1000, 50
 #: Queues that a warning names.
 _MOST_NAMED = 5
@@ -70,7 +70,7 @@ class Queue:
 
     @property
     def domain(self) -> str | None:
-        """The one domain the queue is for, or None where its messages have to tell."""
+        """The only domain of the queue, or None if only its messages show it."""
         return mail_domain(self.next_hop) if self.kind == _NAMED_BY_DOMAIN else None
 
     @property
@@ -214,7 +214,7 @@ def find_message(session: CmdletSession, server: str, message_id: str) -> tuple[
 
 
 def _message(queue: str, properties: Mapping[str, Any]) -> QueuedMessage:
-    # What follows the address of a recipient (its status and type) stands behind a semicolon.
+    # A semicolon separates the address of a recipient from its status and type.
     recipients = (text.partition(";")[0] for text in texts_of(properties.get("Recipients")))
     domains = dict.fromkeys(filter(None, map(domain_of, recipients)))
     return QueuedMessage(
@@ -227,8 +227,8 @@ def _message(queue: str, properties: Mapping[str, Any]) -> QueuedMessage:
 
 @dataclass(slots=True)
 class Waiting:
-    """What waits on servers. ``messages`` is what was read of each queue, by identity; ``unread``
-    counts messages that were not opened though they alone tell their domain.
+    """The queues of servers. ``messages`` are those read of each queue, by identity; ``unread``
+    counts messages that were not opened though only they show their domain.
     """
 
     queues: list[Queue] = field(default_factory=list)
@@ -280,7 +280,7 @@ def read_waiting(
             _read(session, queue, waiting, most=1, recipients=False)
         if len(closed) > _MOST_AGES:
             waiting.warnings.append(
-                f"Since when mail waits was asked for {_MOST_AGES} of {len(closed)} queues."
+                f"The age of waiting mail was read for {_MOST_AGES} of {len(closed)} queues only."
             )
     return waiting
 

@@ -63,7 +63,7 @@ def _entries(connectors: Mapping[str, Parameters], touched: set[str]) -> list[di
 
 
 def diff(view: View, plan: ConnectorPlan) -> list[dict[str, str]]:
-    """Return one block for each domain whose connectors change; the shape Ansible prints."""
+    """Return one block for each domain with changed connectors, as Ansible prints them."""
     by_domain: dict[str, list[Step]] = {}
     for step in plan.steps:
         by_domain.setdefault(step.domain, []).append(step)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Retries of queues that hold mail for domains whose route has changed.
+"""Retries of queues that hold mail for domains with a changed route.
 
 A queue that is only retried goes to its old next hop. So it is resubmitted: its messages go back to
 the categorizer, which routes them anew ("Retry-Queue", parameter Resubmit). Exchange takes that for

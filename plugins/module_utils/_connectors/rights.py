@@ -18,7 +18,7 @@ from .._base.texts import utc_text
 from .._remote.session import Cmdlet, CmdletError, CmdletSession
 from .servers import NO_SERVERS, KnownServers, read_transport_services
 
-#: What each cmdlet is for; see docs/least-privilege.md.
+#: The purpose of each cmdlet; see docs/least-privilege.md.
 LOOKING = {
     "Get-ExchangeServer": "all playbooks",
     "Get-AcceptedDomain": "all playbooks",

@@ -74,12 +74,12 @@ class Build:
 
     @property
     def service_pack(self) -> str | None:
-        """The service pack of Exchange 2010, which its minor number tells; None for others."""
+        """The service pack of Exchange 2010, from its minor number; None for others."""
         return _SERVICE_PACKS[self.minor] if self.version == "2010" else None
 
     @property
     def logs_external(self) -> bool:
-        """Whether the tracking log tells mail that leaves the organisation (SENDEXTERNAL) apart."""
+        """True if the tracking log marks mail that leaves the organisation (SENDEXTERNAL)."""
         return self.major > _EXCHANGE_2010
 
 
@@ -94,7 +94,7 @@ def parse_display_version(text: str) -> Build | None:
 
 
 def installed_build(values: Mapping[str, RegistryValue]) -> Build | None:
-    """Return the build that the values of one of ``SETUP_KEYS`` tell, or None."""
+    """Return the build from the values of one of ``SETUP_KEYS``, or None."""
     numbers = [
         value.number if (value := find_value(values, name)) else None for name in _SETUP_VALUES
     ]
@@ -107,7 +107,7 @@ _ORGANISATION = re.compile(r"/o=([^/]+)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One server. ``transport`` says whether it sends and queues mail for the organisation."""
+    """One server. ``transport`` is true if it sends and queues mail for the organisation."""
 
     name: str
     fqdn: str
@@ -137,11 +137,11 @@ class Server:
 
 
 def read_servers(session: CmdletSession) -> tuple[Server, ...]:
-    """Return all servers, sorted by name. Raises ExchangeError where there is none."""
+    """Return all servers, sorted by name. Raises ExchangeError if none is found."""
     found = [_server(session.host, one) for one in session.invoke(Cmdlet("Get-ExchangeServer"))]
     if not found:
         raise ExchangeError(
-            f"{session.host}: Get-ExchangeServer shows no server at all.",
+            f"{session.host}: Get-ExchangeServer returned no servers.",
             hint="The account needs a role such as View-Only Organization Management.",
         )
     return tuple(sorted(found, key=lambda server: server.name.casefold()))
@@ -171,7 +171,7 @@ def read_transport_services(invoke: Invoke) -> tuple[Sequence[Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class KnownServers:
-    """What an earlier look found: the servers that transport mail, which of them the host is.
+    """The result of an earlier look: the servers that transport mail, and the host among them.
 
     ``edges`` are the Edge Transport servers.
     """
@@ -209,7 +209,7 @@ def this_server(servers: Sequence[Server], *names: str) -> Server | None:
 
 
 def _short(name: str) -> str:
-    # The first part of an address is no name.
+    # The first part of an IP address is not a name.
     return "" if name.replace(".", "").isdigit() or ":" in name else server_name(name)
 
 
@@ -259,9 +259,9 @@ def statuses_of(event: Mapping[str, Any]) -> list[object]:
 
 
 def time_of(value: object) -> datetime | None:
-    """Return a property that is a time, in UTC; None where it is none, or has no zone.
+    """Return a property that is a time, in UTC; None for other values, and without a zone.
 
-    A time without a zone would be the server's own, which nobody here knows.
+    A time without a zone would be in the server's own, which is unknown here.
     """
     if isinstance(value, str):
         try:
@@ -277,9 +277,9 @@ def time_of(value: object) -> datetime | None:
 
 
 class AcceptedDomains:
-    """Asks once, when a domain is first wanted; its methods raise CmdletError where it cannot.
+    """Reads the accepted domains on first use; its methods raise CmdletError if that fails.
 
-    ``named`` are those that the administrator names beside them.
+    ``named`` are further ones from the options.
     """
 
     def __init__(self, session: CmdletSession, named: Iterable[str] = ()) -> None:
@@ -291,7 +291,7 @@ class AcceptedDomains:
         return self._session.invoke(Cmdlet("Get-AcceptedDomain"))
 
     def own(self) -> set[str]:
-        """Return the domains whose mail stays in the organisation, ``.x`` for ``*.x``.
+        """Return the domains with mailboxes in the organisation, ``.x`` for ``*.x``.
 
         Mail for the relay types leaves by a Send connector ("Accepted domains", DomainType).
         """
@@ -305,7 +305,7 @@ class AcceptedDomains:
         return own
 
     def default(self) -> str | None:
-        """Return the default domain, or None where there is none."""
+        """Return the default domain, or None without one."""
         for one in self._objects:
             domain = mail_domain(text_of(one.get("DomainName")))
             if domain and text_of(one.get("Default")).casefold().lstrip("$") == "true":

@@ -105,7 +105,7 @@ def _desired_with_dns(params: Mapping[str, Any]) -> Desired:
 
 
 def _check_tls(params: Mapping[str, Any], where: str = "") -> None:
-    """The rules of New-SendConnector between its TLS parameters, told before anything is asked."""
+    """Check the rules of New-SendConnector for TLS parameters before the first connection."""
     level, domain = params["tls_auth_level"], params["tls_domain"]
     key = "'" if where else ""  # a key of an entry, and not an option
     names = [f"{key}{name}{key}" for name in ("tls_auth_level", "require_tls", "tls_domain")]
@@ -116,7 +116,9 @@ def _check_tls(params: Mapping[str, Any], where: str = "") -> None:
     if (level == "domain_validation") != bool(domain):
         raise InvalidInput(f"{where}{names[0]}: domain_validation and {names[2]} need each other.")
     if domain and not _TLS_DOMAIN.match(domain):
-        raise InvalidInput(f"{where}{names[2]} {domain!r:.80} is no domain, nor one after '*.'.")
+        raise InvalidInput(
+            f"{where}{names[2]} {domain!r:.80} must be a domain, optionally after '*.'."
+        )
 
 
 def _own_settings(params: Mapping[str, Any], route: Route) -> dict[str, Any]:
@@ -169,7 +171,7 @@ def _desired(params: Mapping[str, Any]) -> Desired:
         elif route.status == "ok":
             pins.append(_settings(settings, route, preferences))
         elif params["missing_domain"] == "remove" and route.unconfirmed:
-            kept[route.domain] = "only one name server says that it does not exist"
+            kept[route.domain] = "only one name server reports that it does not exist"
         elif params["missing_domain"] == "remove":
             missing.add(route.domain)
         else:

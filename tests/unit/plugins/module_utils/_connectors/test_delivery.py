@@ -356,7 +356,7 @@ def test_removed_connectors_come_back_with_all_they_had(org: Org) -> None:
 
 
 def test_the_mark_is_known_by_its_first_words(org: Org) -> None:
-    """A comment that an administrator wrote further is still ours, one of somebody else is not."""
+    """A comment that an administrator extended still marks a pin; a foreign comment does not."""
     org.run(routes=[NESTLE])
     with org.lab.session("EX16", ADMIN) as session:
         session.run(SET, Identity=PIN, Comment=comment_for("nestle.com") + " Ask Anna.")
@@ -466,7 +466,7 @@ def test_a_broken_run_is_told_of_and_the_newest_backup_is_from_before_it(
 def test_a_later_change_does_not_go_back_to_before_a_broken_run(
     org: Org, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Once a run found everything as it was told, the broken one is settled."""
+    """A run that finds everything up to date settles the interrupted one."""
     cut_off(org, monkeypatch, routes=[NESTLE, AOL])
     org.now += timedelta(minutes=1)
     assert not org.run(routes=[NESTLE])["changed"]

@@ -74,7 +74,7 @@ def modern(machine: LabHost) -> LabHost:
 def info(
     host: LabHost | None, family: str = "auto", *, computer: str = "", **answers: Answer
 ) -> dict[str, Any]:
-    """Run exchange_info for the inventory's host ex16; without a host there is no WinRM."""
+    """Run exchange_info for the inventory's host ex16, which lacks WinRM without a ``host``."""
     named = {name.replace("_", "-"): answer for name, answer in answers.items()}
     cmdlets = FakeCmdlets(
         {"Get-ExchangeServer": [exchange_server()], "Get-TransportService": [settings()], **named}
@@ -136,7 +136,7 @@ def test_the_registry_alone_tells_the_version_where_cmdlets_cannot_run(modern: L
     assert (result["family"], result["version"], result["servers"]) == ("transport", "SE", [])
     assert result["resolver"]["domain"] == "hq.example"
     (note,) = result["warnings"]
-    assert "The organisation was not seen." in note
+    assert "The organisation could not be read." in note
     assert "refused" in note
 
 
@@ -149,7 +149,7 @@ def test_without_winrm_the_resolver_is_not_known_and_said_so() -> None:
     result = info(None, "transport")
     assert (result["version"], result["resolver"]) == ("SE", None)
     (note,) = result["warnings"]
-    assert "appends to names was not seen" in note
+    assert "The DNS suffixes of Windows could not be read" in note
     with pytest.raises(InvalidInput, match="user and password"):
         info(None, "auto")
 
@@ -178,7 +178,9 @@ def test_exchange_2010_has_the_older_cmdlet() -> None:
 def test_settings_that_are_denied_are_a_note() -> None:
     result = info(None, "transport", Get_TransportService=refused("Get-TransportService"))
     assert result["servers"][0]["external_dns"] is None
-    assert any("settings of the Transport service were not seen" in x for x in result["warnings"])
+    assert any(
+        "settings of the Transport service could not be read" in x for x in result["warnings"]
+    )
 
 
 def test_tracking_that_is_off_is_said_beforehand() -> None:
@@ -191,7 +193,7 @@ def test_among_several_servers_the_inventory_or_the_option_says_which() -> None:
     servers = [exchange_server("MBX1"), exchange_server("MBX2")]
     result = info(None, "transport", Get_ExchangeServer=servers)
     assert (result["server"], result["version"]) == (None, None)
-    assert any("MBX1, MBX2 (target_computer names it)" in note for note in result["warnings"])
+    assert any("MBX1, MBX2. Set target_computer" in note for note in result["warnings"])
     named = info(None, "transport", computer="mbx2", Get_ExchangeServer=servers)
     assert (named["server"], named["version"]) == ("MBX2", "SE")
 

@@ -122,7 +122,7 @@ def test_turns_are_taken_one_after_the_other(tmp_path: Path) -> None:
 
 
 class Time:
-    """Passing time, in which something happens each time that somebody sleeps."""
+    """Passing time; each sleep calls ``happens``."""
 
     def __init__(self, happens: Callable[[float], None]) -> None:
         self.now, self._happens = 0.0, happens

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What waits on Transport servers: which queues are opened, and what they tell by domain."""
+"""The queues of Transport servers: which ones are opened, and their mail by domain."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ def test_ages_are_asked_for_a_bounded_number_of_queues() -> None:
     waiting = look(session)
     assert session.names().count("Get-Message") == 50
     assert any("50 of 60" in note for note in waiting.warnings)
-    # Mail whose age nobody knows may well be stuck.
+    # Mail of unknown age may well be delayed.
     assert len(stuck(entries(waiting), NOW, 3600)) == 60
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the options of transport_delivery mean, and what is refused before anything is asked."""
+"""The options of transport_delivery, and the ones refused before the first connection."""
 
 from __future__ import annotations
 
