@@ -122,7 +122,7 @@ def without_change(comment: str) -> str:
 
 
 def is_ours(comment: str, domains: Iterable[str]) -> bool:
-    """True if a comment marks a pin of ours, for a domain that its connector really serves."""
+    """True if a comment marks a pin of ours and names a domain that its connector serves."""
     domain, _run = origin_of(comment)
     return bool(domain) and domain in domains
 

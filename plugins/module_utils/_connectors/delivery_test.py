@@ -198,7 +198,7 @@ class TransportTest:
             seen = found.setdefault(probe.tag, [])
             for server in self.servers:
                 if server.name in refused:
-                    continue  # queried once per look, for the first message
+                    continue  # its error counts for all messages of this look
                 try:
                     seen += self._observations(probe, server)
                 except CmdletError as error:

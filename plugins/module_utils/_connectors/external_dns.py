@@ -195,7 +195,7 @@ class DnsStep(Change):
 
     @property
     def doing(self) -> str:
-        """The action of Exchange, for a line of progress."""
+        """The action of Exchange, as a line of progress shows it."""
         return f"Exchange changes the {self.text}"
 
     @property

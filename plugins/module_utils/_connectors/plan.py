@@ -130,7 +130,7 @@ _DEFAULTS = {"RequireTLS": False, "ProtocolLoggingLevel": "None"}
 class Desired:
     """The required state of the connectors.
 
-    ``pins`` are the domains whose addresses are known, ``removed`` those whose pin must go, and
+    ``pins`` are the domains with known addresses, ``removed`` those that lose their pin, and
     ``missing`` those of them that do not exist in DNS. ``nonexistent`` are all domains that do not
     exist in DNS. ``kept`` are listed domains that stay unchanged, each with its DNS status. A pin
     of ``short_lived`` ones stays while it shares a smart host with the required ones. Those of
@@ -173,7 +173,7 @@ class Step(Change):
 
     @property
     def doing(self) -> str:
-        """The action of Exchange, for a line of progress."""
+        """The action of Exchange, as a line of progress shows it."""
         return f"Exchange {_VERBS[self.cmdlet]} the Send connector for {self.domain}"
 
     @property
@@ -395,7 +395,7 @@ def _finished(
     kept: Mapping[str, str],
     wanted: Iterable[str],
 ) -> ConnectorPlan:
-    """Return the plan of some steps, with their outcome; ``wanted`` are the pinned domains."""
+    """Return the plan of some steps with its outcome; ``wanted`` are the pinned domains."""
     later: dict[str, Parameters] = {
         c.identity: {"Name": c.name, **present_parameters(c)} for c in connectors
     }

@@ -437,7 +437,7 @@ class _Transaction(Generic[S, W_contra, B, P]):
     def _taken_back(self, cause: ExchangeError, backup: backups.Folder | None) -> ExchangeError:
         """Take back what was done; returns the error to raise, with the state things are in.
 
-        It is a failure of the task even if the host is no longer reachable.
+        The task fails even if the host is no longer reachable.
         """
         undone = self.family.undo(self.done, cause)
         state, path = undone.state, backup and backup.path

@@ -177,7 +177,7 @@ def test_a_domain_can_have_its_best_exchanges_only() -> None:
                 "tls_auth_level": "domain_validation",
                 "tls_domain": "x;y",
             },
-            "no domain",
+            "must be a domain",
         ),
         ({"routes": [NESTLE], "resolved": [{"domain": 5}]}, "resolved[0]"),
         ({"routes": [NESTLE], "resolved": [{"domain": "a.example", "pairs": [1]}]}, "resolved[0]"),
