@@ -83,4 +83,4 @@ def test_a_bad_option_is_a_clear_error(lab: Lab, play: Play) -> None:
     results = play(lab, "mail50", ("queue", bad))
 
     assert results["queue"]["failed"] is True
-    assert "max_files is -1" in results["queue"]["msg"]
+    assert "max_files must be 0 to 10000, not -1" in results["queue"]["msg"]
