@@ -61,7 +61,7 @@ def test_names_get_their_one_spelling_and_doubles_are_folded() -> None:
         ({"domain": "a.example", "addresses": ["192.0.2.1;0"]}, "not an IPv4 address"),
         ({"domain": "a.example", "addresses": ["mx.a.example"]}, "not an IPv4 address"),
         ({"domain": "a.example", "addresses": [3221225985]}, "not an IPv4 address"),
-        ({"domain": "a.example", "addresses": ["2001:db8::25"]}, "takes only IPv4"),
+        ({"domain": "a.example", "addresses": ["2001:db8::25"]}, "accepts only IPv4"),
         (
             {"domain": "a.example", "addresses": ["0.0.0.0"]},
             "cannot be the address of a mail server",
