@@ -13,10 +13,9 @@ version_added: 0.3.0
 author:
   - The postmaster.exchange contributors (@postmaster-exchange)
 description:
-  - Lists what M(postmaster.exchange.imc_delivery) saved of a host, or
-    M(postmaster.exchange.transport_delivery) of an organisation, before they changed something. For
-    each backup it returns when and by which run it was made, and what restoring it would change
-    now.
+  - Lists the backups that M(postmaster.exchange.imc_delivery) made of a host, or
+    M(postmaster.exchange.transport_delivery) of an organisation, before a change. For each
+    backup it returns when and by which run it was made, and what restoring it would change now.
   - The host is looked at once, as in a check run. Nothing is changed, here or there.
 options:
   family:
@@ -42,7 +41,7 @@ options:
     default: 20
   imccopy:
     description:
-      - Path of C(imccopy.exe) on the host, where it is not found by itself.
+      - Path of C(imccopy.exe) on the host, if the module does not find it.
     type: str
   registry_key:
     description:
@@ -105,11 +104,11 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: See what could be put back
+- name: List the backups
   postmaster.exchange.backup_info:
   register: saved
 
-- name: Put back what was there before a run
+- name: Restore the settings from before a run
   postmaster.exchange.imc_delivery:
     state: restored
     backup: "{{ (saved.backups | selectattr('run', 'eq', 'change-4711') | last).path }}"

@@ -296,7 +296,7 @@ counts:
       type: int
       sample: 1
     refused:
-      description: Not changed, because of a limit, a connector in the way, or a missing C(imccopy).
+      description: Not changed, due to a limit, a conflicting connector, or a missing C(imccopy).
       type: int
       sample: 0
     failed:

@@ -17,7 +17,7 @@ description:
     domains of all of them together, by DNS as M(postmaster.exchange.mx_pairs_info) does, or from a
     lock.
   - A wrong variable is a failure of its host only. The others go on, and
-    M(postmaster.exchange.delivery_report) names that host and what is wrong.
+    M(postmaster.exchange.delivery_report) names that host and the error.
   - It fails if no routes are known, and under another strategy than C(linear), under which neither
     limits nor batches hold.
 options:
@@ -29,7 +29,7 @@ options:
     default: main
   routes:
     description:
-      - An earlier result of this module, to add what the results of the hosts ask for.
+      - An earlier result of this module, to extend by the results of the hosts.
       - An audit then looks domains up with the suffixes that hosts append to names; a diagnosis
         resolves the domains with delayed mail.
     type: dict
@@ -73,7 +73,7 @@ hosts:
     mail5-a: 0
     mail5-b: 0
 failures:
-  description: The other hosts, each with what is wrong with its variables.
+  description: The other hosts, each with the error in its variables.
   returned: always
   type: dict
   sample: {}

@@ -211,7 +211,7 @@ EXAMPLES = r"""
     domains: "{{ mx.routes | map(attribute='domain') }}"
   when: pinned is changed
 
-- name: Send what waits by the new connectors, and see that mail arrives
+- name: Retry the queues with the new connectors, and test the delivery
   postmaster.exchange.delivery_test:
     family: transport
     domains: "{{ mx.routes | map(attribute='domain') }}"
@@ -227,7 +227,7 @@ EXAMPLES = r"""
     fail_on_undelivered: false
   register: test
 
-- name: Show what became of them
+- name: Show the results
   ansible.builtin.debug:
     msg: "{{ test.results | items2dict(key_name='domain', value_name='verdict') }}"
 
@@ -289,7 +289,7 @@ results:
       sample: 5.1
     error:
       description:
-        - Why the message was not accepted, or null where nothing is known. The keys are those of
+        - Why the message was not accepted, or null if unknown. The keys are those of
           RV(postmaster.exchange.queue_info#module:queues[].error).
       type: dict
       sample:

@@ -13,8 +13,8 @@ version_added: 0.3.0
 author:
   - The postmaster.exchange contributors (@postmaster-exchange)
 description:
-  - Tells version, service, folders and tools of a host with Exchange 4.0, 5.0 or 5.5, and what of
-    them keeps this collection from doing its work there.
+  - Returns version, service, folders and tools of a host with Exchange 4.0, 5.0 or 5.5, and the
+    problems that keep this collection from working there.
   - Of Exchange 2010 to Subscription Edition it returns the version, the organisation, its servers,
     and its name resolution, which is the DNS servers of the Transport service
     (C(Get-TransportService)) and the suffixes that Windows appends to names.
@@ -86,7 +86,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: See what the hosts run
+- name: List the versions of Exchange on the hosts
   postmaster.exchange.exchange_info:
   register: exchange
 
@@ -361,7 +361,7 @@ servers:
       type: dict
       sample: {servers: [], adapter_enabled: true, protocol: Any}
 warnings:
-  description: Sentences about what this collection cannot do here, and why.
+  description: Limits of this collection on this host, each with its reason.
   returned: where there are any
   type: list
   elements: str

@@ -22,13 +22,13 @@ description:
     fails, value, table and service are restored, and the error names the state of the host.
   - The table is read and written with C(imccopy.exe) of the Exchange 5.x CD (Q182522), on a host
     that needs nothing else but WinRM. Only native commands are run there (C(reg), C(sc),
-    C(imccopy), C(type), C(echo), C(ping)); no script is pushed, and no temporary file stays.
+    C(imccopy), C(type), C(echo), C(ping)); no script is pushed, and no temporary file remains.
   - Rows of other domains, other registry values, and unknown sections, keys and flags of the table
-    survive byte for byte. A table that holds what could not be written back exactly, such as
+    survive byte for byte. A table that cannot be written back exactly, such as one with
     characters of an unknown code page, is not changed at all.
   - A host without drift costs one command, and C(8) WinRM requests or fewer with NTLM.
-  - A run that was cut off is found by the next one, which takes up where it stopped and starts a
-    service that it had stopped.
+  - The next run finds an interrupted one, continues it, and starts the service if that run had
+    stopped it.
 options:
   resolver_search_list:
     description:
@@ -153,8 +153,8 @@ options:
     description:
       - How many domains O(missing_domain=remove) may take the rows of at once, as a number or as a
         percentage of all pinned domains. More are a sign of a name server with a fault.
-      - If more would go, the task fails and nothing is changed, unless O(force=true). In check mode
-        it warns, and returns RV(would_refuse). An empty value sets no limit.
+      - If more would be removed, the task fails and nothing is changed, unless O(force=true). In
+        check mode it warns, and returns RV(would_refuse). An empty value sets no limit.
     type: str
     default: "3"
   backup_dir:
@@ -168,7 +168,7 @@ options:
     type: path
   backup:
     description:
-      - The backup to put back, with O(state=restored). This is what RV(backup) was, or a folder
+      - The backup to put back, with O(state=restored). This is an earlier RV(backup), or a folder
         that holds such folders. Of these the newest of this host is taken that was not made by a
         task with O(state=restored) itself. Where a run was cut off and a later one took up its
         work, that is the backup of the first.
@@ -318,7 +318,7 @@ EXAMPLES = r"""
       - domain: partner.example
     state: absent
 
-- name: Put back what was there before
+- name: Restore the previous settings
   postmaster.exchange.imc_delivery:
     state: restored
     backup: backups/mail5-a/2026-11-23T114500Z
@@ -585,7 +585,7 @@ state:
 parts:
   description:
     - The same for each part that the failed change had touched, which are C(route_table),
-      C(registry_value) and C(service). The service is what the settings are that it was started
+      C(registry_value) and C(service). C(service) describes the settings that it was started
       with.
   returned: when a change failed
   type: dict

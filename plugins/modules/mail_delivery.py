@@ -26,14 +26,14 @@ description:
 options:
   mode:
     description:
-      - V(compare) returns what V(enforce) would change, and cannot change anything.
-      - V(enforce) brings the host to what O(routes) and O(state) describe, and sends the test
+      - V(compare) returns what V(enforce) would change; read-only.
+      - V(enforce) changes the host to match O(routes) and O(state), and sends the test
         messages that O(test.domains) asks for.
       - V(diagnose) reads the installation and the queues. With O(routes) it also compares, and
         sends the test messages that O(test.domains=stuck) asks for. It changes no setting.
       - V(check) reads which Exchange the host has, and what the account may read there. It changes
         nothing, needs no O(routes), and sends no message.
-      - V(restore) puts a backup back; V(compare) with O(backup) shows what that would change.
+      - V(restore) restores a backup; V(compare) with O(backup) shows what that would change.
       - V(history) lists the backups, each with what restoring it would change.
     type: str
     choices: [compare, enforce, diagnose, check, restore, history]
@@ -145,8 +145,8 @@ options:
     type: path
   backup:
     description:
-      - The backup to restore. A name as in V(2026-11-23T114500Z), the name of a run, for what was
-        there before it, or a path.
+      - The backup to restore. A name as in V(2026-11-23T114500Z), the name of a run, for the
+        settings before it, or a path.
       - By default it is the newest of the host or organisation that was not made by a restore.
       - Where it is not the name of a backup, a host that has none is left alone.
     type: str
@@ -193,7 +193,7 @@ options:
         default: fail
       imccopy:
         description:
-          - Path of C(imccopy) on the host, where it is not found by itself.
+          - Path of C(imccopy) on the host, if the module does not find it.
         type: str
       registry_key:
         description:
@@ -323,7 +323,7 @@ options:
   test:
     description:
       - Test messages. The options are those of M(postmaster.exchange.delivery_test) with the same
-        names, and those that decide whom to test.
+        names, and those that select the domains to test.
     type: dict
     suboptions:
       domains:

@@ -13,8 +13,8 @@ version_added: 0.3.0
 author:
   - The postmaster.exchange contributors (@postmaster-exchange)
 description:
-  - Writes what M(postmaster.exchange.mx_pairs_info) returned to a file, the lock, that is made for
-    version control. Resolve once, review the change, and enforce exactly that.
+  - Writes the result of M(postmaster.exchange.mx_pairs_info) to a file, the lock, for version
+    control. Resolve once, review the change, and enforce exactly that.
   - The same pairs are always the same text. Pairs come first, sorted by domain, one a line; the
     times of the lookups and the TTLs come last.
   - A domain without an answer from DNS stays as it is in the lock, with a warning. A lock with the

@@ -21,7 +21,7 @@ description:
     SMTP protocol log, which the connector writes at diagnostics level 3 or more only (Q154505), and
     returned mail from the message tracking log.
   - Hand RV(stuck_domains) to M(postmaster.exchange.mx_pairs_info).
-  - Of the messages nothing is returned but the domains of recipients and the oldest date.
+  - Returns only the domains of recipients and the oldest date of the messages.
   - The Transport service is asked by C(Get-Queue). For a queue without a domain, such as one for a
     smart host, the domains come from the recipients of its messages (C(Get-Message)). Mail for the
     organisation's own domains is left out (C(Get-AcceptedDomain)).
@@ -438,7 +438,7 @@ sent_domains:
   version_added: 0.2.0
   sample: [nestle.com]
 warnings:
-  description: Sentences about what could not be read, and what that means.
+  description: The sources that could not be read, each with the consequence.
   returned: where there are any
   type: list
   elements: str

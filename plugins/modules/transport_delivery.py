@@ -212,8 +212,8 @@ options:
     description:
       - How many domains O(missing_domain=remove) may take the connectors of at once, as a number or
         as a percentage of all pinned domains. More are a sign of a name server with a fault.
-      - If more would go, the task fails and nothing is changed, unless O(force=true). In check mode
-        it warns, and returns RV(would_refuse). An empty value sets no limit.
+      - If more would be removed, the task fails and nothing is changed, unless O(force=true). In
+        check mode it warns, and returns RV(would_refuse). An empty value sets no limit.
     type: str
     default: "3"
   backup_dir:
@@ -229,7 +229,7 @@ options:
     type: path
   backup:
     description:
-      - The backup to put back, with O(state=restored). This is what RV(backup) was, or a folder
+      - The backup to put back, with O(state=restored). This is an earlier RV(backup), or a folder
         that holds such folders. Of these the newest of this organisation is taken that was not made
         by a task with O(state=restored) itself. Where a run of this controller was cut off and a
         later one took up its work, that is the backup of the first.
@@ -336,7 +336,7 @@ EXAMPLES = r"""
       - domain: partner.example
     state: absent
 
-- name: Put back what was there before the last change
+- name: Restore the connectors from before the last change
   postmaster.exchange.transport_delivery:
     state: restored
     backup: backups
@@ -485,7 +485,7 @@ refused:
       type: str
       sample: nestle.com
     connector:
-      description: Name of the connector that is in the way.
+      description: Name of the conflicting connector.
       type: str
       sample: Partner relay
     reason:
@@ -566,8 +566,8 @@ would_refuse:
   sample: false
 deferred:
   description:
-    - Whether there is something to change, which is left to another host. RV(steps) has what it is,
-      without C(changed) and a difference.
+    - True if this host leaves a change to another host. RV(steps) lists it, without C(changed) and
+      a difference.
   returned: with O(may_change=false), unless in check mode
   type: bool
   sample: true
