@@ -11,7 +11,7 @@ type: stdout
 short_description: Print changes, failures, and the report of a run over many hosts
 version_added: 0.3.0
 author:
-  - The postmaster.exchange contributors
+  - The postmaster.exchange contributors (@postmaster-exchange)
 description:
   - Prints what the callback P(ansible.builtin.default#callback) prints, except hosts that are ok or
     skipped.

@@ -115,7 +115,7 @@ def _value(name: str, key: str, value: Any) -> Any:
     if option["type"] == "int":
         allowed = _RANGES[key]
         number = int(value) if isinstance(value, str) and value.isdecimal() else value
-        if type(number) is not int or number not in allowed:
+        if isinstance(number, bool) or not isinstance(number, int) or number not in allowed:
             raise InvalidInput(f"{where} a number from {allowed[0]} to {allowed[-1]}.")
         return number
     if option["type"] == "str" and not isinstance(value, str):

@@ -51,6 +51,8 @@ MAIL = (
     r"\\tracking\.log\\(\*|\d+)\.log",
     r"\\imcdata\\Log\\L(\*|\d+)\.LOG",
 )
+#: By its own name a computer's backups are found.
+NAME = r"\\ActiveComputerName"
 #: What a host says of itself does not change while a run lasts.
 FACTS = (
     r'^reg query "HKLM\\SOFTWARE\\Microsoft\\Exchange\\Setup"$',
@@ -89,11 +91,13 @@ SAID = (
     Step(
         "enforce",
         0,
-        (*CHANGE, *FOLLOW, *FACTS, *MAIL, r'^sc query "ClusSvc"$'),
+        (*CHANGE, *FOLLOW, *FACTS, *MAIL, r'^sc query "ClusSvc"$', NAME),
         (2, 2, 1, 1, 2, 2, 0),
         (("max_changes", "100%"),),
     ),
-    Step("rollback", 2, (*CHANGE, *FOLLOW), (1, 1, 1, 1, 1, 1, 0), (("test", "all"), QUICK)),
+    Step(
+        "rollback", 0, (*CHANGE, *FOLLOW), (1, 1, 0, 0, 1, 1, 0), (("rollback_test", "all"), QUICK)
+    ),
 )
 SEEN = (
     Step("audit", 2, (*FILE, *STATE), (2, 2, 2, 0, 1, 1, 0)),

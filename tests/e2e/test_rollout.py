@@ -153,7 +153,7 @@ def test_a_host_with_a_wrong_variable_is_named_and_the_others_go_on(
     run = controller.playbook(playbook, *having(report_dir="out", test="none"))
     assert run.status == status, run.output
     for said in (
-        "value of mx_delivery_state must be one of: present, exact, absent, got: gone",
+        "value of mx_delivery_state must be one of: present, exact, absent. This host",
         "give a name, or a dictionary with the key",
     ):
         assert said in flat(run.output)
@@ -342,7 +342,7 @@ def test_a_host_that_fails_stops_the_batches_after_its_own(
 def test_what_is_no_size_of_a_batch_is_told(lab: Lab, controller: Controller) -> None:
     run = controller.playbook("enforce", *having(serial=[1, "half"]))
     assert run.status == 2
-    assert "is not a batch size" in flat(run.output)
+    assert "is not a size of a batch" in flat(run.output)
     assert [machine.requests for machine in lab.machines.values()] == [0, 0, 0, 0]
 
 

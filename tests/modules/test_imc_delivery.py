@@ -235,7 +235,7 @@ def test_somebody_else_is_at_work_on_the_same_table(site: Site) -> None:
     files = files_of(site.machine.host)
     result = site.one(WANTED)
     assert result["failed"]
-    assert "the route table changed during this run" in result["msg"]
+    assert "the route table changed while this run was at work" in result["msg"]
     assert "Nothing was changed." in result["msg"]
     assert connector.rows == (*FOREIGN, "THEIRS.EXAMPLE;192.0.2.99;0")
     assert switch(site.machine) == []
@@ -327,7 +327,6 @@ def test_five_thousand_rows(site: Site) -> None:
     result = site.one({"routes": routes, "resolver_search_list": "disabled"})
     assert result["changed"], result["msg"]
     assert len(site.machine.imc.connector.rows) == 5002
-    assert "5002 rows" in result["warnings"][0]
     again = site.one({"routes": routes, "resolver_search_list": "disabled"})
     assert not again["changed"]
     assert again["requests"] <= 4  # one command, whose output takes a second Receive

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -93,11 +94,16 @@ def site(tmp_path: Path) -> Iterator[Site]:
         yield made
 
 
+#: What stands for a run in a comment; without a name each run has another one.
+MARK = re.compile(r"Pin [0-9a-f]+-[0-9a-f]+\.")
+
+
 def test_enforce_then_nothing_to_do(site: Site) -> None:
     site.lab.organisation.directory.preferred = "dc1.hq.example"
-    planned = site.task(check=True, diff=True, routes=ROUTES)
+    named = {"routes": ROUTES, "run_id": "change-12"}  # a run without a name has a new mark
+    planned = site.task(check=True, diff=True, **named)
     assert site.cmdlets(NEW) == 0
-    done = site.task(diff=True, routes=ROUTES)
+    done = site.task(diff=True, **named)
     assert planned["changed"] is done["changed"] is True, done
     assert done["diff"] == planned["diff"]
     assert done["steps"] == planned["steps"]
@@ -259,4 +265,5 @@ def test_the_module_where_the_connection_leads(site: Site) -> None:
     elsewhere = site.task(check=True, routes=ROUTES)
     differing = {"invocation", "warnings", "failed", "ansible_facts"}
     for key in in_process.keys() - differing:
-        assert elsewhere[key] == in_process[key], key
+        found, known = (MARK.sub("Pin.", repr(one[key])) for one in (elsewhere, in_process))
+        assert found == known, key

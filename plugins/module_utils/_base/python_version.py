@@ -30,7 +30,7 @@ def refuse(version: tuple[int, ...]) -> None:
     if errors is not None:
         raise errors.AnsibleError(text)
     sys.stdout.write(json.dumps({"failed": True, "msg": text}) + "\n")
-    sys.exit(1)
+    raise SystemExit(1)
 
 
 if sys.version_info[:2] < NEEDED:

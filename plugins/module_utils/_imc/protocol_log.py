@@ -78,7 +78,7 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class LogContents:
-    """The failures and connections of one log, or of several."""
+    """What one log, or several, show: failures and connections."""
 
     failures: tuple[LoggedFailure, ...]
     contacts: tuple[Contact, ...]
@@ -111,7 +111,7 @@ class _Connection:
 
     @property
     def silent_text(self) -> str:
-        """The event of a silent connection, in words."""
+        """What happened on a silent connection."""
         return f"{self.address} accepted the connection and sent no greeting"
 
 
@@ -201,7 +201,7 @@ def _failure(
 def _strip(line: str) -> tuple[str, str]:
     """Return where a line comes from and its text, without its time and its ``IO: |``.
 
-    ``<<<`` is from the other side, ``>>>`` from this one; an empty text is unknown.
+    ``<<<`` is from the other side, ``>>>`` from this one, nothing is not known.
     """
     text = line.strip()
     stamp = _STAMP.match(text)

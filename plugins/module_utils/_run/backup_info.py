@@ -21,7 +21,7 @@ from .._connectors.lock import OrganisationLock
 from .._connectors.organisation import Reader
 from .._connectors.plan import Desired as DesiredConnectors
 from .._imc.family import MailConnector, Timeouts
-from .._imc.host import PARAMETERS_KEY, UNKNOWN_HOST, MissingService
+from .._imc.host import PARAMETERS_KEY, UNKNOWN_HOST, ImcHost, MissingService
 from .._imc.layout import Layout
 from .._remote.commands import computer_name
 from .._remote.psrp import connect
@@ -92,7 +92,7 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
         timeouts = Timeouts(float(params["command_timeout"]))
         connector = MailConnector(context.need_session(), context.host, layout, timeouts)
         try:
-            state = connector.gather(known=UNKNOWN_HOST, first=True)
+            state = connector.gather(known=context.learned.of(ImcHost, UNKNOWN_HOST), first=True)
         except MissingService as error:
             if params["missing_service"] == "skip":
                 return {"changed": False, "skipped": True, "skip_reason": error.message}

@@ -106,8 +106,8 @@ def _parse_route(entry: object, where: str, needs_addresses: bool) -> Route:
     status = entry.get("status") or "ok"
     if status not in STATUSES:
         raise InvalidInput(
-            f"{where}: the status {shown(str(status))} is not valid.",
-            hint=f"Use one of {', '.join(STATUSES)}.",
+            f"{where}: the status {shown(str(status))} is not known.",
+            hint=f"Known are {', '.join(STATUSES)}.",
         )
     given = entry.get("addresses")
     if given is None:
@@ -116,7 +116,7 @@ def _parse_route(entry: object, where: str, needs_addresses: bool) -> Route:
         raise InvalidInput(f"{where}: addresses must be a list.")
     if status == "ok" and not given and needs_addresses:
         raise InvalidInput(
-            f"{where} must have at least one address.",
+            f"{where} has no address: a route without an address is refused.",
             hint="Give its addresses, or leave the domain out.",
         )
     bypasses = entry.get("bypass_relay") or False
@@ -141,7 +141,7 @@ def _connector_settings(entry: Mapping[Any, Any], where: str) -> tuple[tuple[str
         value = entry.get(name)
         if value is None:
             continue
-        if type(value) is not kind:
+        if not isinstance(value, kind) or isinstance(value, bool) is not (kind is bool):
             raise InvalidInput(f"{where}: {name} must be {_KINDS[kind]}, not {value!a:.80}.")
         settings.append((name, value))
     return tuple(settings)
