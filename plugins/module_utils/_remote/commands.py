@@ -64,7 +64,7 @@ def _check_components(what: str, text: str, components: list[str]) -> None:
         if not component:
             _refuse(what, text, "it has an empty part, or ends in a backslash")
         if not _COMPONENT.fullmatch(component):
-            _refuse(what, text, "only ASCII letters, digits, spaces and . _ - ( ) $ ~ , may occur")
+            _refuse(what, text, "only ASCII letters, digits, spaces and . _ - ( ) $ ~ , are valid")
         if component.endswith((".", " ")) or component.startswith(" "):
             _refuse(what, text, "a part starts or ends with a space, or ends with a dot")
         if _DEVICE.fullmatch(component):
@@ -142,7 +142,7 @@ def registry_key(text: str, computer: str | None = None) -> str:
     for component in components:
         if not _REGISTRY_COMPONENT.fullmatch(component) or component != component.strip():
             _refuse(
-                what, text, "only ASCII letters, digits, spaces and . _ - ( ) $ ~ , : { } occur"
+                what, text, "only ASCII letters, digits, spaces and . _ - ( ) $ ~ , : { } are valid"
             )
     key = "\\".join([short, *components])
     if not computer:
@@ -160,7 +160,9 @@ def reg_query(key: str, *, computer: str | None = None) -> str:
 def reg_delete_value(key: str, name: str, *, computer: str | None = None) -> str:
     """Delete one value of a key."""
     if not _VALUE_NAME.fullmatch(name):
-        _refuse("the name of a registry value", name, "letters, digits, spaces and . _ - may occur")
+        _refuse(
+            "the name of a registry value", name, "only letters, digits, spaces and . _ - are valid"
+        )
     return f'reg delete "{registry_key(key, computer)}" /v "{name}" /f'
 
 
@@ -174,7 +176,9 @@ def sc(verb: str, service: str, *, computer: str | None = None) -> str:
     if verb not in _SC_VERBS:
         _refuse("a verb of sc", verb, "it must be one of " + ", ".join(_SC_VERBS))
     if not _SERVICE.fullmatch(service):
-        _refuse("the name of a service", service, "letters, digits, spaces and . _ - $ may occur")
+        _refuse(
+            "the name of a service", service, "only letters, digits, spaces and . _ - $ are valid"
+        )
     where = f"\\\\{computer_name(computer)} " if computer else ""
     return f'sc {where}{verb} "{service}"'
 
@@ -247,8 +251,7 @@ def write_text_file(
     for number, line in enumerate(lines, start=1):
         if not is_safe_line(line):
             raise InvalidInput(
-                f"Line {number} of {path} cannot be written by cmd.exe exactly as it is: "
-                f"{line[:120]!a}.",
+                f"cmd.exe cannot write line {number} of {path} exactly: {line[:120]!a}.",
                 hint="Nothing was written.",
             )
         # The redirect comes first: cmd.exe reads a digit at the end of a line as its handle.
@@ -268,7 +271,7 @@ def write_text_file(
         done = session.run(last, timeout=timeout, max_output=len(wanted) + _OVERHEAD)
         output = batch.parse(done, host=session.host)["text"].output
         if output != wanted:
-            what = f"{len(output)} of {len(wanted)} bytes are there, or others"
+            what = f"the content differs, {len(output)} bytes instead of {len(wanted)}"
             raise _not_written(session, path, what, done.stderr)
     except ExchangeError as error:
         left = discard_file(session, path, timeout=timeout)
@@ -284,7 +287,7 @@ def _packed(statements: Sequence[str]) -> list[str]:
     for statement in statements:
         if len(statement) > _PIECE_LIMIT:
             raise InvalidInput(
-                f"A line of {len(statement)} characters is more than cmd.exe can write.",
+                f"A line of {len(statement)} characters is too long for cmd.exe.",
                 hint="Nothing was written.",
             )
         joined = f"{pieces[-1]}&{statement}" if pieces[-1] else statement

@@ -32,7 +32,7 @@ class Cause:
 
     @property
     def refused(self) -> bool:
-        """Whether a host or its domain rejected the account."""
+        """Return True if a host or its domain rejected the account."""
         return self.sentence.startswith(_REFUSALS)
 
 
@@ -155,7 +155,7 @@ EXCHANGE = Service(
 def _krb5(*codes: int) -> str:
     """Return a pattern for error numbers of krb5.h, which count from -1765328384.
 
-    MIT's library translates its texts, so an error is known by its number where the text has it, as
+    MIT's library translates its texts, so errors are recognised by number if the text has one, as
     those of pykerberos, gssapi (without a sign) and krb5 have. ``kinit`` prints words only, and
     Ansible runs it without the user's language.
     """
@@ -294,7 +294,7 @@ _WIRE = (
      "Put user and password into the URL of the {s.option}'s proxy."),
     (r"Tunnel connection failed: 4\d\d|SOCKS5Error: 0x02",
      "the proxy does not allow a connection to this host and port",
-     "Have it allow them (CONNECT, which many proxies allow to port 443 only)."),
+     "Allow them on the proxy (CONNECT, which many proxies allow to port 443 only)."),
     (r"Tunnel connection failed: 5\d\d|SOCKS5Error: 0x0[1345]"
      r"|SOCKS.{0,200}Connection closed unexpectedly",
      "the proxy could not reach the host",
@@ -318,11 +318,11 @@ _WIRE = (
      "Check the address and the firewall, or raise {s.connect_timeout}."),
     (r"later than the deadline|ReadTimeout|[Rr]ead timed out|TimeoutError|OperationTimeout"
      r"|timed out|slower than the read timeout",
-     "the host took the connection but did not answer in time",
+     "the host accepted the connection but did not answer in time",
      "Check whether the host hangs, or raise {s.connect_timeout}."),
     (r"Krb5Error|[Kk]rb5|KRB5|Kerberos|GSS|gssapi",
      "Kerberos authentication failed",
-     "Check klist, the realm, and that the host is called by its full name."),
+     "Check klist and the realm, and use the full name of the host."),
     (r"SpnegoError|BadMechanismError|InvalidTokenError|BadBindingsError|MessageOutOfSequence"
      r"|OperationNotAvailable|BadMICError|FeatureMissing|NegotiateError",
      "the two sides could not agree on a login",
@@ -417,7 +417,7 @@ MANAGEMENT_ROLES = {
 _ROLE_LACKS = r"^(?:CommandNotFoundException|NamedParameterNotFound|AmbiguousParameter)"
 _ERROR_HINTS = {
     r"ScriptsNotAllowed": (
-        "This runspace accepts no such command; check for a proxy or a changed session"
+        "This runspace does not allow this command; check for a proxy or a changed session"
         " configuration."
     ),
     r"ADTransient|SuitabilityDirectory|SuitabilityException|ServerUnavailable|ADExternal": (
@@ -427,7 +427,7 @@ _ERROR_HINTS = {
 
 
 def hint_for(error_id: str, reason: str, cmdlet: str) -> str:
-    """Return what to do about an error record of a cmdlet, or nothing."""
+    """Return the hint for an error record of a cmdlet, or an empty text."""
     where = f"{error_id} {reason}"
     if re.search(_ROLE_LACKS, where):
         what = cmdlet if where.startswith("CommandNotFound") else f"this parameter of {cmdlet}"

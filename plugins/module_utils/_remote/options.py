@@ -192,7 +192,7 @@ def _value_problem(options: LoginOptions) -> str:
     if options.connect_timeout < _SHORTEST_TIMEOUT:
         return f"connect_timeout must be {_SHORTEST_TIMEOUT} seconds or more"
     if not all("!" <= c <= "~" and c not in "?#\\" for c in options.path):
-        return "path is not a path of a URL"
+        return "path must be the path of a URL"
     if options.proxy and not _PROXY_URL.fullmatch(options.proxy):
         return "proxy is not a URL such as http://proxy.example:3128 or socks5h://localhost:1080"
     return ""
@@ -207,7 +207,7 @@ def _login_problem(options: LoginOptions, way: str) -> str:
     elif auth in _NEED_PASSWORD and not (options.user and options.password):
         return f"{way}={auth} needs user and password"
     elif way == "auth" and options.password and not options.user:
-        return "there is a password without a user"
+        return "password is set, but user is not"
     if auth in _NO_ENCRYPTION and options.message_encryption == "always":
         return f"{way}={auth} has no message encryption"
     if auth == "basic" and options.scheme == "http" and options.message_encryption != "never":

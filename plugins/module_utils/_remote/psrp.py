@@ -223,7 +223,7 @@ class PsrpSession:
                 raise CommandTimeout(
                     f"{self.host}: {cmdlet.name} did not end within {timeout:g} seconds and was"
                     " stopped. It may or may not have run.",
-                    hint="Check what Exchange is busy with, or allow more time.",
+                    hint="Check the load of Exchange, or allow more time.",
                 )
             if self._meter.received - received > OUTPUT_LIMIT:
                 self._stop(shell)
@@ -337,7 +337,7 @@ class PsrpSession:
 
 
 class _LimitReached(SessionLost):
-    """The host rejected a cmdlet, since this user has too much open; it was not run."""
+    """The host did not run a cmdlet, because this user reached a limit of open work."""
 
 
 @contextlib.contextmanager

@@ -30,7 +30,7 @@ from .parse import excerpt
 #: Longest command line cmd.exe takes, in characters (Microsoft KB 830473).
 COMMAND_LINE_LIMIT = 8191
 
-#: Stands around each login of a session; see ``plugin_utils/_logins.py``.
+#: A context around each login of a session; see ``plugin_utils/_logins.py``.
 Gate = Callable[[], AbstractContextManager[None]]
 
 _NONCE = re.compile(r"[0-9a-f]{16,64}")
@@ -144,7 +144,7 @@ class Batch:
         line = "&".join(parts)
         if len(line) > COMMAND_LINE_LIMIT:
             raise InvalidInput(
-                f"The command line has {len(line)} characters; cmd.exe takes {COMMAND_LINE_LIMIT}.",
+                f"The command line has {len(line)} characters; the limit is {COMMAND_LINE_LIMIT}.",
                 hint="Shorten the paths and commands given as options.",
             )
         return line
@@ -216,7 +216,7 @@ class Cmdlet:
 
 
 class CmdletError(ExchangeError):
-    """Exchange refused a cmdlet: its own words, and its error id for those who search for it."""
+    """Exchange rejected a cmdlet: its own message, and its error id to search for."""
 
     def __init__(
         self, message: str, *, cmdlet: str, error_id: str = "", reason: str = "", hint: str = ""

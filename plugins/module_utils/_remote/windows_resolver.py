@@ -5,8 +5,7 @@
 
 A search list set by policy goes ahead of one set on the host; only without both do the suffixes of
 the computer and of its adapters count ("Configuring DNS client settings" of Windows Server).
-Suffixes that cannot be names are left out: one host's nonsense must not reach the questions that
-are asked for all hosts.
+Invalid suffixes are ignored: those of one host must not reach the DNS queries for all hosts.
 
 This file is private to the collection postmaster.exchange.
 """
@@ -35,8 +34,8 @@ _MOST_ODD = 3  # suffixes that a warning lists
 class Resolver:
     """``policy`` and ``configured`` are search lists, ``adapters`` the suffixes of the adapters.
 
-    ``nameservers`` are those of all adapters. ``odd`` is a warning about suffixes that no name can
-    have; they are in none of these.
+    ``nameservers`` are those of all adapters. ``odd`` is a warning about invalid suffixes, which
+    none of these contain.
     """
 
     domain: str
@@ -161,4 +160,4 @@ def odd_note(names: Iterable[str]) -> str:
     odd = [shown(name) for name in names if name and not is_suffix(name)]
     if not odd:
         return ""
-    return f"TCP/IP holds suffixes that no name can have, left out here: {listed(odd, _MOST_ODD)}"
+    return f"TCP/IP has invalid suffixes, ignored here: {listed(odd, _MOST_ODD)}"

@@ -232,7 +232,7 @@ class WinrsSession:
             raise InvalidInput("A command line must not be empty or hold control characters.")
         if len(command) > COMMAND_LINE_LIMIT:
             raise InvalidInput(
-                f"The command line has {len(command)} characters; cmd.exe takes"
+                f"The command line has {len(command)} characters; the limit is"
                 f" {COMMAND_LINE_LIMIT}."
             )
         self._open()
@@ -308,7 +308,7 @@ class WinrsSession:
         self._signal(command_id)
         raise CommandTimeout(
             f"{self.host}: a command did not end within {timeout:g} seconds and was stopped.",
-            hint="Check what the host is busy with, or allow more time.",
+            hint="Check the load of the host, or allow more time.",
         )
 
     def _receive(self, command_id: str) -> tuple[bytes, bytes, int, bool]:

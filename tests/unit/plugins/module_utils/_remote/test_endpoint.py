@@ -56,11 +56,11 @@ def test_kerberos_needs_no_password_and_a_path_no_slash() -> None:
         ({"auth": "basic", "message_encryption": "always"}, "no message encryption"),
         ({"auth": "ntlm", "password": None}, "needs user and password"),
         ({"auth": "credssp", "user": None}, "needs user and password"),
-        ({"user": None}, "without a user"),
+        ({"user": None}, "password is set, but user is not"),
         ({"auth": "certificate", "scheme": "http"}, "client_cert"),
         ({"port": 0}, "between 1 and 65535"),
         ({"connect_timeout": 1}, "2 seconds or more"),
-        ({"path": "Power Shell"}, "not a path"),
+        ({"path": "Power Shell"}, "path must be the path of a URL"),
     ],
 )
 def test_what_does_not_fit_is_refused_without_secrets(given: dict[str, Any], why: str) -> None:

@@ -69,7 +69,7 @@ URL = "HTTPSConnectionPool(host='mail5-a', port=5986): Max retries exceeded with
         ),
         (
             "ReadTimeout: HTTPConnectionPool(host='x', port=1): Read timed out.",
-            "took the connection",
+            "accepted the connection",
         ),
         ("the connection attempt timed out", "in time"),
         (URL + "(Caused by ProxyError('Unable to connect to proxy', OSError()))", "not be used"),

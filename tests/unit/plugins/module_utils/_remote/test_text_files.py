@@ -111,14 +111,16 @@ def test_a_big_file_goes_in_pieces_that_cmd_takes(session: DirectSession) -> Non
 def test_a_line_that_echo_would_change_is_refused_before_anything_is_sent(
     session: DirectSession, line: str
 ) -> None:
-    with pytest.raises(InvalidInput, match=r"Line 2 of .* Nothing was written"):
+    with pytest.raises(
+        InvalidInput, match=r"cmd.exe cannot write line 2 of .* Nothing was written"
+    ):
         commands.write_text_file(session, PATH, ["good", line])
     assert session.lines == []
     assert not commands.is_safe_line(line)
 
 
 def test_a_line_longer_than_a_command_is_refused(session: DirectSession) -> None:
-    with pytest.raises(InvalidInput, match="more than cmd"):
+    with pytest.raises(InvalidInput, match="too long for cmd"):
         commands.write_text_file(session, PATH, ["x" * 8000])
     assert session.lines == []
 

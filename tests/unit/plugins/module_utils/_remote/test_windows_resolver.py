@@ -23,7 +23,7 @@ ODD = "hq.example,a..b {{x}} \x1b[2J WORKGROUP_1 192.0.2.1"
 def test_names_and_what_is_none() -> None:
     assert suffixes(names_in(ODD)) == ("hq.example", "WORKGROUP_1")
     note = odd_note(names_in(ODD))
-    assert note.startswith("TCP/IP holds suffixes that no name can have, left out here: 'a..b', ")
+    assert note.startswith("TCP/IP has invalid suffixes, ignored here: 'a..b', ")
     assert note.endswith(" and 1 more")
     assert note.isprintable()
     assert odd_note(["hq.example", ""]) == ""
