@@ -24,7 +24,7 @@ options:
     required: true
   content:
     description:
-      - The lock itself, in the place of what the file holds; O(path) is then only its name in
+      - The content of the lock, instead of a file. O(path) is then only its name in
         messages. An earlier job had it from RV(postmaster.exchange.mx_lock#module:content).
     type: str
   resolved:

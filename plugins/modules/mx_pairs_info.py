@@ -35,7 +35,7 @@ options:
       - Upper case, a trailing dot, and international names (IDNA 2008) are accepted. Domains that
         are given twice are asked and returned once.
       - An entry may be a dictionary with the name as C(domain), and with settings of that domain,
-        C(allow_private), C(dead_exchanges) and C(moving), in the place of the options of these
+        C(allow_private), C(dead_exchanges) and C(moving), instead of the options of these
         names. Other keys are ignored.
       - For an entry that is not a domain (an address, an e-mail address, too long, empty, ...) see
         O(invalid_domains).
