@@ -70,7 +70,7 @@ def flat(text: str) -> str:
     [
         (["a@nestle.com"], "is an e-mail address; use its domain part"),
         (["192.0.2.25"], "is an address, not a domain"),
-        (["nestle.com", "bad domain.example"], "holds white space"),
+        (["nestle.com", "bad domain.example"], "contains white space"),
         (["x" * 64 + ".example"], "of 64 octets; the limit is 63"),
         (["nestle.com; del c:\\*"], "white space"),
         ([{"domain": "nestle.com"}], "give a name, or a dictionary with the key 'name'"),

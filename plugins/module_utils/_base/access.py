@@ -70,7 +70,8 @@ class Access:
         shared = bool(self.mode & 0o020) and status.st_gid == group
         owners = {os.geteuid(), *([0] if root else [])}
         if status.st_uid not in owners and not shared and not self.mode & 0o002:
-            return f"it belongs to {_user(status.st_uid)}, and this is {_user(os.geteuid())}"
+            me = _user(os.geteuid())
+            return f"it belongs to {_user(status.st_uid)}, and this process runs as {me}"
         open_to = mode & _OTHERS_WRITE & ~self.mode
         if mode & 0o020 and self.mode & 0o020 and status.st_gid != group:
             open_to |= 0o020
@@ -121,8 +122,8 @@ def permission(path: Path) -> str:
             status = place.stat()
             mode = stat.S_IMODE(status.st_mode)
             owner = f"{place} belongs to {_user(status.st_uid)}, group {_group(status.st_gid)}"
-            return f"{owner}, mode {mode:04o}; this is {_user(os.geteuid())}"
-    return f"This is {_user(os.geteuid())}"
+            return f"{owner}, mode {mode:04o}; this process runs as {_user(os.geteuid())}"
+    return f"This process runs as {_user(os.geteuid())}"
 
 
 def _user(uid: int) -> str:

@@ -55,8 +55,8 @@ class SessionLost(ExchangeError):  # noqa: N818
 
 
 def say_untouched(error: ExchangeError) -> None:
-    """Say of an error that it came before the first change."""
+    """Add to an error that it came before the first change."""
     doubtful = isinstance(error, SessionLost | CommandTimeout)
-    end = "Either way, nothing was changed." if doubtful else "Nothing was changed."
+    end = "Nothing was changed in either case." if doubtful else "Nothing was changed."
     error.message = f"{error.message} {end}"
     error.details.setdefault("changed", False)

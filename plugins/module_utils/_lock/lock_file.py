@@ -125,25 +125,25 @@ def _check_form(text: str, lock: Lock) -> None:
     for number, (line, own) in enumerate(pairs, start=head + 1):
         if line != own:
             raise InvalidInput(
-                f"line {number} has {shown(line)} where mx_lock writes {shown(own)}"
-                " for what YAML reads"
+                f"line {number} is {shown(line)}, but mx_lock would write {shown(own)}"
+                " for the same content"
             )
 
 
 def _loaded(content: bytes) -> Mapping[Any, Any]:
     if not HAS_YAML:
-        raise MissingLibrary("The lock is YAML, and the Python library PyYAML is not there.")
+        raise MissingLibrary("The Python library PyYAML, which reads the lock, is not installed.")
     if len(content) > LARGEST:
-        raise InvalidInput(f"it has {len(content)} octets, and no lock has more than {LARGEST}")
-    # Names for parts that are used again could make a small file a huge one. No lock has any.
+        raise InvalidInput(f"it has {len(content)} octets; the limit is {LARGEST}")
+    # Names for parts that are used again could make a small file a huge one. A lock never has any.
     if re.search(rb"(^|[\s\[{,:-])[&*][A-Za-z0-9_-]", content):
-        raise InvalidInput("it has YAML anchors or aliases, which no lock has")
+        raise InvalidInput("it has YAML anchors or aliases, which are not allowed in a lock")
     try:
         loaded = yaml_load(content.decode())
     except UnicodeDecodeError:
         raise InvalidInput("it is not UTF-8") from None
     except RecursionError:
-        raise InvalidInput("it is nested too deep") from None
+        raise InvalidInput("it is nested too deeply") from None
     except Exception as error:  # noqa: BLE001 - PyYAML's own, and what hostile text makes it raise
         mark = getattr(error, "problem_mark", None)
         place = f"line {mark.line + 1}" if mark is not None else type(error).__name__
@@ -160,11 +160,11 @@ def _lock(data: Mapping[Any, Any]) -> Lock:
     domains = _mapping(data.get("domains"), "domains")
     for domain in times:
         if domain not in domains:
-            raise InvalidInput(f"times has {shown(str(domain))}, which domains lacks")
+            raise InvalidInput(f"times has {shown(str(domain))}, which is not in domains")
     entries = {}
     for name, value in domains.items():
         if not isinstance(name, str) or parse_domain(name) != name:
-            raise InvalidInput(f"{shown(str(name))} is not a domain in its one spelling")
+            raise InvalidInput(f"{shown(str(name))} is not a domain in canonical form")
         entries[name] = _entry(name, value, times.get(name))
     made = _mapping(data.get("computed_with"), "computed_with")
     _only(made, set(Conditions.__dataclass_fields__), "computed_with")
@@ -177,7 +177,7 @@ def _lock(data: Mapping[Any, Any]) -> Lock:
     if not isinstance(private, bool):
         raise InvalidInput("allow_private of computed_with must be true or false")
     if not isinstance(most, int) or isinstance(most, bool) or most < 0:
-        raise InvalidInput("max_pairs of computed_with must be a number from 0")
+        raise InvalidInput("max_pairs of computed_with must be 0 or more")
     conditions = Conditions(
         families=tuple(families),
         own_names=tuple(_texts(made.get("own_names"), "own_names")),
@@ -197,13 +197,13 @@ def _entry(domain: str, value: object, time: object) -> Entry:
         raise InvalidInput(f"{domain}: the status must be one of {', '.join(sorted(_STATUSES))}")
     pairs = tuple(_pair(domain, text) for text in _texts(data.get("pairs", []), f"{domain}: pairs"))
     if bool(pairs) != (status == "ok"):
-        raise InvalidInput(f"{domain}: a domain has pairs just if its status is ok")
+        raise InvalidInput(f"{domain}: a domain must have pairs if its status is ok, and only then")
     implicit, unconfirmed = data.get("implicit_mx", False), data.get("unconfirmed", False)
     if not isinstance(implicit, bool) or not isinstance(unconfirmed, bool):
         raise InvalidInput(f"{domain}: implicit_mx and unconfirmed must be true or false")
     warnings = _texts(data.get("warnings", []), f"{domain}: warnings")
     if not all(_CODE.fullmatch(code) for code in warnings):
-        raise InvalidInput(f"{domain}: warnings are codes, such as mx_is_cname")
+        raise InvalidInput(f"{domain}: warnings must be codes, such as mx_is_cname")
     seen, ttl = _seen(domain, time)
     return Entry(status, pairs, implicit, tuple(warnings), seen, ttl, unconfirmed)
 
@@ -233,7 +233,7 @@ def _seen(domain: str, time: object) -> tuple[datetime | None, int | None]:
         raise InvalidInput(f"{domain}: {shown(str(time))} is not a time and TTL") from None
     ttl = int(match[2]) if match and match[2] else None
     if ttl is not None and ttl > _MAX_TTL:
-        raise InvalidInput(f"{domain}: {ttl} seconds are more than a time to live can be")
+        raise InvalidInput(f"{domain}: the TTL {ttl} is too large; the limit is {_MAX_TTL} seconds")
     return at, ttl
 
 
@@ -252,4 +252,4 @@ def _texts(value: object, where: str) -> list[str]:
 def _only(data: Mapping[Any, Any], known: Collection[str], where: str) -> None:
     for key in data:
         if key not in known:
-            raise InvalidInput(f"{where} has {shown(str(key))}, which is not a key of it")
+            raise InvalidInput(f"{where} has {shown(str(key))}, which is not a valid key")

@@ -149,7 +149,7 @@ def read_lock(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     stale = lock.expired(now, grace=params["grace"])
     warnings = []
     if stale and params["stale"] != "ignore":
-        since = f", seen last at {utc_text(lock.seen)}" if lock.seen else ""
+        since = f", last seen at {utc_text(lock.seen)}" if lock.seen else ""
         message = f"The lock {path} has expired for {listed(stale)} (TTL and grace{since})."
         if params["stale"] == "fail":
             raise ExchangeError(
@@ -258,7 +258,7 @@ def _entries(resolved: Mapping[str, Any], now: datetime) -> dict[str, Entry]:
     except (KeyError, TypeError, ValueError, AttributeError):
         raise InvalidInput(
             "resolved is not a result of mx_pairs_info.",
-            hint="Register what postmaster.exchange.mx_pairs_info returns, and give that.",
+            hint="Register the result of postmaster.exchange.mx_pairs_info and pass it.",
         ) from None
     for domain, entry in entries.items():
         if entry.status not in STATUSES or parse_domain(domain) != domain:

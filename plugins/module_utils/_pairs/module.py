@@ -89,11 +89,11 @@ _LIMITS: dict[str, tuple[float, float]] = {
 _SENTENCES = {
     Status.TEMPORARY_FAILURE: "DNS lookup failed, existing routes kept",
     Status.DISAGREEMENT: "Name servers disagree, existing routes kept",
-    Status.LOOP: "Only our own hosts are exchanges, existing routes kept",
-    Status.NO_ADDRESS: "No exchange has a usable address, existing routes kept",
+    Status.LOOP: "All MX hosts are our own, existing routes kept",
+    Status.NO_ADDRESS: "No MX host has a usable address, existing routes kept",
     Status.MOVING: "Addresses change from answer to answer, existing routes kept",
     Status.NO_SUCH_DOMAIN: "No such domain",
-    Status.NULL_MX: "Takes no mail (null MX)",
+    Status.NULL_MX: "Accepts no mail (null MX)",
 }
 
 T = TypeVar("T")
@@ -123,7 +123,8 @@ def run(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     raise ExchangeError(
         f"{count} of {len(outcome.results)} domains ended in a status of fail_on ({groups})."
         f"{reason and f' Questions to name servers failed; {reason}.'}",
-        hint="No changes were made; the result holds all domains, these and the others.",
+        hint="No changes were made, and the result contains all domains. Correct these domains, or"
+        " change fail_on.",
         details=result,
     )
 
@@ -269,8 +270,8 @@ def nameservers(texts: Iterable[str] | None, port: int) -> tuple[NameServer, ...
     servers = parse_resolv_conf(text, port)
     if not servers:
         raise InvalidInput(
-            f"nameservers is not given, and {RESOLV_CONF} names no name server.",
-            hint="Give nameservers, the addresses of those that this task can ask.",
+            f"nameservers is not set, and {RESOLV_CONF} contains no name server.",
+            hint="Set nameservers to the addresses of name servers that this task can reach.",
         )
     return servers
 
@@ -377,7 +378,8 @@ def _warnings(outcome: RunResult) -> list[str]:
         lines.append(f"Questions to name servers failed; {reason}")
     lines = [*(warning.message for warning in outcome.warnings), *lines]
     more = len(lines) - _MAX_WARNINGS
-    return [*lines[:_MAX_WARNINGS], *([f"There are {more} more warnings"] if more > 0 else [])]
+    rest = [f"Warnings not shown here: {more} (see the result)"] if more > 0 else []
+    return [*lines[:_MAX_WARNINGS], *rest]
 
 
 def _first_failure(results: Iterable[DomainResult]) -> str:

@@ -75,7 +75,7 @@ def parse_domain(text: str, *, host: bool = False) -> str:
         if reason := _bad_label(labels[-1], pattern):
             raise _refusal(text, reason)
     if labels[-1].isdigit():
-        raise _refusal(text, "ends in a number, as an address does; no domain does")
+        raise _refusal(text, "ends in a number, which is not valid for a domain")
     name = ".".join(labels)
     if len(name) > MAX_NAME:
         raise _refusal(text, f"is {len(name)} octets long; the limit is {MAX_NAME}")
@@ -149,14 +149,14 @@ def _not_even_alike(text: str) -> str:
     if text in ("", ROOT):
         return "is empty"
     if len(text) > _MAX_INPUT:
-        return f"is {len(text)} characters long; the limit of a name is {MAX_NAME} octets"
+        return f"is {len(text)} characters long; the limit is {MAX_NAME} octets"
     if text.startswith("{"):
         return "is a dictionary or a template, not a name (pick the name with map(attribute=...))"
     if "@" in text:
         return "is an e-mail address; use its domain part"
     if "://" in text:
-        return "is a URL; give its host name only"
-    return "holds white space or an invisible character" if _BLANK.search(text) else ""
+        return "is a URL; use its host name only"
+    return "contains white space or an invisible character" if _BLANK.search(text) else ""
 
 
 def _mapped(text: str) -> str:
@@ -193,5 +193,7 @@ def _bad_label(label: str, pattern: re.Pattern[str]) -> str:
         return ""
     wrong = sorted({char for char in label if not pattern.fullmatch(char) and char != "-"})
     if wrong:
-        return f"holds {' '.join(wrong)} where a domain has letters, digits and hyphens only"
+        return (
+            f"contains {' '.join(wrong)} (only letters, digits and hyphens are valid in a domain)"
+        )
     return "has a label that begins or ends with a hyphen"

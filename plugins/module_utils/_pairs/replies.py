@@ -342,5 +342,5 @@ def _check_chain(names: tuple[str, ...]) -> None:
             raise QueryError(AnswerKind.CNAME_LOOP, f"the aliases lead back to {shown(name)}")
     if len(names) > MAX_CHAIN + 1:
         raise QueryError(
-            AnswerKind.CNAME_LOOP, f"more than {MAX_CHAIN} aliases one after the other"
+            AnswerKind.CNAME_LOOP, f"returned a chain of more than {MAX_CHAIN} aliases"
         )

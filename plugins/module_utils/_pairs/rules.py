@@ -55,39 +55,39 @@ WARNINGS = {
     ),
     "mx_is_no_host": "the MX {exchange!r} is not a valid host name; it was left out",
     "mx_is_cname": (
-        "the exchange {exchange} is an alias of {target!r}, which breaks RFC 2181; some senders"
-        " rewrite the recipient because of it (Q153001)"
+        "the MX host {exchange} is an alias of {target!r}, which violates RFC 2181; some senders"
+        " rewrite the recipient because of this (Q153001)"
     ),
     "own_exchange": (
-        "the exchange {exchange} ({because}) is one of our own; it and all of preference"
-        " {preference} or worse were left out ({dropped} altogether), or mail would loop"
+        "the MX host {exchange} ({because}) is our own; MX hosts with preference {preference} or"
+        " higher were left out ({dropped} in total) to prevent a mail loop"
     ),
-    "exchange_without_address": "the exchange {exchange} {reason} in DNS; it was left out",
+    "exchange_without_address": "the MX host {exchange} {reason} in DNS; it was left out",
     "address_not_global": "the address {address} of {exchange} is {reason}; it was left out{help}",
     "max_pairs": "{found} pairs were found; max_pairs keeps the best {kept}",
     "alias_to_nowhere": "the domain is an alias of {target!r}, which does not exist",
     "dead_exchange": (
-        "the exchange {exchange}{best} was left out, because its addresses could not be looked up"
-        " in two tries ({reason}); mail for it goes to the others"
+        "the MX host {exchange}{best} was left out, because two lookups of its addresses failed"
+        " ({reason}); its mail goes to the other MX hosts"
     ),
     "moving": (
-        "the addresses change from answer to answer ({reason}). {consequence}; external DNS servers"
-        " in Exchange help where pins cannot"
+        "the addresses change from answer to answer ({reason}). {consequence}; consider external"
+        " DNS servers in Exchange instead of pins"
     ),
     "search_list_hijack": (
         "{name} has an answer ({answer}): a server that still appends {suffix} sends mail for this"
         " domain there (Q150969)"
     ),
     "aaaa_trouble": (
-        "the question for AAAA of {name} ends in {kind} at {nameserver}, though the name exists:"
-        ' the known cause of "451 4.4.0 DNS query failed" (KB972744)'
+        "the AAAA lookup of {name} ends in {kind} at {nameserver}, although the name exists:"
+        ' a known cause of "451 4.4.0 DNS query failed" (KB972744)'
     ),
     "denied": (
         "{nameserver} denies that {name} exists, but {witness} confirms it; until they agree, the"
         " addresses are unknown and existing pins stay"
     ),
     "own_host_without_address": (
-        "own_addresses names the host {name}, which has no address in DNS; exchanges are compared"
+        "own_addresses contains the host {name}, which has no address in DNS; MX hosts are compared"
         " with its name only"
     ),
 }
@@ -322,7 +322,7 @@ def moving(result: DomainResult, settings: DomainSettings, reason: str) -> Domai
     if settings.moving == "pin":
         told = warning("moving", reason=reason, consequence="They are pinned as seen")
         return result._replace(warnings=(*result.warnings, told), short_lived=True)
-    told = warning("moving", reason=reason, consequence="No pin is made; an existing one stays")
+    told = warning("moving", reason=reason, consequence="No pin is created and existing pins stay")
     return result._replace(
         status=Status.MOVING,
         pairs=(),

@@ -96,7 +96,7 @@ async def second_look(
     if result.status is not Status.OK:
         return result
     if zone := moving_by_name(planned):
-        return moving(result, settings, f"exchanges under {zone}")
+        return moving(result, settings, f"MX hosts under {zone}")
     if not result.short_lived:
         return result
     others = await _asked_again(resolver, located, policy)

@@ -36,11 +36,11 @@ AAAA = {
     "name": "demon.nestle.com",
     "nameserver": "203.0.113.53",
     "kind": "timeout",
-    "message": "the question for AAAA of demon.nestle.com ends in timeout at 203.0.113.53",
+    "message": "the AAAA lookup of demon.nestle.com ends in timeout at 203.0.113.53",
 }
 DANGLING = {
     "code": "exchange_without_address",
-    "message": "the exchange mx9.nestle.com does not exist in DNS; it was left out",
+    "message": "the MX host mx9.nestle.com does not exist in DNS; it was left out",
     "exchange": "mx9.nestle.com",
 }
 EVIDENCE = {"authentic": False}

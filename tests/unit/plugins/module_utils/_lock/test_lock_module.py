@@ -142,7 +142,7 @@ def test_the_grace_is_counted_from_the_end_of_the_ttl(context: Context) -> None:
     [
         ({"grace": -1}, "grace is -1"),
         ({"own_addresses": ["10.0.0.1\n"]}, "is not an address, network or name"),
-        ({"own_names": ["a b"]}, "holds white space"),
+        ({"own_names": ["a b"]}, "contains white space"),
         ({"domains": [5]}, "'5' must be a domain or a dictionary with 'domain'"),
         ({"domains": ["unasked.example"]}, "does not contain unasked.example"),
     ],

@@ -120,7 +120,7 @@ def test_a_system_without_name_servers_is_told(
     if content is not None:
         conf.write_text(content, encoding="latin-1")
     monkeypatch.setattr(module, "RESOLV_CONF", conf)
-    with pytest.raises(InvalidInput, match=r"names no name server\. Give nameservers"):
+    with pytest.raises(InvalidInput, match=r"contains no name server\. Set nameservers"):
         _options(params, nameservers=None)
 
 
@@ -171,7 +171,7 @@ def test_numbers_out_of_range_are_refused(params: Params, option: str, value: An
 
 @pytest.mark.parametrize("option", ["own_names", "own_addresses", "search_list"])
 def test_the_other_lists_name_what_is_wrong(params: Params, option: str) -> None:
-    with pytest.raises(InvalidInput, match=f"{option}: 'a b' holds white space"):
+    with pytest.raises(InvalidInput, match=f"{option}: 'a b' contains white space"):
         _options(params, **{option: ["a b"]})
 
 

@@ -320,7 +320,7 @@ def test_a_backup_of_another_user_is_not_believed(
     taken(tmp_path)
     monkeypatch.setattr("os.geteuid", lambda: os.getuid() + 4711)
     shared = Access(0o2770, os.getgid())
-    with pytest.raises(ExchangeError, match=r"belongs to \S+, and this is uid"):
+    with pytest.raises(ExchangeError, match=r"belongs to \S+, and this process runs as uid"):
         find(tmp_path, "mail5-a", shelf=Shelf(tmp_path, Access(0o700)))
     with pytest.raises(ExchangeError, match="belongs to"):  # another group
         find(tmp_path, "mail5-a", shelf=Shelf(tmp_path, Access(0o2770, os.getgid() + 4711)))
