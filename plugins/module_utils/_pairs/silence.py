@@ -35,7 +35,7 @@ def silent(servers: Sequence[NameServer], seconds: float = _SECONDS) -> dict[Nam
 
 
 async def _silence(server: NameServer, seconds: float) -> str:
-    """Return why there is no reply of a server, after some tries, or nothing."""
+    """Return why a server does not reply after some tries; empty if it does."""
     why = ""
     for _try in range(_TRIES):
         ident = secrets.randbelow(1 << 16)
