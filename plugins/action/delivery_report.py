@@ -127,7 +127,7 @@ def _hosts(params: Params, variables: Params) -> list[HostResult]:
 
 def _not_theirs(run: str, undoes: Mapping[str, Any]) -> str:
     """Return why a rollback came to nothing: the run to undo changed none of its hosts."""
-    listing = "-e mx_delivery_list=true lists what there is"
+    listing = "-e mx_delivery_list=true lists the backups"
     if undoes.get("of"):
         text = f"the last run, {run}, changed {listed(undoes['of'])}, and none of these hosts"
         return f"{text} (set mx_delivery_backup to undo another one; {listing})"

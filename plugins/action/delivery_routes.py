@@ -92,7 +92,7 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
             self._check_strategy()
             left_out = self._tags_left_out(variables)
             if left_out is None:
-                reason = "The tags of this run name other tasks."
+                reason = "The tags of this run leave out the role."
                 return {"changed": False, "skipped": True, "skip_reason": reason}
             with orderly_end():
                 if given["routes"] is not None:
@@ -117,15 +117,15 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
         strategy = str(self._task._parent._play.strategy)
         if not strategy.rpartition(".")[2].endswith(_LINEAR):
             raise InvalidInput(
-                f"The strategy is {strategy}, under which neither limits nor batches hold.",
+                f"The strategy is {strategy}, which supports neither limits nor batches.",
                 hint="No host was contacted. Set strategy: linear in the play.",
             )
 
     def _tags_left_out(self, variables: Variables) -> Collection[str] | None:
-        """Return the steps that the command line leaves out, None where it means other tasks.
+        """Return the steps that the command line leaves out, None if it leaves out the role.
 
-        Tags that would leave half a job end the run here, although the task ignores its errors: the
-        steps that would report the failure may be among those left out.
+        Tags that would run only a part of the job end the run here, although the task ignores its
+        errors: they may leave out the steps that would report the failure.
         """
         wanted = variables.get("ansible_run_tags") or ["all"]
         skipped = variables.get("ansible_skip_tags") or ()
@@ -195,7 +195,7 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core is not type
             base = Path.cwd() / (options.get("backup_dir") or "backups")
             if why := why_not_kept(base):
                 raise InvalidInput(
-                    f"mx_delivery_backup_dir is {base}, where no backup lasts: {why}.",
+                    f"mx_delivery_backup_dir is {base}, which does not keep backups: {why}.",
                     hint="No host was contacted. Set it to a folder outside.",
                 )
             if entry_point == "rollback" and not options.get("backup"):

@@ -62,8 +62,8 @@ _NO_BECOME = (
 )
 _READABLE = (
     "The inventory's connection would send the password readable (Basic over plain HTTP). Set"
-    " ansible_winrm_transport to ntlm, kerberos or credssp, or use HTTPS; to send it readable all"
-    " the same, set ansible_winrm_transport: basic and ansible_winrm_message_encryption: never."
+    " ansible_winrm_transport to ntlm, kerberos or credssp, or use HTTPS; to send it readable"
+    " anyway, set ansible_winrm_transport: basic and ansible_winrm_message_encryption: never."
 )
 #: From this verbosity on the default callback shows the arguments of a task.
 _SHOWS_INVOCATION = 3

@@ -76,7 +76,7 @@ def check_names(unknown: Mapping[str, Sequence[str]], known: Collection[str]) ->
     more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""  # noqa: PLR2004
     raise InvalidInput(
         f"{' '.join(_sentence(text) for text in texts)}{more}",
-        hint="No host was contacted. Correct the name; begin a variable of your own otherwise than"
+        hint="No host was contacted. Correct the name; a variable of your own must not begin with"
         f" {_PREFIX}.",
     )
 
@@ -127,7 +127,7 @@ def chosen_tags(
     """Return the tags of steps that the command line leaves out; None where the role is not meant.
 
     ``task`` are the tags of the role's tasks, ``wanted`` and ``skipped`` those of the command line.
-    Raises InvalidInput for a choice that would leave half a job: all of a run but its test
+    Raises InvalidInput for a choice that would run only a part of it: all of a run but its test
     messages is the only part that can be left out.
     """
     named = {*task} - {"always", "never"} - {*TAGS}
@@ -141,7 +141,7 @@ def chosen_tags(
     lacking = [tag for tag in TAGS if tag in left]
     given = f"--skip-tags {','.join(lacking)}" if whole else f"--tags {','.join(sorted(chosen))}"
     raise InvalidInput(
-        f"{given} would leave half a job, without the steps {', '.join(lacking)}.",
+        f"{given} would run only a part of the job, without the steps {', '.join(lacking)}.",
         hint="No host was contacted. --skip-tags test leaves out the test messages; the playbooks"
         " audit and resolve compare and resolve without changing a host.",
     )

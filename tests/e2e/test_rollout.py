@@ -342,7 +342,7 @@ def test_a_host_that_fails_stops_the_batches_after_its_own(
 def test_what_is_no_size_of_a_batch_is_told(lab: Lab, controller: Controller) -> None:
     run = controller.playbook("enforce", *having(serial=[1, "half"]))
     assert run.status == 2
-    assert "is not a size of a batch" in flat(run.output)
+    assert "is not a batch size" in flat(run.output)
     assert [machine.requests for machine in lab.machines.values()] == [0, 0, 0, 0]
 
 

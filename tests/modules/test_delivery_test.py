@@ -175,7 +175,7 @@ def test_a_login_and_no_secret_shown(
         password = lab.scenario.password
     shown = "".join((str(results), *capfd.readouterr()))
 
-    assert "password would be sent readable" in results["readable"]["msg"]
+    assert "password would be sent in clear text" in results["readable"]["msg"]
     assert verdicts(results["nobody"]) == {"nestle.com": "refused"}
     assert "the login was refused" in results["wrong"]["msg"]
     assert verdicts(results["right"]) == {"nestle.com": "delivered"}

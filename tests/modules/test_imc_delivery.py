@@ -235,7 +235,7 @@ def test_somebody_else_is_at_work_on_the_same_table(site: Site) -> None:
     files = files_of(site.machine.host)
     result = site.one(WANTED)
     assert result["failed"]
-    assert "the route table changed while this run was at work" in result["msg"]
+    assert "the route table changed during this run" in result["msg"]
     assert "Nothing was changed." in result["msg"]
     assert connector.rows == (*FOREIGN, "THEIRS.EXAMPLE;192.0.2.99;0")
     assert switch(site.machine) == []

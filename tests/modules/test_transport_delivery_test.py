@@ -164,7 +164,7 @@ def test_without_tracking_the_verdict_is_not_invented(site: Lab, play: Play) -> 
     results = play(site, "ex16", ("test", test("aol.com", deadline=2)))
     (one,) = results["test"]["results"]
     assert one["verdict"] == "unknown"
-    assert "is message tracking enabled" in one["reason"]
+    assert "check that message tracking is enabled" in one["reason"]
 
 
 def test_what_belongs_to_the_other_family_is_refused(site: Lab, play: Play) -> None:

@@ -301,7 +301,9 @@ class TransportTest:
 
 
 def _unexplained(result: TestResult, hindrance: str) -> TestResult:
-    unseen = "no tracking log has a record of it; is message tracking enabled on the servers?"
+    unseen = (
+        "no tracking log has a record of it; check that message tracking is enabled on the servers"
+    )
     if result.verdict is Verdict.RETURNED:
         return result
     if result.verdict is Verdict.UNKNOWN:

@@ -154,15 +154,15 @@ class SendConnectors:
                 return self._seen(view)
             error.hint = (
                 f"The last change was written to {last.domain_controller} at {utc_text(last.when)},"
-                " and the other domain controllers may not have it yet. Wait until it answers; or"
-                " name another that has the change by domain_controller."
+                " and the other domain controllers may not have it yet. Wait until it answers,"
+                " or set domain_controller to another one that has the change."
             )
             raise
         if self.controller and _pins(there) != _pins(view):
             raise ExchangeError(
                 f"{self.host}: the domain controller {view.domain_controller} does not show what"
                 f" was written to {last.domain_controller} at {utc_text(last.when)}.",
-                hint="Wait for replication, or let domain_controller name that one.",
+                hint="Wait for replication, or set domain_controller to that one.",
             )
         return self._seen(view if self.controller else there)
 
@@ -253,11 +253,11 @@ class SendConnectors:
                 value = entry.get(name)
                 items = value if isinstance(value, list) else [value]
                 if not all(map(_is_setting, items)):
-                    raise ValueError(f"its {name} is not one that a connector can have")
+                    raise ValueError(f"its {name} has a type that no connector's setting has")
         connectors = tuple(connector_from(entry, self.host) for entry in entries)
         for connector in connectors:
             for name, value in connector.unread.items():
-                raise ValueError(f"its {name} is {value!r:.80}, which no connector can have")
+                raise ValueError(f"its {name} is {value!r:.80}, which is not valid for a connector")
         since = [facts, *later]
         runs = (each.get("made_by") for each in since)
         entries = [each.get(EXTERNAL_DNS) for each in since]
@@ -413,7 +413,7 @@ class SendConnectors:
         if trouble is None or set(parts.values()) == {"old"}:
             late = isinstance(cause, CommandTimeout)
             end = ", but the command that hung may still take effect." if late else "."
-            hint = cause.hint or "Remove the cause, and run again."
+            hint = cause.hint or "Correct the cause, and run again."
             return Undone(parts, f"The previous {_things(steps)} were put back{end}", hint)
         words = ", ".join(f"{domain} {part}" for domain, part in parts.items())
         return Undone(
@@ -424,7 +424,7 @@ class SendConnectors:
         )
 
     def _take_back(self, steps: Sequence[Step | DnsStep]) -> None:
-        """Undo the steps, the last first, from what the connectors are now."""
+        """Undo the steps, the last first, from the present state of the connectors."""
         connectors = self._look().connectors
         settings = self._settings(steps, connectors)
         now = {connector.identity: all_parameters(connector) for connector in connectors}
@@ -441,8 +441,8 @@ class SendConnectors:
         wrong = [d for d, part in self._parts(steps, None).items() if part != "old"]
         if wrong:
             raise ExchangeError(
-                f"{', '.join(wrong)} does not read back as before; what another writer changed"
-                " meanwhile was left as it is"
+                f"{', '.join(wrong)} differs from the state before the run; changes by another"
+                " writer were kept"
             )
 
     def _settings(

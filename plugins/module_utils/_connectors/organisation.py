@@ -151,11 +151,11 @@ class Reader:
         try:
             own = AcceptedDomains(self.session).own()
         except CmdletError as error:  # a role without the cmdlet
-            warnings.append(f"Own domains are not recognised: {error.message}")
+            warnings.append(f"The own domains could not be read: {error.message}")
         try:
             servers = read_servers(self.session)
         except CmdletError as error:
-            warnings.append(f"Edge Transport servers are not recognised: {error.message}")
+            warnings.append(f"The Edge Transport servers could not be read: {error.message}")
         else:
             here = this_server([s for s in servers if not s.edge], host)
             version = (here and here.version) or ""

@@ -711,7 +711,7 @@ def _refusal(pin: Settings, connector: Connector, existing: Existing) -> Refusal
     elif connector.domain_secure:
         reason = _MUTUAL_TLS
     elif connector.logs_in:
-        reason = "logs in at its smart hosts by a password, which could not be put back"
+        reason = "logs in at its smart hosts with a password, which no rollback could restore"
     elif existing == "refuse":
         return _not_ours(pin, connector)
     else:
@@ -808,8 +808,8 @@ def restore_plan(
             left_out += filter(None, [_changed_pin(pins, connector.changed_pin)])
         elif made_since is not None and connector.made_by not in made_since:
             warnings.append(
-                f"{connector.pinned_domain}: no backup here is of the run that made the connector"
-                f" {connector.name!r}, so it stays."
+                f"{connector.pinned_domain}: the connector {connector.name!r} stays, since no"
+                " backup here is of the run that made it."
             )
         else:
             removed.append(remove_step(connector, connector.pinned_domain or connector.name))

@@ -79,8 +79,8 @@ class TransportQueues:
         report.returned = sorted(report.returned, key=lambda one: utc_text(one.time) or "")
         if waiting.unread:
             report.warnings.append(
-                f"{waiting.unread} messages in queues that do not name their domain were not looked"
-                " into. Their domains may be missing (max_messages)."
+                f"{waiting.unread} messages in queues that do not name their domain were not read,"
+                " so their domains may be missing. Raise max_messages."
             )
         if suspended := [queue.identity for queue in waiting.queues if queue.suspended]:
             report.warnings.append(f"Suspended by an administrator: {', '.join(suspended)}.")

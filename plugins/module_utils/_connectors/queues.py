@@ -296,8 +296,8 @@ def _read_recipients(
         waiting.own_domains = accepted.own()
     except CmdletError as error:
         waiting.warnings.append(
-            f"The organisation's own domains are not known ({error.message}); own_domains names"
-            " them."
+            f"The organisation's own domains could not be read ({error.message}). List them in"
+            " own_domains."
         )
     for queue in nameless:
         waiting.messages[queue.identity] = ()

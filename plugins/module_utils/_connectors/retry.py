@@ -59,7 +59,7 @@ def find_retries(
             warnings.append(f"The queue {queue.identity} is {why} and was left alone ({listed}).")
     if waiting.unread:
         warnings.append(
-            f"{waiting.unread} messages were not looked into; a queue of theirs may not be retried."
+            f"{waiting.unread} messages were not read, so their queues may not be retried."
         )
     return Retries(tuple(wish for queue, wish in concerned if queue.waits), tuple(warnings))
 

@@ -83,7 +83,7 @@ def parse_options(params: Mapping[str, Any]) -> Options:
     """Check the options of one task; raises InvalidInput before anything is asked of the host."""
     restored, given = params["state"] == "restored", params["domain_controller"]
     if restored and params["routes"] is not None:
-        raise InvalidInput("state: restored puts back what the backup holds; it takes no routes.")
+        raise InvalidInput("state: restored restores the backup and does not accept routes.")
     if restored and any(params[name] is not None for name in OPTIONS):
         raise InvalidInput(
             "state: restored puts back the external DNS that the backup holds; it takes no"

@@ -207,7 +207,7 @@ def _accepts_none(domain: StuckDomain, _every: Every) -> Iterator[Cause]:
         notes = tuple(str(note["message"]) for note in domain.warnings("own_exchange"))
         yield Cause(
             Code.OWN_HOSTS,
-            "all mail servers of the domain are your own hosts, so its mail would go in a circle",
+            "all mail servers of the domain are your own hosts, so its mail would loop",
             "Make it a domain that your hosts accept mail for, or correct its MX records.",
             notes[:1],
         )

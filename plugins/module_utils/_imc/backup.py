@@ -42,7 +42,7 @@ _MOST_ROUTES = 16_000_000  # bytes of routes.txt, as much as is read from a host
 
 @dataclass(frozen=True, slots=True)
 class HostBackup:
-    """A backup folder on the host, and what it holds; ``routes`` None without a table."""
+    """A backup folder on the host, and its contents; ``routes`` None without a table."""
 
     folder: str
     export: bytes
@@ -103,14 +103,14 @@ def _compare(host: str, layout: Layout, state: HostState, sections: Sections) ->
     """Raise ExchangeError where the backup is not whole, or not what the plan was made of."""
     if bool(sections["noted"].output.strip()) != (state.journal is not None):
         raise ExchangeError(
-            f"{host}: another run started or ended while this one was at work.",
+            f"{host}: another run started or ended during this run.",
             hint="Run again when the other run has ended.",
         )
     if state.table is not None:
         save, copied = sections["save"], sections["routes"]
         if not save.ok:
             raise ExchangeError(
-                f"{host}: imccopy could not save the route table once more (exit code"
+                f"{host}: imccopy could not save the route table again (exit code"
                 f" {save.exit_code}, {excerpt(save.output)}).",
                 hint="Check free disk space on the host.",
             )
@@ -131,9 +131,9 @@ def _compare(host: str, layout: Layout, state: HostState, sections: Sections) ->
 
 
 def changed_meanwhile(host: str, what: str) -> ExchangeError:
-    """Return the error for a part that another writer changed while this run was at work."""
+    """Return the error for a part that another writer changed during this run."""
     return ExchangeError(
-        f"{host}: the {what} changed while this run was at work.",
+        f"{host}: the {what} changed during this run.",
         hint="Check who changed it, then run again.",
     )
 
@@ -195,8 +195,8 @@ class Identity:
             known = name in {"computer", "registry_key"} or (found and wanted)
             if known and str(found).lower() != str(wanted).lower():
                 raise ValueError(
-                    f"it is of the {name} {found!r:.80}, and this is {wanted!r} (force puts it back"
-                    " all the same)"
+                    f"its {name} is {found!r:.80}, but this host's is {wanted!r} (force: true"
+                    " restores it anyway)"
                 )
 
 
@@ -233,7 +233,7 @@ def _value(entry: object) -> RegistryValue | None:
             value = RegistryValue(name, kind, data)
             if can_be_added(value):
                 return value
-    raise ValueError("the registry value in backup.json cannot be put back exactly")
+    raise ValueError("the registry value in backup.json cannot be restored exactly")
 
 
 def _routes(folder: Path, digest: object) -> RoutesFile | None:
@@ -244,7 +244,7 @@ def _routes(folder: Path, digest: object) -> RoutesFile | None:
     if len(content) > _MOST_ROUTES:
         raise ValueError(f"{ROUTES_FILE} is longer than {_MOST_ROUTES} bytes")
     if hashlib.sha256(content).hexdigest() != digest:
-        raise ValueError(f"{ROUTES_FILE} is not what was saved (its SHA-256 differs)")
+        raise ValueError(f"{ROUTES_FILE} is not the saved file (its SHA-256 differs)")
     try:
         return RoutesFile.parse(content)
     except NotARoutesFile as error:

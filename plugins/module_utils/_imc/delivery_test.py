@@ -37,7 +37,7 @@ _REASONS = {
     Verdict.QUEUED: "the message waits in the queue",
     Verdict.RETURNED: "a non-delivery report was made",
     Verdict.NOT_TESTED: "Exchange 4.0 does not relay, so it would return a test message (Q148985)",
-    Verdict.REFUSED: "the host did not take the message",
+    Verdict.REFUSED: "the host rejected the message",
 }
 _NOT_RELAYED = (
     "; routing restrictions of the connector may keep this controller from relaying (Q193922)"

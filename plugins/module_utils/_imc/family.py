@@ -108,7 +108,7 @@ class MailConnector:
     kind: str = "this host"
     refusal_hint: str = "Change it in the Administrator program, or with imccopy, and run again."
     _first: HostState | None = field(default=None, init=False)
-    # What a transaction has so far.
+    # The transaction so far.
     _before: HostState | None = field(default=None, init=False)
     _plan: ImcPlan = field(default_factory=ImcPlan, init=False)
     _lock: HostLock | None = field(default=None, init=False)
@@ -329,8 +329,8 @@ class MailConnector:
     def _need_time(self, needs: float) -> None:
         if not self._held.is_in_time(monotonic(), needs):
             raise ExchangeError(
-                f"{self.session.host}: the run took too long to change anything more: its lease of"
-                f" the host ends after {self.timeouts.lease / 60:.0f} minutes.",
+                f"{self.session.host}: the run took too long, and made no further change: its"
+                f" lease of the host ends after {self.timeouts.lease / 60:.0f} minutes.",
                 hint="Check what keeps the host or the controller busy, then run again.",
             )
 
@@ -548,7 +548,7 @@ class MailConnector:
         stamp = self._plan.interrupted.stamp if self._plan.interrupted else ""
         self._give_up()
         broken = f"; an earlier one broke off after its backup {stamp}" if stamp else ""
-        back = f"To go back to that: state: restored, with the backup {stamp}."
+        back = f"To restore that state, use state: restored with the backup {stamp}."
         return Undone(
             dict.fromkeys(self._begun, "unknown"),
             f"No setting was changed by this run{broken}.",
@@ -733,7 +733,8 @@ class _WayBack:
             parts,
             f"Not everything could be put back: {failed} State of the host now: {now}.",
             f"Another backup is on the host, in {folder}. Run again, and the next run continues"
-            f" from here. Or go back by hand; type on the host: {' & '.join(self._by_hand(parts))}",
+            " from here. Or restore it by hand; type on the host:"
+            f" {' & '.join(self._by_hand(parts))}",
             {"service": service_facts(found.service) if found else None},
         )
 

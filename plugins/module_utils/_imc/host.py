@@ -241,7 +241,7 @@ def edits_long_tables(build: int | None) -> bool:
 
 
 def takes_digits(build: int | None) -> bool:
-    """Whether the Administrator program takes names that begin with a digit."""
+    """Whether the Administrator program accepts names that begin with a digit."""
     return build is None or build >= _DIGITS_SINCE
 
 

@@ -77,7 +77,7 @@ class Desired:
 
 
 class ServiceStep(StrEnum):
-    """What the service needs so that it works with the settings."""
+    """The step after which the service works with the settings."""
 
     NONE = "none"
     RESTART = "restart"
@@ -102,7 +102,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What a backup holds; ``routes`` None where the table was not saved."""
+    """The contents of a backup; ``routes`` None where the table was not saved."""
 
     value: RegistryValue | None
     routes: RoutesFile | None
@@ -110,7 +110,7 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class TablePlan:
-    """The table as it is and as it is to be.
+    """The present table and the required one.
 
     ``changed`` is true if it has to be written; ``size`` is how many routes change, of how many.
     """
@@ -357,8 +357,7 @@ def _refusals(draft: _Draft, desired: Desired, *, force: bool) -> Iterator[Refus
         yield risks.cluster_refusal()
     if setting.changed and before is not None and not can_be_added(before):
         yield Refusal(
-            f"the registry value is {shown(before)!r}, which could not be put back exactly if"
-            " anything failed"
+            f"the registry value is {shown(before)!r}, which a rollback could not restore exactly"
         )
     if table is None:
         return
@@ -525,7 +524,7 @@ def _worksheet(desired: Desired, saved: Saved | None) -> Iterator[ManualRow]:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """The rows as they are to be.
+    """The required rows.
 
     ``kept`` are the listed domains that keep their rows, each with the reason. ``missing`` are
     all domains that lose their rows since DNS does not have them; ``unpinned`` are the domains that
@@ -539,7 +538,7 @@ class Edit:
 
 
 def edit(rows: Sequence[Row], desired: Desired) -> Edit:
-    """Return the rows a host with ``rows`` is to have."""
+    """Return the required rows of a host that has ``rows``."""
     routes = desired.by_domain
     wanted = {domain: desired.rows_of(route) for domain, route in routes.items()}
     present: dict[str, list[Row]] = {}
@@ -603,7 +602,7 @@ def _why_kept(route: Route, count: int) -> str:
     if route.unconfirmed:
         return f"only one name server reports that it does not exist; its {_rows(count)} kept"
     return (
-        f"the domain takes no mail ({route.status}); its {_rows(count)} kept. Set missing_domain:"
+        f"the domain accepts no mail ({route.status}); its {_rows(count)} kept. Set missing_domain:"
         " remove to have such rows removed"
     )
 

@@ -78,7 +78,7 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class LogContents:
-    """What one log, or several, show: failures and connections."""
+    """The failures and connections of one log, or of several."""
 
     failures: tuple[LoggedFailure, ...]
     contacts: tuple[Contact, ...]
@@ -111,7 +111,7 @@ class _Connection:
 
     @property
     def silent_text(self) -> str:
-        """What happened on a silent connection."""
+        """The event of a silent connection, in words."""
         return f"{self.address} accepted the connection and sent no greeting"
 
 
@@ -201,7 +201,7 @@ def _failure(
 def _strip(line: str) -> tuple[str, str]:
     """Return where a line comes from and its text, without its time and its ``IO: |``.
 
-    ``<<<`` is from the other side, ``>>>`` from this one, nothing is not known.
+    ``<<<`` is from the other side, ``>>>`` from this one; an empty text is unknown.
     """
     text = line.strip()
     stamp = _STAMP.match(text)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-r"""What waits on a host with an Internet Mail Connector: ``RootDir\Out``, logs and counters.
+r"""Waiting mail of a host with an Internet Mail Connector: ``RootDir\Out``, logs and counters.
 
 Three command lines at most for a usual host: facts and folders, small files, ends of big logs.
 
@@ -91,8 +91,8 @@ class ImcQueues:
         report.warnings += reader.warnings
         if report.unread:
             report.warnings.append(
-                f"{report.unread} of {report.files} messages were not looked into: too many, too"
-                " long, or gone meanwhile. Their domains may be missing (max_files, max_bytes)."
+                f"{report.unread} of {report.files} messages were not read: too many, too"
+                " long, or removed meanwhile. Their domains may be missing (max_files, max_bytes)."
             )
         if report.files and not failures:
             report.warnings.append(

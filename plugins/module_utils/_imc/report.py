@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a plan of a host looks like to a person: diff, worksheet, and its part of the result. Pure.
+"""The plan of a host for readers: diff, worksheet, and its part of the result. Pure.
 
 This file is private to the collection postmaster.exchange.
 """

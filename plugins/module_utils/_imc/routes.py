@@ -96,7 +96,7 @@ class Row:
 
     @property
     def flag(self) -> str:
-        """What follows the address, as written."""
+        """The text after the address, as written."""
         return self._field(2)
 
     @property
@@ -203,7 +203,7 @@ class RoutesFile:
 
     @property
     def relay(self) -> str:
-        """What DefaultRouting holds: the hosts to which all other mail is forwarded."""
+        """The hosts of DefaultRouting, to which all other mail is forwarded."""
         keys = [_key(line) for line in self.after]
         start = keys.index("defaultrouting")
         value = _value(self.after[start]).strip()

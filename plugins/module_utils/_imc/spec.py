@@ -116,8 +116,8 @@ def _check_together(params: Mapping[str, Any], state: State) -> None:
     if state is State.RESTORED:
         if routes or managed:
             raise InvalidInput(
-                "state: restored puts back what the backup holds; it takes neither routes nor"
-                " resolver_search_list."
+                "state: restored restores the contents of the backup. Do not set routes or"
+                " resolver_search_list with it."
             )
         return
     if not routes and not managed:
@@ -134,13 +134,13 @@ def _check_together(params: Mapping[str, Any], state: State) -> None:
 
 
 def parse_imc_routes(entries: Sequence[Any], *, state: State) -> tuple[Route, ...]:
-    """Check the option ``routes``: the Internet Mail Connector takes only IPv4."""
+    """Check the option ``routes``: the Internet Mail Connector accepts only IPv4."""
 
     def only_ipv4(address: Address) -> str:
         if address.version == 4:  # noqa: PLR2004 - IPv4
             return ""
         return (
-            "is an IPv6 address; the Internet Mail Connector takes only IPv4 (compute the pairs"
+            "is an IPv6 address; the Internet Mail Connector accepts only IPv4 (compute the pairs"
             " with families: ipv4)"
         )
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What one command line finds on a host with an Internet Mail Connector, and the notes runs leave.
+"""The state of a host with an Internet Mail Connector, and the notes that runs leave.
 
 The journal of a run is written and read back before its first change, and removed when the run is
 complete or completely rolled back. A run that finds one, and no lease of a live run, knows that an
@@ -158,7 +158,7 @@ class HostState:
 
     @property
     def left_behind(self) -> Journal | None:
-        """What a run that broke off left, an empty journal where it changed nothing yet.
+        """The journal of an interrupted run; empty if that run changed nothing.
 
         That it broke off has to be certain, see ``host_lock.why_alive``.
         """

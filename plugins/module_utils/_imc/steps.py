@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What changes a host, each step verified: the table, the registry value, and the service.
+"""Steps that change a host, each one verified: the table, the registry value, and the service.
 
 A service that cannot parse a delivery route starts, and stops again at once (event 4056, Q182522):
 so the exit code of ``sc start`` means nothing, and the state is watched.
@@ -106,7 +106,7 @@ def _not_replaced(host: str, sections: Mapping[str, Section]) -> ChangedMeanwhil
     saved, restored = sections["now"], sections["restore"]
     if saved.ok and restored.exit_code == 1:
         return ChangedMeanwhileError(
-            f"{host}: the route table changed while this run was at work.",
+            f"{host}: the route table changed during this run.",
             hint="Check who changed it, then run again.",
         )
     said = excerpt(saved.output + restored.output)

@@ -107,7 +107,7 @@ def parse_text(data: bytes, first_line: int = 1) -> Iterator[TrackingEvent]:
 def parse_lines(lines: Iterable[tuple[int, bytes]]) -> Iterator[TrackingEvent]:
     """Yield the events of numbered lines, which must come in ascending order.
 
-    What is neither an event nor a recipient directly below one is passed over. Never raises, and
+    Lines that are neither an event nor a recipient below one are skipped. Never raises, and
     holds one event at a time.
     """
     fields: list[str] = []
@@ -259,7 +259,7 @@ _IDS, _SHORTEST_ID = 8, 8
 #: Bytes that a search may print, and seconds it may take.
 _MAX_OUTPUT, _TIMEOUT = 4_000_000, 120.0
 
-#: What is searched for: our tag, also identifiers tied to it, also the recipients.
+#: Search texts: our tag, also identifiers tied to it, also the recipients.
 _TAG_ONLY, _WITH_RECIPIENTS = 0, 2
 
 _WORD = re.compile(r"[A-Za-z0-9._-]+")

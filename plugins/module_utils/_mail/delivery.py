@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.exchange contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What becomes of messages: observations in logs, results of tests, entries of queues. Pure.
+"""The way of messages: observations in logs, results of tests, entries of queues. Pure.
 
 The logs of each mail system are translated into observations of five stages. These form a lattice:
 more observations never make a verdict weaker, and neither their order nor repetitions matter.
@@ -73,7 +73,7 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """What one look at the logs found, by the tag of the message.
+    """The findings of one look at the logs, by the tag of the message.
 
     ``blind`` is why nothing could be read, or empty; ``hopeless`` whether it will stay so.
     """
@@ -300,7 +300,7 @@ class NextHop:
 
 @dataclass(slots=True)
 class QueueReport:
-    """What waits on a host. ``unread`` counts messages that were not opened.
+    """The waiting mail of a host. ``unread`` counts messages that were not opened.
 
     ``out_of_sight`` are Edge Transport servers, which may have mail that nothing shows here.
     ``bytes``, ``service`` and ``counters`` are None, ``queues`` empty, where a family has none.

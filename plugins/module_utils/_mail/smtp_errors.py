@@ -30,7 +30,7 @@ PERMANENT = 500
 
 
 class ErrorClass(StrEnum):
-    """What kept a message, as far as the text shows."""
+    """The cause of an error, as far as the text shows."""
 
     DNS = "dns"  # no usable answer from DNS
     NO_CONNECTION = "no_connection"  # nothing answered, or the connection was refused

@@ -105,7 +105,7 @@ def restored_lines(
         if not source:
             text = "has no such backup, and was left alone"
         elif delivery.get("deferred"):
-            text = f"leaves it to another host of its organisation to be as in {source}"
+            text = f"leaves the restore of {source} to another host of its organisation"
         elif delivery.get("same_as") or (delivery.get("changed") and check_mode):
             text = f"would be as in {source}"
         else:

@@ -142,7 +142,7 @@ def batches(serial: Any) -> list[str]:
     wrong = next((size for size in sizes if not _SHARE.match(size)), None)
     if wrong is not None:
         raise InvalidInput(
-            f"{wrong!a:.80} is not a size of a batch.",
+            f"{wrong!a:.80} is not a batch size.",
             hint="Give numbers or per cent of the hosts, as in [1, 10%, 100%].",
         )
     return sizes

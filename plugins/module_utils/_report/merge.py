@@ -113,7 +113,7 @@ def _check_version(documents: Mapping[str, Document]) -> None:
                 raise InvalidInput(
                     f"{first} and {name} are of different runs: {key} is {one['run'][key]!a:.80}"
                     f" and {other['run'][key]!a:.80}.",
-                    hint="Give all slices of a run the same mx_delivery_run, and no others.",
+                    hint="Set the same mx_delivery_run in all slices of a run, and only there.",
                 )
 
 
@@ -125,7 +125,7 @@ def _order(documents: Mapping[str, Document], expected: Sequence[str]) -> list[s
             if host["name"] in seen:
                 raise InvalidInput(
                     f"{host['name']} is in {seen[host['name']]} and in {name}.",
-                    hint="A host belongs to one slice. Remove the report that does not count.",
+                    hint="A host belongs to one slice. Remove the outdated report.",
                 )
             seen[host["name"]] = name
     if not expected:

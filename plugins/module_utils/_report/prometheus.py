@@ -92,7 +92,7 @@ def _metrics(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Iterable[S
     )
     yield (
         "pin_ttl_left_seconds",
-        "Time to live that DNS leaves the addresses of a domain; negative where it is over.",
+        "Remaining time to live of a domain's addresses in DNS; negative once it has expired.",
         [
             Sample(seconds(domain["valid_until"]) - ended, {"domain": domain["name"]})
             for domain in document["domains"]

@@ -219,11 +219,11 @@ def _sentence(
 
 
 def out_of_sight(edges: Sequence[str]) -> str:
-    """Return the sentence on mail that nothing inside the organisation shows."""
+    """Return the sentence on mail that no server inside the organisation shows."""
     one = len(edges) == 1
     return (
-        f"Mail that waits on the Edge {'server' if one else 'servers'} {listed(edges)} is out of"
-        " sight here; look at the queues there with Get-Queue."
+        f"Mail that waits on the Edge {'server' if one else 'servers'} {listed(edges)} is not"
+        " in this report; check the queues there with Get-Queue."
     )
 
 

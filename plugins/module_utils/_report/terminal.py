@@ -360,7 +360,7 @@ def _numbers(hosts: Sequence[_Entry]) -> set[int]:
 
 
 def _unseen(hosts: Sequence[_Entry], domains: Sequence[_Entry]) -> Iterator[str]:
-    """Tell which mail is out of sight: that of Edges, and test messages that a relay has."""
+    """Yield notes on mail beyond the servers: that of Edges, and test messages at a relay."""
     edges = {name: None for host in hosts for name in (host["queue"] or {}).get("out_of_sight", ())}
     if edges:
         yield out_of_sight(list(edges))

@@ -372,7 +372,7 @@ def _judged(
         return answer | {"msg": message}
     raise ExchangeError(
         message,
-        hint="No setting was changed. A queued message is still tried by the host; look again with"
+        hint="No setting was changed. The host retries queued messages; check them with"
         " queue_info.",
         details=answer,
     )

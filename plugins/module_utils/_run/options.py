@@ -188,7 +188,9 @@ def _addresses(entry: Mapping[str, Any]) -> frozenset[str]:
         return frozenset(str(ip_address(each)) for each in entry.get("addresses") or ())
     except (ValueError, TypeError):
         given = shown(str(entry["addresses"]))
-        raise InvalidInput(f"The option domains has {given} for addresses.") from None
+        raise InvalidInput(
+            f"addresses in the option domains must be IP addresses, not {given}."
+        ) from None
 
 
 def _relay(entry: Mapping[str, Any]) -> str:
@@ -208,7 +210,7 @@ def _patience(deadline: int, interval: int) -> Patience:
     if not (1 <= interval <= deadline <= _LONGEST):
         raise InvalidInput(
             f"deadline ({deadline}) and interval ({interval}) must be 1 to {_LONGEST} seconds,"
-            " and the first not less than the second."
+            " and deadline must be at least interval."
         )
     return Patience(deadline, interval)
 
@@ -229,7 +231,7 @@ def _smtp(given: Mapping[str, Any], basedir: Path) -> SmtpOptions:
         raise InvalidInput("smtp.port must be 1 to 65535, and smtp.timeout 1 second or more.")
     if options.user and not options.starttls and not given.get("cleartext_login"):
         raise InvalidInput(
-            "smtp: without starttls the password would be sent readable.",
-            hint="Set starttls, or cleartext_login where the network between is trusted.",
+            "smtp: without starttls the password would be sent in clear text.",
+            hint="Set starttls, or cleartext_login on a trusted network.",
         )
     return options

@@ -106,8 +106,8 @@ def _parse_route(entry: object, where: str, needs_addresses: bool) -> Route:
     status = entry.get("status") or "ok"
     if status not in STATUSES:
         raise InvalidInput(
-            f"{where}: the status {shown(str(status))} is not known.",
-            hint=f"Known are {', '.join(STATUSES)}.",
+            f"{where}: the status {shown(str(status))} is not valid.",
+            hint=f"Use one of {', '.join(STATUSES)}.",
         )
     given = entry.get("addresses")
     if given is None:
@@ -116,7 +116,7 @@ def _parse_route(entry: object, where: str, needs_addresses: bool) -> Route:
         raise InvalidInput(f"{where}: addresses must be a list.")
     if status == "ok" and not given and needs_addresses:
         raise InvalidInput(
-            f"{where} has no address: a route without an address is refused.",
+            f"{where} must have at least one address.",
             hint="Give its addresses, or leave the domain out.",
         )
     bypasses = entry.get("bypass_relay") or False

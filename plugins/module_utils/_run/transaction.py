@@ -395,7 +395,7 @@ class _Transaction(Generic[S, W_contra, B, P]):
     def _until_right(self, plan: P) -> tuple[S, tuple[Refusal, ...]]:
         """Apply a plan, and plan anew while another writer comes between.
 
-        Returns the new state, and what is left out because of what is there now.
+        Returns the new state, and the refusals of single domains in it.
         """
         host = self.context.host
         for attempt in range(1, ATTEMPTS + 1):
@@ -403,7 +403,7 @@ class _Transaction(Generic[S, W_contra, B, P]):
             after, left = self.family.verify(plan, self._plan)
             if left.refusals:
                 raise ExchangeError(
-                    f"{host}: another writer made something meanwhile that is in the way:"
+                    f"{host}: a change by another writer conflicts with this run:"
                     f" {left.refusals[0].text}."
                 )
             if not left.changed:
@@ -417,7 +417,7 @@ class _Transaction(Generic[S, W_contra, B, P]):
             plan = left
         changes = (each.domains or (each.text,) for each in plan.changes)
         names = ", ".join(sorted({name for names in changes for name in names}))
-        raise ExchangeError(f"{host}: what was written reads back different ({names}).")
+        raise ExchangeError(f"{host}: the written values read back differently ({names}).")
 
     def _apply(self, plan: P) -> tuple[Change, CmdletError] | None:
         """Carry the changes out; returns the first that was refused, with the error.

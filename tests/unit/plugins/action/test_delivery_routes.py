@@ -214,7 +214,7 @@ def test_tags_leave_out_the_test_messages_or_nothing(
         assert one["options"]["test"]["domains"] == ("none" if left_out else "changed")
     else:
         assert result["failed"]
-        assert f"would leave half a job, without the steps {left_out}." in result["msg"]
+        assert f"would run only a part of the job, without the steps {left_out}." in result["msg"]
 
 
 def test_hosts_alike_share_one_entry() -> None:
@@ -280,7 +280,7 @@ def test_a_folder_that_does_not_last_is_refused_before_a_host_is_asked(
     own = {"mx_delivery_domains": DOMAINS, "mx_delivery_backup_dir": place.format(base=tmp_path)}
     failed = run({"a": own}, entry_point=entry_point)
     assert failed["failed"]
-    assert "where no backup lasts: it is in" in failed["failures"]["a"]
+    assert "which does not keep backups: it is in" in failed["failures"]["a"]
 
 
 @pytest.mark.parametrize("entry_point", ["rollback", "main"])

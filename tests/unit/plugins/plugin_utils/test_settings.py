@@ -163,7 +163,7 @@ def test_limits_and_batches_ask_for_a_comparison_first(
         ({"search_list": ["a b"]}, "mx_delivery_search_list: "),
         ({"max_changes": "much"}, "mx_delivery_max_changes must be a number"),
         ({"max_changed_hosts": "-1"}, "mx_delivery_max_changed_hosts must be a number"),
-        ({"serial": ["half"]}, "'half' is not a size of a batch"),
+        ({"serial": ["half"]}, "'half' is not a batch size"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_variable(given: dict[str, Any], message: str) -> None:

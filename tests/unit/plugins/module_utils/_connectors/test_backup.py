@@ -204,7 +204,9 @@ def test_a_setting_that_no_cmdlet_takes_makes_a_backup_unusable(
     content = json.loads((folder / backups.FACTS_FILE).read_text())
     content["connectors"][0]["ErrorPolicies"] = value
     (folder / backups.FACTS_FILE).write_text(json.dumps(content))
-    with pytest.raises(ExchangeError, match="ErrorPolicies is not one that a connector can have"):
+    with pytest.raises(
+        ExchangeError, match="ErrorPolicies has a type that no connector's setting has"
+    ):
         load(folder, ORGANISATION, "ex1")
 
 
@@ -223,7 +225,7 @@ def test_restore_removes_pins_of_known_runs_only_and_names_the_others() -> None:
     plan = restore_plan([mine, theirs, typed], [], made_since={RUN})
     assert [step.present for step in plan.changes] == [mine]
     (warning,) = plan.warnings
-    assert "b.example: no backup here is of the run that made the connector 'theirs'" in warning
+    assert "b.example: the connector 'theirs' stays, since no backup here is of the run" in warning
 
 
 def test_restore_leaves_a_pin_that_somebody_changed() -> None:

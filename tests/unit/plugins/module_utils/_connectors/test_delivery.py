@@ -275,7 +275,7 @@ def test_a_remembered_domain_controller_that_is_down_is_named(org: Org) -> None:
     org.run(routes=[NESTLE])
     directory.preferred = "dc2.hq.example"
     directory.down.add("dc1.hq.example")
-    with pytest.raises(ExchangeError, match=r"name another .* by domain_controller"):
+    with pytest.raises(ExchangeError, match=r"set domain_controller to another"):
         org.run(routes=[AOL])
     assert org.run(routes=[AOL], domain_controller="dc2.hq.example")["changed"]
     directory.preferred, directory.down = "dc1.hq.example", {"dc2.hq.example"}
@@ -299,7 +299,7 @@ def test_a_connector_with_a_password_is_never_adopted(org: Org) -> None:
     result = org.run(routes=[NESTLE, AOL], existing="adopt")
     (refused,) = result["refused"]
     assert (refused["domain"], refused["connector"]) == ("nestle.com", "relay")
-    assert "by a password" in refused["reason"]
+    assert "with a password" in refused["reason"]
     assert len(org.connectors()) == 3  # the other domain has its pin
 
 

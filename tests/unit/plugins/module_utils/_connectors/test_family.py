@@ -255,7 +255,7 @@ def test_an_undo_leaves_and_reports_its_own_pin_where_it_was_changed_since() -> 
             raise CmdletError("access denied", cmdlet=cmdlet.name)
 
     there.before = meddle
-    with pytest.raises(ExchangeError, match="another writer changed meanwhile was left") as caught:
+    with pytest.raises(ExchangeError, match="changes by another writer were kept") as caught:
         enforce(there)
     assert caught.value.details["parts"]["nestle.com"] == "unknown"
     (left,) = (x for x in there.entries.values() if "nestle" in str(x["AddressSpaces"]))

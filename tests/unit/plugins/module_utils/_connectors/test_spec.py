@@ -127,8 +127,8 @@ def test_a_domain_can_have_its_best_exchanges_only() -> None:
         ({}, "needs the option routes"),
         ({"routes": [], "backup": "b"}, "for state: restored only"),
         ({"state": "restored"}, "needs the option backup"),
-        ({"state": "restored", "backup": "b", "routes": []}, "takes no routes"),
-        ({"routes": [{"domain": "a.example"}]}, "no address"),
+        ({"state": "restored", "backup": "b", "routes": []}, "does not accept routes"),
+        ({"routes": [{"domain": "a.example"}]}, "must have at least one address"),
         ({"routes": [{"domain": "a b", "addresses": ["192.0.2.1"]}]}, "a b"),
         ({"routes": [{"domain": "a.example", "addresses": ["mx.a.example"]}]}, "not an IP address"),
         (

@@ -107,16 +107,19 @@ def _routes(content: bytes) -> Callable[[Path], None]:
         (_text("[" * 60000), "cannot be used"),
         (_text('{"format": 1}' + " " * backups.MOST_BYTES), "longer than"),
         (_change(format=2), "not of the format"),
-        (_change(computer="mail5-b"), "of the computer 'mail5-b', and this is 'mail5-a'"),
-        (_change(computer=7), "of the computer 7"),
-        (_change(computer=None), "of the computer None"),
-        (_change(exchange_build=1458), "of the Exchange build 1458, and this is 2653"),
-        (_change(organisation="/o=X/ou=Main"), "of the organisation '/o=X/ou=Main'"),
+        (_change(computer="mail5-b"), "its computer is 'mail5-b', but this host's is 'mail5-a'"),
+        (_change(computer=7), "its computer is 7"),
+        (_change(computer=None), "its computer is None"),
+        (_change(exchange_build=1458), "its Exchange build is 1458, but this host's is 2653"),
+        (_change(organisation="/o=X/ou=Main"), "its organisation is '/o=X/ou=Main'"),
         (_change(registry_key=r"HKLM\SOFTWARE"), "registry_key"),
-        (_change(value=[]), "cannot be put back"),
-        (_change(value={"name": "RootDir", "type": "REG_SZ", "data": "x"}), "put back"),
-        (_change(value={"name": VALUE_NAME, "type": "REG_SZ", "data": "x & y"}), "put back"),
-        (_change(value={"name": VALUE_NAME, "type": "REG_DWORD", "data": 1}), "put back"),
+        (_change(value=[]), "cannot be restored exactly"),
+        (_change(value={"name": "RootDir", "type": "REG_SZ", "data": "x"}), "be restored"),
+        (
+            _change(value={"name": VALUE_NAME, "type": "REG_SZ", "data": "x & y"}),
+            "be restored",
+        ),
+        (_change(value={"name": VALUE_NAME, "type": "REG_DWORD", "data": 1}), "be restored"),
         (_change(routes_sha256="0" * 64), "SHA-256"),
         (_change(routes_sha256=5), "SHA-256"),
         (_routes(ROUTES + b"x"), "SHA-256"),
@@ -145,7 +148,9 @@ def test_a_backup_without_value_and_table(tmp_path: Path) -> None:
 
 def test_by_force_another_computer_gets_it(folder: Path) -> None:
     other = replace(STATE, computer="MAIL50", build=1458)
-    with pytest.raises(ExchangeError, match="of the computer 'MAIL5-A', and this is 'MAIL50'"):
+    with pytest.raises(
+        ExchangeError, match="its computer is 'MAIL5-A', but this host's is 'MAIL50'"
+    ):
         load(folder, other)
     assert load(folder, other, force=True).value == VALUE
 

@@ -94,9 +94,9 @@ def test_without_imccopy_a_table_cannot_be_put_back(run: Runner, backups: List) 
 @pytest.mark.parametrize(
     ("spoiled", "reason"),
     [
-        ({"registry_key": "x"}, "it is of the registry_key 'x'"),
+        ({"registry_key": "x"}, "its registry_key is 'x'"),
         ({"format": 9}, "backup.json is not of the format this version writes"),
-        ({"routes_sha256": "0"}, "routes.txt is not what was saved (its SHA-256 differs)"),
+        ({"routes_sha256": "0"}, "routes.txt is not the saved file (its SHA-256 differs)"),
     ],
 )
 def test_one_that_cannot_be_used_says_why(

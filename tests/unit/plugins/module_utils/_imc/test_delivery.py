@@ -132,7 +132,7 @@ def test_enabled_deletes_the_value(run: Runner) -> None:
 def test_a_value_that_could_not_be_put_back_is_refused(run: Runner) -> None:
     host = FakeHost(value=(NAME, "REG_MULTI_SZ", r"a\0b"))
     error = run.fail(host, resolver_search_list="disabled")
-    assert "could not be put back exactly" in error.message
+    assert "which a rollback could not restore exactly" in error.message
     assert "Nothing was changed." in error.message
     assert len(host.lines) == 1
 
@@ -276,7 +276,7 @@ def test_a_concurrent_edit_stops_the_run(run: Runner) -> None:
 
     host.hooks["mkdir"] = edit
     error = run.fail(host, **DONE)
-    assert "the route table changed while this run was at work" in error.message
+    assert "the route table changed during this run" in error.message
     assert "Nothing was changed." in error.message
     assert host.routes == theirs
     assert host.value is None
@@ -295,7 +295,7 @@ def test_an_edit_right_before_the_write_is_kept(run: Runner) -> None:
 
     host.hooks["mkdir"] = edit
     error = run.fail(host, **DONE)
-    assert "the route table changed while this run was at work. Nothing was" in error.message
+    assert "the route table changed during this run. Nothing was" in error.message
     assert (error.details["changed"], error.details["parts"]) == (False, {})
     assert host.rows == ["partner.corp;10.1.2.3;0", "new.corp;10.1.2.4;0"]
     assert (host.value, host.state) == (None, 4)
@@ -314,7 +314,7 @@ def test_a_concurrent_edit_of_the_value_stops_the_run(run: Runner) -> None:
 
     host.hooks["mkdir"] = edit
     error = run.fail(host, **DONE)
-    assert "the registry value changed while this run was at work" in error.message
+    assert "the registry value changed during this run" in error.message
     assert host.value == (NAME, "REG_DWORD", "0x0")
 
 
@@ -575,7 +575,7 @@ def test_a_backup_of_another_host_is_refused(run: Runner) -> None:
     backup = run(FakeHost(), **DONE)["backup"]
     other = FakeHost(host="mail5-b")
     error = run.fail(other, state="restored", backup=backup)
-    assert "of the computer 'MAIL5-A', and this is 'MAIL5-B'" in error.message
+    assert "its computer is 'MAIL5-A', but this host's is 'MAIL5-B'" in error.message
 
     assert (other.rows, other.value, len(other.lines)) == ([], None, 1)
 

@@ -43,10 +43,10 @@ def test_paths_count_from_the_playbook_unless_absolute() -> None:
         ({"resolver_search_list": "disabled", "state": "exact"}, "state: exact needs"),
         ({"resolver_search_list": "disabled", "state": "absent"}, "state: absent needs"),
         ({"state": "restored"}, "needs the option backup"),
-        ({"state": "restored", "backup": "x", "routes": [NESTLE]}, "takes neither"),
+        ({"state": "restored", "backup": "x", "routes": [NESTLE]}, "Do not set routes or"),
         (
             {"state": "restored", "backup": "x", "resolver_search_list": "enabled"},
-            "takes neither",
+            "Do not set routes or",
         ),
         ({**DONE, "backup": "x"}, "for state: restored only"),
         ({**DONE, "backup_dir": "a\0b"}, "backup_dir is not a path"),

@@ -54,14 +54,14 @@ def test_names_get_their_one_spelling_and_doubles_are_folded() -> None:
         ({"domain": "me@nestle.com", "addresses": ["192.0.2.1"]}, "e-mail address"),
         ({"domain": "a" * 64 + ".example", "addresses": ["192.0.2.1"]}, "64 octets"),
         ({"domain": ".".join(["a" * 60] * 5), "addresses": ["192.0.2.1"]}, "the limit is 253"),
-        ({"domain": "a.example"}, "route without an address is refused"),
-        ({"domain": "a.example", "addresses": []}, "route without an address is refused"),
+        ({"domain": "a.example"}, "must have at least one address"),
+        ({"domain": "a.example", "addresses": []}, "must have at least one address"),
         ({"domain": "a.example", "addresses": "192.0.2.1"}, "must be a list"),
         ({"domain": "a.example", "addresses": ["192.0.2"]}, "not an IPv4 address"),
         ({"domain": "a.example", "addresses": ["192.0.2.1;0"]}, "not an IPv4 address"),
         ({"domain": "a.example", "addresses": ["mx.a.example"]}, "not an IPv4 address"),
         ({"domain": "a.example", "addresses": [3221225985]}, "not an IPv4 address"),
-        ({"domain": "a.example", "addresses": ["2001:db8::25"]}, "takes only IPv4"),
+        ({"domain": "a.example", "addresses": ["2001:db8::25"]}, "accepts only IPv4"),
         (
             {"domain": "a.example", "addresses": ["0.0.0.0"]},
             "cannot be the address of a mail server",
@@ -78,8 +78,8 @@ def test_names_get_their_one_spelling_and_doubles_are_folded() -> None:
             {"domain": "a.example", "addresses": ["255.255.255.255"]},
             "cannot be the address of a mail server",
         ),
-        ({"domain": "a.example", "addresses": ["192.0.2.1"], "status": "fine"}, "not known"),
-        ({"domain": "a.example", "addresses": ["192.0.2.1"], "status": ["ok"]}, "not known"),
+        ({"domain": "a.example", "addresses": ["192.0.2.1"], "status": "fine"}, "is not valid"),
+        ({"domain": "a.example", "addresses": ["192.0.2.1"], "status": ["ok"]}, "is not valid"),
     ],
 )
 def test_what_is_refused(entry: Any, reason: str) -> None:

@@ -218,5 +218,5 @@ def test_sizes_of_batches(given: Any, sizes: list[str]) -> None:
     "given", ["half", "0", 0, "-1", "1.5", "10 %", "%", [None], [[1]], "1" * 9]
 )
 def test_what_is_no_size(given: Any) -> None:
-    with pytest.raises(InvalidInput, match="not a size of a batch"):
+    with pytest.raises(InvalidInput, match="not a batch size"):
         batches(given)

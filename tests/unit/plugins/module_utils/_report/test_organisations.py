@@ -151,8 +151,8 @@ def test_edges_that_received_the_change_are_named() -> None:
 
 def test_a_refused_domain_is_told_once() -> None:
     refused = {"domain": "nestle.com", "connector": "Partner", "reason": "is scoped"}
-    warnings = ["nestle.com: 'Partner' is scoped.", "Own domains are not recognised."]
+    warnings = ["nestle.com: 'Partner' is scoped.", "The own domains could not be read."]
     found = {**organisation([], []), "refused": [refused], "warnings": warnings}
     document = made(AUDIT, server("a", found))
-    assert document["organisations"][0]["warnings"] == ["Own domains are not recognised."]
+    assert document["organisations"][0]["warnings"] == ["The own domains could not be read."]
     assert document["hosts"][0]["problems"] == ["nestle.com: the connector 'Partner' is scoped"]

@@ -179,7 +179,7 @@ def test_what_is_out_of_sight_is_told_once() -> None:
     lines = lines_of(ENFORCE, *hosts)
     assert "  test messages: 2 relayed" in texts(lines)
     edge, _get_queue, relayed = below(lines, "Notices")
-    assert edge.startswith("  Mail that waits on the Edge server EDGE1 is out of sight here")
+    assert edge.startswith("  Mail that waits on the Edge server EDGE1 is not in this report")
     assert relayed == f"  nestle.com: {why}."
     assert "Action required" not in texts(lines)
 

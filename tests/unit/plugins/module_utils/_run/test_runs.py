@@ -561,7 +561,7 @@ def test_queue_info_says_what_it_did_not_look_into() -> None:
         result = queue(machine)
 
     assert (few["files"], few["files_unread"]) == (5, 3)
-    assert any("3 of 5 messages were not looked into" in note for note in few["warnings"])
+    assert any("3 of 5 messages were not read" in note for note in few["warnings"])
     assert (result["files"], result["files_unread"]) == (5, 2)
     assert result["stuck_domains"] == ["flaky.example", "nestle.com"]
 
