@@ -57,6 +57,6 @@ class SessionLost(ExchangeError):  # noqa: N818
 def say_untouched(error: ExchangeError) -> None:
     """Add to an error that it came before the first change."""
     doubtful = isinstance(error, SessionLost | CommandTimeout)
-    end = "Nothing was changed in either case." if doubtful else "Nothing was changed."
+    end = "In either case nothing was changed." if doubtful else "Nothing was changed."
     error.message = f"{error.message} {end}"
     error.details.setdefault("changed", False)
