@@ -156,7 +156,12 @@ def test_nothing_is_lost_when_the_node_goes_away(mesh: Mesh, lab: Lab) -> None:
         time.sleep(0.01)
     os.killpg(worker.pid, signal.SIGKILL)
     worker.wait()
-    status, output = mesh.run("enforce", **kept)
+    # The processes of hosts have sessions of their own: they finish, and test, without the node.
+    for _attempt in range(10):
+        status, output = mesh.run("enforce", **kept)
+        if status == 0:
+            break
+        assert "tests it now" in " ".join(output.split()), output
     assert status == 0, output
     assert pins(lab) == PINS
     assert mesh.run("audit", **kept)[0] == 0
