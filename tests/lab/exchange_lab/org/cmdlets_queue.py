@@ -328,7 +328,7 @@ def remove_message(call: Call) -> list[PSObject]:
         server, _label, number = str(row["Identity"]).split("\\")
         service = find_service(call, server)
         with service.queues.lock:
-            for queue, _label in _queues(service):
+            for queue, _facts in _queues(service):
                 queue.waiting[:] = [
                     one for one in queue.waiting if str(one.message.internal_id) != number
                 ]
