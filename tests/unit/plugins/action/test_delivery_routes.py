@@ -68,6 +68,13 @@ def run(
     return result
 
 
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where Ansible was started: backups would not last inside an installed collection."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
 @pytest.mark.parametrize("strategy", ["free", "host_pinned", "my.own.strategy"])
 def test_under_another_strategy_than_linear_nothing_is_done(strategy: str) -> None:
     result = run({"a": {"mx_delivery_domains": DOMAINS}}, strategy=strategy)
