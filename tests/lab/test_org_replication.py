@@ -22,12 +22,23 @@ CONTROLLERS = ("dc1", "dc2")
 class Controllers(Protocol):
     """Two domain controllers with objects that have a name and a text."""
 
-    def create(self, controller: str, name: str, text: str) -> None: ...
-    def modify(self, controller: str, name: str, text: str) -> None: ...
-    def delete(self, controller: str, name: str) -> None: ...
-    def later(self) -> None: ...
-    def settle(self) -> None: ...
-    def texts(self, controller: str, name: str) -> dict[str, str]: ...
+    def create(self, controller: str, name: str, text: str) -> None:
+        """Add an object."""
+
+    def modify(self, controller: str, name: str, text: str) -> None:
+        """Change the text of an object."""
+
+    def delete(self, controller: str, name: str) -> None:
+        """Delete an object."""
+
+    def later(self) -> None:
+        """Let the next write have a later stamp."""
+
+    def settle(self) -> None:
+        """Replicate until both have the same."""
+
+    def texts(self, controller: str, name: str) -> dict[str, str]:
+        """Return the texts of the objects of a name, by what replication added to it."""
 
 
 @dataclass
