@@ -67,13 +67,7 @@ def report(
     lines += result_lines(document)
     show(lines)
     names = params["hosts"]
-    hosts = dict(zip(names, document["hosts"], strict=True))
-    problems = {name: [*host["problems"]] for name, host in hosts.items()}
-    verdicts = {name: host["verdict"] for name, host in hosts.items()}
-    if names and failures:
-        problems[names[0]] += failures
-        verdicts[names[0]] = "unjudged" if document["run"]["kind"] == "audit" else "failed"
-    texts = {name: "; ".join(sentences) for name, sentences in problems.items() if sentences}
+    texts, verdicts = _judged(document, names, failures)
     result: dict[str, Any] = {
         "changed": False,
         "lines": [line.text for line in lines],
@@ -87,6 +81,22 @@ def report(
         "files": files,
     }
     return result | ({"failed": True, "msg": " ".join(failures)} if failures else {})
+
+
+def _judged(
+    document: Document, names: Sequence[str], failures: Sequence[str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the problems of the hosts that have any, and the verdict on each, by name.
+
+    Files that could not be written are a problem of the first host.
+    """
+    hosts = dict(zip(names, document["hosts"], strict=True))
+    problems = {name: [*host["problems"]] for name, host in hosts.items()}
+    verdicts = {name: host["verdict"] for name, host in hosts.items()}
+    if names and failures:
+        problems[names[0]] += failures
+        verdicts[names[0]] = "unjudged" if document["run"]["kind"] == "audit" else "failed"
+    return {name: "; ".join(texts) for name, texts in problems.items() if texts}, verdicts
 
 
 def _written(files: Mapping[str, str], document: Document) -> list[Line]:
@@ -114,17 +124,11 @@ def report_diagnosis(
     files, failures = _write(params, document, None)
     shown = [*(Line(clean(line)) for line in lines), *_written(files, document)]
     show(shown)
-    hosts = dict(zip(params["hosts"], document["hosts"], strict=True))
-    problems = {name: "; ".join(host["problems"]) for name, host in hosts.items()}
-    verdicts = {name: host["verdict"] for name, host in hosts.items()}
-    if failures and hosts:
-        first = next(iter(hosts))
-        problems[first] = "; ".join(filter(None, (problems[first], *failures)))
-        verdicts[first] = "failed"
+    problems, verdicts = _judged(document, params["hosts"], failures)
     result: dict[str, Any] = {
         "changed": False,
         "lines": [line.text for line in shown],
-        "problems": {name: text for name, text in problems.items() if text},
+        "problems": problems,
         "verdicts": verdicts,
         "verdict": worst(list(verdicts.values())),
         "files": files,
