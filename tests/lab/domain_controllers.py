@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -21,7 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import peer_programs
-from exchange_lab.windows.active_directory import ADMIN_PASSWORD, ADMINISTRATOR, BASE, run
+from exchange_lab.windows.active_directory import (
+    ADMIN_PASSWORD,
+    ADMINISTRATOR,
+    BASE,
+    await_port,
+    run,
+)
 from exchange_lab.windows.kdc import REALM
 
 DOMAIN = REALM.lower()
@@ -173,21 +178,11 @@ def _process(folder: Path, name: str) -> Iterator[None]:
         )
     try:
         for port in _PORTS[name]:
-            _await(ADDRESSES[name], port, process, log)
+            await_port(ADDRESSES[name], port, process, log, _PATIENCE)
         yield
     finally:
         process.terminate()
         process.wait(10)
-
-
-def _await(address: str, port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + _PATIENCE
-    while True:
-        with contextlib.suppress(OSError), socket.create_connection((address, port), 1):
-            return
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"the domain controller does not run: {log.read_text()[-3000:]}")
-        time.sleep(0.05)
 
 
 def missing() -> bool:

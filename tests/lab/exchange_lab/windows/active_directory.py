@@ -204,17 +204,20 @@ def running(
         )
     try:
         for port in (realm.port, *([] if directory is None else [LDAPS_PORT])):
-            _await(port, process, log)
+            await_port(ADDRESS, port, process, log)
         yield realm
     finally:
         process.terminate()
         process.wait(10)
 
 
-def _await(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 30
+def await_port(
+    address: str, port: int, process: subprocess.Popen[bytes], log: Path, patience: float = 30.0
+) -> None:
+    """Wait until a domain controller takes connections, for ``patience`` seconds."""
+    deadline = time.monotonic() + patience
     while True:
-        with contextlib.suppress(OSError), socket.create_connection((ADDRESS, port), 1):
+        with contextlib.suppress(OSError), socket.create_connection((address, port), 1):
             return
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"the domain controller does not run: {log.read_text()[-3000:]}")
